@@ -1,0 +1,33 @@
+# The front door. `make` alone lists the commands; STACK picks the environment.
+STACK ?= dev
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status preview shell test lint setup
+
+help: ## these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: setup ## bare machine to a running stack; safe to repeat
+	@$(PYTHON) -m workstation up --stack $(STACK)
+
+status: setup ## endpoints, jobs, images, nodes and GPUs (JSON=1 for machines)
+	@$(PYTHON) -m workstation status --stack $(STACK) $(if $(JSON),--json)
+
+preview: setup ## what `up` would do; needs no credentials, cluster or Docker (JSON=1)
+	@$(PYTHON) -m workstation preview --stack $(STACK) $(if $(JSON),--json)
+
+shell: setup ## a shell in which pulumi and kubectl just work
+	@$(PYTHON) -m workstation shell --stack $(STACK)
+
+down: setup ## destroy the stack, stop the cluster, prove that nothing is left
+	@$(PYTHON) -m workstation down --stack $(STACK)
+
+lint: setup ## format, style and types
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+
+test: lint ## every test that this machine can run; starts and stops what it needs
+	@$(PYTHON) -m workstation.testing
+
+setup:
+	@./workstation/bootstrap

@@ -1,0 +1,28 @@
+"""Kubeconfig files for people and for the cluster's own parts."""
+
+from pathlib import Path
+
+import yaml
+
+from workstation.cluster.addresses import API_PORT, CONTEXT
+
+
+def write(path: Path, authority: Path, certificate: Path, key: Path) -> Path:
+    """A kubeconfig with the one context of the local cluster, readable by its owner alone."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": CONTEXT,
+                "cluster": {"server": f"https://127.0.0.1:{API_PORT}", "certificate-authority": str(authority)},
+            }
+        ],
+        "users": [{"name": CONTEXT, "user": {"client-certificate": str(certificate), "client-key": str(key)}}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT}}],
+        "current-context": CONTEXT,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return path

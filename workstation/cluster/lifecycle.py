@@ -1,0 +1,92 @@
+"""Start, stop and state of the whole local cluster."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import requests
+
+from workstation import daemons, go_tools, paths
+from workstation.cluster import certificates, containers, control_plane, dns, metrics, network, node, system, volumes
+from workstation.cluster.addresses import API_PORT, NODE_NAME
+from workstation.console import Report
+from workstation.errors import WorkstationError, tail
+
+NODE_TIMEOUT = 90
+"""Seconds until the real node must be Ready."""
+
+
+def start(report: Report) -> None:
+    """A running cluster with a Ready node; what runs already is left alone."""
+    paths.CLUSTER.mkdir(parents=True, exist_ok=True, mode=0o700)
+    report("network")
+    network.create()
+    report("control plane and containerd")
+    with ThreadPoolExecutor() as pool:
+        for result in [pool.submit(control_plane.start), pool.submit(containers.start)]:
+            result.result()
+    report("node, DNS, metrics, volumes")
+    system.apply()
+    with ThreadPoolExecutor() as pool:
+        for result in [pool.submit(part) for part in (node.start, dns.start, metrics.start, volumes.start)]:
+            result.result()
+    report("waiting for the node to be Ready")
+    _wait_for_node()
+
+
+def stop() -> None:
+    """Stop every process of the cluster; its state stays."""
+    node.stop()
+    for name in ("volumes", "metrics-server", "coredns"):
+        daemons.stop(name)
+    control_plane.stop()
+
+
+def remove() -> None:
+    """Take away all that the cluster has put on this machine."""
+    node.remove()
+    network.remove()
+    shutil.rmtree(paths.CLUSTER, ignore_errors=True)
+
+
+def crashed() -> Sequence[str]:
+    """Parts that were started and are gone without having been stopped."""
+    control = [name for name, process in control_plane.processes().items() if process is None]
+    return [*daemons.crashed(), *control]
+
+
+def is_running() -> bool:
+    """Whether the API answers and no part is missing."""
+    return control_plane.is_ready() and not crashed()
+
+
+def _wait_for_node() -> None:
+    deadline = time.monotonic() + NODE_TIMEOUT
+    reason = "the node has not registered"
+    while time.monotonic() < deadline:
+        with suppress(requests.RequestException):
+            reason = _not_ready_reason()
+        if not reason:
+            return
+        time.sleep(0.2)
+    log = paths.LOGS / "kubelet.log"
+    raise WorkstationError(f"the node is not Ready after {NODE_TIMEOUT} s", f"{reason}\n{tail(log, 5)}", log=log)
+
+
+def _not_ready_reason() -> str:
+    """Why the real node is not Ready, or nothing when it is."""
+    url = f"https://127.0.0.1:{API_PORT}/api/v1/nodes/{NODE_NAME}"
+    pair = (str(certificates.ADMIN), str(certificates.ADMIN_KEY))
+    answer = requests.get(url, verify=str(certificates.CA), cert=pair, timeout=5)
+    if not answer.ok:
+        return "the node has not registered"
+    conditions = answer.json().get("status", {}).get("conditions", [])
+    ready = next((c for c in conditions if c["type"] == "Ready"), {"status": "Unknown", "message": "no condition yet"})
+    return "" if ready["status"] == "True" else str(ready.get("message") or "not ready")
+
+
+def programs() -> Sequence[go_tools.GoModule]:
+    """The Go modules that the cluster runs on."""
+    return [go_tools.KUBERNETES, go_tools.KWOK]

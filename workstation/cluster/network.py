@@ -1,0 +1,104 @@
+"""The pods' bridge and the packet filter rules that let pods talk; both are taken away again without a trace."""
+
+import ipaddress
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from workstation import paths, run
+from workstation.cluster.addresses import BRIDGE, NODE_IP, POD_CIDR
+from workstation.errors import WorkstationError
+
+CNI_CONFIG = paths.CLUSTER / "cni"
+CHAIN = "ML-PLATFORM-FORWARD"
+OUR_CHAINS = ("KUBE-", "CNI-", "ML-PLATFORM-")
+"""Beginnings of the names of the chains that kubelet, kube-proxy, CNI plugins and this file make."""
+
+
+def create() -> None:
+    """Bridge, forwarding and CNI configuration; safe to repeat."""
+    if not Path(f"/sys/class/net/{BRIDGE}").exists():
+        run.output(["ip", "link", "add", BRIDGE, "type", "bridge"])
+    prefix = ipaddress.ip_network(POD_CIDR).prefixlen
+    run.output(["ip", "address", "replace", f"{NODE_IP}/{prefix}", "dev", BRIDGE])
+    run.output(["ip", "link", "set", BRIDGE, "up"])
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
+    _require_bridge_filtering()
+    _allow_forwarding()
+    CNI_CONFIG.mkdir(parents=True, exist_ok=True)
+    (CNI_CONFIG / "10-ml-platform.conflist").write_text(json.dumps(_cni(), indent=2))
+
+
+def _require_bridge_filtering() -> None:
+    """Services are reached through packet filter rules; the kernel must apply them on the bridge too."""
+    switch = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not switch.exists():
+        subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
+    if not switch.exists():
+        raise WorkstationError("pods can't reach services", "the kernel has no br_netfilter", hint="load br_netfilter")
+    switch.write_text("1\n")
+
+
+def _cni() -> dict[str, object]:
+    ipam = {
+        "type": "host-local",
+        "dataDir": str(paths.CLUSTER / "cni-addresses"),
+        "ranges": [[{"subnet": POD_CIDR, "rangeStart": "10.244.0.10", "gateway": NODE_IP}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    bridge = {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": True, "hairpinMode": True, "ipam": ipam}
+    return {
+        "cniVersion": "1.0.0",
+        "name": "ml-platform",
+        "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
+    }
+
+
+def _allow_forwarding() -> None:
+    """Docker sets the FORWARD policy to DROP; pods' packets pass through a chain of our own."""
+    if subprocess.run(["iptables", "-n", "-L", CHAIN], capture_output=True, check=False).returncode == 0:
+        return
+    rules = ["*filter", f":{CHAIN} - [0:0]", f"-I FORWARD -j {CHAIN}"]
+    rules += [f"-A {CHAIN} {side} {POD_CIDR} -j ACCEPT" for side in ("-s", "-d")]
+    run.output(["iptables-restore", "--noflush"], stdin="\n".join([*rules, "COMMIT", ""]))
+
+
+def remove() -> None:
+    """Take bridge, leftover pod interfaces and rules away."""
+    for link in _pod_links():
+        subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
+    for space in Path("/run/netns").glob("cni-*"):
+        subprocess.run(["ip", "netns", "delete", space.name], capture_output=True, check=False)
+    subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
+    drop_chains(OUR_CHAINS)
+
+
+def _pod_links() -> list[str]:
+    """Host ends of pods' interfaces, which are ports of the bridge."""
+    ports = Path(f"/sys/class/net/{BRIDGE}/brif")
+    return [port.name for port in ports.iterdir()] if ports.exists() else []
+
+
+def drop_chains(prefixes: tuple[str, ...]) -> None:
+    """Remove each packet filter chain whose name begins so, and each rule that jumps there, in one step a family."""
+    for family in ("iptables", "ip6tables"):
+        if not shutil.which(f"{family}-save"):
+            continue
+        saved = run.output([f"{family}-save"])
+        kept = [line for line in saved.splitlines() if not _mentions(line, prefixes)]
+        if len(kept) < len(saved.splitlines()):
+            run.output([f"{family}-restore"], stdin="\n".join([*kept, ""]))
+
+
+def _mentions(line: str, prefixes: tuple[str, ...]) -> bool:
+    words = line.removeprefix(":").split()
+    return bool(words) and not line.startswith("#") and any(word.startswith(prefixes) for word in words)
+
+
+def rules_left(prefixes: tuple[str, ...]) -> list[str]:
+    """Packet filter lines that still mention a chain of ours."""
+    families = [family for family in ("iptables", "ip6tables") if shutil.which(f"{family}-save")]
+    return [
+        line for family in families for line in run.output([f"{family}-save"]).splitlines() if _mentions(line, prefixes)
+    ]

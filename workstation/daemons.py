@@ -1,0 +1,109 @@
+"""Background processes of the workstation: started once, found again by a later command, stopped by their own id."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from workstation import paths
+from workstation.errors import WorkstationError, tail
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A process that outlives the command which starts it. `ready` is asked until it says True."""
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 60
+    """Seconds until it must be ready."""
+
+    @property
+    def log(self) -> Path:
+        return paths.LOGS / f"{self.name}.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return paths.PIDS / f"{self.name}.pid"
+
+    def process(self) -> psutil.Process | None:
+        """The running process, told from another with the same number by the time it was created."""
+        return process_of(self.pid_file)
+
+    def start(self) -> None:
+        """Start it unless it runs, and wait until it is ready."""
+        if self.process() is None:
+            self._spawn()
+        deadline = time.monotonic() + self.timeout
+        while not self._is_ready():
+            if self.process() is None:
+                raise WorkstationError(f"{self.name} stopped while starting", tail(self.log), log=self.log)
+            if time.monotonic() > deadline:
+                why = f"not ready after {self.timeout:.0f} s\n{tail(self.log, 5)}"
+                raise WorkstationError(f"{self.name} did not start", why, log=self.log)
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError):
+            return self.ready()
+        return False
+
+    def _spawn(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd="/",
+                env={**os.environ, **self.environment},
+            )
+        created = psutil.Process(child.pid).create_time()
+        self.pid_file.write_text(f"{child.pid} {created}\n")
+
+
+def process_of(pid_file: Path) -> psutil.Process | None:
+    """The live process that a pid file names, or None."""
+    try:
+        pid, created = pid_file.read_text().split()
+        process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(created)) < 1
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def stop(name: str, timeout: float = 20) -> None:
+    """End the daemon called `name`: politely, then by force after `timeout` seconds."""
+    pid_file = paths.PIDS / f"{name}.pid"
+    process = process_of(pid_file)
+    if process is not None:
+        end([process], timeout)
+    pid_file.unlink(missing_ok=True)
+
+
+def end(processes: Sequence[psutil.Process], timeout: float = 10) -> None:
+    """Terminate `processes`; kill those that are still there after `timeout` seconds."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=timeout)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=5)
+
+
+def crashed() -> Sequence[str]:
+    """Names of the daemons that were started and are gone without having been stopped."""
+    return sorted(file.stem for file in paths.PIDS.glob("*.pid") if process_of(file) is None)

@@ -1,0 +1,118 @@
+"""A Docker engine: the one that answers already, or one of the workstation's own."""
+
+import os
+import shutil
+import subprocess
+from contextlib import suppress
+
+import docker
+from docker.errors import DockerException
+
+from workstation import daemons, paths, run
+from workstation.cluster import network
+from workstation.daemons import Daemon
+from workstation.errors import WorkstationError
+
+NAME = "dockerd"
+DATA = paths.CACHE / "docker"
+"""Layers of built images stay here as a cache; containers, volumes and networks go with the stack."""
+
+FORWARD_POLICY = paths.STATE / "forward-policy"
+CHAINS = ("DOCKER",)
+OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
+
+
+def is_ours() -> bool:
+    """Whether the workstation's own engine runs."""
+    return _daemon().process() is not None
+
+
+def host() -> str | None:
+    """Address of the engine to use, None where none answers yet."""
+    if is_ours():
+        return OWN_HOST
+    with suppress(DockerException):
+        docker.from_env(timeout=5).ping()
+        return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    return None
+
+
+def client() -> docker.DockerClient:
+    """A client of the engine in use."""
+    address = host()
+    if address is None:
+        raise WorkstationError("no Docker engine answers", hint="run `make up`")
+    return docker.DockerClient(base_url=address, timeout=300)
+
+
+def start() -> None:
+    """Start the workstation's own engine unless one answers."""
+    if host() not in (None, OWN_HOST):
+        return
+    paths.RUN.mkdir(parents=True, exist_ok=True)
+    instance = _daemon()
+    if instance.process() is None:
+        _remember_forward_policy()
+        (paths.RUN / "docker.pid").unlink(missing_ok=True)
+    instance.start()
+
+
+def _daemon() -> Daemon:
+    command = [
+        "dockerd",
+        f"--data-root={DATA}",
+        f"--exec-root={paths.RUN / 'docker'}",
+        f"--pidfile={paths.RUN / 'docker.pid'}",
+        f"--host={OWN_HOST}",
+        "--max-concurrent-downloads=10",
+        "--max-concurrent-uploads=10",
+    ]
+    return Daemon(NAME, command, _answers)
+
+
+def _answers() -> bool:
+    with suppress(DockerException):
+        return bool(docker.DockerClient(base_url=OWN_HOST, timeout=5).ping())
+    return False
+
+
+def stop() -> None:
+    """Stop the workstation's own engine and take its bridge and packet filter rules away; another's is left alone."""
+    ours = is_ours()
+    daemons.stop(NAME)
+    if not ours and not FORWARD_POLICY.exists():
+        return
+    subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+    network.drop_chains(CHAINS)
+    _restore_forward_policy()
+
+
+def _remember_forward_policy() -> None:
+    """Docker sets the FORWARD policy to DROP and leaves it so."""
+    if FORWARD_POLICY.exists():
+        return
+    first = run.output(["iptables", "-S", "FORWARD"]).splitlines()[0]
+    FORWARD_POLICY.parent.mkdir(parents=True, exist_ok=True)
+    FORWARD_POLICY.write_text(first.split()[-1])
+
+
+def _restore_forward_policy() -> None:
+    with suppress(FileNotFoundError):
+        run.output(["iptables", "-P", "FORWARD", FORWARD_POLICY.read_text()])
+        FORWARD_POLICY.unlink()
+
+
+def leftovers() -> list[str]:
+    """Containers, volumes and networks that the workstation's own engine still holds."""
+    if not is_ours():
+        return []
+    engine = client()
+    found = [f"container {container.name}" for container in engine.containers.list(all=True)]
+    found += [f"volume {volume.name}" for volume in engine.volumes.list()]
+    builtin = {"bridge", "host", "none"}
+    return found + [f"network {net.name}" for net in engine.networks.list() if net.name not in builtin]
+
+
+def remove_runtime_folder() -> None:
+    """The sockets' folder, once nothing listens there."""
+    shutil.rmtree(paths.RUN, ignore_errors=True)

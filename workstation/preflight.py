@@ -1,0 +1,90 @@
+"""What must hold before anything is touched: the declaration, privileges, free disk, free ports."""
+
+import os
+import platform
+import shutil
+import socket
+from pathlib import Path
+
+import psutil
+
+from infra.declaration import DeclarationError, Platform, load
+from workstation import paths
+from workstation.cluster.addresses import API_PORT, CONTEXT
+from workstation.errors import WorkstationError
+
+DISK_GIB = 12
+"""Free space that a first `make up` may need: tools, Go's build cache, images."""
+
+
+def declaration(stack: str) -> Platform:
+    """The stack's declaration, or everything that is wrong with it."""
+    file = paths.REPOSITORY / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        known = sorted(path.name.split(".")[1] for path in paths.REPOSITORY.glob("Pulumi.*.yaml"))
+        raise WorkstationError(
+            f"no stack {stack}", f"{file.name} is not there", hint=f"STACK is one of {', '.join(known)}"
+        )
+    try:
+        return load(file)
+    except DeclarationError as error:
+        raise WorkstationError(
+            f"{file.name} can't be built", str(error), hint="nothing was touched; mend the file"
+        ) from None
+
+
+def uses_own_cluster(platform: Platform) -> bool:
+    """Whether the declaration names the workstation's cluster, and not one of the user's own."""
+    local = platform.foundation.local
+    return local is not None and local.kube_context == CONTEXT
+
+
+def machine(registry_port: int) -> None:
+    """Privileges, disk and ports of a machine that is to run the local cluster."""
+    if os.geteuid() != 0 or platform.system() != "Linux":
+        raise WorkstationError(
+            "the local cluster needs root on Linux",
+            f"this is user {os.geteuid()} on {platform.system()}",
+            hint="run as root, or name a kube context of your own in platform.foundation.local.kubeContext",
+        )
+    free = shutil.disk_usage(_existing(paths.CACHE)).free / 2**30
+    if free < DISK_GIB and not paths.CACHE.exists():
+        hint = "free some space, or set XDG_CACHE_HOME to a larger disk"
+        raise WorkstationError("not enough disk", f"{free:.1f} GiB free at {paths.CACHE}, {DISK_GIB} needed", hint=hint)
+    if free < 1:
+        raise WorkstationError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
+    for port, setting in ((API_PORT, ""), (registry_port, "platform.foundation.local.registryPort")):
+        _require_free(port, setting)
+
+
+def _existing(folder: Path) -> Path:
+    return folder if folder.exists() else _existing(folder.parent)
+
+
+def _require_free(port: int, setting: str) -> None:
+    """A port is free, or held by a process of ours."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            return
+        except OSError:
+            pass
+    holder = _holder(port)
+    if holder is not None and _is_ours(holder):
+        return
+    who = f"{holder.name()} (process {holder.pid})" if holder else "another program"
+    hint = f"end that program, or set another {setting}" if setting else "end that program"
+    raise WorkstationError(f"port {port} is in use", f"{who} listens there", hint=hint)
+
+
+def _holder(port: int) -> psutil.Process | None:
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:2] == (port,) and connection.pid:
+            return psutil.Process(connection.pid)
+    return None
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    """The API server runs from our state; the registry's port is held by the engine's proxy for its container."""
+    return process.name() == "docker-proxy" or any(str(paths.STATE) in word for word in process.cmdline())

@@ -1,0 +1,19 @@
+"""`make shell`: the user's own shell with the stack's settings."""
+
+import os
+import subprocess
+
+from workstation import preflight, stack
+from workstation.console import console
+
+
+def shell(name: str) -> int:
+    """Run $SHELL with everything on PATH; its exit code."""
+    declared = preflight.declaration(name)
+    stack.ensure(name)
+    environment = dict(stack.environment())
+    environment["PULUMI_STACK"] = name
+    program = os.environ.get("SHELL", "/bin/sh")
+    context = declared.foundation.local.kube_context
+    console.print(f"[dim]pulumi --stack {name} and kubectl --context {context} work here; `exit` ends it[/]")
+    return subprocess.run([program], env=environment, check=False).returncode

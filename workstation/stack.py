@@ -1,0 +1,168 @@
+"""A Pulumi stack on this machine: its environment, its creation, and recovery from an engine that died."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+from docker.errors import NotFound
+
+from workstation import docker_engine, go_tools, paths, run, toolchain
+from workstation.errors import WorkstationError
+
+PROJECT = "ml-platform"
+
+
+def environment() -> Mapping[str, str]:
+    """What `pulumi` and `kubectl` need to work on the stacks of this machine."""
+    path = [paths.BIN, go_tools.KUBERNETES.folder(), paths.REPOSITORY / ".venv" / "bin", os.environ["PATH"]]
+    kubeconfigs = [str(paths.KUBECONFIG), os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")]
+    chosen = {
+        "PATH": os.pathsep.join(str(folder) for folder in path),
+        "PULUMI_HOME": str(paths.PULUMI_HOME),
+        "PULUMI_BACKEND_URL": f"file://{paths.PULUMI_BACKEND}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.PASSPHRASE),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "KUBECONFIG": os.pathsep.join(dict.fromkeys(kubeconfigs)),
+    }
+    engine = docker_engine.host()
+    return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
+
+
+def ensure(stack: str) -> None:
+    """Create the stack unless it exists. Its salt stays in the state: the file in the repository is not touched."""
+    _ensure_passphrase()
+    paths.PULUMI_BACKEND.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if exists(stack):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(paths.REPOSITORY / "Pulumi.yaml", folder)
+        _pulumi("stack", "init", stack, "--secrets-provider", "passphrase", cwd=Path(folder))
+
+
+def exists(stack: str) -> bool:
+    """Whether this machine has a state for the stack."""
+    return _state_file(stack).exists()
+
+
+def _state_file(stack: str) -> Path:
+    return paths.PULUMI_BACKEND / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
+def _ensure_passphrase() -> None:
+    if not paths.PASSPHRASE.exists():
+        paths.PASSPHRASE.parent.mkdir(parents=True, exist_ok=True)
+        paths.PASSPHRASE.touch(mode=0o600)
+        paths.PASSPHRASE.write_text(secrets.token_urlsafe(32))
+
+
+def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
+    """Run `pulumi up` or `pulumi destroy` in front of the user; the engine's events, for whoever wants figures."""
+    events = paths.LOGS / f"pulumi-{command[0]}-{stack}.events"
+    events.unlink(missing_ok=True)
+    arguments = [
+        *command,
+        "--stack",
+        stack,
+        "--yes",
+        "--skip-preview",
+        "--suppress-permalink=true",
+        "--event-log",
+        events,
+    ]
+    done = subprocess.run(
+        [toolchain.engine(), *map(str, arguments)],
+        cwd=paths.REPOSITORY,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        hint = "mend what the message above says and run the same command again: it goes on from there"
+        raise WorkstationError(
+            f"pulumi {command[0]} of stack {stack}", f"exit code {done.returncode}", log=events, hint=hint
+        )
+    return list(_events(events))
+
+
+def _events(file: Path) -> Iterator[dict[str, Any]]:
+    for line in file.read_text().splitlines() if file.exists() else []:
+        yield json.loads(line)
+
+
+def changes(events: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many resources were created, updated, ... and left the same."""
+    summaries = [event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event]
+    return dict(summaries[-1]) if summaries else {}
+
+
+def outputs(stack: str, *, reveal: bool = False) -> dict[str, Any]:
+    """The stack's outputs; secret ones in clear only when `reveal` is set."""
+    arguments = ["stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if reveal else [])]
+    found: dict[str, Any] = json.loads(_pulumi(*arguments))
+    return found
+
+
+def resources(stack: str) -> list[dict[str, Any]]:
+    """The resources in the stack's state, secrets encrypted."""
+    deployment = json.loads(_pulumi("stack", "export", "--stack", stack))["deployment"]
+    return list(deployment.get("resources") or [])
+
+
+def forget(stack: str) -> None:
+    """Remove a stack that has no resources left."""
+    _pulumi("stack", "rm", stack, "--yes", "--preserve-config")
+
+
+def recover(stack: str) -> list[str]:
+    """Take away what a killed engine left: its lock, and creations of which it never learnt the end. What was done.
+
+    An object of Kubernetes that was created all the same is adopted by the next update, since the provider
+    applies instead of creating; a container would be in the way of its own successor, so it is removed.
+    """
+    if not exists(stack):
+        return []
+    done = _break_dead_lock(stack)
+    exported = json.loads(_pulumi("stack", "export", "--stack", stack))
+    pending = exported["deployment"].pop("pending_operations", None) or []
+    if pending:
+        for operation in pending:
+            _discard_container(operation)
+        _pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
+        done.append(f"cleared {len(pending)} unfinished operations")
+    return done
+
+
+def _break_dead_lock(stack: str) -> list[str]:
+    """Cancel the update that holds the lock, if its process on this very machine is gone."""
+    folder = paths.PULUMI_BACKEND / ".pulumi" / "locks" / "organization" / PROJECT / stack
+    for lock in folder.glob("*.json") if folder.exists() else []:
+        holder = json.loads(lock.read_text())
+        if holder["hostname"] != socket.gethostname() or psutil.pid_exists(holder["pid"]):
+            why = f"process {holder['pid']} on {holder['hostname']} is updating it since {holder['timestamp']}"
+            raise WorkstationError(f"stack {stack} is in use", why, hint="wait until that one has finished")
+    if folder.exists() and any(folder.glob("*.json")):
+        _pulumi("cancel", stack, "--yes")
+        return ["released the lock of an engine that died"]
+    return []
+
+
+def _discard_container(operation: Mapping[str, Any]) -> None:
+    resource = operation["resource"]
+    name = resource.get("inputs", {}).get("name")
+    if operation["type"] == "creating" and resource["type"] == "docker:index/container:Container" and name:
+        with suppress(NotFound):
+            docker_engine.client().containers.get(name).remove(force=True)
+
+
+def _pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:
+    command = [str(toolchain.engine()), *arguments, "--non-interactive"]
+    return run.output(command, stdin=stdin, environment=environment(), cwd=cwd)

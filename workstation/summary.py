@@ -1,0 +1,77 @@
+"""The last screen of `make up`: what runs where, how well it answers, how long it took, what to try next."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from infra.declaration import Platform
+from workstation import prediction, stack, status
+from workstation.console import Progress, console
+from workstation.forward import forward
+from workstation.prediction import Score, Tracking
+
+_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "same": "unchanged"}
+
+
+def describe(changes: Mapping[str, int]) -> str:
+    """Such as `41 created` or `41 unchanged`."""
+    counted = [f"{changes[kind]} {word}" for kind, word in _WORDS.items() if changes.get(kind)]
+    return ", ".join(counted) or "nothing to do"
+
+
+def score_endpoints(name: str, declared: Platform) -> list[Score]:
+    """Each endpoint's accuracy on samples that its model's training never saw."""
+    found = stack.outputs(name, reveal=True)
+    context = declared.foundation.local.kube_context
+    server, environment = found["tracking"], stack.environment()
+    with forward(server["namespace"], server["service"], server["port"], context, environment) as address:
+        tracking = Tracking(address, server["username"], server["password"])
+        return [_score(endpoint, tracking, context, environment) for endpoint in found["endpoints"].values()]
+
+
+def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, environment: Mapping[str, str]) -> Score:
+    with forward(endpoint["namespace"], endpoint["service"], endpoint["port"], context, environment) as address:
+        return prediction.score(address, endpoint["model"], tracking)
+
+
+def show(
+    name: str,
+    declared: Platform,
+    changes: Mapping[str, int],
+    scores: Sequence[Score],
+    progress: Progress,
+    seconds: float,
+) -> None:
+    """Print it all."""
+    console.print()
+    status.print_status(status.collect(name, declared))
+    for score in scores:
+        correct = f"{score.correct} of {score.samples} held-out samples"
+        console.print(
+            f"[bold green]{score.model}[/] version {score.version} answers {correct} correctly: "
+            f"[bold]served accuracy {score.accuracy:.4f}[/]"
+        )
+    console.print()
+    _phases(progress, seconds)
+    unchanged = set(changes) <= {"same"}
+    console.print("[bold]Nothing changed.[/]" if unchanged else f"[bold]{escape(describe(changes))}.[/]")
+    _next(name)
+
+
+def _phases(progress: Progress, seconds: float) -> None:
+    table = Table.grid(padding=(0, 2))
+    for step in progress.steps:
+        table.add_row(f"{step.seconds:6.1f} s", escape(step.title))
+    table.add_row(f"[bold]{seconds:6.1f} s[/]", "[bold]in all[/]")
+    console.print(table)
+
+
+def _next(name: str) -> None:
+    console.print(
+        f"\n[bold]Next[/]  make shell            pulumi and kubectl for stack {name}, ready to use\n"
+        f"      make status           this table again\n"
+        f"      Pulumi.{name}.yaml       change something there or in images/, then `make up`\n"
+        f"      make down             destroy the stack and stop the cluster"
+    )

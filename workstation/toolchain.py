@@ -1,0 +1,63 @@
+"""What must be installed before anything runs: packages, tools, the Docker engine, the base image, Pulumi's plugins."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from workstation import base_image, debian, docker_engine, go_tools, paths
+from workstation.console import Progress
+from workstation.go_tools import GoModule
+from workstation.plugins import install as plugins
+
+
+def ensure(progress: Progress, *, cluster: bool = True) -> None:
+    """Install what is missing, side by side where that is faster; `cluster`: what a local cluster takes as well."""
+    modules = _engine_modules() + ([go_tools.KUBERNETES, go_tools.KWOK] if cluster else [])
+    with ThreadPoolExecutor() as pool:
+        building = pool.submit(_build, progress, [module for module in modules if not module.is_built()])
+        packages = pool.submit(_packages, progress, cluster)
+        packages.result()
+        building.result()
+    _plugins(progress)
+
+
+def engine() -> Path:
+    """The `pulumi` to run: a published one on PATH, else the one built here."""
+    return plugins.official_engine(other_than=paths.BIN) or paths.BIN / "pulumi"
+
+
+def _engine_modules() -> list[GoModule]:
+    return [] if plugins.official_engine(other_than=paths.BIN) else [go_tools.PULUMI]
+
+
+def _build(progress: Progress, modules: Sequence[GoModule]) -> None:
+    """One module after the other: each keeps every core busy by itself."""
+    for number, module in enumerate(modules, 1):
+        with progress.step(f"build {module.name} from source ({number} of {len(modules)}, some minutes)") as step:
+            module.build(step.say)
+
+
+def _packages(progress: Progress, wanted: bool) -> None:
+    if not wanted:
+        return
+    missing = debian.missing()
+    if missing:
+        with progress.step(f"install {len(missing)} Debian packages") as step:
+            step.say(" ".join(missing))
+            debian.install(missing)
+    with progress.step("Docker engine and base image") as step:
+        docker_engine.start()
+        base_image.ensure_base_image(docker_engine.client(), paths.CACHE, step.say)
+
+
+def _plugins(progress: Progress) -> None:
+    """Plugins, and a word about those that had to be stood in for."""
+    with progress.step("Pulumi plugins") as step:
+        if _engine_modules():
+            plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
+        installed = plugins.ensure_plugins(paths.PULUMI_HOME, step.say, engine())
+        stand_ins = [part.plugin.name for part in installed if part.kind == "stand-in"]
+        official = [part.plugin.name for part in installed if part.kind == "official"]
+        said = [f"official: {', '.join(official)}"] if official else []
+        said += [f"stand-ins, since downloads are refused here: {', '.join(stand_ins)}"] if stand_ins else []
+        step.say("; ".join(said))
