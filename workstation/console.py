@@ -16,7 +16,8 @@ from rich.text import Text
 
 from workstation.errors import WorkstationError
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+"""A log has room for a whole line; a terminal has its own width."""
 
 Report = Callable[[str], None]
 """How a step says what it is doing just now."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from workstation import daemons, docker_engine, paths, preflight, stack
+from infra.declaration import Platform
+from workstation import daemons, docker_engine, paths, preflight, recovery, stack
 from workstation.cluster import containers, lifecycle, network, node
 from workstation.cluster.addresses import BRIDGE
 from workstation.console import Progress, console
@@ -18,7 +19,7 @@ def down(name: str) -> int:
     progress = Progress()
     declared = preflight.declaration(name)
     if stack.exists(name):
-        _destroy(name, progress)
+        _destroy(name, declared, progress)
     if not preflight.uses_own_cluster(declared):
         return 0
     engine_was_ours = docker_engine.is_ours()
@@ -28,8 +29,8 @@ def down(name: str) -> int:
     return 0
 
 
-def _destroy(name: str, progress: Progress) -> None:
-    for done in stack.recover(name):
+def _destroy(name: str, declared: Platform, progress: Progress) -> None:
+    for done in recovery.recover(name, declared.foundation.local.kube_context):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi destroy --stack {name}"):
         stack.update(["destroy"], name)

@@ -79,8 +79,10 @@ def _require_free(port: int, setting: str) -> None:
 
 
 def _holder(port: int) -> psutil.Process | None:
+    """The process that listens on `port` where loopback would be served too."""
+    places = {(address, port) for address in ("127.0.0.1", "0.0.0.0", "::", "::1")}
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:2] == (port,) and connection.pid:
+        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr) in places and connection.pid:
             return psutil.Process(connection.pid)
     return None
 

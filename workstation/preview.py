@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from workstation import go_tools, paths, preflight, toolchain
+from workstation import go_tools, paths, preflight, stack, toolchain
 from workstation.console import Progress
 from workstation.errors import WorkstationError
 from workstation.plugins import install as plugins
@@ -46,6 +46,7 @@ def _engine(progress: Progress) -> Path:
 def _run(engine: Path, name: str, folder: Path, events: Path, *, quiet: bool) -> subprocess.CompletedProcess[bytes]:
     environment = {
         **os.environ,
+        **stack.EVENT_LOG,
         "PATH": os.pathsep.join([str(engine.parent), str(go_tools.KUBERNETES.folder()), os.environ["PATH"]]),
         "PULUMI_HOME": str(paths.PULUMI_HOME),
         "PULUMI_BACKEND_URL": f"file://{folder}",
@@ -57,7 +58,7 @@ def _run(engine: Path, name: str, folder: Path, events: Path, *, quiet: bool) ->
     project = folder / "project"
     project.mkdir()
     shutil.copy(paths.REPOSITORY / "Pulumi.yaml", project)
-    init = [engine, "stack", "init", name, "--secrets-provider", "passphrase", "--non-interactive"]
+    init = [str(engine), "stack", "init", name, "--secrets-provider", "passphrase", "--non-interactive"]
     created = subprocess.run(init, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if created.returncode:
         raise WorkstationError("no stack for the preview", created.stderr.strip())

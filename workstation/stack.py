@@ -1,24 +1,21 @@
-"""A Pulumi stack on this machine: its environment, its creation, and recovery from an engine that died."""
+"""A Pulumi stack on this machine: its environment, its creation, its updates."""
 
 import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import psutil
-from docker.errors import NotFound
 
 from workstation import docker_engine, go_tools, paths, run, toolchain
 from workstation.errors import WorkstationError
 
 PROJECT = "ml-platform"
+EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""The engine takes `--event-log` only with this, as its own automation API sets it."""
 
 
 def environment() -> Mapping[str, str]:
@@ -45,7 +42,7 @@ def ensure(stack: str) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(paths.REPOSITORY / "Pulumi.yaml", folder)
-        _pulumi("stack", "init", stack, "--secrets-provider", "passphrase", cwd=Path(folder))
+        pulumi("stack", "init", stack, "--secrets-provider", "passphrase", cwd=Path(folder))
 
 
 def exists(stack: str) -> bool:
@@ -81,7 +78,7 @@ def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
     done = subprocess.run(
         [toolchain.engine(), *map(str, arguments)],
         cwd=paths.REPOSITORY,
-        env=environment(),
+        env={**environment(), **EVENT_LOG},
         stdin=subprocess.DEVNULL,
         check=False,
     )
@@ -107,62 +104,22 @@ def changes(events: Sequence[dict[str, Any]]) -> dict[str, int]:
 def outputs(stack: str, *, reveal: bool = False) -> dict[str, Any]:
     """The stack's outputs; secret ones in clear only when `reveal` is set."""
     arguments = ["stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if reveal else [])]
-    found: dict[str, Any] = json.loads(_pulumi(*arguments))
+    found: dict[str, Any] = json.loads(pulumi(*arguments))
     return found
 
 
 def resources(stack: str) -> list[dict[str, Any]]:
     """The resources in the stack's state, secrets encrypted."""
-    deployment = json.loads(_pulumi("stack", "export", "--stack", stack))["deployment"]
+    deployment = json.loads(pulumi("stack", "export", "--stack", stack))["deployment"]
     return list(deployment.get("resources") or [])
 
 
 def forget(stack: str) -> None:
     """Remove a stack that has no resources left."""
-    _pulumi("stack", "rm", stack, "--yes", "--preserve-config")
+    pulumi("stack", "rm", stack, "--yes", "--preserve-config")
 
 
-def recover(stack: str) -> list[str]:
-    """Take away what a killed engine left: its lock, and creations of which it never learnt the end. What was done.
-
-    An object of Kubernetes that was created all the same is adopted by the next update, since the provider
-    applies instead of creating; a container would be in the way of its own successor, so it is removed.
-    """
-    if not exists(stack):
-        return []
-    done = _break_dead_lock(stack)
-    exported = json.loads(_pulumi("stack", "export", "--stack", stack))
-    pending = exported["deployment"].pop("pending_operations", None) or []
-    if pending:
-        for operation in pending:
-            _discard_container(operation)
-        _pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
-        done.append(f"cleared {len(pending)} unfinished operations")
-    return done
-
-
-def _break_dead_lock(stack: str) -> list[str]:
-    """Cancel the update that holds the lock, if its process on this very machine is gone."""
-    folder = paths.PULUMI_BACKEND / ".pulumi" / "locks" / "organization" / PROJECT / stack
-    for lock in folder.glob("*.json") if folder.exists() else []:
-        holder = json.loads(lock.read_text())
-        if holder["hostname"] != socket.gethostname() or psutil.pid_exists(holder["pid"]):
-            why = f"process {holder['pid']} on {holder['hostname']} is updating it since {holder['timestamp']}"
-            raise WorkstationError(f"stack {stack} is in use", why, hint="wait until that one has finished")
-    if folder.exists() and any(folder.glob("*.json")):
-        _pulumi("cancel", stack, "--yes")
-        return ["released the lock of an engine that died"]
-    return []
-
-
-def _discard_container(operation: Mapping[str, Any]) -> None:
-    resource = operation["resource"]
-    name = resource.get("inputs", {}).get("name")
-    if operation["type"] == "creating" and resource["type"] == "docker:index/container:Container" and name:
-        with suppress(NotFound):
-            docker_engine.client().containers.get(name).remove(force=True)
-
-
-def _pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:
+def pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:
+    """What one command of the engine prints."""
     command = [str(toolchain.engine()), *arguments, "--non-interactive"]
     return run.output(command, stdin=stdin, environment=environment(), cwd=cwd)

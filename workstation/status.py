@@ -180,7 +180,7 @@ def print_status(status: Status) -> None:
 def _table(*columns: str) -> Table:
     table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="bold", expand=False)
     for column in table.columns:
-        column.no_wrap = True
+        column.overflow = "fold"
     return table
 
 

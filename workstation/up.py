@@ -3,7 +3,7 @@
 import time
 
 from infra.declaration import Platform
-from workstation import preflight, stack, summary, toolchain
+from workstation import preflight, recovery, stack, summary, toolchain
 from workstation.cluster import containers, lifecycle
 from workstation.console import Progress, console
 
@@ -20,7 +20,7 @@ def up(name: str) -> int:
     if own_cluster:
         start_cluster(progress, declared)
     stack.ensure(name)
-    for done in stack.recover(name):
+    for done in recovery.recover(name, declared.foundation.local.kube_context):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
         changes = stack.changes(stack.update(["up", "--suppress-outputs"], name))

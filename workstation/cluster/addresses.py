@@ -14,3 +14,6 @@ SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 DNS_DOMAIN = "cluster.local"
 NODE_NAME = "workstation"
+
+PROVISIONER = "ml-platform/local-volume"
+STORAGE_CLASS = "local"

@@ -171,6 +171,8 @@ def _connects(host: str, port: int) -> bool:
 
 
 def _write(name: str, document: Mapping[str, object]) -> Path:
-    path = paths.CLUSTER / name
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    """Write a configuration file, only where it differs: kube-proxy ends itself when its file is written."""
+    path, text = paths.CLUSTER / name, yaml.safe_dump(document, sort_keys=False)
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
     return path

@@ -6,8 +6,7 @@ import yaml
 
 from workstation import go_tools, paths, run
 from workstation.cluster import metrics
-from workstation.cluster.addresses import NODE_IP, NODE_NAME
-from workstation.cluster.volumes import PROVISIONER, STORAGE_CLASS
+from workstation.cluster.addresses import NODE_IP, NODE_NAME, PROVISIONER, STORAGE_CLASS
 
 RBAC = "rbac.authorization.k8s.io"
 READ = ["get", "list", "watch"]

@@ -1,0 +1,134 @@
+"""The protocol's HTTP endpoints."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from serving.metrics import Measured, Metrics
+from serving.model import Model
+from serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, ServerMetadata
+from serving.tensors import InvalidRequest
+
+
+@dataclass
+class Service:
+    """What the endpoints answer from. No model yet, or draining: not ready, though still answering."""
+
+    name: str
+    metrics: Metrics
+    model: Model | None = None
+    draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return self.model is not None and not self.draining
+
+    def serve(self, model: Model) -> None:
+        self.metrics.serves(model.identity)
+        self.model = model
+
+
+def current_service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Current = Annotated[Service, Depends(current_service)]
+
+
+def requested_model(service: Current, name: str, version: str | None = None) -> Model:
+    if name != service.name:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown model '{name}'; this server has {service.name}")
+    if service.model is None:
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"model '{name}' is not loaded yet")
+    served = service.model.identity.version
+    if version not in (None, served):
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown version '{version}'; this server has {served}")
+    return service.model
+
+
+Requested = Annotated[Model, Depends(requested_model)]
+
+
+def create_app(service: Service) -> FastAPI:
+    app = FastAPI(
+        title="Open Inference Protocol",
+        docs_url=None,
+        redoc_url=None,
+        middleware=[Middleware(Measured, metrics=service.metrics, model=service.name)],
+    )
+    app.state.service = service
+    add_error_handlers(app)
+    add_server_endpoints(app)
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        add_model_endpoints(app, path)
+    return app
+
+
+def add_server_endpoints(app: FastAPI) -> None:
+    @app.get("/v2")
+    def server() -> ServerMetadata:
+        return ServerMetadata(name="ml-platform-serving", version="2", extensions=[])
+
+    @app.get("/v2/health/live")
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @app.get("/v2/health/ready")
+    async def ready(service: Current) -> JSONResponse:
+        return JSONResponse(
+            {"ready": service.ready}, HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        )
+
+    @app.get("/metrics", include_in_schema=False)
+    def metrics(service: Current) -> Response:
+        return service.metrics.page()
+
+
+def add_model_endpoints(app: FastAPI, path: str) -> None:
+    @app.get(path)
+    async def metadata(model: Requested) -> ModelMetadata:
+        return model.metadata()
+
+    @app.get(f"{path}/ready")
+    async def model_ready(model: Requested) -> dict[str, str | bool]:
+        return {"name": model.identity.name, "ready": True}
+
+    # Not a coroutine: inference runs in a thread, so that health checks are answered meanwhile.
+    @app.post(f"{path}/infer", response_model_exclude_none=True)
+    def infer(request: InferenceRequest, model: Requested) -> InferenceResponse:
+        return model.infer(request)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Every refusal is `{"error": reason}`, as the protocol has it."""
+
+    @app.exception_handler(InvalidRequest)
+    async def invalid(_: Request, error: InvalidRequest) -> JSONResponse:
+        return failure(HTTPStatus.BAD_REQUEST, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        detail = first.get("ctx", {}).get("error", "") if first["type"] == "json_invalid" else ""
+        return failure(HTTPStatus.BAD_REQUEST, ": ".join(part for part in (where, first["msg"], str(detail)) if part))
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        return failure(HTTPStatus(error.status_code), str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, __: Exception) -> JSONResponse:
+        return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; the server's log has the reason")
+
+
+def failure(status: HTTPStatus, reason: str) -> JSONResponse:
+    return JSONResponse({"error": reason}, status)

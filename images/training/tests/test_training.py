@@ -1,0 +1,90 @@
+"""Runs inside the image: python -m unittest discover /tests"""
+
+import unittest
+
+import numpy as np
+from mlflow.exceptions import MlflowException
+from training import data, errors, model, registry
+from training.__main__ import parse
+from training.model import Hyperparameters
+
+
+class Split(unittest.TestCase):
+    def test_is_the_same_every_time(self) -> None:
+        first, second = data.load(), data.load()
+        np.testing.assert_array_equal(first.holdout_images, second.holdout_images)
+
+    def test_training_never_sees_the_holdout(self) -> None:
+        digits = data.load()
+        seen = {image.tobytes() for image in digits.train_images}
+        self.assertEqual([image for image in digits.holdout_images if image.tobytes() in seen], [])
+
+    def test_holdout_document_is_plain_and_complete(self) -> None:
+        document = data.load().holdout_document()
+        self.assertEqual(len(document["inputs"]), len(document["labels"]))
+        self.assertEqual({len(image) for image in document["inputs"]}, {64})
+        self.assertEqual(set(document["labels"]), set(range(10)))
+
+
+class Model(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.digits = data.load()
+        cls.classifier = model.fit(cls.digits.train_images, cls.digits.train_labels, Hyperparameters(0.001, 10))
+        cls.exported = model.export(cls.classifier)
+
+    def test_recognizes_unseen_digits(self) -> None:
+        self.assertGreater(model.accuracy(self.exported, self.digits.holdout_images, self.digits.holdout_labels), 0.97)
+
+    def test_export_predicts_what_the_classifier_predicts(self) -> None:
+        predicted = self.classifier.predict(self.digits.holdout_images)
+        self.assertEqual(model.accuracy(self.exported, self.digits.holdout_images, predicted), 1.0)
+
+    def test_bad_hyperparameters_are_seen_in_the_accuracy(self) -> None:
+        bad = model.export(model.fit(self.digits.train_images, self.digits.train_labels, Hyperparameters(10, 1)))
+        self.assertLess(model.accuracy(bad, self.digits.holdout_images, self.digits.holdout_labels), 0.5)
+
+    def test_signature_names_the_input_and_its_shape(self) -> None:
+        (image,) = registry.signature(self.exported).inputs.inputs
+        self.assertEqual((image.name, image.shape, image.type), ("image", (-1, 64), np.dtype(np.float32)))
+
+
+class Promotion(unittest.TestCase):
+    def test_first_model_becomes_champion(self) -> None:
+        self.assertTrue(registry.decide(0.1, None).promoted)
+
+    def test_equal_is_not_worse(self) -> None:
+        self.assertTrue(registry.decide(0.98, 0.98, "1").promoted)
+
+    def test_worse_stays_out_and_says_why(self) -> None:
+        decision = registry.decide(0.97, 0.98, "4")
+        self.assertFalse(decision.promoted)
+        self.assertEqual(decision.reason, "accuracy 0.9700, champion version 4 has 0.9800")
+
+
+class CommandLine(unittest.TestCase):
+    def test_hyperparameters_are_options(self) -> None:
+        self.assertEqual(parse(["--gamma", "0.01", "--c", "2"]), Hyperparameters(gamma=0.01, c=2))
+
+    def test_a_number_that_makes_no_sense_is_refused(self) -> None:
+        for bad in ("0", "-1", "nan", "inf", "many"):
+            with self.subTest(bad), self.assertRaises(SystemExit):
+                parse([f"--gamma={bad}"])
+
+
+class Errors(unittest.TestCase):
+    def test_wrong_credentials_are_one_line(self) -> None:
+        error = MlflowException("API request to endpoint /x failed with error code 401 != 200. Response body: 'no\nno'")
+        self.assertEqual(errors.explain(error, "http://t"), f"http://t: {errors.WRONG_CREDENTIALS}")
+
+    def test_a_refused_connection_is_named(self) -> None:
+        error = MlflowException(
+            "API failed with HTTPConnectionPool: Max retries exceeded (Caused by: Connection refused)"
+        )
+        self.assertEqual(
+            errors.explain(error, "http://t"), "http://t: the tracking server can't be reached (Connection refused)"
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,78 @@
+"""python -m training [--gamma G] [--c C]: trains, measures, registers, and promotes if not worse."""
+
+import argparse
+import math
+import os
+import signal
+import sys
+
+from mlflow.exceptions import MlflowException
+
+from training import data, errors, model
+from training.model import Hyperparameters
+
+REQUIRED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MODEL_NAME")
+
+
+def positive(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def parse(arguments: list[str]) -> Hyperparameters:
+    parser = argparse.ArgumentParser(prog="training", description="Train a classifier of handwritten digits.")
+    parser.add_argument("--gamma", type=positive, default=0.001, help="width of the kernel (default: %(default)s)")
+    parser.add_argument("--c", type=positive, default=10.0, help="strength of the fit (default: %(default)s)")
+    return Hyperparameters(**vars(parser.parse_args(arguments)))
+
+
+def train(hyperparameters: Hyperparameters, experiment: str, name: str) -> None:
+    import mlflow
+
+    from training import registry
+
+    mlflow.set_experiment(experiment)
+    with mlflow.start_run():
+        mlflow.log_params(vars(hyperparameters))
+        digits = data.load()
+        classifier = model.fit(digits.train_images, digits.train_labels, hyperparameters)
+        exported = model.export(classifier)
+        accuracy = model.accuracy(exported, digits.holdout_images, digits.holdout_labels)
+        mlflow.log_metrics(
+            {
+                "train_accuracy": model.accuracy(exported, digits.train_images, digits.train_labels),
+                "holdout_accuracy": accuracy,
+                "train_images": len(digits.train_labels),
+                "holdout_images": len(digits.holdout_labels),
+            }
+        )
+        mlflow.log_dict(digits.holdout_document(), "holdout/holdout.json")
+        say(f"accuracy {accuracy:.4f} on {len(digits.holdout_labels)} held-out digits")
+        version = registry.log_model(exported, name)
+        decision = registry.promote(name, version, accuracy, digits)
+    outcome = "is now" if decision.promoted else "does not become"
+    say(f"{name} version {version} {outcome} the {registry.CHAMPION}: {decision.reason}")
+
+
+def say(line: str) -> None:
+    print(f"training: {line}", flush=True)
+
+
+def main() -> None:
+    # The first process of a container ignores SIGTERM unless it asks for it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("training: stopped by SIGTERM"))
+    hyperparameters = parse(sys.argv[1:])
+    missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
+    if missing:
+        sys.exit(f"training: set {', '.join(missing)}")
+    uri, experiment, name = (os.environ[variable] for variable in REQUIRED)
+    try:
+        train(hyperparameters, experiment, name)
+    except MlflowException as error:
+        sys.exit(f"training: {errors.explain(error, uri)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Names that point at something else in the declaration.
+
+They are looked up in what was written, not in the model, so that they are reported together with all other mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.declaration.problems import Problem, suggestion
+
+_REFERENCES = (
+    ("models", "team", "teams"),
+    ("training", "team", "teams"),
+    ("training", "image", "images"),
+    ("training", "model", "models"),
+    ("training", "pool", "nodePools"),
+    ("serving", "team", "teams"),
+    ("serving", "image", "images"),
+    ("serving", "model", "models"),
+)
+"""(section, setting, the section that must declare it)"""
+
+_KIND = {"teams": "team", "images": "image", "models": "model", "nodePools": "node pool"}
+
+
+def undeclared(written: Mapping[Any, Any], root: str) -> list[Problem]:
+    """Every reference to something that the declaration does not have."""
+    return [
+        Problem(
+            f"{root}.{section}.{entry}.{setting}",
+            f"{_KIND[target]} '{name}' is not declared{suggestion(name, _keys(written, target))}",
+        )
+        for section, setting, target in _REFERENCES
+        # What is no section at all is reported as such.
+        if isinstance(written.get(target, {}), Mapping)
+        for entry, name in _names(written, section, setting)
+        if name not in _keys(written, target)
+    ]
+
+
+def _names(written: Mapping[Any, Any], section: str, setting: str) -> Iterator[tuple[str, str]]:
+    entries = written.get(section)
+    for entry, settings in entries.items() if isinstance(entries, Mapping) else ():
+        name = settings.get(setting) if isinstance(settings, Mapping) else None
+        if isinstance(name, str):
+            yield str(entry), name
+
+
+def _keys(written: Mapping[Any, Any], section: str) -> set[str]:
+    entries = written.get(section)
+    return {str(key) for key in entries} if isinstance(entries, Mapping) else set()

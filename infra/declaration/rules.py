@@ -1,0 +1,99 @@
+"""Rules that span several settings. Each yields its problems; `RULES` lists them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from infra.declaration.model import NodePool, Platform, Training
+from infra.declaration.problems import Problem
+from infra.declaration.units import cpu_millis, memory_bytes
+from infra.naming import OWN_IMAGES, image_context
+
+_TAKEN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
+
+
+def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A team's namespace belongs to the team alone."""
+    if platform.namespace in _TAKEN_NAMESPACES or platform.namespace.startswith("kube-"):
+        yield Problem("namespace", f"'{platform.namespace}' belongs to Kubernetes itself; write another name")
+    for team in platform.teams:
+        if team == platform.namespace:
+            yield Problem(f"teams.{team}", f"'{team}' is the platform's own namespace; write another name")
+        elif team in _TAKEN_NAMESPACES or team.startswith("kube-"):
+            yield Problem(f"teams.{team}", f"'{team}' is a namespace of Kubernetes itself; write another name")
+
+
+def image_names_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The platform's own images are built in any case."""
+    for name in platform.images:
+        if name in OWN_IMAGES:
+            yield Problem(f"images.{name}", f"'{name}' is an image of the platform itself; write another name")
+
+
+def images_have_a_dockerfile(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Found here rather than halfway through `up`."""
+    for name, image in platform.images.items():
+        context = image_context(name, image.context)
+        if Path(context).is_absolute() or ".." in Path(context).parts:
+            yield Problem(f"images.{name}.context", f"'{context}' is outside the project; write a folder inside it")
+        elif not (root / context / "Dockerfile").is_file():
+            yield Problem(f"images.{name}", f"there is no '{context}/Dockerfile'; add it or set 'context'")
+
+
+def only_owners_train(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A new version of a model comes from the team that answers for it."""
+    for name, job in platform.training.items():
+        owner = platform.models[job.model].team
+        if job.team != owner:
+            yield Problem(f"training.{name}.team", f"model '{job.model}' belongs to team '{owner}'; write '{owner}'")
+
+
+def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
+    """What no node can hold would wait for ever."""
+    for name, job in platform.training.items():
+        path = f"training.{name}"
+        if job.pool is not None:
+            yield from _fits(path, job, job.pool, platform.node_pools[job.pool])
+        elif job.gpus:
+            yield Problem(f"{path}.gpus", "GPUs are in node pools only; name one with 'pool'")
+
+
+def _fits(path: str, job: Training, name: str, pool: NodePool) -> Iterator[Problem]:
+    cpu, memory, gpus = job.resources.cpu, job.resources.memory, pool.gpu.count if pool.gpu else 0
+    node = f"a node of pool '{name}' has"
+    if cpu_millis(cpu) > cpu_millis(pool.instance.cpu):
+        yield Problem(f"{path}.resources.cpu", f"{cpu} is more than {node} ({pool.instance.cpu}); ask for less")
+    if memory_bytes(memory) > memory_bytes(pool.instance.memory):
+        yield Problem(
+            f"{path}.resources.memory", f"{memory} is more than {node} ({pool.instance.memory}); ask for less"
+        )
+    if job.gpus > gpus:
+        yield Problem(f"{path}.gpus", f"{job.gpus} is more than {node} ({gpus}); ask for less or take another pool")
+
+
+def served_models_are_really_trained(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A pod on a simulated node computes nothing, so no model ever comes from there."""
+    for name, endpoint in platform.serving.items():
+        jobs = [job for job in platform.training.values() if job.model == endpoint.model]
+        if jobs and platform.foundation.simulates_pools and all(job.pool for job in jobs):
+            yield Problem(
+                f"serving.{name}.model",
+                f"'{endpoint.model}' is trained on simulated nodes only, where nothing is computed; "
+                f"add a training job without 'pool'",
+            )
+
+
+RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
+    namespaces_are_free,
+    image_names_are_free,
+    images_have_a_dockerfile,
+    only_owners_train,
+    jobs_fit_their_nodes,
+    served_models_are_really_trained,
+)
+
+
+def broken_rules(platform: Platform, root: Path, prefix: str) -> list[Problem]:
+    """All that the rules find, with the whole path."""
+    return [Problem(f"{prefix}.{problem.path}", problem.message) for rule in RULES for problem in rule(platform, root)]

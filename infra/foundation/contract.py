@@ -1,0 +1,96 @@
+"""What a place must offer for the platform to stand on it.
+
+Plain types for what is known before anything exists, `Input` for what the place's own resources make. No component
+asks which place it is: what differs is data here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pulumi
+import pulumi_docker as docker
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The private registry, as those see it who push and those who pull."""
+
+    server: pulumi.Input[str]
+    repositories: Mapping[str, pulumi.Input[str]]
+    """By image name, the address without a tag."""
+    username: pulumi.Input[str]
+    password: pulumi.Output[str]
+    pull_config: pulumi.Output[str] | None
+    """A `dockerconfigjson` for pods; none where the nodes have an identity that may pull."""
+    builder: docker.Provider
+    ready: Sequence[pulumi.Resource] = ()
+    """What must exist before the first push."""
+
+
+@dataclass(frozen=True)
+class Toleration:
+    """One taint that a pod accepts."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a pod gets onto the nodes of one pool."""
+
+    pool: str
+    node_selector: Mapping[str, str]
+    tolerations: Sequence[Toleration]
+    simulated: bool
+    """Nothing is computed there: no true result may be expected from such a pod."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What must exist before a pod is placed."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where the tracking server keeps runs and models, and which volumes pods get."""
+
+    database: pulumi.Input[str]
+    """An SQLAlchemy address, without a password in it."""
+    artifacts: pulumi.Input[str]
+    """A URI, or a folder on the tracking server's volume."""
+    volume_class: str | None
+    """None: the cluster's default."""
+
+
+@dataclass(frozen=True)
+class WorkloadIdentity:
+    """Who a pod is (a service account) and what it may reach outside the cluster."""
+
+    name: str
+    namespace: str
+    service_account: str
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+    """Prefixes in the artifact store."""
+
+
+class IdentityBinder(Protocol):
+    """Gives a service account an identity in the place; returns what a pod must wait for."""
+
+    def __call__(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]: ...
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """Everything above stands on this."""
+
+    kubernetes: pulumi.ProviderResource
+    random: pulumi.ProviderResource
+    registry: Registry
+    base_image: str
+    """What the platform's own base image is built from; part of every image's content hash."""
+    storage: Storage
+    pools: Mapping[str, Placement]
+    bind_identity: IdentityBinder

@@ -1,0 +1,88 @@
+"""One machine: a registry in its Docker engine, a cluster by kube context, node pools as simulated nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+
+from infra.declaration.model import LocalFoundation as Settings
+from infra.declaration.model import NodePool
+from infra.foundation.contract import Foundation, Storage, WorkloadIdentity
+from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
+from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
+from infra.naming import PROJECT
+
+
+@dataclass(frozen=True)
+class LocalFoundationArgs:
+    settings: Settings
+    namespace: str
+    stack: str
+    images: Sequence[str]
+    pools: Mapping[str, NodePool]
+    protect_data: bool
+
+
+class LocalFoundation(pulumi.ComponentResource):
+    """Makes every provider that the platform uses here."""
+
+    offer: Foundation
+
+    def __init__(self, name: str, args: LocalFoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:Local", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        engine = docker.Provider("docker", opts=child)
+        randomness = random.Provider("random", opts=child)
+        # The kubeconfig itself is found by kubectl's convention and stays out of the state. Secrets and ConfigMaps
+        # keep their names when their data changes: a rotated password is no reason to run a training job again.
+        cluster = kubernetes.Provider(
+            "kubernetes",
+            context=args.settings.kube_context,
+            enable_secret_mutable=True,
+            enable_config_map_mutable=True,
+            opts=child,
+        )
+        registry = LocalRegistry(
+            "registry",
+            LocalRegistryArgs(
+                container_name=f"{args.namespace}-registry",
+                port=args.settings.registry_port,
+                base_image=args.settings.base_image,
+                images=args.images,
+                engine=engine,
+                protect_data=args.protect_data,
+            ),
+            pulumi.ResourceOptions(parent=self, providers=[engine, randomness]),
+        )
+        pools = {
+            pool: SimulatedPool(
+                pool,
+                SimulatedPoolArgs(settings=settings, stack=args.stack),
+                pulumi.ResourceOptions(parent=self, providers=[cluster]),
+            ).placement
+            for pool, settings in args.pools.items()
+        }
+        self.offer = Foundation(
+            kubernetes=cluster,
+            random=randomness,
+            registry=registry.offer,
+            base_image=args.settings.base_image,
+            storage=Storage(
+                database="sqlite:////data/mlflow.db",
+                artifacts="/data/artifacts",
+                volume_class=args.settings.storage_class,
+            ),
+            pools=pools,
+            bind_identity=_nothing_to_bind,
+        )
+        self.register_outputs({"registry": registry.offer.server})
+
+
+def _nothing_to_bind(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
+    """Nothing here lies outside the cluster."""
+    return ()

@@ -1,0 +1,101 @@
+"""A node pool on one machine: nodes that the real scheduler fills and nothing runs on.
+
+kwok answers for them; it manages only nodes with its annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import pulumi
+
+from infra.declaration.model import NodePool
+from infra.declaration.units import parse_taint
+from infra.foundation.contract import Placement, Toleration
+from infra.naming import POOL_LABEL, PROJECT, SIMULATED_LABEL, STACK_LABEL
+
+_SIMULATED = Toleration(SIMULATED_LABEL, "true", "NoSchedule")
+_GPU = Toleration("nvidia.com/gpu", "present", "NoSchedule")
+_PODS_PER_NODE = "110"
+
+
+@dataclass(frozen=True)
+class SimulatedPoolArgs:
+    settings: NodePool
+    stack: str
+
+
+class SimulatedPool(pulumi.ComponentResource):
+    """As many nodes as the pool may have at most."""
+
+    placement: Placement
+
+    def __init__(self, name: str, args: SimulatedPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:SimulatedPool", name, None, opts)
+        nodes = [self._node(f"{name}-{number}", name, args) for number in range(args.settings.max)]
+        self.placement = Placement(
+            pool=name,
+            node_selector={POOL_LABEL: name},
+            tolerations=taints(args.settings),
+            simulated=True,
+            ready=nodes,
+        )
+        self.register_outputs({})
+
+    def _node(self, name: str, pool: str, args: SimulatedPoolArgs) -> SimulatedNode:
+        labels = {**node_labels(name, pool, args.settings), STACK_LABEL: args.stack}
+        # A node's status can't be written through the node itself once it exists, and its taints belong to the
+        # cluster's own controllers by then.
+        changes = ["status", "spec.taints"]
+        opts = pulumi.ResourceOptions(parent=self, replace_on_changes=changes, delete_before_replace=True)
+        return SimulatedNode(name, labels, taints(args.settings), capacity(args.settings), opts)
+
+
+class SimulatedNode(pulumi.CustomResource):
+    """A Node with a status: what a kubelet would report, and what the SDK's own class has no argument for."""
+
+    def __init__(
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        taints: Sequence[Toleration],
+        offered: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": name, "annotations": {"kwok.x-k8s.io/node": "fake"}, "labels": labels},
+            "spec": {"taints": [asdict(taint) for taint in taints]},
+            "status": {"allocatable": offered, "capacity": offered},
+        }
+        super().__init__("kubernetes:core/v1:Node", name, manifest, opts)
+
+
+def taints(pool: NodePool) -> list[Toleration]:
+    """The declared taints, and those that keep pods away which need no GPU or a true result."""
+    declared = [Toleration(*parse_taint(taint)) for taint in pool.taints]
+    return [_SIMULATED, *([_GPU] if pool.gpu else []), *declared]
+
+
+def capacity(pool: NodePool) -> dict[str, str]:
+    """What one node reports to the scheduler."""
+    gpus = {"nvidia.com/gpu": str(pool.gpu.count)} if pool.gpu else {}
+    return {"cpu": pool.instance.cpu, "memory": pool.instance.memory, "pods": _PODS_PER_NODE, **gpus}
+
+
+def node_labels(name: str, pool: str, settings: NodePool) -> dict[str, str]:
+    """What a real node of this kind would carry, and that it is none."""
+    gpu = settings.gpu
+    gpus = {"nvidia.com/gpu.product": gpu.model, "nvidia.com/gpu.count": str(gpu.count)} if gpu else {}
+    return {
+        **settings.labels,
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "type": "kwok",
+        POOL_LABEL: pool,
+        SIMULATED_LABEL: "true",
+        **gpus,
+    }

@@ -1,0 +1,59 @@
+"""Names and labels that several parts must agree on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+PROJECT = "ml-platform"
+"""The prefix of every image and component type."""
+
+DOMAIN = "ml-platform.io"
+"""The prefix of our labels, annotations and taints."""
+
+BASE, TRACKING, REGISTRY = "base", "tracking", "registry"
+OWN_IMAGES = frozenset({BASE, TRACKING, REGISTRY})
+"""Images of the platform itself; declared ones can't have these names."""
+
+SIMULATED_LABEL = f"{DOMAIN}/simulated"
+POOL_LABEL = f"{DOMAIN}/pool"
+STACK_LABEL = f"{DOMAIN}/stack"
+TEAM_LABEL = f"{DOMAIN}/team"
+
+
+def image_context(name: str, declared: str | None = None) -> str:
+    """The folder that an image is built from, relative to the project."""
+    return declared or f"images/{name}"
+
+
+def labels(name: str, component: str, **more: str) -> dict[str, str]:
+    """Kubernetes' recommended labels."""
+    return {
+        "app.kubernetes.io/name": name,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": PROJECT,
+        **more,
+    }
+
+
+def selector(name: str, component: str) -> dict[str, str]:
+    """The part of the labels that never changes, because a Deployment's selector can't."""
+    return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": component}
+
+
+def fingerprint(value: object, length: int = 8) -> str:
+    """A short name for a content: equal contents, equal fingerprints."""
+    text = json.dumps(_plain(value), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def _plain(value: object) -> object:
+    """Pulumi's argument classes as plain data."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return {key: _plain(item) for key, item in vars(value).items()}

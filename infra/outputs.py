@@ -1,0 +1,100 @@
+"""The stack's public contract: what scripts and other stacks may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+import pulumi
+
+from infra.foundation import Foundation
+from infra.images import BuiltImage
+from infra.serving import PORT, Serving
+from infra.tracking import NAME as TRACKING_SERVICE
+from infra.tracking import PORT as TRACKING_PORT
+from infra.tracking import Tracking
+from infra.training import Training
+
+
+class Endpoint(TypedDict):
+    namespace: str
+    service: str
+    port: int
+    model: str
+
+
+class Job(TypedDict):
+    namespace: str
+    job: str
+    model: str
+    simulated: bool
+
+
+class TrackingServer(TypedDict):
+    namespace: str
+    service: str
+    port: int
+    username: str
+    password: pulumi.Output[str]
+
+
+class PrivateRegistry(TypedDict):
+    address: pulumi.Input[str]
+    username: pulumi.Input[str]
+    password: pulumi.Output[str]
+
+
+class Pool(TypedDict):
+    simulated: bool
+
+
+class Outputs(TypedDict):
+    """By declared name; passwords are secrets."""
+
+    namespace: str
+    endpoints: dict[str, Endpoint]
+    jobs: dict[str, Job]
+    images: dict[str, pulumi.Output[str]]
+    tracking: TrackingServer
+    registry: PrivateRegistry
+    pools: dict[str, Pool]
+
+
+def outputs(
+    foundation: Foundation,
+    images: Mapping[str, BuiltImage],
+    tracking: Tracking,
+    training: Mapping[str, Training],
+    serving: Mapping[str, Serving],
+) -> Outputs:
+    """What the components have to say, in one place."""
+    registry = foundation.registry
+    return Outputs(
+        namespace=tracking.namespace,
+        endpoints={name: _endpoint(endpoint) for name, endpoint in serving.items()},
+        jobs={name: _job(job) for name, job in training.items()},
+        images={name: image.reference for name, image in images.items()},
+        tracking=TrackingServer(
+            namespace=tracking.namespace,
+            service=TRACKING_SERVICE,
+            port=TRACKING_PORT,
+            username=tracking.access.login.username,
+            password=tracking.access.login.password,
+        ),
+        registry=PrivateRegistry(address=registry.server, username=registry.username, password=registry.password),
+        pools={name: Pool(simulated=placement.simulated) for name, placement in foundation.pools.items()},
+    )
+
+
+def export(contract: Outputs) -> None:
+    """Makes them the stack's outputs."""
+    for name, value in contract.items():
+        pulumi.export(name, value)
+
+
+def _endpoint(endpoint: Serving) -> Endpoint:
+    return Endpoint(namespace=endpoint.namespace, service=endpoint.service, port=PORT, model=endpoint.model)
+
+
+def _job(job: Training) -> Job:
+    return Job(namespace=job.namespace, job=job.job_name, model=job.model, simulated=job.simulated)

@@ -1,0 +1,161 @@
+"""An endpoint that answers with a model's champion version, and loses no request when it is rolled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
+from pulumi_kubernetes.core.v1 import (
+    HTTPGetActionArgs,
+    LifecycleArgs,
+    LifecycleHandlerArgs,
+    ProbeArgs,
+    ServicePortArgs,
+    ServiceSpecArgs,
+    SleepActionArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+
+from infra.declaration.model import Serving as Settings
+from infra.foundation import Foundation, WorkloadIdentity
+from infra.images import BuiltImage
+from infra.naming import DOMAIN, PROJECT, labels, selector
+from infra.tenancy import Workspace
+from infra.training import Training
+from infra.workload import Container, pod_template, service_account, tracking_env, tracking_mounts
+
+PORT = 8080
+CHAMPION = "champion"
+"""The registry's alias for the version to serve; training moves it."""
+
+_COMPONENT = "serving"
+_DRAIN_SECONDS = 5
+_GRACE_SECONDS = 40
+
+
+@dataclass(frozen=True)
+class ServingArgs:
+    """`trained_by` are the jobs that the endpoint's model comes from."""
+
+    settings: Settings
+    image: BuiltImage
+    workspace: Workspace
+    foundation: Foundation
+    trained_by: Sequence[Training]
+
+
+class Serving(pulumi.ComponentResource):
+    """A Deployment behind a Service of the endpoint's name."""
+
+    namespace: str
+    service: str
+    model: str
+
+    def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
+        self._args = args
+        self._account = f"{_COMPONENT}-{name}"
+        self._labels = labels(name, _COMPONENT)
+        self._selector = selector(name, _COMPONENT)
+        self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
+        deployment = self._deployment()
+        self._service(deployment)
+        if args.settings.replicas > 1:
+            self._disruption_budget()
+        self.register_outputs({"service": self.service})
+
+    @property
+    def _metadata(self) -> ObjectMetaArgs:
+        return ObjectMetaArgs(name=self.service, namespace=self.namespace, labels=self._labels)
+
+    def _deployment(self) -> pulumi.Resource:
+        args, settings = self._args, self._args.settings
+        identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=("models",))
+        account = service_account(self._account, args.workspace, identity, args.foundation, self)
+        wait = f"{settings.timeout}s"
+        return kubernetes.apps.v1.Deployment(
+            self.service,
+            metadata=self._metadata,
+            spec=DeploymentSpecArgs(
+                replicas=settings.replicas,
+                progress_deadline_seconds=settings.timeout,
+                strategy=DeploymentStrategyArgs(
+                    type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
+                ),
+                selector=LabelSelectorArgs(match_labels=self._selector),
+                template=pod_template(
+                    self._container(),
+                    args.workspace,
+                    account=self._account,
+                    labels=self._labels,
+                    annotations=self._roll_on(),
+                    grace_seconds=_GRACE_SECONDS,
+                ),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*account, *args.trained_by],
+                custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
+            ),
+        )
+
+    def _roll_on(self) -> dict[str, pulumi.Input[str]]:
+        """What the pods read only once, when they start: the champion, and the login to the registry of models."""
+        jobs = ",".join(sorted(job.job_name for job in self._args.trained_by))
+        credentials = self._args.workspace.credentials_fingerprint
+        return {
+            **({f"{DOMAIN}/trained-by": jobs} if jobs else {}),
+            **({f"{DOMAIN}/credentials": credentials} if credentials is not None else {}),
+        }
+
+    def _container(self) -> Container:
+        args = self._args
+        return Container(
+            name=_COMPONENT,
+            image=args.image.reference,
+            resources=args.settings.resources,
+            env={
+                **tracking_env(args.workspace),
+                "MODEL_NAME": self.model,
+                "MODEL_URI": f"models:/{self.model}@{CHAMPION}",
+            },
+            ports={"http": PORT},
+            mounts=tracking_mounts(args.workspace),
+            startup_probe=_probe("live", period=1, failures=60),
+            readiness_probe=_probe("ready", period=2, failures=2),
+            liveness_probe=_probe("live", period=10, failures=3),
+            # The pod goes on answering until every proxy has heard that it is leaving.
+            lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=_DRAIN_SECONDS))),
+        )
+
+    def _service(self, deployment: pulumi.Resource) -> None:
+        kubernetes.core.v1.Service(
+            self.service,
+            metadata=self._metadata,
+            spec=ServiceSpecArgs(
+                selector=self._selector, ports=[ServicePortArgs(name="http", port=PORT, target_port="http")]
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+
+    def _disruption_budget(self) -> None:
+        kubernetes.policy.v1.PodDisruptionBudget(
+            self.service,
+            metadata=self._metadata,
+            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self._selector)
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )
+
+
+def _probe(state: str, period: int, failures: int) -> ProbeArgs:
+    return ProbeArgs(
+        http_get=HTTPGetActionArgs(path=f"/v2/health/{state}", port="http"),
+        period_seconds=period,
+        failure_threshold=failures,
+        timeout_seconds=2,
+    )

@@ -1,0 +1,182 @@
+"""Experiments and the model registry: one MLflow server behind a login, its data on a volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import (
+    HTTPGetActionArgs,
+    PersistentVolumeClaimSpecArgs,
+    PersistentVolumeClaimVolumeSourceArgs,
+    ProbeArgs,
+    ServicePortArgs,
+    ServiceSpecArgs,
+    VolumeArgs,
+    VolumeResourceRequirementsArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+
+from infra.declaration.model import Tracking as Settings
+from infra.foundation import Foundation, WorkloadIdentity
+from infra.images import BuiltImage
+from infra.naming import DOMAIN, PROJECT, labels, selector
+from infra.secrets import TrackingSecrets, public_fingerprint
+from infra.tenancy import TrackingAccess, Workspace
+from infra.workload import Container, Mount, pod_template, secret_mount, service_account
+
+NAME = "tracking"
+PORT = 5000
+_DATA = "/data"
+_SECRETS = "/var/run/secrets/tracking"
+
+
+@dataclass(frozen=True)
+class TrackingArgs:
+    settings: Settings
+    image: BuiltImage
+    workspace: Workspace
+    foundation: Foundation
+    secrets: TrackingSecrets
+    protect_data: bool
+
+
+def tracking_uri(namespace: str) -> str:
+    """Where pods of every namespace reach the server; known before it exists."""
+    return f"http://{NAME}.{namespace}.svc:{PORT}"
+
+
+def allowed_hosts(namespace: str) -> str:
+    """The names by which clients call the server; it refuses any other, so that no web page can call it by a trick."""
+    inside = [NAME, f"{NAME}.{namespace}", f"{NAME}.{namespace}.svc", f"{NAME}.{namespace}.svc.cluster.local"]
+    forwarded = ["localhost", "127.0.0.1"]
+    hosts = [host for name in inside for host in (name, f"{name}:{PORT}")]
+    return ",".join([*hosts, *(host for name in forwarded for host in (name, f"{name}:*"))])
+
+
+class Tracking(pulumi.ComponentResource):
+    """One replica: its database is a file."""
+
+    access: TrackingAccess
+    namespace: str
+
+    def __init__(self, name: str, args: TrackingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Tracking", name, None, opts)
+        self._args = args
+        self.namespace = args.workspace.namespace
+        self.access = TrackingAccess(tracking_uri(self.namespace), args.secrets.admin)
+        self._metadata = ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels(NAME, NAME))
+        identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",))
+        before = [
+            *service_account(NAME, args.workspace, identity, args.foundation, self),
+            self._secret(),
+            self._volume(),
+            self._service(),
+        ]
+        self._deployment(before)
+        self.register_outputs({"uri": self.access.uri})
+
+    def _secret(self) -> pulumi.Resource:
+        secrets = self._args.secrets
+        return kubernetes.core.v1.Secret(
+            NAME,
+            metadata=self._metadata,
+            string_data={
+                "username": secrets.admin.username,
+                "password": secrets.admin.password,
+                "flask-secret-key": secrets.session_key,
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )
+
+    def _volume(self) -> pulumi.Resource:
+        return kubernetes.core.v1.PersistentVolumeClaim(
+            NAME,
+            metadata=self._metadata,
+            spec=PersistentVolumeClaimSpecArgs(
+                access_modes=["ReadWriteOnce"],
+                storage_class_name=self._args.foundation.storage.volume_class,
+                resources=VolumeResourceRequirementsArgs(requests={"storage": self._args.settings.storage}),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self._args.workspace], protect=self._args.protect_data
+            ),
+        )
+
+    def _service(self) -> pulumi.Resource:
+        return kubernetes.core.v1.Service(
+            NAME,
+            # Its pods come after it, so that their name is known when they ask for it.
+            metadata=ObjectMetaArgs(
+                name=NAME,
+                namespace=self.namespace,
+                labels=labels(NAME, NAME),
+                annotations={"pulumi.com/skipAwait": "true"},
+            ),
+            spec=ServiceSpecArgs(
+                selector=selector(NAME, NAME), ports=[ServicePortArgs(name="http", port=PORT, target_port="http")]
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )
+
+    def _deployment(self, before: list[pulumi.Resource]) -> None:
+        args = self._args
+        timeout = args.settings.timeout
+        wait = f"{timeout}s"
+        kubernetes.apps.v1.Deployment(
+            NAME,
+            metadata=self._metadata,
+            spec=kubernetes.apps.v1.DeploymentSpecArgs(
+                replicas=1,
+                # Two servers on one database file would spoil it.
+                strategy=kubernetes.apps.v1.DeploymentStrategyArgs(type="Recreate"),
+                progress_deadline_seconds=timeout,
+                selector=LabelSelectorArgs(match_labels=selector(NAME, NAME)),
+                template=pod_template(
+                    self._container(),
+                    args.workspace,
+                    account=NAME,
+                    labels=labels(NAME, NAME),
+                    annotations={
+                        f"{DOMAIN}/credentials": public_fingerprint(
+                            args.secrets.admin.password, args.secrets.session_key
+                        )
+                    },
+                ),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=before, custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait)
+            ),
+        )
+
+    def _container(self) -> Container:
+        storage = self._args.foundation.storage
+        claim = PersistentVolumeClaimVolumeSourceArgs(claim_name=NAME)
+        return Container(
+            name=NAME,
+            image=self._args.image.reference,
+            resources=self._args.settings.resources,
+            env={
+                "MLFLOW_BACKEND_STORE_URI": storage.database,
+                "MLFLOW_ARTIFACTS_DESTINATION": storage.artifacts,
+                "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace),
+            },
+            ports={"http": PORT},
+            mounts=[
+                Mount(VolumeArgs(name="data", persistent_volume_claim=claim), _DATA),
+                secret_mount("secrets", NAME, _SECRETS),
+            ],
+            startup_probe=_probe(period=1, failures=120),
+            readiness_probe=_probe(period=5, failures=2),
+            liveness_probe=_probe(period=10, failures=6),
+        )
+
+
+def _probe(period: int, failures: int) -> ProbeArgs:
+    return ProbeArgs(
+        http_get=HTTPGetActionArgs(path="/health", port="http"),
+        period_seconds=period,
+        failure_threshold=failures,
+        timeout_seconds=5,
+    )

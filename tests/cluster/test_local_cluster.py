@@ -1,0 +1,107 @@
+"""The local cluster is a real one: what fails there is seen to fail, and nothing of it is open to the network."""
+
+import base64
+import secrets
+from typing import Any
+
+import psutil
+from kubernetes import client
+
+from tests.waiting import eventually
+from workstation import paths
+from workstation.cluster import control_plane, pause_image
+from workstation.cluster.addresses import NODE_IP, NODE_NAME
+from workstation.daemons import process_of
+
+SIMULATED = {"kwok.x-k8s.io/node": "fake"}
+
+
+def pod(name: str, command: list[str], node: str = NODE_NAME) -> dict[str, Any]:
+    container = {"name": "main", "image": pause_image.REFERENCE, "imagePullPolicy": "Never", "command": command}
+    spec = {"restartPolicy": "Never", "nodeName": node, "containers": [container], "terminationGracePeriodSeconds": 0}
+    return {"metadata": {"name": name}, "spec": {**spec, "tolerations": [{"operator": "Exists"}]}}
+
+
+def phase(core: client.CoreV1Api, namespace: str, name: str) -> str:
+    return str(core.read_namespaced_pod(name, namespace).status.phase)
+
+
+def test_a_pod_that_fails_on_the_real_node_is_seen_to_fail(core: client.CoreV1Api, namespace: str) -> None:
+    core.create_namespaced_pod(namespace, pod("fails", ["/busybox", "sh", "-c", "exit 3"]))
+    eventually(lambda: phase(core, namespace, "fails") == "Failed", what="failure of the pod")
+    ended = core.read_namespaced_pod("fails", namespace).status.container_statuses[0].state.terminated
+    assert ended.exit_code == 3
+
+
+def test_an_image_that_can_not_be_pulled_keeps_its_pod_from_running(core: client.CoreV1Api, namespace: str) -> None:
+    broken = pod("broken", ["/none"])
+    broken["spec"]["containers"][0] |= {"image": "127.0.0.1:1/nothing:here", "imagePullPolicy": "Always"}
+    core.create_namespaced_pod(namespace, broken)
+
+    def waiting() -> str:
+        statuses = core.read_namespaced_pod("broken", namespace).status.container_statuses or []
+        return str(statuses[0].state.waiting.reason) if statuses and statuses[0].state.waiting else ""
+
+    eventually(lambda: waiting() in ("ErrImagePull", "ImagePullBackOff"), what="the failed pull")
+
+
+def test_a_container_really_runs_and_its_log_is_kept(core: client.CoreV1Api, namespace: str) -> None:
+    word = secrets.token_hex(8)
+    core.create_namespaced_pod(namespace, pod("speaks", ["/busybox", "echo", word]))
+    eventually(lambda: phase(core, namespace, "speaks") == "Succeeded", what="the end of the pod")
+    assert core.read_namespaced_pod_log("speaks", namespace).strip() == word
+
+
+def test_a_simulated_node_takes_pods_without_running_them(core: client.CoreV1Api, namespace: str) -> None:
+    node = f"simulated-{namespace}"
+    core.create_node({"metadata": {"name": node, "annotations": SIMULATED, "labels": {"type": "kwok"}}})
+    try:
+        core.create_namespaced_pod(namespace, pod("pretends", ["/busybox", "sleep", "1000"], node))
+        eventually(lambda: phase(core, namespace, "pretends") == "Running", what="the simulated pod")
+        running = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+        assert ["/busybox", "sleep", "1000"] not in running
+    finally:
+        core.delete_node(node)
+
+
+def test_secrets_are_encrypted_at_rest(core: client.CoreV1Api, namespace: str) -> None:
+    word = secrets.token_hex(16)
+    data = {"word": base64.b64encode(word.encode()).decode()}
+    core.create_namespaced_secret(namespace, {"metadata": {"name": "hidden"}, "data": data})
+    core.create_namespaced_config_map(namespace, {"metadata": {"name": "seen"}, "data": {"word": f"not-{word}"}})
+    stored = b"".join(file.read_bytes() for file in control_plane.WORKDIR.rglob("*.wal"))
+    assert f"not-{word}".encode() in stored, "the test looks in the wrong place"
+    assert stored.count(word.encode()) == stored.count(f"not-{word}".encode())
+
+
+def test_a_claim_gets_a_volume_that_its_pod_can_write_and_that_goes_with_it(
+    core: client.CoreV1Api, namespace: str
+) -> None:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "data"}, "spec": claim})
+    writer = pod("writes", ["/busybox", "sh", "-c", "echo kept > /data/file && /busybox cat /data/file"])
+    del writer["spec"]["nodeName"]
+    writer["spec"]["securityContext"] = {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}
+    writer["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    writer["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    core.create_namespaced_pod(namespace, writer)
+    eventually(lambda: phase(core, namespace, "writes") == "Succeeded", what="the write")
+    assert core.read_namespaced_pod_log("writes", namespace) == "kept\n"
+
+    volume = core.read_namespaced_persistent_volume_claim("data", namespace).spec.volume_name
+    assert (paths.CLUSTER / "volumes" / volume).exists()
+    core.delete_namespaced_pod("writes", namespace)
+    core.delete_namespaced_persistent_volume_claim("data", namespace)
+    eventually(lambda: not (paths.CLUSTER / "volumes" / volume).exists(), what="removal of the volume's folder")
+
+
+def our_processes() -> set[int]:
+    daemons = [process_of(file) for file in paths.PIDS.glob("*.pid")]
+    found = [*daemons, *control_plane.processes().values()]
+    return {process.pid for process in found if process is not None}
+
+
+def test_nothing_of_ours_listens_beyond_loopback_and_the_pods_bridge() -> None:
+    listening = [found for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+    addresses = {next(iter(found.laddr)) for found in listening if found.pid in our_processes()}
+    assert addresses == {"127.0.0.1", NODE_IP}

@@ -1,0 +1,25 @@
+"""Fixtures for tests of the plugins: a real engine with a stack of its own, a real Docker engine where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pulumi_engine import Pulumi, find_engine, remove_installation
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installation() -> Iterator[None]:
+    yield
+    remove_installation()
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path) -> Iterator[Pulumi]:
+    """A stack of its own, destroyed at the end."""
+    if find_engine() is None:
+        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
+    with Pulumi(tmp_path) as stack:
+        yield stack

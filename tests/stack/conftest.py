@@ -1,0 +1,81 @@
+"""The whole dev stack once more, beside any other on this machine: other namespaces, pools and registry port."""
+
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from tests.pulumi_engine import Pulumi, find_engine, remove_installation
+from workstation import docker_engine, paths
+from workstation.cluster import containers, control_plane
+
+PROJECT = "ml-platform"
+STACK = "test"
+TEAM = "trial"
+PARTS = ("__main__.py", "Pulumi.yaml", "infra", "images")
+
+
+@pytest.fixture(scope="session")
+def core() -> client.CoreV1Api:
+    return client.CoreV1Api(config.new_client_from_config(str(paths.KUBECONFIG)))
+
+
+@pytest.fixture(scope="session")
+def apps() -> client.AppsV1Api:
+    return client.AppsV1Api(config.new_client_from_config(str(paths.KUBECONFIG)))
+
+
+@pytest.fixture(scope="session")
+def registry_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Iterator[Pulumi]:
+    """A copy of the project with a stack of its own, destroyed at the end whatever happened."""
+    if find_engine() is None or docker_engine.host() is None or not control_plane.is_ready():
+        pytest.skip("needs pulumi, a Docker engine and the local cluster; `make test` starts them where it can")
+    containers.trust_registry(registry_port)
+    stack = Pulumi(tmp_path_factory.mktemp("trial"), {"KUBECONFIG": str(paths.KUBECONFIG)}, project=PROJECT)
+    for part in PARTS:
+        source = paths.REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, stack.folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, stack.folder)
+    _point_at_this_python(stack.folder / "Pulumi.yaml")
+    (stack.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(_declaration(registry_port)))
+    try:
+        with stack:
+            yield stack
+    finally:
+        remove_installation()
+
+
+def _point_at_this_python(project: Path) -> None:
+    document = yaml.safe_load(project.read_text())
+    document["runtime"]["options"] = {"virtualenv": sys.prefix}
+    project.write_text(yaml.safe_dump(document))
+
+
+def _declaration(registry_port: int) -> dict[str, Any]:
+    """Pulumi.dev.yaml with names that no other stack uses."""
+    document: dict[str, Any] = yaml.safe_load((paths.REPOSITORY / "Pulumi.dev.yaml").read_text())
+    platform = document["config"]["ml-platform:platform"]
+    platform["foundation"]["local"]["registryPort"] = registry_port
+    platform["namespace"] = "trial-platform"
+    platform["teams"] = {TEAM: {}}
+    platform["nodePools"] = {"trialgpu": next(iter(platform["nodePools"].values()))}
+    for owned in [*platform["models"].values(), *platform["training"].values(), *platform["serving"].values()]:
+        owned["team"] = TEAM
+        if "pool" in owned:
+            owned["pool"] = "trialgpu"
+    return document

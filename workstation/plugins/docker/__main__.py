@@ -1,0 +1,5 @@
+"""The plugin's process."""
+
+from workstation.plugins.docker.plugin import DockerProvider
+
+DockerProvider.main()

@@ -1,0 +1,170 @@
+"""Pulumi property bags as plain Python: dicts, lists, strings, numbers, with `Secret(value)` and `UNKNOWN` as leaves.
+
+Whole numbers arrive as `int`. Nulls in objects are dropped, as official plugins do. Assets and archives are `Asset`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
+
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
+ASSET = "c44067f5952c0a294b673a41bacd8c17"
+ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
+UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+UNKNOWN_TEXTS = frozenset(
+    {
+        UNKNOWN_TEXT,
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+
+Bag = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that state and display must keep encrypted; it never shows itself."""
+
+    value: Any = field(repr=False)
+
+
+class Unknown:
+    """What another resource has yet to make; there is one, `UNKNOWN`."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A pulumi asset or archive, kept as it came."""
+
+    signature: str
+    fields: Mapping[str, Any]
+
+
+def decode(bag: Struct | None) -> Bag:
+    """A property bag as Python values."""
+    fields = {} if bag is None else bag.fields
+    return {key: _decode_value(value) for key, value in fields.items() if value.WhichOneof("kind") != "null_value"}
+
+
+def _decode_value(value: Value) -> Any:  # noqa: ANN401
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return UNKNOWN if value.string_value in UNKNOWN_TEXTS else value.string_value
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() else number
+        case "bool_value":
+            return value.bool_value
+        case "list_value":
+            return [_decode_value(item) for item in value.list_value.values]
+        case "struct_value":
+            return _decode_object(value.struct_value)
+        case _:
+            return None
+
+
+def _decode_object(struct: Struct) -> Any:  # noqa: ANN401
+    fields = decode(struct)
+    match fields.get(SIGNATURE):
+        case None:
+            return fields
+        case s if s == SECRET:
+            return Secret(fields.get("value"))
+        case s if s == OUTPUT:
+            value = fields.get("value", UNKNOWN)
+            return Secret(value) if fields.get("secret") else value
+        case s if s == REFERENCE:
+            return fields.get("id") or fields.get("urn")
+        case signature:
+            return Asset(signature, {key: item for key, item in fields.items() if key != SIGNATURE})
+
+
+def encode(bag: Mapping[str, Any]) -> Struct:
+    """Python values as a property bag."""
+    struct = Struct()
+    for key, value in bag.items():
+        _encode_value(value, struct.fields[key])
+    return struct
+
+
+def _encode_value(value: Any, into: Value) -> None:  # noqa: ANN401
+    match value:
+        case None:
+            into.null_value = 0  # type: ignore[assignment]
+        case bool():
+            into.bool_value = value
+        case str():
+            into.string_value = value
+        case int() | float():
+            into.number_value = value
+        case Unknown():
+            into.string_value = UNKNOWN_TEXT
+        case Secret():
+            into.struct_value.CopyFrom(encode({SIGNATURE: SECRET, "value": value.value}))
+        case Asset():
+            into.struct_value.CopyFrom(encode({SIGNATURE: value.signature, **value.fields}))
+        case Mapping():
+            into.struct_value.SetInParent()
+            for key, item in value.items():
+                _encode_value(item, into.struct_value.fields[str(key)])
+        case list() | tuple():
+            into.list_value.CopyFrom(ListValue())
+            for item in value:
+                _encode_value(item, into.list_value.values.add())
+        case _:
+            raise TypeError(f"a property can't hold {type(value).__name__}")
+
+
+def reveal(tree: Any) -> Any:  # noqa: ANN401
+    """The tree with every `Secret` replaced by what it holds."""
+    match tree:
+        case Secret():
+            return reveal(tree.value)
+        case dict():
+            return {key: reveal(item) for key, item in tree.items()}
+        case list():
+            return [reveal(item) for item in tree]
+        case _:
+            return tree
+
+
+def _holds(tree: Any, kind: type) -> bool:  # noqa: ANN401
+    match tree:
+        case _ if isinstance(tree, kind):
+            return True
+        case Secret():
+            return _holds(tree.value, kind)
+        case dict():
+            return any(_holds(item, kind) for item in tree.values())
+        case list():
+            return any(_holds(item, kind) for item in tree)
+        case _:
+            return False
+
+
+def has_unknown(tree: Any) -> bool:  # noqa: ANN401
+    """Whether something in the tree is not known yet."""
+    return _holds(tree, Unknown)
+
+
+def has_secret(tree: Any) -> bool:  # noqa: ANN401
+    """Whether something in the tree is secret."""
+    return _holds(tree, Secret)

@@ -1,0 +1,48 @@
+"""Which plugins the installed SDK packages ask for, read from their `pulumi-plugin.json`, without importing them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RequiredPlugin:
+    """A resource plugin as the engine knows it."""
+
+    name: str
+    version: str
+    server: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Its folder below `$PULUMI_HOME/plugins`."""
+        return f"resource-{self.name}-v{self.version}"
+
+    @property
+    def executable(self) -> str:
+        return f"pulumi-resource-{self.name}"
+
+
+def site_packages(python: str = sys.executable) -> list[Path]:
+    """Where an interpreter of a virtual environment keeps its packages."""
+    return sorted(Path(python).parent.parent.glob("lib/python3*/site-packages"))
+
+
+def required_plugins(python: str = sys.executable) -> list[RequiredPlugin]:
+    """The resource plugins that the SDK packages beside an interpreter ask for."""
+    found: dict[str, RequiredPlugin] = {}
+    for folder in site_packages(python):
+        for path in sorted(folder.glob("pulumi_*/pulumi-plugin.json")):
+            plugin = json.loads(path.read_text())
+            if plugin.get("resource"):
+                name = plugin.get("name", path.parent.name.removeprefix("pulumi_"))
+                found[name] = RequiredPlugin(name, plugin["version"], plugin.get("server", ""))
+    return list(found.values())
+
+
+def sdk_version(name: str) -> str:
+    """The version that the installed SDK package wants of its plugin; empty where there is no such package."""
+    return next((plugin.version for plugin in required_plugins() if plugin.name == name), "")
