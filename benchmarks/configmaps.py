@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from tests.pulumi_engine import Pulumi, remove_installation
+from tests.pulumi_engine import Pulumi
 
 PROGRAM = """
 import os, pulumi, pulumi_kubernetes as k8s
@@ -69,7 +69,6 @@ def compare(count: int, folder: Path) -> None:
         print(f"ratio to kubectl: create {create / apply:.1f}, delete {destroy / delete:.1f}")
     finally:
         kubectl("delete", "namespace", namespace, "--wait=false")
-        remove_installation()
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ with Pulumi(tmp_path) as pulumi:
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -53,13 +54,14 @@ def installation() -> tuple[Path, Path]:
     if engine is None:
         raise FileNotFoundError("no pulumi: set ML_PLATFORM_BIN to the folder that holds it")
     root = Path(mkdtemp(prefix="ml-platform-tests-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     ensure_engine(root / "bin", engine)
     ensure_plugins(root / "home", lambda _: None, engine, download=False)
     return root / "bin", root / "home"
 
 
 def remove_installation() -> None:
-    """Undo `installation`; call it when the test run ends."""
+    """Take `installation` away before the test run ends by itself."""
     if installation.cache_info().currsize:
         shutil.rmtree(installation()[0].parent, ignore_errors=True)
         installation.cache_clear()
@@ -89,6 +91,7 @@ class Pulumi:
     root: Path
     settings: Mapping[str, str] = field(default_factory=dict)  # more environment variables
     project_options: str = ""
+    project: str = PROJECT
 
     def __post_init__(self) -> None:
         self.bin, self.home = installation()
@@ -96,10 +99,8 @@ class Pulumi:
         self.backend = self.root / "backend"
         for folder in (self.folder, self.backend):
             folder.mkdir(parents=True, exist_ok=True)
-        virtualenv = Path(sys.prefix)
-        (self.folder / "Pulumi.yaml").write_text(
-            f"name: {PROJECT}\nruntime: {{name: python, options: {{virtualenv: {virtualenv}}}}}\n{self.project_options}"
-        )
+        runtime = f"{{name: python, options: {{virtualenv: {sys.prefix}}}}}"
+        (self.folder / "Pulumi.yaml").write_text(f"name: {self.project}\nruntime: {runtime}\n{self.project_options}")
         self.program("")
 
     @property
@@ -112,6 +113,7 @@ class Pulumi:
             "PULUMI_HOME": str(self.home),
             "PULUMI_BACKEND_URL": f"file://{self.backend}",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "XDG_STATE_HOME": str(self.root / "state"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.settings,
@@ -165,7 +167,7 @@ class Pulumi:
 
     def stored(self) -> str:
         """The state as it lies in the backend, encrypted values as such."""
-        return (self.backend / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json").read_text()
+        return (self.backend / ".pulumi" / "stacks" / self.project / f"{STACK}.json").read_text()
 
     def resources(self, type_: str = "") -> list[dict[str, Any]]:
         """The resources in the state, of one type or all."""

@@ -52,6 +52,8 @@ def _run(engine: Path, name: str, folder: Path, events: Path, *, quiet: bool) ->
         "PULUMI_BACKEND_URL": f"file://{folder}",
         "PULUMI_CONFIG_PASSPHRASE": "preview",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "KUBECONFIG": str(folder / "kubeconfig"),
         "DOCKER_HOST": NOWHERE,
     }
@@ -66,9 +68,8 @@ def _run(engine: Path, name: str, folder: Path, events: Path, *, quiet: bool) ->
     if (paths.REPOSITORY / "policies" / "PulumiPolicy.yaml").exists():
         command += ["--policy-pack", str(paths.REPOSITORY / "policies")]
     output = subprocess.DEVNULL if quiet else None
-    return subprocess.run(
-        [str(part) for part in command], cwd=paths.REPOSITORY, env=environment, stdout=output, check=False
-    )
+    with stack.salt_kept_out(name):
+        return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, stdout=output, check=False)
 
 
 def _planned(events: Path) -> dict[str, Any]:

@@ -16,4 +16,5 @@ def shell(name: str) -> int:
     program = os.environ.get("SHELL", "/bin/sh")
     context = declared.foundation.local.kube_context
     console.print(f"[dim]pulumi --stack {name} and kubectl --context {context} work here; `exit` ends it[/]")
-    return subprocess.run([program], env=environment, check=False).returncode
+    with stack.salt_kept_out(name):
+        return subprocess.run([program], env=environment, check=False).returncode

@@ -7,13 +7,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from workstation import docker_engine, go_tools, paths, run, toolchain
 from workstation.errors import WorkstationError
 
 PROJECT = "ml-platform"
+SALT = "encryptionsalt"
 EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 """The engine takes `--event-log` only with this, as its own automation API sets it."""
 
@@ -28,6 +32,8 @@ def environment() -> Mapping[str, str]:
         "PULUMI_BACKEND_URL": f"file://{paths.PULUMI_BACKEND}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.PASSPHRASE),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "KUBECONFIG": os.pathsep.join(dict.fromkeys(kubeconfigs)),
     }
     engine = docker_engine.host()
@@ -43,6 +49,26 @@ def ensure(stack: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(paths.REPOSITORY / "Pulumi.yaml", folder)
         pulumi("stack", "init", stack, "--secrets-provider", "passphrase", cwd=Path(folder))
+
+
+@contextmanager
+def salt_kept_out(stack: str) -> Iterator[None]:
+    """Undo what the engine does to a stack's file that has no salt: it writes this machine's into it, and reformats it.
+
+    The salt is in the state too, where the engine finds it again. Whatever else has changed meanwhile stays.
+    """
+    file = paths.REPOSITORY / f"Pulumi.{stack}.yaml"
+    before = file.read_bytes()
+    try:
+        yield
+    finally:
+        old, new = yaml.safe_load(before) or {}, yaml.safe_load(file.read_bytes()) or {}
+        if SALT in new and SALT not in old:
+            if {**old, SALT: new[SALT]} == new:
+                file.write_bytes(before)
+            else:
+                lines = file.read_text().splitlines(keepends=True)
+                file.write_text("".join(line for line in lines if not line.startswith(f"{SALT}:")))
 
 
 def exists(stack: str) -> bool:
@@ -75,13 +101,14 @@ def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
         "--event-log",
         events,
     ]
-    done = subprocess.run(
-        [toolchain.engine(), *map(str, arguments)],
-        cwd=paths.REPOSITORY,
-        env={**environment(), **EVENT_LOG},
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    with salt_kept_out(stack):
+        done = subprocess.run(
+            [toolchain.engine(), *map(str, arguments)],
+            cwd=paths.REPOSITORY,
+            env={**environment(), **EVENT_LOG},
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
     if done.returncode:
         hint = "mend what the message above says and run the same command again: it goes on from there"
         raise WorkstationError(

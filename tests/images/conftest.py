@@ -69,7 +69,7 @@ class Engine:
             container.remove(force=True, v=True)
         self.client.networks.get(self.name).remove()
         for image in reversed(self.built.values()):
-            self.client.images.remove(image)
+            self.client.images.remove(image, noprune=True)
 
 
 def address(container: Container, port: int) -> str:

@@ -1,5 +1,6 @@
 """The images together: a tracking server, a model trained against it, a server that answers with that model."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +96,12 @@ def train(engine: Engine, credentials: Path, *arguments: str, uri: str = TRACKIN
     )
 
 
-def serve(engine: Engine, credentials: Path, uri: str = f"models:/{MODEL}@champion") -> Container:
+def serve(
+    engine: Engine, credentials: Path, uri: str = f"models:/{MODEL}@champion", tracking_uri: str = TRACKING_URI
+) -> Container:
     return engine.start(
         "serving",
-        environment={"MLFLOW_TRACKING_URI": TRACKING_URI, "MODEL_NAME": MODEL, "MODEL_URI": uri, "DRAIN_SECONDS": "2"},
+        environment={"MLFLOW_TRACKING_URI": tracking_uri, "MODEL_NAME": MODEL, "MODEL_URI": uri, "DRAIN_SECONDS": "2"},
         volumes=mounted(credentials, "/home/nonroot/.mlflow"),
         ports={"8080/tcp": ("127.0.0.1", 0)},
     )
@@ -257,6 +260,19 @@ def test_no_request_is_lost_when_a_server_is_told_to_stop(engine: Engine, traine
     assert requests.get(f"{url}/v2/health/live", timeout=5).headers["connection"] == "close"
     client.join(20)
     assert statuses == [200] * 40
+    assert run_to_end(container)[0] == 0
+
+
+def test_a_server_that_waits_for_its_model_stops_at_once(engine: Engine, credentials: Path) -> None:
+    """192.0.2.1 is an address that nobody has: the registry neither answers nor refuses."""
+    container = serve(engine, credentials, uri=f"models:/{MODEL}/1", tracking_uri="http://192.0.2.1:5000")
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/live", container)
+    assert requests.get(f"{url}/v2/health/ready", timeout=5).status_code == 503
+    assert requests.get(f"{url}/v2/models/{MODEL}", timeout=5).status_code == 503
+    begin = time.monotonic()
+    container.stop(timeout=20)
+    assert time.monotonic() - begin < 10
     assert run_to_end(container)[0] == 0
 
 

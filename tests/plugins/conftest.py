@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pulumi_engine import Pulumi, find_engine, remove_installation
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _installation() -> Iterator[None]:
-    yield
-    remove_installation()
+from tests.pulumi_engine import Pulumi, find_engine
 
 
 @pytest.fixture

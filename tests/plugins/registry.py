@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,7 @@ def registry_binary() -> Path:
     if found := shutil.which("docker-registry"):
         return Path(found)
     folder = Path(mkdtemp(prefix="docker-registry-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
         subprocess.run(["apt-get", "download", "docker-registry"], cwd=folder, capture_output=True, check=True)
         package = next(folder.glob("*.deb"))

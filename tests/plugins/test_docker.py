@@ -85,8 +85,11 @@ pulumi.export("name", image.image_name)
 
 
 @pytest.fixture
-def program(engine: Any, context: Path, registry: RegistryServer) -> Program:  # noqa: ANN401
-    return Program(context, registry)
+def program(engine: Any, context: Path, registry: RegistryServer) -> Iterator[Program]:  # noqa: ANN401
+    """The program's images are taken from the engine at the end, which the official plugin would not do either."""
+    yield Program(context, registry)
+    for image in engine.images(f"{registry.address}/*"):
+        engine.remove_image(image["Id"], force=True)
 
 
 def test_an_image_is_built_pushed_and_known_by_digest(pulumi: Pulumi, program: Program) -> None:
@@ -139,10 +142,7 @@ def test_a_wrong_password_is_named_as_such(pulumi: Pulumi, program: Program) -> 
     assert "Traceback" not in refused.text
 
 
-def test_a_failing_build_shows_its_last_lines_and_its_log(
-    pulumi: Pulumi, program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def test_a_failing_build_shows_its_last_lines_and_its_log(pulumi: Pulumi, program: Program) -> None:
     with (program.context / "Dockerfile").open("a") as dockerfile:
         dockerfile.write("RUN /bin/busybox echo so far so good && /bin/busybox no-such-thing\n")
     pulumi.program(program.image())

@@ -1,8 +1,8 @@
 """python -m serving: loads MODEL_URI, serves it as MODEL_NAME."""
 
-import asyncio
 import os
 import sys
+from threading import Thread
 
 from serving.app import Service, create_app
 from serving.metrics import Metrics
@@ -11,35 +11,35 @@ from serving.server import PORT, DrainingServer
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
-async def serve(name: str, uri: str, drain_seconds: float) -> str | None:
+def serve(name: str, uri: str, drain_seconds: float) -> str | None:
     """Answers health checks while the model loads. Returns why it stopped, if not by request."""
     service = Service(name, Metrics())
     server = DrainingServer(create_app(service), service, drain_seconds)
-    serving = asyncio.create_task(server.serve())
-    problem = await asyncio.to_thread(load, service, uri)
-    server.should_exit |= problem is not None
-    await serving
-    return problem
+    # A daemon, so that a server that is told to stop does not wait for a download.
+    Thread(target=load, args=(server, service, uri), daemon=True).start()
+    server.run()
+    return service.problem
 
 
-def load(service: Service, uri: str) -> str | None:
+def load(server: DrainingServer, service: Service, uri: str) -> None:
     # MLflow takes seconds to import; health checks are answered meanwhile.
     from serving import registry
 
     try:
         model = registry.load(service.name, uri)
     except registry.ModelUnavailable as error:
-        return str(error)
+        service.problem = str(error)
+        server.should_exit = True
+        return
     service.serve(model)
     print(f"serving: {uri} is version {model.identity.version}, on port {PORT}", flush=True)
-    return None
 
 
 def main() -> None:
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
         sys.exit(f"serving: set {', '.join(missing)}")
-    problem = asyncio.run(serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain_seconds()))
+    problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain_seconds())
     if problem:
         sys.exit(f"serving: {problem}")
 

@@ -19,12 +19,16 @@ from serving.tensors import InvalidRequest
 
 @dataclass
 class Service:
-    """What the endpoints answer from. No model yet, or draining: not ready, though still answering."""
+    """What the endpoints answer from. No model yet, or draining: not ready, though still answering.
+
+    `problem` is why there will be no model.
+    """
 
     name: str
     metrics: Metrics
     model: Model | None = None
     draining: bool = False
+    problem: str | None = None
 
     @property
     def ready(self) -> bool:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import yaml
 from mlflow.artifacts import download_artifacts
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from serving.model import Identity, Model, UnsupportedModel
@@ -24,7 +23,9 @@ def load(name: str, uri: str) -> Model:
         model, version, run_id = resolve(MlflowClient(), uri)
         folder = Path(download_artifacts(artifact_uri=f"models:/{model}/{version}", dst_path=tempfile.mkdtemp()))
         return Model(Identity(name, version, uri, run_id), onnx_file(folder))
-    except (MlflowException, UnsupportedModel) as error:
+    except ModelUnavailable:
+        raise
+    except Exception as error:  # The network, the disk, the file's content: whatever it is, there is no model.
         raise ModelUnavailable(f"{uri}: {reason(error)}") from error
 
 
@@ -54,4 +55,4 @@ def reason(error: Exception) -> str:
         return "the tracking server refused the credentials; check the mounted MLflow credentials file"
     if "Max retries exceeded" in text:
         return "the tracking server can't be reached"
-    return text.splitlines()[0]
+    return next(iter(text.splitlines()), type(error).__name__)

@@ -33,7 +33,7 @@ class DrainingServer(uvicorn.Server):
     """On SIGTERM it reports itself unready and keeps serving.
 
     A pod is told to stop before the last proxy has heard that it is going; requests arrive until then. Only
-    after the delay does it stop listening and finish what is in flight.
+    after the delay does it stop listening and finish what is in flight. One that never was ready stops at once.
     """
 
     def __init__(self, app: ASGIApp, service: Service, drain_seconds: float) -> None:
@@ -56,7 +56,7 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)  # type: ignore[arg-type]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if sig != signal.SIGTERM or self._loop is None or self._service.draining:
+        if sig != signal.SIGTERM or self._loop is None or not self._service.ready:
             self.should_exit = True
             return
         self._service.draining = True

@@ -1,14 +1,13 @@
 """The official Python client, as far as needed: kubeconfigs with their ways to log in, TLS, and raw requests.
 
-Importing it costs more than all the rest of the plugin, so it happens in the background while the program starts
-(`preload`), and a run that never needs a cluster never waits for it.
+Importing it costs more than all the rest of the plugin, so it happens with the first request: a run that changes
+nothing asks no cluster and never pays for it.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 from dataclasses import dataclass
 
 from .objects import Json
@@ -16,23 +15,8 @@ from .objects import Json
 _POOL = 64  # as many connections as the plugin has threads
 
 
-_importing = threading.Lock()
-
-
 class NoAnswer(Exception):
     """The request got no answer."""
-
-
-def preload() -> None:
-    """Starts the import without waiting for it."""
-    threading.Thread(target=_import, daemon=True).start()
-
-
-def _import() -> None:
-    """The client's lazy modules are not made for imports from several threads, hence one at a time."""
-    with _importing:
-        import kubernetes.config.kube_config  # noqa: F401
-        from kubernetes.client import ApiClient  # noqa: F401
 
 
 @dataclass
@@ -62,7 +46,6 @@ class Connection:
 
 def connect(files: list[str], text: str, context: str, cluster: str) -> Connection:
     """A client for kubeconfig files, or for the text of one; raises where it can't be understood."""
-    _import()
     import urllib3
     from kubernetes.client import ApiClient, Configuration
     from kubernetes.config import ConfigException, load_incluster_config, load_kube_config_from_dict
