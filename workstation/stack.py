@@ -25,7 +25,6 @@ EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 def environment() -> Mapping[str, str]:
     """What `pulumi` and `kubectl` need to work on the stacks of this machine."""
     path = [paths.BIN, go_tools.KUBERNETES.folder(), paths.REPOSITORY / ".venv" / "bin", os.environ["PATH"]]
-    kubeconfigs = [str(paths.KUBECONFIG), os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")]
     chosen = {
         "PATH": os.pathsep.join(str(folder) for folder in path),
         "PULUMI_HOME": str(paths.PULUMI_HOME),
@@ -34,8 +33,9 @@ def environment() -> Mapping[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "KUBECONFIG": os.pathsep.join(dict.fromkeys(kubeconfigs)),
     }
+    if paths.KUBECONFIG.exists():  # the local cluster; without it, a cluster of the user's own by kubectl's convention
+        chosen["KUBECONFIG"] = str(paths.KUBECONFIG)
     engine = docker_engine.host()
     return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
 

@@ -1,105 +1,15 @@
-"""Images built and run on the real engine, the way pods run them: read-only, unprivileged, without capabilities."""
+"""What the tests of the images share: one engine, one tracking server, one trained model, one endpoint."""
 
-import secrets
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import docker
 import pytest
-import requests
-from docker.errors import BuildError, DockerException, ImageNotFound
-from docker.models.containers import Container
+from docker.errors import DockerException, ImageNotFound
 
+from tests.images.engine import USERNAME, Engine, WriteSecrets, address, run_to_end, wait_for
+from tests.images.services import Tracking, mlflow_credentials, mounted, serve, train
 from workstation import docker_engine
 from workstation.base_image import IMAGE
-
-IMAGES = Path(__file__).parents[2] / "images"
-USERNAME = "admin"
-START_SECONDS = 60
-
-
-@dataclass
-class Engine:
-    """One Docker network of this test run, and everything that was started on it."""
-
-    client: docker.DockerClient
-    name: str = field(default_factory=lambda: f"ml-platform-images-{secrets.token_hex(4)}")
-    password: str = field(default_factory=lambda: secrets.token_hex(16))
-    containers: list[Container] = field(default_factory=list)
-    built: dict[str, str] = field(default_factory=dict)
-
-    def image(self, name: str) -> str:
-        """Built once in a run; layers that the engine knows already cost nothing."""
-        if name not in self.built:
-            base = IMAGE if name in ("base", "registry") else self.image("base")
-            self.built[name] = f"{self.name}/{name}"
-            try:
-                self.client.images.build(
-                    path=str(IMAGES / name), tag=self.built[name], buildargs={"BASE": base}, rm=True, forcerm=True
-                )
-            except BuildError as error:
-                lines = [str(line.get("stream", "")).rstrip() for line in error.build_log]
-                pytest.fail(f"{name}: {error}\n" + "\n".join(lines[-20:]), pytrace=False)
-        return self.built[name]
-
-    def start(self, image: str, alias: str | None = None, **options: Any) -> Container:  # noqa: ANN401
-        container = self.client.containers.create(
-            self.image(image),
-            name=f"{self.name}-{alias or image}-{len(self.containers)}",
-            network=self.name,
-            read_only=True,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
-            tmpfs={"/tmp": "mode=1777", **options.pop("tmpfs", {})},
-            **options,
-        )
-        self.containers.append(container)
-        if alias:
-            network = self.client.networks.get(self.name)
-            network.disconnect(container)
-            network.connect(container, aliases=[alias])
-        container.start()
-        return container
-
-    def stop(self) -> None:
-        for container in self.containers:
-            container.remove(force=True, v=True)
-        self.client.networks.get(self.name).remove()
-        for image in reversed(self.built.values()):
-            self.client.images.remove(image, noprune=True)
-
-
-def address(container: Container, port: int) -> str:
-    container.reload()
-    published = container.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp")
-    assert published, f"{container.name} publishes nothing: {output(container)}"
-    return f"http://127.0.0.1:{published[0]['HostPort']}"
-
-
-def output(container: Container) -> str:
-    return str(container.logs().decode())
-
-
-def wait_for(url: str, container: Container, status: int = 200) -> float:
-    """Seconds until it answers so; a container that has ended instead fails with its log."""
-    begin = time.monotonic()
-    while time.monotonic() - begin < START_SECONDS:
-        try:
-            if requests.get(url, timeout=2).status_code == status:
-                return time.monotonic() - begin
-        except requests.RequestException:
-            container.reload()
-            assert container.status != "exited", output(container)
-        time.sleep(0.1)
-    pytest.fail(f"{url}: no {status} within {START_SECONDS} s\n{output(container)}", pytrace=False)
-
-
-def run_to_end(container: Container) -> tuple[int, str]:
-    code = container.wait(timeout=120)["StatusCode"]
-    return int(code), output(container)
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +29,7 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def write_secrets(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, dict[str, str]], Path]:
+def write_secrets(tmp_path_factory: pytest.TempPathFactory) -> WriteSecrets:
     """Files as a secret volume has them: readable by the container's user."""
 
     def write(name: str, values: dict[str, str]) -> Path:
@@ -131,3 +41,39 @@ def write_secrets(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, di
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tracking(engine: Engine, write_secrets: WriteSecrets) -> Tracking:
+    secrets = {"username": USERNAME, "password": engine.password, "flask-secret-key": engine.password[::-1]}
+    container = engine.start(
+        "tracking",
+        "tracking",
+        environment={"MLFLOW_SERVER_ALLOWED_HOSTS": "tracking:5000,127.0.0.1:*"},
+        tmpfs={"/data": "uid=65532,gid=65532,mode=0750"},
+        volumes=mounted(write_secrets("tracking", secrets), "/var/run/secrets/tracking"),
+        ports={"5000/tcp": ("127.0.0.1", 0)},
+    )
+    url = address(container, 5000)
+    wait_for(f"{url}/health", container)
+    return Tracking(url, (USERNAME, engine.password), container)
+
+
+@pytest.fixture(scope="session")
+def credentials(engine: Engine, write_secrets: WriteSecrets) -> Path:
+    return write_secrets("credentials", {"credentials": mlflow_credentials(engine.password)})
+
+
+@pytest.fixture(scope="session")
+def trained(engine: Engine, tracking: Tracking, credentials: Path) -> str:
+    code, log = run_to_end(train(engine, credentials))
+    assert code == 0, log
+    return log
+
+
+@pytest.fixture(scope="session")
+def endpoint(engine: Engine, trained: str, credentials: Path) -> Iterator[str]:
+    container = serve(engine, credentials)
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/ready", container)
+    yield url

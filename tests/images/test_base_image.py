@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.conftest import Engine, output
+from tests.images.engine import Engine, output
 from workstation import base_image
 from workstation.errors import WorkstationError
 

@@ -31,6 +31,13 @@ def address(core: client.CoreV1Api, output: dict[str, Any]) -> str:
     return f"http://{service.spec.cluster_ip}:{output['port']}"
 
 
+def answers(endpoint: str) -> bool:
+    try:
+        return requests.get(f"{endpoint}/v2/health/ready", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
 def pods(core: client.CoreV1Api) -> list[Any]:
     return [pod for namespace in SYSTEM_NAMESPACES for pod in core.list_namespaced_pod(namespace).items]
 
@@ -44,7 +51,9 @@ def outputs(trial: Pulumi) -> dict[str, Any]:
 def test_the_endpoint_answers_samples_that_training_never_saw(core: client.CoreV1Api, outputs: dict[str, Any]) -> None:
     server = outputs["tracking"]
     tracking = Tracking(address(core, server), server["username"], server["password"])
-    assert score(address(core, outputs["endpoints"]["digits"]), "digits", tracking).accuracy > 0.95
+    endpoint = address(core, outputs["endpoints"]["digits"])
+    eventually(lambda: answers(endpoint), what="kube-proxy to know the new service")
+    assert score(endpoint, "digits", tracking).accuracy > 0.95
 
 
 def test_every_pod_runs_an_image_by_digest_from_the_private_registry(
@@ -144,8 +153,10 @@ def test_destroy_leaves_nothing(core: client.CoreV1Api, trial: Pulumi, outputs: 
     assert [node.metadata.name for node in core.list_node().items if node.metadata.name.startswith("trialgpu")] == []
     eventually(lambda: volumes_of_trial(core) == [], what="removal of the volumes")
     engine: docker.DockerClient = docker_engine.client()
-    assert [item.name for item in engine.containers.list(all=True) if item.name.startswith("trial-platform")] == []
-    assert [item.name for item in engine.volumes.list() if item.name.startswith("trial-platform")] == []
+    assert [
+        item.name for item in engine.containers.list(all=True) if (item.name or "").startswith("trial-platform")
+    ] == []
+    assert [item.name for item in engine.volumes.list() if (item.name or "").startswith("trial-platform")] == []
 
 
 def volumes_of_trial(core: client.CoreV1Api) -> list[str]:

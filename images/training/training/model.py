@@ -30,9 +30,10 @@ def export(classifier: SVC) -> ModelProto:
     with warnings.catch_warnings():
         # The converter reads attributes that scikit-learn has announced to remove; both are pinned.
         warnings.simplefilter("ignore", FutureWarning)
-        return to_onnx(
+        model: ModelProto = to_onnx(
             classifier, initial_types=[(INPUT_NAME, FloatTensorType([None, PIXELS]))], options={"zipmap": False}
         )
+    return model
 
 
 def accuracy(model: ModelProto, images: Images, labels: Labels) -> float:

@@ -1,0 +1,66 @@
+"""A tracking server, a training job and a server of models, started the way the platform starts them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from docker.models.containers import Container
+
+from tests.images.engine import USERNAME, Engine
+
+TRACKING_URI = "http://tracking:5000"
+MODEL = "digits"
+
+
+@dataclass
+class Tracking:
+    url: str
+    login: tuple[str, str]
+    container: Container
+
+    def artifact(self, run_id: str, path: str) -> Any:  # noqa: ANN401
+        answer = requests.get(
+            f"{self.url}/get-artifact", {"run_uuid": run_id, "path": path}, auth=self.login, timeout=20
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def champion(self) -> dict[str, Any]:
+        answer = requests.get(
+            f"{self.url}/api/2.0/mlflow/registered-models/alias",
+            {"name": MODEL, "alias": "champion"},
+            auth=self.login,
+            timeout=20,
+        )
+        answer.raise_for_status()
+        version: dict[str, Any] = answer.json()["model_version"]
+        return version
+
+
+def mounted(folder: Path, path: str) -> dict[str, dict[str, str]]:
+    return {str(folder): {"bind": path, "mode": "ro"}}
+
+
+def mlflow_credentials(password: str) -> str:
+    return f"[mlflow]\nmlflow_tracking_username = {USERNAME}\nmlflow_tracking_password = {password}\n"
+
+
+def train(engine: Engine, credentials: Path, *arguments: str, uri: str = TRACKING_URI) -> Container:
+    return engine.start(
+        "training",
+        command=list(arguments),
+        environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": MODEL, "MODEL_NAME": MODEL},
+        volumes=mounted(credentials, "/home/nonroot/.mlflow"),
+    )
+
+
+def serve(
+    engine: Engine, credentials: Path, uri: str = f"models:/{MODEL}@champion", tracking_uri: str = TRACKING_URI
+) -> Container:
+    return engine.start(
+        "serving",
+        environment={"MLFLOW_TRACKING_URI": tracking_uri, "MODEL_NAME": MODEL, "MODEL_URI": uri, "DRAIN_SECONDS": "2"},
+        volumes=mounted(credentials, "/home/nonroot/.mlflow"),
+        ports={"8080/tcp": ("127.0.0.1", 0)},
+    )
