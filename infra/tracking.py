@@ -51,8 +51,9 @@ def allowed_hosts(namespace: str) -> str:
     """The names by which clients call the server; it refuses any other, so that no web page can call it by a trick."""
     inside = [NAME, f"{NAME}.{namespace}", f"{NAME}.{namespace}.svc", f"{NAME}.{namespace}.svc.cluster.local"]
     forwarded = ["localhost", "127.0.0.1"]
+    private = ["10.*", "192.168.*", *(f"172.{part}.*" for part in range(16, 32))]  # as MLflow's own default has them
     hosts = [host for name in inside for host in (name, f"{name}:{PORT}")]
-    return ",".join([*hosts, *(host for name in forwarded for host in (name, f"{name}:*"))])
+    return ",".join([*hosts, *(host for name in forwarded for host in (name, f"{name}:*")), *private])
 
 
 class Tracking(pulumi.ComponentResource):
