@@ -10,12 +10,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
 from pulumi_kubernetes.core.v1 import (
     HTTPGetActionArgs,
-    LifecycleArgs,
-    LifecycleHandlerArgs,
     ProbeArgs,
     ServicePortArgs,
     ServiceSpecArgs,
-    SleepActionArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
@@ -32,8 +29,8 @@ CHAMPION = "champion"
 """The registry's alias for the version to serve; training moves it."""
 
 _COMPONENT = "serving"
-_DRAIN_SECONDS = 5
 _GRACE_SECONDS = 40
+"""The server drains by itself: it answers until every proxy has heard that it is leaving, then ends its requests."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +124,6 @@ class Serving(pulumi.ComponentResource):
             startup_probe=_probe("live", period=1, failures=60),
             readiness_probe=_probe("ready", period=2, failures=2),
             liveness_probe=_probe("live", period=10, failures=3),
-            # The pod goes on answering until every proxy has heard that it is leaving.
-            lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=_DRAIN_SECONDS))),
         )
 
     def _service(self, deployment: pulumi.Resource) -> None:

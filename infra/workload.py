@@ -12,7 +12,6 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
-    LifecycleArgs,
     LocalObjectReferenceArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
@@ -64,7 +63,6 @@ class Container:
     startup_probe: ProbeArgs | None = None
     readiness_probe: ProbeArgs | None = None
     liveness_probe: ProbeArgs | None = None
-    lifecycle: LifecycleArgs | None = None
 
 
 def service_account(
@@ -171,7 +169,6 @@ def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
         startup_probe=container.startup_probe,
         readiness_probe=container.readiness_probe,
         liveness_probe=container.liveness_probe,
-        lifecycle=container.lifecycle,
     )
 
 

@@ -104,7 +104,8 @@ def test_a_changed_line_rolls_one_deployment_and_loses_no_request(
     core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
 ) -> None:
     before = {pod.metadata.name for pod in pods(core)}
-    (trial.folder / "images" / "serving" / "a-changed-file").write_text("changed\n")
+    with (trial.folder / "images" / "serving" / "serving" / "__main__.py").open("a") as code:
+        code.write("# a changed line\n")
     url = f"{address(core, outputs['endpoints']['digits'])}/v2/models/digits/ready"
     with counting_requests(url) as answers:
         changed = trial.up()
