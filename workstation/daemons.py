@@ -78,18 +78,17 @@ def process_of(pid_file: Path) -> psutil.Process | None:
         pid, created = pid_file.read_text().split()
         process = psutil.Process(int(pid))
         same = abs(process.create_time() - float(created)) < 1
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and _lives(process) else None
     except (OSError, ValueError, psutil.Error):
         return None
 
 
-def stop(name: str, timeout: float = 20) -> None:
-    """End the daemon called `name`: politely, then by force after `timeout` seconds."""
-    pid_file = paths.PIDS / f"{name}.pid"
-    process = process_of(pid_file)
-    if process is not None:
-        end([process], timeout)
-    pid_file.unlink(missing_ok=True)
+def stop(*names: str, timeout: float = 20) -> None:
+    """End the daemons called so, all at once: politely, then by force after `timeout` seconds."""
+    files = [paths.PIDS / f"{name}.pid" for name in names]
+    end([process for file in files if (process := process_of(file)) is not None], timeout)
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def end(processes: Sequence[psutil.Process], timeout: float = 10) -> None:
@@ -97,11 +96,26 @@ def end(processes: Sequence[psutil.Process], timeout: float = 10) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, alive = psutil.wait_procs(processes, timeout=timeout)
-    for process in alive:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=5)
+    _wait(processes, timeout)
+    for process in processes:
+        if _lives(process):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    _wait(processes, 5)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Until none lives. One that has ended counts as such, even before its parent has taken note."""
+    deadline = time.monotonic() + seconds
+    while any(map(_lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def crashed() -> Sequence[str]:

@@ -18,7 +18,7 @@ DATA = paths.CACHE / "docker"
 """Layers of built images stay here as a cache; containers, volumes and networks go with the stack."""
 
 FORWARD_POLICY = paths.STATE / "forward-policy"
-CHAINS = ("DOCKER",)
+CHAINS = ("DOCKER", "docker0")
 OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
 
 

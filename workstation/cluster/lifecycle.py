@@ -39,8 +39,7 @@ def start(report: Report) -> None:
 def stop() -> None:
     """Stop every process of the cluster; its state stays."""
     node.stop()
-    for name in ("volumes", "metrics-server", "coredns"):
-        daemons.stop(name)
+    daemons.stop("volumes", "metrics-server", "coredns")
     control_plane.stop()
 
 

@@ -29,8 +29,7 @@ def start() -> None:
 
 def stop() -> None:
     """Stop the node's processes and its pods."""
-    for name in ("kube-proxy", "api-gateway", "kubelet"):
-        daemons.stop(name)
+    daemons.stop("kube-proxy", "api-gateway", "kubelet")
     containers.kill_pods()
     daemons.stop("containerd")
 

@@ -13,7 +13,8 @@ from workstation import paths
 from workstation.plugins.provider import ProviderError
 
 TAIL = 15
-STATUS_SECONDS = 0.2
+STATUS_SECONDS = 3.0
+"""Between two words about one image: in a log each of them is a line."""
 
 Say = Callable[[str], None]
 
@@ -64,7 +65,8 @@ class Transcript:
 
 
 def _progress(message: dict[str, Any]) -> str:
-    parts = [message.get("id", ""), message["status"], message.get("progress", "")]
+    amount = message.get("progress", "").rpartition("]")[2].strip()  # without the bar before it
+    parts = [message.get("id", ""), message["status"], amount]
     return " ".join(part for part in parts if part)
 
 
