@@ -1,9 +1,10 @@
 # The front door. `make` alone lists the commands; STACK picks the environment.
 STACK ?= dev
+BASE ?= origin/main
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview shell test lint setup
+.PHONY: help up down status preview preflight comment shell test lint setup
 
 help: ## these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +16,13 @@ status: setup ## endpoints, jobs, images, nodes and GPUs (JSON=1 for machines)
 	@$(PYTHON) -m workstation status --stack $(STACK) $(if $(JSON),--json)
 
 preview: setup ## what `up` would do; needs no credentials, cluster or Docker (JSON=1)
-	@$(PYTHON) -m workstation preview --stack $(STACK) $(if $(JSON),--json)
+	@$(PYTHON) -m workstation preview --stack $(STACK) $(if $(JSON),--json) $(if $(PLUGINS),--plugins $(PLUGINS))
+
+preflight: setup ## whether the AWS account can hold what is declared; changes nothing
+	@$(PYTHON) -m workstation preflight --stack $(STACK)
+
+comment: setup ## what a pull request into BASE would do to each stack (Markdown)
+	@$(PYTHON) -m workstation.pull_request comment --base $(BASE)
 
 shell: setup ## a shell in which pulumi and kubectl just work
 	@$(PYTHON) -m workstation shell --stack $(STACK)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 
-from infra.foundation import Foundation
+from infra.foundation import Foundation, Registry
 from infra.images import BuiltImage
 from infra.serving import PORT, Serving
 from infra.tracking import NAME as TRACKING_SERVICE
@@ -39,9 +39,11 @@ class TrackingServer(TypedDict):
 
 
 class PrivateRegistry(TypedDict):
+    """Without a login where everybody, nodes and people, comes with an identity of their own."""
+
     address: pulumi.Input[str]
-    username: pulumi.Input[str]
-    password: pulumi.Output[str]
+    username: NotRequired[pulumi.Input[str]]
+    password: NotRequired[pulumi.Output[str]]
 
 
 class Pool(TypedDict):
@@ -68,7 +70,6 @@ def outputs(
     serving: Mapping[str, Serving],
 ) -> Outputs:
     """What the components have to say, in one place."""
-    registry = foundation.registry
     return Outputs(
         namespace=tracking.namespace,
         endpoints={name: _endpoint(endpoint) for name, endpoint in serving.items()},
@@ -81,7 +82,7 @@ def outputs(
             username=tracking.access.login.username,
             password=tracking.access.login.password,
         ),
-        registry=PrivateRegistry(address=registry.server, username=registry.username, password=registry.password),
+        registry=_registry(foundation.registry),
         pools={name: Pool(simulated=placement.simulated) for name, placement in foundation.pools.items()},
     )
 
@@ -90,6 +91,12 @@ def export(contract: Outputs) -> None:
     """Makes them the stack's outputs."""
     for name, value in contract.items():
         pulumi.export(name, value)
+
+
+def _registry(registry: Registry) -> PrivateRegistry:
+    if registry.pull_config is None:
+        return PrivateRegistry(address=registry.server)
+    return PrivateRegistry(address=registry.server, username=registry.username, password=registry.password)
 
 
 def _endpoint(endpoint: Serving) -> Endpoint:

@@ -1,4 +1,4 @@
-"""Experiments and the model registry: one MLflow server behind a login, its data on a volume."""
+"""Experiments and the model registry: one MLflow server behind a login."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import (
+    EmptyDirVolumeSourceArgs,
     HTTPGetActionArgs,
     PersistentVolumeClaimSpecArgs,
     PersistentVolumeClaimVolumeSourceArgs,
@@ -19,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.declaration.model import Tracking as Settings
-from infra.foundation import Foundation, WorkloadIdentity
+from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.naming import DOMAIN, PROJECT, labels, selector
 from infra.secrets import TrackingSecrets, public_fingerprint
@@ -57,7 +58,7 @@ def allowed_hosts(namespace: str) -> str:
 
 
 class Tracking(pulumi.ComponentResource):
-    """One replica: its database is a file."""
+    """One replica: its database may be a file."""
 
     access: TrackingAccess
     namespace: str
@@ -68,11 +69,12 @@ class Tracking(pulumi.ComponentResource):
         self.namespace = args.workspace.namespace
         self.access = TrackingAccess(tracking_uri(self.namespace), args.secrets.admin)
         self._metadata = ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels(NAME, NAME))
-        identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",))
+        identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",), database=True)
+        volume = args.foundation.storage.volume
         before = [
             *service_account(NAME, args.workspace, identity, args.foundation, self),
             self._secret(),
-            self._volume(),
+            *([self._claim(volume)] if volume else []),
             self._service(),
         ]
         self._deployment(before)
@@ -91,13 +93,13 @@ class Tracking(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )
 
-    def _volume(self) -> pulumi.Resource:
+    def _claim(self, volume: Volume) -> pulumi.Resource:
         return kubernetes.core.v1.PersistentVolumeClaim(
             NAME,
             metadata=self._metadata,
             spec=PersistentVolumeClaimSpecArgs(
                 access_modes=["ReadWriteOnce"],
-                storage_class_name=self._args.foundation.storage.volume_class,
+                storage_class_name=volume.storage_class,
                 resources=VolumeResourceRequirementsArgs(requests={"storage": self._args.settings.storage}),
             ),
             opts=pulumi.ResourceOptions(
@@ -153,25 +155,36 @@ class Tracking(pulumi.ComponentResource):
 
     def _container(self) -> Container:
         storage = self._args.foundation.storage
-        claim = PersistentVolumeClaimVolumeSourceArgs(claim_name=NAME)
         return Container(
             name=NAME,
             image=self._args.image.reference,
             resources=self._args.settings.resources,
-            env={
-                "MLFLOW_BACKEND_STORE_URI": storage.database,
-                "MLFLOW_ARTIFACTS_DESTINATION": storage.artifacts,
-                "MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace),
-            },
+            env=storage_env(storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
             ports={"http": PORT},
             mounts=[
-                Mount(VolumeArgs(name="data", persistent_volume_claim=claim), _DATA),
+                Mount(_data(storage.volume), _DATA),
                 secret_mount("secrets", NAME, _SECRETS),
             ],
             startup_probe=_probe(period=1, failures=120),
             readiness_probe=_probe(period=5, failures=2),
             liveness_probe=_probe(period=10, failures=6),
         )
+
+
+def storage_env(storage: Storage) -> dict[str, pulumi.Input[str]]:
+    """Where the server finds its data; a login is named, never shown."""
+    optional = {"MLFLOW_AUTH_DATABASE_URI": storage.users, "DATABASE_LOGIN_SECRET": storage.database_login}
+    return {
+        "MLFLOW_BACKEND_STORE_URI": storage.database,
+        "MLFLOW_ARTIFACTS_DESTINATION": storage.artifacts,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def _data(volume: Volume | None) -> VolumeArgs:
+    if volume is None:
+        return VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi"))
+    return VolumeArgs(name="data", persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=NAME))
 
 
 def _probe(period: int, failures: int) -> ProbeArgs:

@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "what runs where").add_argument("--json", action="store_true", help="for machines")
     preview = add("preview", _preview, "what `up` would do, with no credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="for machines")
+    preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
+    add("preflight", _preflight, "whether the AWS account can hold what is declared; changes nothing")
     add("shell", _shell, "a shell in which pulumi and kubectl just work")
     return parser
 
@@ -63,7 +65,14 @@ def _status(options: argparse.Namespace) -> int:
 def _preview(options: argparse.Namespace) -> int:
     from workstation import preview
 
-    return preview.preview(options.stack, as_json=options.json)
+    return preview.preview(options.stack, as_json=options.json, official=options.plugins == "official")
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    from workstation import aws_preflight, preflight
+
+    aws_preflight.check(preflight.declaration(options.stack))
+    return 0
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -83,6 +83,11 @@ def process_of(pid_file: Path) -> psutil.Process | None:
         return None
 
 
+def is_running(name: str) -> bool:
+    """Whether the daemon called `name` runs."""
+    return process_of(paths.PIDS / f"{name}.pid") is not None
+
+
 def stop(*names: str, timeout: float = 20) -> None:
     """End the daemons called so, all at once: politely, then by force after `timeout` seconds."""
     files = [paths.PIDS / f"{name}.pid" for name in names]

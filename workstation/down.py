@@ -12,15 +12,20 @@ from workstation.cluster import containers, lifecycle, network, node
 from workstation.cluster.addresses import BRIDGE
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
+from workstation.up import start_cluster
 
 
 def down(name: str) -> int:
     """Destroy the stack; where it stood on the local cluster, stop that too. The exit code."""
     progress = Progress()
     declared = preflight.declaration(name)
+    own = preflight.own_cluster(declared)
     if stack.exists(name):
+        if own is not None and not lifecycle.is_running():
+            docker_engine.start()  # after a crash or a reboot: what is to be destroyed must answer
+            start_cluster(progress, own)
         _destroy(name, declared, progress)
-    if not preflight.uses_own_cluster(declared):
+    if own is None:
         return 0
     engine_was_ours = docker_engine.is_ours()
     stop_everything(progress)
@@ -30,7 +35,7 @@ def down(name: str) -> int:
 
 
 def _destroy(name: str, declared: Platform, progress: Progress) -> None:
-    for done in recovery.recover(name, declared.foundation.local.kube_context):
+    for done in recovery.recover(name, preflight.kube_context(declared, name)):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi destroy --stack {name}"):
         stack.update(["destroy"], name)

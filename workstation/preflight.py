@@ -9,6 +9,9 @@ from pathlib import Path
 import psutil
 
 from infra.declaration import DeclarationError, Platform, load
+from infra.declaration.aws.catalogue import partition
+from infra.declaration.places import LocalFoundation
+from infra.naming import PROJECT
 from workstation import paths
 from workstation.cluster.addresses import API_PORT, CONTEXT
 from workstation.errors import WorkstationError
@@ -33,10 +36,24 @@ def declaration(stack: str) -> Platform:
         ) from None
 
 
-def uses_own_cluster(platform: Platform) -> bool:
-    """Whether the declaration names the workstation's cluster, and not one of the user's own."""
+def own_cluster(platform: Platform) -> LocalFoundation | None:
+    """The local foundation, where it names the workstation's cluster and not one of the user's own."""
     local = platform.foundation.local
-    return local is not None and local.kube_context == CONTEXT
+    return local if local is not None and local.kube_context == CONTEXT else None
+
+
+def uses_own_cluster(platform: Platform) -> bool:
+    """Whether the platform stands on the workstation's cluster."""
+    return own_cluster(platform) is not None
+
+
+def kube_context(platform: Platform, stack: str) -> str:
+    """The context that names the stack's cluster; one in EKS has the name that `aws eks update-kubeconfig` gives it."""
+    local, aws = platform.foundation.local, platform.foundation.aws
+    if local is not None:
+        return local.kube_context
+    assert aws is not None
+    return f"arn:{partition(aws.region)}:eks:{aws.region}:{aws.account}:cluster/{PROJECT}-{stack}"
 
 
 def machine(registry_port: int) -> None:

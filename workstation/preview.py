@@ -8,55 +8,60 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from workstation import go_tools, paths, preflight, stack, toolchain
-from workstation.console import Progress
+import yaml
+
+from workstation import go_tools, paths, plan, preflight, stack, toolchain
+from workstation.console import Progress, console
 from workstation.errors import WorkstationError
 from workstation.plugins import install as plugins
 
-NOWHERE = "unix:///nonexistent/docker.sock"
+NO_CLUSTER = "/nonexistent/kubeconfig"
+"""The same for every preview, so that two of them can be compared."""
+
+_NOWHERE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+STAND_INS = paths.STATE / "preview"
+"""A `PULUMI_HOME` in which no official plugin ever is: some want a Docker engine or credentials even at preview."""
 
 
-def preview(name: str, *, as_json: bool) -> int:
-    """Preview stack `name` from nothing; the exit code is the engine's."""
+def preview(name: str, *, as_json: bool, official: bool = False) -> int:
+    """Preview stack `name` from nothing, on the stand-ins unless the `official` plugins are wanted."""
+    console.stderr = as_json  # what is read by a machine is nothing but JSON
     preflight.declaration(name)
-    progress = Progress()
-    engine = _engine(progress)
+    engine = toolchain.ensure_engine(Progress())
+    home = paths.PULUMI_HOME if official else STAND_INS
+    plugins.ensure_plugins(home, lambda _: None, engine, download=official)
+    environment = _environment(engine, home) if official else {**_environment(engine, home), **_NOWHERE}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"
-        done = _run(engine, name, Path(folder), events, quiet=as_json)
+        done = _run(engine, name, Path(folder), events, environment, quiet=as_json)
         if as_json:
-            print(json.dumps(_planned(events), indent=2))
+            print(json.dumps(plan.read(events), indent=2))
     if done.returncode:
         raise WorkstationError(f"preview of stack {name}", f"pulumi exited with {done.returncode}", hint="see above")
     return 0
 
 
-def _engine(progress: Progress) -> Path:
-    """The engine with stand-ins for every plugin: official ones may want a Docker engine even at preview."""
-    if not (paths.BIN / "pulumi").exists():
-        toolchain.ensure(progress, cluster=False)
-    plugins.ensure_plugins(paths.PULUMI_HOME, lambda _: None, toolchain.engine(), download=False)
-    return toolchain.engine()
-
-
-def _run(engine: Path, name: str, folder: Path, events: Path, *, quiet: bool) -> subprocess.CompletedProcess[bytes]:
-    environment = {
+def _environment(engine: Path, home: Path) -> dict[str, str]:
+    return {
         **os.environ,
         **stack.EVENT_LOG,
         "PATH": os.pathsep.join([str(engine.parent), str(go_tools.KUBERNETES.folder()), os.environ["PATH"]]),
-        "PULUMI_HOME": str(paths.PULUMI_HOME),
-        "PULUMI_BACKEND_URL": f"file://{folder}",
+        "PULUMI_HOME": str(home),
         "PULUMI_CONFIG_PASSPHRASE": "preview",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "KUBECONFIG": str(folder / "kubeconfig"),
-        "DOCKER_HOST": NOWHERE,
+        "KUBECONFIG": NO_CLUSTER,
     }
+
+
+def _run(
+    engine: Path, name: str, folder: Path, events: Path, environment: dict[str, str], *, quiet: bool
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**environment, "PULUMI_BACKEND_URL": f"file://{folder}"}
     project = folder / "project"
     project.mkdir()
     shutil.copy(paths.REPOSITORY / "Pulumi.yaml", project)
@@ -65,18 +70,19 @@ def _run(engine: Path, name: str, folder: Path, events: Path, *, quiet: bool) ->
     if created.returncode:
         raise WorkstationError("no stack for the preview", created.stderr.strip())
     command = [str(engine), "preview", "--stack", name, "--non-interactive", "--event-log", str(events)]
+    command += ["--config-file", str(_settings(name, project))]
     if (paths.REPOSITORY / "policies" / "PulumiPolicy.yaml").exists():
         command += ["--policy-pack", str(paths.REPOSITORY / "policies")]
     output = subprocess.DEVNULL if quiet else None
-    with stack.salt_kept_out(name):
-        return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, stdout=output, check=False)
+    return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, stdout=output, check=False)
 
 
-def _planned(events: Path) -> dict[str, Any]:
-    """The planned steps by resource, and how many of each kind."""
-    steps = []
-    for line in events.read_text().splitlines():
-        event = json.loads(line).get("resourcePreEvent")
-        if event:
-            steps.append({"operation": event["metadata"]["op"], "urn": event["metadata"]["urn"]})
-    return {"changes": Counter(step["operation"] for step in steps), "steps": steps}
+def _settings(name: str, folder: Path) -> Path:
+    """The stack's settings without the name of its secrets provider, which a preview could not reach.
+
+    It is a copy, because the engine writes into the file that it reads.
+    """
+    content = yaml.safe_load((paths.REPOSITORY / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
+    copy = folder / f"Pulumi.{name}.yaml"
+    copy.write_text(yaml.safe_dump({"config": content["config"]}, sort_keys=False), encoding="utf-8")
+    return copy

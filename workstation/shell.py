@@ -14,7 +14,7 @@ def shell(name: str) -> int:
     environment = dict(stack.environment())
     environment["PULUMI_STACK"] = name
     program = os.environ.get("SHELL", "/bin/sh")
-    context = declared.foundation.local.kube_context
+    context = preflight.kube_context(declared, name)
     console.print(f"[dim]pulumi --stack {name} and kubectl --context {context} work here; `exit` ends it[/]")
     with stack.salt_kept_out(name):
         return subprocess.run([program], env=environment, check=False).returncode

@@ -77,7 +77,7 @@ def collect(name: str, declared: Platform) -> Status:
     crashed = lifecycle.crashed() if preflight.uses_own_cluster(declared) else []
     if not outputs:
         return Status(name, [], [], {}, [], "", "", crashed)
-    api = _api(declared)
+    api = _api(name, declared)
     core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
     try:
         pods = core.list_pod_for_all_namespaces().items
@@ -96,9 +96,9 @@ def collect(name: str, declared: Platform) -> Status:
         raise WorkstationError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
 
 
-def _api(declared: Platform) -> client.ApiClient:
+def _api(name: str, declared: Platform) -> client.ApiClient:
     files = stack.environment()["KUBECONFIG"]
-    return config.new_client_from_config(files, context=declared.foundation.local.kube_context)
+    return config.new_client_from_config(files, context=preflight.kube_context(declared, name))
 
 
 def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:  # noqa: ANN401

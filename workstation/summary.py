@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.declaration import Platform
-from workstation import prediction, stack, status
+from workstation import prediction, preflight, stack, status
 from workstation.console import Progress, console
 from workstation.forward import forward
 from workstation.prediction import Score, Tracking
@@ -24,7 +24,7 @@ def describe(changes: Mapping[str, int]) -> str:
 def score_endpoints(name: str, declared: Platform) -> list[Score]:
     """Each endpoint's accuracy on samples that its model's training never saw."""
     found = stack.outputs(name, reveal=True)
-    context = declared.foundation.local.kube_context
+    context = preflight.kube_context(declared, name)
     server, environment = found["tracking"], stack.environment()
     with forward(server["namespace"], server["service"], server["port"], context, environment) as address:
         tracking = Tracking(address, server["username"], server["password"])

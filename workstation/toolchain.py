@@ -21,6 +21,15 @@ def ensure(progress: Progress, *, cluster: bool = True) -> None:
     _plugins(progress)
 
 
+def ensure_engine(progress: Progress) -> Path:
+    """The engine alone, without plugins: enough for a preview."""
+    modules = _engine_modules()
+    _build(progress, [module for module in modules if not module.is_built()])
+    if modules:
+        plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
+    return engine()
+
+
 def engine() -> Path:
     """The `pulumi` to run: a published one on PATH, else the one built here."""
     return plugins.official_engine(other_than=paths.BIN) or paths.BIN / "pulumi"

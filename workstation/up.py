@@ -2,7 +2,7 @@
 
 import time
 
-from infra.declaration import Platform
+from infra.declaration.places import LocalFoundation
 from workstation import preflight, recovery, stack, summary, toolchain
 from workstation.cluster import containers, lifecycle
 from workstation.console import Progress, console
@@ -13,14 +13,14 @@ def up(name: str) -> int:
     began = time.monotonic()
     progress = Progress()
     declared = preflight.declaration(name)
-    own_cluster = preflight.uses_own_cluster(declared)
-    if own_cluster:
-        preflight.machine(declared.foundation.local.registry_port)
-    toolchain.ensure(progress, cluster=own_cluster)
-    if own_cluster:
-        start_cluster(progress, declared)
+    own = preflight.own_cluster(declared)
+    if own is not None:
+        preflight.machine(own.registry_port)
+    toolchain.ensure(progress, cluster=own is not None)
+    if own is not None:
+        start_cluster(progress, own)
     stack.ensure(name)
-    for done in recovery.recover(name, declared.foundation.local.kube_context):
+    for done in recovery.recover(name, preflight.kube_context(declared, name)):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
         changes = stack.changes(stack.update(["up", "--suppress-outputs"], name))
@@ -31,9 +31,9 @@ def up(name: str) -> int:
     return 0
 
 
-def start_cluster(progress: Progress, declared: Platform) -> None:
+def start_cluster(progress: Progress, local: LocalFoundation) -> None:
     """The local cluster, willing to pull from the declared registry."""
     with progress.step("Kubernetes") as step:
         lifecycle.start(step.say)
-        containers.trust_registry(declared.foundation.local.registry_port)
+        containers.trust_registry(local.registry_port)
         step.say("control plane, one real node, DNS, volumes, metrics")

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from database_login import NoLogin, provide_login, secret_reader
+
 SECRETS = Path("/var/run/secrets/tracking")
 
 
@@ -80,6 +82,8 @@ def main() -> None:
     username, password = read_secret("username"), read_secret("password")
     os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = read_secret("flask-secret-key")
     folder = Path(tempfile.mkdtemp(prefix="tracking-"))
+    if secret := os.environ.get("DATABASE_LOGIN_SECRET"):
+        provide_login(secret_reader(secret), folder)
     os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config(folder, username, password, database_uri))
     if rotate_password(username, password, database_uri):
         print(f"tracking: the password of {username} was changed to the one in the secret", flush=True)
@@ -92,5 +96,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except Misconfigured as error:
+    except (Misconfigured, NoLogin) as error:
         sys.exit(f"tracking: {error}")

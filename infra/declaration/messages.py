@@ -29,7 +29,14 @@ _BOUNDS = {
 
 def to_problems(error: ValidationError, model: type[BaseModel], root: str) -> list[Problem]:
     """One problem for each finding, in the order of the file."""
-    return [_problem(details, model, root) for details in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    return [_problem(details, model, root) for details in found if not _follows(details, found)]
+
+
+def _follows(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is too short only because an entry of it is wrong."""
+    loc = details["loc"]
+    return details["type"] == "too_short" and any(other["loc"][: len(loc)] == loc != other["loc"] for other in found)
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], root: str) -> Problem:
@@ -53,6 +60,10 @@ def _wrong_value(kind: str, details: ErrorDetails) -> str:
     if kind in _BOUNDS:
         bound, words = _BOUNDS[kind]
         return f"{given} is out of range; write {words} {details['ctx'][bound]}"
+    if kind == "literal_error":
+        return f"{_shown(given)} is not known; write {details['ctx']['expected']}"
+    if kind == "too_short":
+        return f"has {details['ctx']['actual_length']} entries; write at least {details['ctx']['min_length']}"
     return f"{_shown(given)}: {details['msg']}"
 
 

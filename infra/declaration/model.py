@@ -1,45 +1,19 @@
 """What a platform team can ask for: every setting, its default, its type.
 
 Defaults stand here and nowhere else. Settings are written in camelCase, as everywhere in Kubernetes' world.
-What spans several settings (references, capacities) is in `references` and `rules`.
+Where the platform stands is in `places`, its nodes in `pools`; what spans several settings in `references` and `rules`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from infra.declaration.units import Cpu, LabelKey, LabelValue, Memory, Name, Seconds, ShortName, Taint
-
-
-class Settings(BaseModel):
-    """Strict on purpose: a mistyped key or a number in quotes is an error, never a silent default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_default=True)
-
-
-class LocalFoundation(Settings):
-    """One machine: a registry in its Docker engine, a Kubernetes cluster that a kube context names."""
-
-    kube_context: str = Field(default="ml-platform", description="The context in the kubeconfig that names the cluster")
-    registry_port: int = Field(default=5000, ge=1, le=65535, description="The registry's port, on loopback only")
-    base_image: str = Field(
-        default="ml-platform/python:local", description="What the base image is built from: any Debian with Python"
-    )
-    storage_class: str | None = Field(default=None, description="For volumes; without it the cluster's default class")
-
-
-class Foundation(Settings):
-    """The place that the platform stands on: exactly one."""
-
-    local: LocalFoundation
-
-    @property
-    def simulates_pools(self) -> bool:
-        """Whether pods in node pools only look as if they ran."""
-        return True
+from infra.declaration.places import Foundation
+from infra.declaration.pools import NodePool
+from infra.declaration.settings import Settings
+from infra.declaration.units import Cpu, Memory, Name, Seconds, ShortName
 
 
 class Image(Settings):
@@ -47,30 +21,6 @@ class Image(Settings):
 
     context: str | None = Field(default=None, description="The folder with the Dockerfile; by default images/<name>")
     args: dict[str, str] = Field(default={}, description="Build arguments")
-
-
-class Instance(Settings):
-    """What one node of a pool offers."""
-
-    cpu: Cpu
-    memory: Memory
-
-
-class Gpu(Settings):
-    """The GPUs of one node."""
-
-    model: LabelValue = Field(description="As NVIDIA's feature discovery labels it, such as NVIDIA-A10G")
-    count: int = Field(default=1, ge=1, le=16)
-
-
-class NodePool(Settings):
-    """Nodes of one kind, for training."""
-
-    instance: Instance
-    gpu: Gpu | None = None
-    taints: Annotated[tuple[Taint, ...], Field(strict=False)] = ()
-    labels: dict[LabelKey, LabelValue] = {}
-    max: int = Field(default=1, ge=1, le=1000, description="The most nodes that the pool may have")
 
 
 class Team(Settings):
@@ -129,10 +79,10 @@ class Platform(Settings):
     foundation: Foundation
     namespace: Name = Field(default="ml-platform", description="The platform's own namespace")
     protect_data: bool = Field(default=True, description="Whether what holds data can't be destroyed")
-    images: dict[Name, Image] = {}
-    node_pools: dict[ShortName, NodePool] = {}
-    teams: dict[Name, Team] = {}
-    models: dict[Name, Model] = {}
-    training: dict[ShortName, Training] = {}
-    serving: dict[Name, Serving] = {}
+    images: dict[Name, Image] = Field(default={})
+    node_pools: dict[ShortName, NodePool] = Field(default={})
+    teams: dict[Name, Team] = Field(default={})
+    models: dict[Name, Model] = Field(default={})
+    training: dict[ShortName, Training] = Field(default={})
+    serving: dict[Name, Serving] = Field(default={})
     tracking: Tracking = Tracking()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra.declaration.model import NodePool, Platform, Training
+from infra.declaration.aws.pool_rules import broken_pool_rules
+from infra.declaration.aws.rules import broken_rules as broken_aws_rules
+from infra.declaration.model import Platform, Training
+from infra.declaration.pools import NodePool
 from infra.declaration.problems import Problem
 from infra.declaration.units import cpu_millis, memory_bytes
 from infra.naming import OWN_IMAGES, image_context
@@ -84,6 +87,25 @@ def served_models_are_really_trained(platform: Platform, root: Path) -> Iterator
             )
 
 
+def pools_have_a_size(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Both ends in order."""
+    for name, pool in platform.node_pools.items():
+        if pool.max < pool.min:
+            yield Problem(f"nodePools.{name}.max", f"{pool.max} is below min ({pool.min}); write at least {pool.min}")
+
+
+def aws_can_build_it(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The account's own rules, where the platform stands in one."""
+    aws = platform.foundation.aws
+    if aws is None:
+        return
+    for problem in broken_aws_rules(aws):
+        yield Problem(f"foundation.aws.{problem.path}", problem.message)
+    for name, pool in platform.node_pools.items():
+        for problem in broken_pool_rules(pool, aws):
+            yield Problem(f"nodePools.{name}.{problem.path}", problem.message)
+
+
 RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     namespaces_are_free,
     image_names_are_free,
@@ -91,6 +113,8 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     only_owners_train,
     jobs_fit_their_nodes,
     served_models_are_really_trained,
+    pools_have_a_size,
+    aws_can_build_it,
 )
 
 

@@ -12,9 +12,9 @@ from infra.foundation.contract import (
     Registry,
     Storage,
     Toleration,
+    Volume,
     WorkloadIdentity,
 )
-from infra.foundation.local import LocalFoundation, LocalFoundationArgs
 
 __all__ = [
     "Foundation",
@@ -23,14 +23,29 @@ __all__ = [
     "Registry",
     "Storage",
     "Toleration",
+    "Volume",
     "WorkloadIdentity",
     "lay",
 ]
 
 
 def lay(platform: Platform, stack: str, images: list[str]) -> Foundation:
-    """The declared foundation, ready for `images` to be pushed to it."""
-    args = LocalFoundationArgs(
+    """The declared foundation, ready for `images` to be pushed to it. Only its own SDKs are loaded."""
+    if platform.foundation.aws is not None:
+        from infra.foundation.aws import AwsFoundation, AwsFoundationArgs
+
+        in_account = AwsFoundationArgs(
+            settings=platform.foundation.aws,
+            stack=stack,
+            images=images,
+            pools=platform.node_pools,
+            protect_data=platform.protect_data,
+        )
+        return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).offer
+    from infra.foundation.local import LocalFoundation, LocalFoundationArgs
+
+    assert platform.foundation.local is not None
+    on_machine = LocalFoundationArgs(
         settings=platform.foundation.local,
         namespace=platform.namespace,
         stack=stack,
@@ -38,4 +53,4 @@ def lay(platform: Platform, stack: str, images: list[str]) -> Foundation:
         pools=platform.node_pools,
         protect_data=platform.protect_data,
     )
-    return LocalFoundation("foundation", args, pulumi.ResourceOptions()).offer
+    return LocalFoundation("foundation", on_machine, pulumi.ResourceOptions()).offer

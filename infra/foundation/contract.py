@@ -53,15 +53,27 @@ class Placement:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """A disk that outlives the pod."""
+
+    storage_class: str | None
+    """None: the cluster's default."""
+
+
+@dataclass(frozen=True)
 class Storage:
-    """Where the tracking server keeps runs and models, and which volumes pods get."""
+    """Where the tracking server keeps runs, users and models."""
 
     database: pulumi.Input[str]
     """An SQLAlchemy address, without a password in it."""
     artifacts: pulumi.Input[str]
     """A URI, or a folder on the tracking server's volume."""
-    volume_class: str | None
-    """None: the cluster's default."""
+    volume: Volume | None = None
+    """None where nothing is kept in the pod."""
+    users: pulumi.Input[str] | None = None
+    """Another address for the server's users; None: a file on the volume."""
+    database_login: pulumi.Input[str] | None = None
+    """Which secret of the place holds the database's user name and password; None where it asks for none."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,8 @@ class WorkloadIdentity:
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
     """Prefixes in the artifact store."""
+    database: bool = False
+    """Whether it may read the login of the tracking server's database."""
 
 
 class IdentityBinder(Protocol):

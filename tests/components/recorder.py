@@ -40,6 +40,8 @@ class Recorder(pulumi.runtime.Mocks):
         return f"{args.name}-id", {**args.inputs, **_computed(args.typ, args.name, inputs)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        if args.token == "aws:ecr/getAuthorizationToken:getAuthorizationToken":
+            return {"password": "password-of-registry"}, []
         raise AssertionError(f"the program called {args.token}: previews must need no credentials")
 
 
@@ -49,7 +51,28 @@ def _computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         return {"repoDigest": f"{repository}@sha256:{name}"}
     if type_ == "random:index/randomPassword:RandomPassword":
         return {"result": f"password-of-{name}", "bcryptHash": f"$2a$10$hash-of-{name}"}
+    if type_.startswith("aws:"):
+        return {"arn": f"arn:{type_.rpartition(':')[2]}/{name}", **_AWS.get(type_, {})}
     return {}
+
+
+_AWS: dict[str, dict[str, Any]] = {
+    "aws:kms/key:Key": {"keyId": "key-id"},
+    "aws:kms/alias:Alias": {"targetKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/key-id"},
+    "aws:eks/cluster:Cluster": {
+        "endpoint": "https://cluster.example",
+        "certificateAuthority": {"data": "Q0E="},
+        "vpcConfig": {"clusterSecurityGroupId": "sg-cluster", "subnetIds": []},
+    },
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:rds/instance:Instance": {
+        "address": "database.example",
+        "masterUserSecrets": [
+            {"secretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1", "secretStatus": "active"}
+        ],
+    },
+}
+"""What AWS makes up by itself and the program uses."""
 
 
 def unwrapped(value: Any) -> Any:  # noqa: ANN401

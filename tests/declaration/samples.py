@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,55 @@ _SMALL: dict[str, Any] = {
     },
 }
 
+_ON_AWS: dict[str, Any] = {
+    "foundation": {
+        "aws": {
+            "account": "123456789012",
+            "region": "eu-central-1",
+            "team": "ml-platform",
+            "costCentre": "4711",
+            "network": {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"]},
+            "cluster": {"admins": ["arn:aws:iam::123456789012:role/platform-admin"]},
+            "ci": {"repository": "example/ml-platform"},
+        }
+    },
+    "nodePools": {
+        "plain": {"instance": {"types": ["m7i.2xlarge"], "cpu": 7, "memory": "28Gi"}, "max": 4},
+        "a10g": {
+            "instance": {"types": ["g5.2xlarge"], "cpu": 7, "memory": "28Gi"},
+            "gpu": {"model": "NVIDIA-A10G"},
+            "capacity": ["spot"],
+            "max": 4,
+        },
+        "h100": {
+            "instance": {"types": ["p5.48xlarge"], "cpu": 184, "memory": "1800Gi"},
+            "gpu": {"model": "NVIDIA-H100-80GB-HBM3", "count": 8},
+            "managed": True,
+            "capacity": ["reserved"],
+            "reservation": "cr-0123456789abcdef0",
+            "zones": ["eu-central-1b"],
+            "efa": True,
+            "min": 2,
+            "max": 2,
+        },
+    },
+}
+
 GONE = object()
 
 
 def small(**changes: object) -> dict[str, Any]:
     """The sample, with settings changed by path: `small(**{"teams.vision": {}})`; `GONE` removes one."""
-    declaration = copy.deepcopy(_SMALL)
+    return _changed(_SMALL, changes)
+
+
+def on_aws(**changes: object) -> dict[str, Any]:
+    """The same on AWS: a pool that is bought, one on the spot market, one that is reserved."""
+    return _changed({**_SMALL, **_ON_AWS}, changes)
+
+
+def _changed(declaration: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:
+    declaration = copy.deepcopy(declaration)
     for path, value in changes.items():
         *folders, last = path.split(".")
         place = declaration
@@ -58,8 +102,13 @@ def accepted(root: Path, **changes: object) -> Platform:
 
 def refused(root: Path, **changes: object) -> list[str]:
     """The lines that a user sees; a valid declaration is this test's failure."""
+    return refusal(root, small(**changes))
+
+
+def refusal(root: Path, declaration: dict[str, Any]) -> list[str]:
+    """The same of any declaration."""
     try:
-        declare(small(**changes), WHERE, root)
+        declare(declaration, WHERE, root)
     except DeclarationError as error:
         return str(error).splitlines()
     raise AssertionError("this declaration should have been refused")

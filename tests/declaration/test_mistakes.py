@@ -25,7 +25,9 @@ MISTAKES = [
     ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; none is declared"),
     # Missing settings
     ("foundation", GONE, "platform: missing setting 'foundation'"),
-    ("foundation.local", GONE, "platform.foundation: missing setting 'local'"),
+    ("foundation.local", GONE, "platform.foundation: names no place; declare 'local' or 'aws'"),
+    ("nodePools.a10g.max", 0, "platform.nodePools.a10g.max: 0 is out of range; write at least 1"),
+    ("nodePools.a10g.min", 3, "platform.nodePools.a10g.max: 2 is below min (3); write at least 3"),
     ("nodePools.a10g.instance.cpu", GONE, "platform.nodePools.a10g.instance: missing setting 'cpu'"),
     # Wrong types
     ("serving.digits.replicas", "two", "platform.serving.digits.replicas: expected a whole number, got 'two'"),

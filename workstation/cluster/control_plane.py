@@ -1,8 +1,8 @@
 """etcd, API server, controller manager, scheduler and kwok, run by kwokctl as processes on loopback."""
 
 import base64
-import os
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,9 @@ HOME = paths.CLUSTER / "kwok"
 WORKDIR = HOME / "clusters" / NAME
 CONFIGURATION = paths.CLUSTER / "kwokctl.yaml"
 ENCRYPTION = paths.CLUSTER / "encryption.yaml"
+READY_TIMEOUT = 60
+"""Seconds until the API must be ready."""
+
 SIMULATED = "kwok.x-k8s.io/node=fake"
 """The annotation that makes a node simulated; kwok must not touch any other, or it fakes the real node's pods too."""
 
@@ -160,18 +163,13 @@ def _forget_dead_processes() -> None:
 
 
 def _require_running() -> None:
-    for name, process in processes().items():
-        if process is None:
-            log = WORKDIR / "logs" / f"{name}.log"
-            raise WorkstationError(f"{name} stopped while starting", tail(log), log=log)
-    if not is_ready():
-        log = WORKDIR / "logs" / "kube-apiserver.log"
-        raise WorkstationError("the Kubernetes API is not ready", tail(log), log=log)
-
-
-def client_environment() -> dict[str, str]:
-    """What kubectl needs to talk to this cluster."""
-    return {
-        "KUBECONFIG": str(paths.KUBECONFIG),
-        "PATH": f"{go_tools.KUBERNETES.folder()}{os.pathsep}{os.environ['PATH']}",
-    }
+    deadline = time.monotonic() + READY_TIMEOUT
+    while not is_ready():
+        for name, process in processes().items():
+            if process is None:
+                log = WORKDIR / "logs" / f"{name}.log"
+                raise WorkstationError(f"{name} stopped while starting", tail(log), log=log)
+        if time.monotonic() > deadline:
+            log = WORKDIR / "logs" / "kube-apiserver.log"
+            raise WorkstationError(f"the Kubernetes API is not ready after {READY_TIMEOUT} s", tail(log), log=log)
+        time.sleep(0.1)

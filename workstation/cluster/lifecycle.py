@@ -18,6 +18,10 @@ NODE_TIMEOUT = 90
 """Seconds until the real node must be Ready."""
 
 
+DAEMONS = ("containerd", "kubelet", "api-gateway", "kube-proxy", "coredns", "metrics-server", "volumes")
+"""What runs beside the control plane."""
+
+
 def start(report: Report) -> None:
     """A running cluster with a Ready node; what runs already is left alone."""
     paths.CLUSTER.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -57,8 +61,8 @@ def crashed() -> Sequence[str]:
 
 
 def is_running() -> bool:
-    """Whether the API answers and no part is missing."""
-    return control_plane.is_ready() and not crashed()
+    """Whether the API answers and every part of the node runs."""
+    return control_plane.is_ready() and all(daemons.is_running(name) for name in DAEMONS)
 
 
 def _wait_for_node() -> None:

@@ -10,9 +10,9 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.declaration.model import LocalFoundation as Settings
-from infra.declaration.model import NodePool
-from infra.foundation.contract import Foundation, Storage, WorkloadIdentity
+from infra.declaration.places import LocalFoundation as Settings
+from infra.declaration.pools import NodePool
+from infra.foundation.contract import Foundation, Storage, Volume, WorkloadIdentity
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
 from infra.naming import PROJECT
@@ -75,7 +75,7 @@ class LocalFoundation(pulumi.ComponentResource):
             storage=Storage(
                 database="sqlite:////data/mlflow.db",
                 artifacts="/data/artifacts",
-                volume_class=args.settings.storage_class,
+                volume=Volume(args.settings.storage_class),
             ),
             pools=pools,
             bind_identity=_nothing_to_bind,

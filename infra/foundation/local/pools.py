@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass
 
 import pulumi
 
-from infra.declaration.model import NodePool
-from infra.declaration.units import parse_taint
+from infra.declaration.pools import NodePool
 from infra.foundation.contract import Placement, Toleration
+from infra.foundation.nodes import GPU, pool_labels, pool_taints
 from infra.naming import POOL_LABEL, PROJECT, SIMULATED_LABEL, STACK_LABEL
 
 _SIMULATED = Toleration(SIMULATED_LABEL, "true", "NoSchedule")
-_GPU = Toleration("nvidia.com/gpu", "present", "NoSchedule")
 _PODS_PER_NODE = "110"
 
 
@@ -74,28 +73,23 @@ class SimulatedNode(pulumi.CustomResource):
 
 
 def taints(pool: NodePool) -> list[Toleration]:
-    """The declared taints, and those that keep pods away which need no GPU or a true result."""
-    declared = [Toleration(*parse_taint(taint)) for taint in pool.taints]
-    return [_SIMULATED, *([_GPU] if pool.gpu else []), *declared]
+    """A pool's own taints, and one that keeps pods away which need a true result."""
+    return [_SIMULATED, *pool_taints(pool)]
 
 
 def capacity(pool: NodePool) -> dict[str, str]:
     """What one node reports to the scheduler."""
-    gpus = {"nvidia.com/gpu": str(pool.gpu.count)} if pool.gpu else {}
+    gpus = {GPU: str(pool.gpu.count)} if pool.gpu else {}
     return {"cpu": pool.instance.cpu, "memory": pool.instance.memory, "pods": _PODS_PER_NODE, **gpus}
 
 
 def node_labels(name: str, pool: str, settings: NodePool) -> dict[str, str]:
     """What a real node of this kind would carry, and that it is none."""
-    gpu = settings.gpu
-    gpus = {"nvidia.com/gpu.product": gpu.model, "nvidia.com/gpu.count": str(gpu.count)} if gpu else {}
     return {
-        **settings.labels,
+        **pool_labels(pool, settings),
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
         "type": "kwok",
-        POOL_LABEL: pool,
         SIMULATED_LABEL: "true",
-        **gpus,
     }

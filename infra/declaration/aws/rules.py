@@ -1,0 +1,101 @@
+"""Rules of an AWS account and region: what would be refused only after minutes of `up`, or never noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from infra.declaration.aws.addresses import LARGEST, SMALLEST, is_private, overlap, prefix_length
+from infra.declaration.aws.catalogue import KUBERNETES_VERSIONS, regions
+from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.problems import Problem, suggestion
+
+
+def region_has_the_zones(aws: AwsFoundation) -> Iterator[Problem]:
+    """A zone is named after its region."""
+    letters = regions().get(aws.region)
+    if letters is None:
+        yield Problem("region", f"'{aws.region}' is no region of AWS{suggestion(aws.region, regions())}")
+        return
+    known = [f"{aws.region}{letter}" for letter in letters]
+    for position, zone in enumerate(aws.network.zones):
+        if zone not in known:
+            words = f"region '{aws.region}' has no zone '{zone}'; write some of {', '.join(known)}"
+            yield Problem(f"network.zones.{position}", words)
+    if len(set(aws.network.zones)) != len(aws.network.zones):
+        yield Problem("network.zones", "the same zone twice; write each once")
+
+
+def network_can_be_divided(aws: AwsFoundation) -> Iterator[Problem]:
+    """Neither too small for the pods, nor larger than AWS takes, nor somebody else's on the internet."""
+    cidr, length = aws.network.cidr, prefix_length(aws.network.cidr)
+    if length > SMALLEST:
+        yield Problem("network.cidr", f"{cidr} is too small for nodes and pods in each zone; write /16 to /20")
+    elif length < LARGEST:
+        yield Problem("network.cidr", f"{cidr} is larger than a VPC may be; write /16 to /20")
+    if not is_private(cidr):
+        words = f"{cidr} is part of the internet; write one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        yield Problem("network.cidr", words)
+
+
+def networks_do_not_overlap(aws: AwsFoundation) -> Iterator[Problem]:
+    """An address that is in two networks is reached in one of them only."""
+    own, services = aws.network.cidr, aws.cluster.service_cidr
+    if overlap(own, services):
+        words = f"{services} overlaps with network.cidr ({own}); write another network"
+        yield Problem("cluster.serviceCidr", words)
+    for position, peer in enumerate(aws.network.peers):
+        if overlap(own, peer):
+            yield Problem(
+                f"network.peers.{position}", f"{peer} overlaps with network.cidr ({own}); renumber one of them"
+            )
+        if overlap(services, peer):
+            words = f"{peer} overlaps with cluster.serviceCidr ({services}); write another serviceCidr"
+            yield Problem(f"network.peers.{position}", words)
+
+
+def kubernetes_version_is_offered(aws: AwsFoundation) -> Iterator[Problem]:
+    """EKS takes minor versions, and not all of them."""
+    if aws.cluster.version not in KUBERNETES_VERSIONS:
+        words = f"EKS does not offer Kubernetes '{aws.cluster.version}'; write one of {', '.join(KUBERNETES_VERSIONS)}"
+        yield Problem("cluster.version", words)
+
+
+def api_is_not_open_to_the_world(aws: AwsFoundation) -> Iterator[Problem]:
+    """Credentials are the second wall, not the first."""
+    for position, cidr in enumerate(aws.cluster.public_cidrs):
+        if prefix_length(cidr) == 0:
+            words = "the whole internet; write the networks that you come from, or none to go through the VPC"
+            yield Problem(f"cluster.publicCidrs.{position}", f"{cidr} is {words}")
+
+
+def admins_are_of_the_account(aws: AwsFoundation) -> Iterator[Problem]:
+    """A mistyped account would lock everybody out."""
+    for position, arn in enumerate(aws.cluster.admins):
+        if arn.split(":")[4] != aws.account:
+            yield Problem(
+                f"cluster.admins.{position}", f"{arn} is not a role of account {aws.account}; write one that is"
+            )
+
+
+def base_image_comes_through_a_mirror(aws: AwsFoundation) -> Iterator[Problem]:
+    """Nothing is pulled from a public registry directly."""
+    image, mirrors = aws.registry.base_image, aws.registry.mirrors
+    if image.split("/")[0] not in mirrors:
+        words = f"'{image}' does not begin with a mirror; write one of {', '.join(sorted(mirrors))} before it"
+        yield Problem("registry.baseImage", words)
+
+
+RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
+    region_has_the_zones,
+    network_can_be_divided,
+    networks_do_not_overlap,
+    kubernetes_version_is_offered,
+    api_is_not_open_to_the_world,
+    admins_are_of_the_account,
+    base_image_comes_through_a_mirror,
+)
+
+
+def broken_rules(aws: AwsFoundation) -> Iterator[Problem]:
+    """All that is wrong with the place itself."""
+    return (problem for rule in RULES for problem in rule(aws))

@@ -1,0 +1,92 @@
+"""What a platform team can ask of AWS: every setting, its default, its type."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from infra.declaration.aws.units import Account, Cidr, GitRepository, RoleArn, Tag, Zone
+from infra.declaration.settings import Settings
+
+LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+"""The retentions that CloudWatch knows."""
+
+
+class Network(Settings):
+    """One VPC. Subnets are computed from its network, and a zone's subnets depend on nothing but the zone."""
+
+    cidr: Cidr = Field(description="The VPC's network, /16 to /20")
+    zones: Annotated[tuple[Zone, ...], Field(strict=False, min_length=2)] = Field(description="Three, or two at least")
+    nat: Literal["perZone", "single"] = Field(
+        default="perZone", description="single is cheaper, and down with its zone"
+    )
+    isolated_subnets: bool = Field(default=True, description="Subnets without a way out, for the database")
+    peers: Annotated[tuple[Cidr, ...], Field(strict=False)] = Field(
+        default=(), description="Networks that this one will be joined with, and so must not overlap"
+    )
+
+
+class Cluster(Settings):
+    """The EKS cluster. Nobody administers it but the declared roles: not even whoever made it."""
+
+    version: str = Field(default="1.34", description="Kubernetes' minor version")
+    admins: Annotated[tuple[RoleArn, ...], Field(strict=False, min_length=1)] = Field(
+        description="Roles that administer it; whoever runs `up` must be one of them"
+    )
+    public_cidrs: Annotated[tuple[Cidr, ...], Field(strict=False)] = Field(
+        default=(), description="From where its API may be reached over the internet; none: through the VPC only"
+    )
+    service_cidr: Cidr = Field(default="172.20.0.0/16", description="The network of Kubernetes' Services")
+    upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(
+        default="STANDARD", description="EXTENDED stays on an old version longer, at a price"
+    )
+    deletion_protection: bool = True
+
+
+class ImageRegistry(Settings):
+    """The private registry in ECR."""
+
+    keep_images: int = Field(default=50, ge=1, le=1000, description="The last so many of each image stay")
+    untagged_days: int = Field(default=7, ge=1, le=365, description="Untagged ones go after so many days")
+    mirrors: dict[str, str] = Field(
+        default={"ecr-public": "public.ecr.aws"}, description="Registries that are cached here, by prefix"
+    )
+    base_image: str = Field(
+        default="ecr-public/docker/library/python:3.12-slim-bookworm",
+        description="What the base image is built from, through a mirror: any Debian with Python",
+    )
+
+
+class Database(Settings):
+    """The tracking server's PostgreSQL. RDS makes its password, keeps it and renews it."""
+
+    instance_class: str = "db.t4g.medium"
+    version: str = Field(default="17", description="PostgreSQL's major version")
+    storage: int = Field(default=50, ge=20, le=65536, description="GiB")
+    multi_zone: bool = Field(default=True, description="With a standby in another zone")
+    backup_days: int = Field(default=14, ge=1, le=35)
+
+
+class Ci(Settings):
+    """Roles for GitHub's workflows: one that reads on pull requests, one that deploys from an environment."""
+
+    repository: GitRepository
+    environment: str = Field(default="prod", description="The GitHub environment whose approval stands before a deploy")
+
+
+class AwsFoundation(Settings):
+    """One AWS account and region."""
+
+    account: Account = Field(description="Nothing is done in any other account")
+    region: str
+    team: Tag = Field(description="A tag on every resource: who answers for it")
+    cost_centre: Tag = Field(description="A tag on every resource: who pays for it")
+    network: Network
+    cluster: Cluster
+    registry: ImageRegistry = ImageRegistry()
+    database: Database = Database()
+    log_days: LogDays = 90
+    ci: Ci | None = None

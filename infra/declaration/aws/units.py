@@ -1,0 +1,78 @@
+"""Text with a meaning in AWS, and what to write when it has none."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
+
+_ACCOUNT = r"^\d{12}$"
+_ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
+_ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
+_RESERVATION = r"^cr-[0-9a-f]{8,17}$"
+_REPOSITORY = r"^[\w.-]+/[\w.-]+$"
+_TAG = r"^[\w .:/=+@-]{1,255}$"
+
+
+def _matching(pattern: str, what: str, write: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not re.match(pattern, value):
+            raise ValueError(f"{value!r} is no {what}; write {write}")
+        return value
+
+    return check
+
+
+def _cidr(value: str) -> str:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError as error:
+        hint = _nearest_network(value)
+        raise ValueError(f"{value!r} is no network ({error}); write one such as {hint}") from None
+    return value
+
+
+def _nearest_network(value: str) -> str:
+    """What was probably meant: the network that an address with a prefix length is in."""
+    try:
+        return str(ipaddress.IPv4Network(value, strict=False))
+    except ValueError:
+        return "10.20.0.0/16"
+
+
+Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string"})]
+"""An IPv4 network such as `10.20.0.0/16`."""
+
+Account = Annotated[
+    str,
+    AfterValidator(_matching(_ACCOUNT, "account", "its twelve digits in quotes")),
+    WithJsonSchema({"type": "string", "pattern": _ACCOUNT}),
+]
+Zone = Annotated[
+    str,
+    AfterValidator(_matching(_ZONE, "availability zone", "one such as eu-central-1a")),
+    WithJsonSchema({"type": "string", "pattern": _ZONE}),
+]
+RoleArn = Annotated[
+    str,
+    AfterValidator(_matching(_ROLE_ARN, "role", "its ARN, such as arn:aws:iam::123456789012:role/platform-admin")),
+    WithJsonSchema({"type": "string", "pattern": _ROLE_ARN}),
+]
+Reservation = Annotated[
+    str,
+    AfterValidator(_matching(_RESERVATION, "capacity reservation", "its id, such as cr-0123456789abcdef0")),
+    WithJsonSchema({"type": "string", "pattern": _RESERVATION}),
+]
+GitRepository = Annotated[
+    str,
+    AfterValidator(_matching(_REPOSITORY, "repository", "owner/name")),
+    WithJsonSchema({"type": "string", "pattern": _REPOSITORY}),
+]
+Tag = Annotated[
+    str,
+    AfterValidator(_matching(_TAG, "tag value that AWS takes", "letters, digits, spaces and any of _.:/=+@-")),
+    WithJsonSchema({"type": "string", "pattern": _TAG}),
+]

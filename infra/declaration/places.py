@@ -1,0 +1,39 @@
+"""The places that a platform can stand on."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.settings import Settings
+
+
+class LocalFoundation(Settings):
+    """One machine: a registry in its Docker engine, a Kubernetes cluster that a kube context names."""
+
+    kube_context: str = Field(default="ml-platform", description="The context in the kubeconfig that names the cluster")
+    registry_port: int = Field(default=5000, ge=1, le=65535, description="The registry's port, on loopback only")
+    base_image: str = Field(
+        default="ml-platform/python:local", description="What the base image is built from: any Debian with Python"
+    )
+    storage_class: str | None = Field(default=None, description="For volumes; without it the cluster's default class")
+
+
+class Foundation(Settings):
+    """The place that the platform stands on: exactly one."""
+
+    local: LocalFoundation | None = None
+    aws: AwsFoundation | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Foundation:
+        if self.local is None and self.aws is None:
+            raise ValueError("names no place; declare 'local' or 'aws'")
+        if self.local is not None and self.aws is not None:
+            raise ValueError("names two places; declare 'local' or 'aws', not both")
+        return self
+
+    @property
+    def simulates_pools(self) -> bool:
+        """Whether pods in node pools only look as if they ran."""
+        return self.local is not None

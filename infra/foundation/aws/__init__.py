@@ -1,0 +1,179 @@
+"""One AWS account and region: its own network, keys and registry, a cluster in EKS, S3 and PostgreSQL behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_docker as docker
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+
+from infra.declaration.aws.settings import AwsFoundation as Settings
+from infra.declaration.pools import NodePool
+from infra.foundation.aws import keys
+from infra.foundation.aws.bucket import ArtifactStore, ArtifactStoreArgs
+from infra.foundation.aws.ci import Ci, CiArgs
+from infra.foundation.aws.cluster import Cluster, ClusterArgs
+from infra.foundation.aws.database import Database, DatabaseArgs
+from infra.foundation.aws.endpoints import Endpoints, EndpointsArgs
+from infra.foundation.aws.identity import PodRole, PodRoleArgs
+from infra.foundation.aws.keys import Keys, KeysArgs
+from infra.foundation.aws.network import Network, NetworkArgs
+from infra.foundation.aws.node_groups import NodeGroups, NodeGroupsArgs
+from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs
+from infra.foundation.aws.place import Place
+from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs
+from infra.foundation.aws.volumes import storage_class
+from infra.foundation.contract import Foundation, Placement, Registry, Storage, WorkloadIdentity
+from infra.naming import PROJECT
+
+
+@dataclass(frozen=True)
+class AwsFoundationArgs:
+    settings: Settings
+    stack: str
+    images: Sequence[str]
+    pools: Mapping[str, NodePool]
+    protect_data: bool
+
+
+class AwsFoundation(pulumi.ComponentResource):
+    """Makes every provider that the platform uses here, and everything in an order that can be undone."""
+
+    offer: Foundation
+
+    def __init__(self, name: str, args: AwsFoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:Aws", name, None, opts)
+        self._args, settings = args, args.settings
+        self._place = place = Place(settings.account, settings.region, args.stack, settings.team, settings.cost_centre)
+        self._account = self._make_provider()
+        self._in_account = pulumi.ResourceOptions(parent=self, providers=[self._account])
+        child = pulumi.ResourceOptions(parent=self)
+
+        self._keys = Keys("keys", KeysArgs(place, args.protect_data), self._in_account).arns
+        self._network = Network(
+            "network",
+            NetworkArgs(settings.network, place, settings.log_days, self._keys[keys.LOGS]),
+            self._in_account,
+        )
+        self._cluster = self._make_cluster()
+        in_cluster = kubernetes.Provider(
+            "kubernetes",
+            kubeconfig=self._cluster.kubeconfig,
+            enable_secret_mutable=True,
+            enable_config_map_mutable=True,
+            opts=child,
+        )
+        artifacts = ArtifactStore(
+            "artifacts",
+            ArtifactStoreArgs(place, self._keys[keys.ARTIFACTS], settings.log_days, args.protect_data),
+            self._in_account,
+        )
+        self._database = self._make_database()
+        self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
+        storage_class(pulumi.ResourceOptions(parent=self, provider=in_cluster))
+        self.offer = Foundation(
+            kubernetes=in_cluster,
+            random=random.Provider("random", opts=child),
+            registry=self._make_registry(docker.Provider("docker", opts=child)),
+            base_image=f"{place.registry}/{settings.registry.base_image}",
+            storage=Storage(
+                database=self._database.address,
+                artifacts=f"{artifacts.uri}/models",
+                users=self._database.address,
+                database_login=self._database.login,
+            ),
+            pools=self._make_pools(),
+            bind_identity=self._bind_identity,
+        )
+        self.register_outputs({"registry": place.registry})
+
+    def _make_provider(self) -> aws.Provider:
+        """Refuses every account but the declared one, before anything is made."""
+        return aws.Provider(
+            "aws",
+            region=self._place.region,
+            allowed_account_ids=[self._place.account],
+            default_tags=aws.ProviderDefaultTagsArgs(tags=dict(self._place.tags)),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _make_cluster(self) -> Cluster:
+        """Nodes need the way out, and the private ways to AWS, until the last of them is gone."""
+        settings, place, network = self._args.settings, self._place, self._network
+        endpoints = Endpoints("endpoints", EndpointsArgs(network, place, settings.network.cidr), self._in_account)
+        ci = Ci("ci", CiArgs(settings.ci, place), self._in_account) if settings.ci else None
+        return Cluster(
+            "cluster",
+            ClusterArgs(
+                settings=settings.cluster,
+                place=place,
+                network=network,
+                secrets_key=self._keys[keys.CLUSTER],
+                log_key=self._keys[keys.LOGS],
+                log_days=settings.log_days,
+                deployer=ci.deploy if ci else None,
+                protect=self._args.protect_data,
+                after=[network, endpoints],
+            ),
+            self._in_account,
+        )
+
+    def _make_database(self) -> Database:
+        args = DatabaseArgs(
+            settings=self._args.settings.database,
+            place=self._place,
+            vpc=self._network.vpc,
+            subnets=self._network.data,
+            clients=self._cluster.security_group,
+            key=self._keys[keys.DATABASE],
+            protect=self._args.protect_data,
+        )
+        return Database("tracking", args, self._in_account)
+
+    def _make_registry(self, builder: docker.Provider) -> Registry:
+        args = AwsRegistryArgs(
+            settings=self._args.settings.registry,
+            place=self._place,
+            images=self._args.images,
+            key=self._keys[keys.REGISTRY],
+            account=self._account,
+            builder=builder,
+            protect=self._args.protect_data,
+        )
+        return AwsRegistry("registry", args, self._in_account).offer
+
+    def _make_pools(self) -> dict[str, Placement]:
+        """Those of fixed size as node groups, all others as objects in the cluster."""
+        pools, subnets = self._args.pools, self._network.private
+        zones = {name: pool.zones or self._args.settings.network.zones for name, pool in pools.items()}
+        elastic = {
+            name: ElasticPool(
+                name,
+                ElasticPoolArgs(
+                    settings=pool,
+                    place=self._place,
+                    zones=zones[name],
+                    role=self._cluster.node_role.name,
+                    subnets=subnets,
+                    security_group=self._cluster.security_group,
+                ),
+                self._on_cluster,
+            ).placement
+            for name, pool in pools.items()
+            if not pool.managed
+        }
+        managed = {name: pool for name, pool in pools.items() if pool.managed}
+        groups = NodeGroups(
+            "node-groups", NodeGroupsArgs(self._place, self._cluster, subnets, managed, zones), self._in_account
+        )
+        return {**elastic, **groups.placements}
+
+    def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
+        """A pod that started before its role was known would never learn of it."""
+        args = PodRoleArgs(identity, self._place, self._cluster.name, self._database)
+        in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account])
+        return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]

@@ -1,0 +1,157 @@
+"""The artifact store: every version kept for a while, encrypted, private, reached over TLS only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import s3
+
+from infra.foundation.aws.iam import Statement, document, grant
+from infra.foundation.aws.place import Place
+from infra.naming import PROJECT
+
+ARTIFACTS, ACCESS_LOGS = "artifacts", "access-logs"
+_OLD_VERSIONS_DAYS = 90
+_UNFINISHED_DAYS = 7
+
+
+@dataclass(frozen=True)
+class ArtifactStoreArgs:
+    place: Place
+    key: pulumi.Input[str]
+    log_days: int
+    protect: bool
+
+
+class ArtifactStore(pulumi.ComponentResource):
+    """One bucket, and one for the record of who came to it."""
+
+    uri: str
+    ready: pulumi.Resource
+
+    def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsArtifactStore", name, None, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        place = args.place
+        logs = self._bucket(ACCESS_LOGS)
+        self._encrypt(ACCESS_LOGS, logs, None)  # the service that writes them can't use our keys
+        self._expire(
+            ACCESS_LOGS,
+            logs,
+            s3.BucketLifecycleConfigurationRuleArgs(
+                id="old-logs",
+                status="Enabled",
+                expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=args.log_days),
+            ),
+        )
+        log_policy = self._policy(ACCESS_LOGS, logs, document(tls_only(place, ACCESS_LOGS), access_logs(place)))
+
+        artifacts = self._bucket(ARTIFACTS)
+        self._encrypt(ARTIFACTS, artifacts, args.key)
+        s3.BucketVersioning(
+            ARTIFACTS,
+            bucket=artifacts.bucket,
+            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            opts=self._child,
+        )
+        self._expire(
+            ARTIFACTS,
+            artifacts,
+            s3.BucketLifecycleConfigurationRuleArgs(
+                id="old-versions",
+                status="Enabled",
+                abort_incomplete_multipart_upload=(
+                    s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                        days_after_initiation=_UNFINISHED_DAYS
+                    )
+                ),
+                noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                    noncurrent_days=_OLD_VERSIONS_DAYS
+                ),
+            ),
+        )
+        s3.BucketLogging(
+            ARTIFACTS,
+            bucket=artifacts.bucket,
+            target_bucket=logs.bucket,
+            target_prefix=f"{ARTIFACTS}/",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[log_policy]),
+        )
+        self.ready = self._policy(ARTIFACTS, artifacts, document(tls_only(place, ARTIFACTS)))
+        self.uri = f"s3://{place.bucket_name(ARTIFACTS)}"
+        self.register_outputs({"uri": self.uri})
+
+    def _bucket(self, purpose: str) -> s3.Bucket:
+        """Nothing in it is anybody's but the account's, and none of it is public."""
+        protect = self._args.protect
+        bucket = s3.Bucket(
+            purpose,
+            bucket=self._args.place.bucket_name(purpose),
+            force_destroy=not protect,
+            opts=pulumi.ResourceOptions(parent=self, protect=protect),
+        )
+        s3.BucketPublicAccessBlock(
+            purpose,
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=self._child,
+        )
+        s3.BucketOwnershipControls(
+            purpose,
+            bucket=bucket.bucket,
+            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=self._child,
+        )
+        return bucket
+
+    def _encrypt(self, purpose: str, bucket: s3.Bucket, key: pulumi.Input[str] | None) -> None:
+        default = s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+            sse_algorithm="aws:kms" if key is not None else "AES256", kms_master_key_id=key
+        )
+        s3.BucketServerSideEncryptionConfiguration(
+            purpose,
+            bucket=bucket.bucket,
+            rules=[
+                s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=default,
+                    bucket_key_enabled=True if key is not None else None,
+                )
+            ],
+            opts=self._child,
+        )
+
+    def _expire(self, purpose: str, bucket: s3.Bucket, rule: s3.BucketLifecycleConfigurationRuleArgs) -> None:
+        s3.BucketLifecycleConfiguration(purpose, bucket=bucket.bucket, rules=[rule], opts=self._child)
+
+    def _policy(self, purpose: str, bucket: s3.Bucket, text: str) -> s3.BucketPolicy:
+        return s3.BucketPolicy(purpose, bucket=bucket.bucket, policy=text, opts=self._child)
+
+
+def tls_only(place: Place, purpose: str) -> Statement:
+    """Refuses everybody who comes without: the one place where everybody may be meant."""
+    bucket = place.bucket_arn(purpose)
+    return {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket, f"{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def access_logs(place: Place) -> Statement:
+    """S3 itself writes them, for our bucket only."""
+    return grant(
+        {"Service": "logging.s3.amazonaws.com"},
+        ["s3:PutObject"],
+        [f"{place.bucket_arn(ACCESS_LOGS)}/{ARTIFACTS}/*"],
+        {
+            "StringEquals": {"aws:SourceAccount": place.account},
+            "ArnLike": {"aws:SourceArn": place.bucket_arn(ARTIFACTS)},
+        },
+    )

@@ -1,0 +1,176 @@
+"""The EKS cluster: access by declared roles, secrets under our key, all of its logs kept, nodes by EKS itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, eks
+
+from infra.declaration.aws.settings import Cluster as Settings
+from infra.foundation.aws.iam import Statement, allow, document, instance_trust, service_trust
+from infra.foundation.aws.network import Network
+from infra.foundation.aws.place import Place
+from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
+from infra.naming import PROJECT
+
+_LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+_CLUSTER_POLICIES = [
+    f"AmazonEKS{part}Policy" for part in ("Cluster", "Compute", "BlockStorage", "LoadBalancing", "Networking")
+]
+_NODE_POLICIES = ["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"]
+_ADMIN_POLICY = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
+
+
+@dataclass(frozen=True)
+class ClusterArgs:
+    settings: Settings
+    place: Place
+    network: Network
+    secrets_key: pulumi.Input[str]
+    log_key: pulumi.Input[str]
+    log_days: int
+    deployer: pulumi.Input[str] | None
+    """The role that deploys from a pipeline, if there is one."""
+    protect: bool
+    after: Sequence[pulumi.Resource]
+    """What nodes need as long as there are any."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """In EKS's Auto Mode: network, DNS, volumes, load balancers and GPUs' device plugin are EKS's own part."""
+
+    name: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str]
+    security_group: pulumi.Output[str]
+    node_role: ServiceRole
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsCluster", name, None, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        place = args.place
+        self.node_role = ServiceRole("node", ServiceRoleArgs(place, instance_trust(place), _NODE_POLICIES), self._child)
+        cluster = self._cluster(name)
+        self.name = cluster.name
+        self.security_group = cluster.vpc_config.cluster_security_group_id
+        # Whoever talks to the cluster comes after those who may, and leaves before them.
+        self.kubeconfig = pulumi.Output.all(
+            cluster.name, cluster.endpoint, cluster.certificate_authority.data, *self._administrators(cluster)
+        ).apply(lambda values: kubeconfig(values[0], place.region, values[1], values[2]))
+        self.register_outputs({"name": self.name})
+
+    def _cluster(self, name: str) -> eks.Cluster:
+        args, settings, place = self._args, self._args.settings, self._args.place
+        role = ServiceRole(
+            name,
+            ServiceRoleArgs(
+                place,
+                service_trust(place, "eks.amazonaws.com", place.cluster_arn, ["sts:AssumeRole", "sts:TagSession"]),
+                _CLUSTER_POLICIES,
+                {"tags": document(*tagged_nodes())},
+            ),
+            self._child,
+        )
+        # Made before the cluster, or EKS would make it without a key and for ever.
+        logs = cloudwatch.LogGroup(
+            name,
+            name=f"/aws/eks/{place.name}/cluster",
+            retention_in_days=args.log_days,
+            kms_key_id=args.log_key,
+            opts=self._child,
+        )
+        return eks.Cluster(
+            name,
+            name=place.name,
+            version=settings.version,
+            role_arn=role.arn,
+            access_config=eks.ClusterAccessConfigArgs(
+                authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
+            ),
+            bootstrap_self_managed_addons=False,
+            compute_config=eks.ClusterComputeConfigArgs(
+                enabled=True, node_pools=["general-purpose"], node_role_arn=self.node_role.arn
+            ),
+            deletion_protection=settings.deletion_protection,
+            enabled_cluster_log_types=_LOGS,
+            encryption_config=eks.ClusterEncryptionConfigArgs(
+                provider=eks.ClusterEncryptionConfigProviderArgs(key_arn=args.secrets_key), resources=["secrets"]
+            ),
+            kubernetes_network_config=eks.ClusterKubernetesNetworkConfigArgs(
+                elastic_load_balancing=eks.ClusterKubernetesNetworkConfigElasticLoadBalancingArgs(enabled=True),
+                service_ipv4_cidr=settings.service_cidr,
+            ),
+            storage_config=eks.ClusterStorageConfigArgs(
+                block_storage=eks.ClusterStorageConfigBlockStorageArgs(enabled=True)
+            ),
+            upgrade_policy=eks.ClusterUpgradePolicyArgs(support_type=settings.upgrade_policy),
+            vpc_config=eks.ClusterVpcConfigArgs(
+                subnet_ids=list(args.network.private.values()),
+                endpoint_private_access=True,
+                endpoint_public_access=bool(settings.public_cidrs),
+                public_access_cidrs=list(settings.public_cidrs) or None,
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[role, self.node_role, logs, *args.after], protect=args.protect
+            ),
+        )
+
+    def _administrators(self, cluster: eks.Cluster) -> list[pulumi.Output[str]]:
+        """Everybody who may do anything; named by the role, so that another one moves nobody."""
+        declared = {f"admin-{arn.rpartition('/')[2]}": arn for arn in self._args.settings.admins}
+        deployer = {"deployer": self._args.deployer} if self._args.deployer is not None else {}
+        return [self._administrator(name, cluster, arn) for name, arn in {**declared, **deployer}.items()]
+
+    def _administrator(self, name: str, cluster: eks.Cluster, arn: pulumi.Input[str]) -> pulumi.Output[str]:
+        entry = eks.AccessEntry(name, cluster_name=cluster.name, principal_arn=arn, type="STANDARD", opts=self._child)
+        partition = self._args.place.partition
+        association = eks.AccessPolicyAssociation(
+            name,
+            cluster_name=cluster.name,
+            principal_arn=entry.principal_arn,
+            policy_arn=f"arn:{partition}:eks::aws:{_ADMIN_POLICY}",
+            access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+            opts=self._child,
+        )
+        return association.id
+
+
+def tagged_nodes() -> list[Statement]:
+    """EKS's own policies let it make nodes and volumes with its tags only; these add ours, for this cluster alone."""
+    own = {"aws:RequestTag/eks:eks-cluster-name": "${aws:PrincipalTag/eks:eks-cluster-name}"}
+    pools = {"aws:RequestTag/eks:kubernetes-node-class-name": "*", "aws:RequestTag/eks:kubernetes-node-pool-name": "*"}
+    return [
+        allow(
+            ["ec2:CreateFleet", "ec2:RunInstances", "ec2:CreateLaunchTemplate"],
+            ["*"],
+            {"StringEquals": own, "StringLike": pools},
+        ),
+        allow(
+            ["ec2:CreateVolume", "ec2:CreateSnapshot"],
+            ["arn:*:ec2:*:*:volume/*", "arn:*:ec2:*:*:snapshot/*"],
+            {"StringEquals": own},
+        ),
+    ]
+
+
+def kubeconfig(name: str, region: str, endpoint: str, authority: str) -> str:
+    """Without any credentials: each call is made in the name of whoever runs `up`."""
+    login = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": ["--region", region, "eks", "get-token", "--cluster-name", name, "--output", "json"],
+        "interactiveMode": "Never",
+    }
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": name, "cluster": {"server": endpoint, "certificate-authority-data": authority}}],
+            "users": [{"name": name, "user": {"exec": login}}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "current-context": name,
+        }
+    )

@@ -1,0 +1,98 @@
+"""The tracking server's PostgreSQL: encrypted, backed up, and with a password that only RDS itself ever writes down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, rds
+
+from infra.declaration.aws.settings import Database as Settings
+from infra.foundation.aws.place import Place
+from infra.naming import PROJECT
+
+_PORT = 5432
+_NAME = "mlflow"
+_USER = "mlflow"
+
+
+@dataclass(frozen=True)
+class DatabaseArgs:
+    settings: Settings
+    place: Place
+    vpc: pulumi.Input[str]
+    subnets: Sequence[pulumi.Input[str]]
+    clients: pulumi.Input[str]
+    """The security group of whoever may connect."""
+    key: pulumi.Input[str]
+    protect: bool
+
+
+class Database(pulumi.ComponentResource):
+    """The password is in Secrets Manager, renewed every week; who may read it is the tracking server's role."""
+
+    address: pulumi.Output[str]
+    login: pulumi.Output[str]
+    """The secret's ARN."""
+
+    def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsDatabase", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        settings, full_name = args.settings, f"{args.place.name}-{name}"
+        subnets = rds.SubnetGroup(name, name=full_name, subnet_ids=list(args.subnets), opts=child)
+        parameters = rds.ParameterGroup(
+            name,
+            name=full_name,
+            family=f"postgres{settings.version}",
+            parameters=[rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1")],
+            opts=child,
+        )
+        group = ec2.SecurityGroup(
+            name,
+            name=full_name,
+            description="PostgreSQL from the cluster",
+            vpc_id=args.vpc,
+            ingress=[
+                ec2.SecurityGroupIngressArgs(
+                    protocol="tcp", from_port=_PORT, to_port=_PORT, security_groups=[args.clients]
+                )
+            ],
+            opts=child,
+        )
+        instance = rds.Instance(
+            name,
+            identifier=full_name,
+            engine="postgres",
+            engine_version=settings.version,
+            instance_class=settings.instance_class,
+            allocated_storage=settings.storage,
+            max_allocated_storage=settings.storage * 4,
+            storage_type="gp3",
+            storage_encrypted=True,
+            kms_key_id=args.key,
+            db_name=_NAME,
+            username=_USER,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=args.key,
+            db_subnet_group_name=subnets.name,
+            parameter_group_name=parameters.name,
+            vpc_security_group_ids=[group.id],
+            publicly_accessible=False,
+            multi_az=settings.multi_zone,
+            backup_retention_period=settings.backup_days,
+            copy_tags_to_snapshot=True,
+            auto_minor_version_upgrade=True,
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=args.key,
+            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+            deletion_protection=args.protect,
+            skip_final_snapshot=not args.protect,
+            final_snapshot_identifier=f"{full_name}-final" if args.protect else None,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.address = pulumi.Output.format(
+            "postgresql+psycopg2://{}:{}/{}?sslmode=require", instance.address, _PORT, _NAME
+        )
+        self.login = instance.master_user_secrets[0].secret_arn
+        self.register_outputs({"address": self.address})

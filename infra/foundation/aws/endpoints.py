@@ -1,0 +1,58 @@
+"""Ways to AWS's own services that don't lead over the internet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2
+
+from infra.foundation.aws.network import Network
+from infra.foundation.aws.place import Place
+from infra.naming import PROJECT
+
+_INTERFACES = ("ecr.api", "ecr.dkr", "sts", "logs")
+
+
+@dataclass(frozen=True)
+class EndpointsArgs:
+    network: Network
+    place: Place
+    cidr: str
+
+
+class Endpoints(pulumi.ComponentResource):
+    """S3 by route, which is where images' layers lie; the rest by an address in each zone."""
+
+    def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsEndpoints", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        network, service = args.network, f"com.amazonaws.{args.place.region}"
+        ec2.VpcEndpoint(
+            "s3",
+            vpc_id=network.vpc,
+            service_name=f"{service}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=list(network.route_tables),
+            opts=child,
+        )
+        group = ec2.SecurityGroup(
+            name,
+            name=f"{args.place.name}-endpoints",
+            description="HTTPS from inside the network to AWS services",
+            vpc_id=network.vpc,
+            ingress=[ec2.SecurityGroupIngressArgs(protocol="tcp", from_port=443, to_port=443, cidr_blocks=[args.cidr])],
+            opts=child,
+        )
+        for interface in _INTERFACES:
+            ec2.VpcEndpoint(
+                interface,
+                vpc_id=network.vpc,
+                service_name=f"{service}.{interface}",
+                vpc_endpoint_type="Interface",
+                subnet_ids=list(network.private.values()),
+                security_group_ids=[group.id],
+                private_dns_enabled=True,
+                opts=child,
+            )
+        self.register_outputs({})

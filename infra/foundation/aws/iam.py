@@ -1,0 +1,121 @@
+"""Policies as plain data, so that a preview shows them and a test can read them.
+
+Nothing here allows `*` to anyone, and nobody is let in by a service's name alone: each trust names the account or the
+very workload as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra.foundation.aws.place import Place
+
+Statement = dict[str, Any]
+Conditions = Mapping[str, Mapping[str, str | list[str]]]
+
+GITHUB = "token.actions.githubusercontent.com"
+GITHUB_AUDIENCE = "sts.amazonaws.com"
+
+
+def document(*statements: Statement) -> str:
+    """As IAM takes it."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(actions: Sequence[str], resources: Sequence[str], conditions: Conditions | None = None) -> Statement:
+    """What someone may do to what."""
+    return _statement({"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}, conditions)
+
+
+def deny(actions: Sequence[str], resources: Sequence[str]) -> Statement:
+    """What someone may not do, whatever else allows it."""
+    return {"Effect": "Deny", "Action": list(actions), "Resource": list(resources)}
+
+
+def grant(
+    principal: Mapping[str, str], actions: Sequence[str], resources: Sequence[str], conditions: Conditions | None = None
+) -> Statement:
+    """The same in the policy of a resource, which names who."""
+    statement = {"Effect": "Allow", "Principal": dict(principal), "Action": list(actions), "Resource": list(resources)}
+    return _statement(statement, conditions)
+
+
+def _statement(statement: Statement, conditions: Conditions | None) -> Statement:
+    plain = {operator: dict(keys) for operator, keys in (conditions or {}).items()}
+    return statement | ({"Condition": plain} if plain else {})
+
+
+def _trust(principal: Mapping[str, str], actions: Sequence[str], conditions: Conditions | None) -> str:
+    return document(_statement({"Effect": "Allow", "Principal": dict(principal), "Action": list(actions)}, conditions))
+
+
+def service_trust(
+    place: Place, service: str, source: str | None = None, actions: Sequence[str] = ("sts:AssumeRole",)
+) -> str:
+    """A service of AWS, acting for this account only, and for `source` in it where the service says so."""
+    sources: Conditions = {"ArnLike": {"aws:SourceArn": source}} if source else {}
+    return _trust({"Service": service}, actions, {"StringEquals": {"aws:SourceAccount": place.account}, **sources})
+
+
+def instance_trust(place: Place) -> str:
+    """EC2 instances: only this account can give the role to one, and EC2 sends no account that could be compared."""
+    return _trust({"Service": f"ec2.{place.domain}"}, ["sts:AssumeRole"], None)
+
+
+def pod_trust(place: Place, namespace: str, service_account: str) -> str:
+    """The pods of one service account of one cluster of this account; EKS itself puts that into the request."""
+    return _trust(
+        {"Service": "pods.eks.amazonaws.com"},
+        ["sts:AssumeRole", "sts:TagSession"],
+        {
+            "StringEquals": {
+                "aws:RequestTag/eks-cluster-arn": place.cluster_arn,
+                "aws:RequestTag/kubernetes-namespace": namespace,
+                "aws:RequestTag/kubernetes-service-account": service_account,
+            }
+        },
+    )
+
+
+def github_trust(place: Place, subject: str) -> str:
+    """The workflows of one repository, on one occasion."""
+    return _trust(
+        {"Federated": place.iam_arn(f"oidc-provider/{GITHUB}")},
+        ["sts:AssumeRoleWithWebIdentity"],
+        {"StringEquals": {f"{GITHUB}:aud": GITHUB_AUDIENCE, f"{GITHUB}:sub": subject}},
+    )
+
+
+def use_key(place: Place, purpose: str, service: str, actions: Sequence[str]) -> Statement:
+    """A key by its alias, and only through the service whose data it encrypts."""
+    return allow(
+        actions,
+        [place.arn("kms", "key/*")],
+        {
+            "ForAnyValue:StringEquals": {"kms:ResourceAliases": place.key_alias(purpose)},
+            "StringEquals": {"kms:ViaService": f"{service}.{place.region}.{place.domain}"},
+        },
+    )
+
+
+def read_prefixes(place: Place, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
+    """Objects below some prefixes of a bucket, and the list of them."""
+    bucket = place.bucket_arn(purpose)
+    return [
+        allow(["s3:GetObject"], [f"{bucket}/{prefix}/*" for prefix in prefixes]),
+        allow(
+            ["s3:ListBucket"],
+            [bucket],
+            {"StringLike": {"s3:prefix": [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}/*")]}},
+        ),
+        use_key(place, purpose, "s3", ["kms:Decrypt"]),
+    ]
+
+
+def write_prefixes(place: Place, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
+    """Objects below some prefixes of a bucket, to be made and removed."""
+    objects = [f"{place.bucket_arn(purpose)}/{prefix}/*" for prefix in prefixes]
+    actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    return [allow(actions, objects), use_key(place, purpose, "s3", ["kms:GenerateDataKey", "kms:Decrypt"])]

@@ -1,0 +1,67 @@
+"""Who a pod is in AWS: one role a workload, with nothing but the prefixes and secrets that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import eks
+
+from infra.foundation.aws.bucket import ARTIFACTS
+from infra.foundation.aws.database import Database
+from infra.foundation.aws.iam import Statement, allow, document, pod_trust, read_prefixes, use_key, write_prefixes
+from infra.foundation.aws.keys import DATABASE
+from infra.foundation.aws.place import Place
+from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
+from infra.foundation.contract import WorkloadIdentity
+from infra.naming import PROJECT
+
+
+@dataclass(frozen=True)
+class PodRoleArgs:
+    identity: WorkloadIdentity
+    place: Place
+    cluster: pulumi.Input[str]
+    database: Database
+
+
+class PodRole(pulumi.ComponentResource):
+    """EKS hands it to the pods of one service account, and the role itself takes nobody else."""
+
+    def __init__(self, name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsPodRole", name, None, opts)
+        identity, place = args.identity, args.place
+        policies: dict[str, pulumi.Input[str]] = {"artifacts": document(*artifact_statements(place, identity))}
+        if identity.database:
+            policies["database"] = args.database.login.apply(lambda secret: database_policy(place, secret))
+        role = ServiceRole(
+            name,
+            ServiceRoleArgs(place, pod_trust(place, identity.namespace, identity.service_account), own=policies),
+            pulumi.ResourceOptions(parent=self),
+        )
+        eks.PodIdentityAssociation(
+            name,
+            cluster_name=args.cluster,
+            namespace=identity.namespace,
+            service_account=identity.service_account,
+            role_arn=role.arn,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
+        )
+        self.register_outputs({})
+
+
+def artifact_statements(place: Place, identity: WorkloadIdentity) -> list[Statement]:
+    """Whoever writes a prefix may also read it."""
+    readable: Sequence[str] = [*identity.reads, *(each for each in identity.writes if each not in identity.reads)]
+    return [
+        *(read_prefixes(place, ARTIFACTS, readable) if readable else []),
+        *(write_prefixes(place, ARTIFACTS, identity.writes) if identity.writes else []),
+    ]
+
+
+def database_policy(place: Place, secret: str) -> str:
+    """The one secret with the database's login."""
+    return document(
+        allow(["secretsmanager:GetSecretValue"], [secret]), use_key(place, DATABASE, "secretsmanager", ["kms:Decrypt"])
+    )

@@ -1,0 +1,165 @@
+"""Node pools of fixed size: machines that are reserved, or that work together over EFA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, eks
+
+from infra.declaration.aws.catalogue import instance_type
+from infra.declaration.pools import NodePool
+from infra.declaration.units import memory_bytes
+from infra.foundation.aws.cluster import Cluster
+from infra.foundation.aws.iam import instance_trust
+from infra.foundation.aws.place import Place
+from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
+from infra.foundation.contract import Placement
+from infra.foundation.nodes import pool_labels, pool_taints
+from infra.naming import POOL_LABEL, PROJECT
+
+_NODE_POLICIES = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly"]
+_ADD_ONS = ("vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent")
+_CAPACITY = {"onDemand": "ON_DEMAND", "reserved": "ON_DEMAND", "spot": "SPOT", "capacityBlock": "CAPACITY_BLOCK"}
+_EFFECTS = {
+    "NoSchedule": "NO_SCHEDULE",
+    "PreferNoSchedule": "PREFER_NO_SCHEDULE",
+    "NoExecute": "NO_EXECUTE",
+}
+
+
+@dataclass(frozen=True)
+class NodeGroupsArgs:
+    place: Place
+    cluster: Cluster
+    subnets: Mapping[str, pulumi.Output[str]]
+    pools: Mapping[str, NodePool]
+    zones: Mapping[str, Sequence[str]]
+    """By pool."""
+
+
+class NodeGroups(pulumi.ComponentResource):
+    """All of them share a role, and what EKS does on its own nodes only: network, DNS, identities."""
+
+    placements: Mapping[str, Placement]
+
+    def __init__(self, name: str, args: NodeGroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsNodeGroups", name, None, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.placements = {}
+        if args.pools:
+            trust = instance_trust(args.place)
+            self._role = ServiceRole("managed-node", ServiceRoleArgs(args.place, trust, _NODE_POLICIES), self._child)
+            self._add_ons = [self._add_on(add_on) for add_on in _ADD_ONS]
+            self.placements = {pool: self._group(pool, settings) for pool, settings in args.pools.items()}
+        self.register_outputs({})
+
+    def _add_on(self, name: str) -> eks.Addon:
+        return eks.Addon(
+            name,
+            cluster_name=self._args.cluster.name,
+            addon_name=name,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            opts=self._child,
+        )
+
+    def _group(self, name: str, pool: NodePool) -> Placement:
+        args = self._args
+        template = self._template(name, pool)
+        taints = pool_taints(pool)
+        group = eks.NodeGroup(
+            name,
+            cluster_name=args.cluster.name,
+            node_group_name=name,
+            node_role_arn=self._role.arn,
+            ami_type="AL2023_x86_64_NVIDIA" if pool.gpu else "AL2023_x86_64_STANDARD",
+            capacity_type=_CAPACITY[pool.capacity[0]],
+            # A block's machines can be launched from a template that names their type, and from no other.
+            instance_types=None if _is_block(pool) else list(pool.instance.types),
+            subnet_ids=[args.subnets[zone] for zone in args.zones[name]],
+            scaling_config=eks.NodeGroupScalingConfigArgs(min_size=pool.min, desired_size=pool.min, max_size=pool.max),
+            launch_template=eks.NodeGroupLaunchTemplateArgs(id=template.id, version=template.latest_version.apply(str)),
+            update_config=eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
+            node_repair_config=eks.NodeGroupNodeRepairConfigArgs(enabled=True),
+            labels=pool_labels(name, pool),
+            taints=[
+                eks.NodeGroupTaintArgs(key=taint.key, value=taint.value, effect=_EFFECTS[taint.effect])
+                for taint in taints
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._role, *self._add_ons]),
+        )
+        return Placement(
+            pool=name, node_selector={POOL_LABEL: name}, tolerations=taints, simulated=False, ready=[group]
+        )
+
+    def _template(self, name: str, pool: NodePool) -> ec2.LaunchTemplate:
+        place = self._args.place
+        block = _is_block(pool)
+        group = self._args.cluster.security_group
+        tags = {**place.tags, "Name": f"{place.name}-{name}"}
+        return ec2.LaunchTemplate(
+            name,
+            name=f"{place.name}-{name}",
+            instance_type=pool.instance.types[0] if block else None,
+            update_default_version=True,
+            block_device_mappings=[_disk(pool)],
+            capacity_reservation_specification=_reservation(pool),
+            instance_market_options=(
+                ec2.LaunchTemplateInstanceMarketOptionsArgs(market_type="capacity-block") if block else None
+            ),
+            # Pods have identities of their own; the node's is out of their reach.
+            metadata_options=ec2.LaunchTemplateMetadataOptionsArgs(
+                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            ),
+            network_interfaces=efa_interfaces(pool, group) if pool.efa else None,
+            vpc_security_group_ids=None if pool.efa else [group],
+            tag_specifications=[
+                ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=tags)
+                for kind in ("instance", "volume", "network-interface")
+            ],
+            opts=self._child,
+        )
+
+
+def efa_interfaces(pool: NodePool, security_group: pulumi.Input[str]) -> list[ec2.LaunchTemplateNetworkInterfaceArgs]:
+    """As many as the machine has network cards for; the first one also carries the node's ordinary traffic."""
+    count = instance_type(pool.instance.types[0]).efa
+    return [
+        ec2.LaunchTemplateNetworkInterfaceArgs(
+            device_index=0 if card == 0 else 1,
+            network_card_index=card,
+            interface_type="efa" if card == 0 else "efa-only",
+            security_groups=[security_group],
+            delete_on_termination="true",
+        )
+        for card in range(count)
+    ]
+
+
+def _is_block(pool: NodePool) -> bool:
+    return "capacityBlock" in pool.capacity
+
+
+def _reservation(pool: NodePool) -> ec2.LaunchTemplateCapacityReservationSpecificationArgs | None:
+    if pool.reservation is None:
+        return None
+    return ec2.LaunchTemplateCapacityReservationSpecificationArgs(
+        capacity_reservation_target=ec2.LaunchTemplateCapacityReservationSpecificationCapacityReservationTargetArgs(
+            capacity_reservation_id=pool.reservation
+        )
+    )
+
+
+def _disk(pool: NodePool) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
+    return ec2.LaunchTemplateBlockDeviceMappingArgs(
+        device_name="/dev/xvda",
+        ebs=ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
+            volume_size=-(-memory_bytes(pool.disk) // 2**30),
+            volume_type="gp3",
+            encrypted="true",
+            delete_on_termination="true",
+        ),
+    )

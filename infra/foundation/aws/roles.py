@@ -1,0 +1,43 @@
+"""A role with all that it may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import iam
+
+from infra.foundation.aws.place import Place
+from infra.naming import PROJECT
+
+
+@dataclass(frozen=True)
+class ServiceRoleArgs:
+    """`managed` are AWS's own policies by name, `own` ours."""
+
+    place: Place
+    trust: str
+    managed: Sequence[str] = ()
+    own: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+
+
+class ServiceRole(pulumi.ComponentResource):
+    """Whoever depends on it can use all of it."""
+
+    name: str
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ServiceRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsRole", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.name = args.place.role_name(name)
+        role = iam.Role(name, name=self.name, assume_role_policy=args.trust, opts=child)
+        self.arn = role.arn
+        for policy in args.managed:
+            short = policy.rpartition("/")[2]
+            arn = args.place.managed_policy(policy)
+            iam.RolePolicyAttachment(f"{name}-{short}", role=role.name, policy_arn=arn, opts=child)
+        for policy, text in args.own.items():
+            iam.RolePolicy(f"{name}-{policy}", name=policy, role=role.name, policy=text, opts=child)
+        self.register_outputs({"arn": self.arn})

@@ -1,0 +1,187 @@
+"""Who may do what: every policy and trust of the prod stack, walked."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.foundation.aws.iam import github_trust, pod_trust, service_trust
+from infra.foundation.aws.place import Place
+from tests.components.policy_documents import admits, document, documents, faults, listed
+from tests.components.recorder import Recorder, created, inputs, platform
+from tests.declaration.samples import REPOSITORY
+
+PLACE = Place("123456789012", "eu-central-1", "test", "ml-platform", "4711")
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+
+
+@cache
+def declared() -> dict[str, Any]:
+    content = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())
+    return dict(content["config"]["ml-platform:platform"])
+
+
+@pytest.fixture
+def prod() -> Recorder:
+    return platform(declared())
+
+
+def statements(stack: Recorder, name: str) -> list[dict[str, Any]]:
+    return list(json.loads(inputs(stack, ROLE_POLICY, name)["policy"])["Statement"])
+
+
+def test_every_policy_and_trust_is_walked(prod: Recorder) -> None:
+    walked = documents(prod)
+    assert len([each for each in walked if each.trust]) == len(created(prod, ROLE))
+    for kind in (ROLE_POLICY, "aws:kms/key:Key", "aws:s3/bucketPolicy:BucketPolicy"):
+        assert len([each for each in walked if each.type == kind]) == len(created(prod, kind)) > 1
+
+
+def test_no_policy_is_too_wide_and_no_trust_is_open(prod: Recorder) -> None:
+    assert {f"{each.type} {each.name}": faults(each) for each in documents(prod) if faults(each)} == {}
+
+
+def policy(**statement: Any) -> str:  # noqa: ANN401
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **statement}]})
+
+
+GITHUB = {"Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"}
+AUDIENCE = {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}
+ANY_SUBJECT = {"token.actions.githubusercontent.com:sub": "repo:example/*"}
+POD = {"Service": "pods.eks.amazonaws.com"}
+
+PLANTED = [
+    (policy(Action="*"), False, "allows every action"),
+    (policy(Action=["s3:GetObject", "*:*"]), False, "allows every action"),
+    (policy(NotAction="iam:*"), False, "allows every action"),
+    (policy(Action="s3:GetObject", Principal="*"), False, "lets everybody in"),
+    (policy(Action="s3:GetObject", Principal={"AWS": ["*"]}), False, "lets everybody in"),
+    (policy(Action="sts:AssumeRole", Principal=POD), True, "does not pin cluster, namespace and service account"),
+    (policy(Action="sts:AssumeRole", Principal={"Service": "eks.amazonaws.com"}), True, "does not pin the account"),
+    (
+        policy(Action="sts:AssumeRoleWithWebIdentity", Principal=GITHUB, Condition={"StringEquals": AUDIENCE}),
+        True,
+        "does not pin audience and subject",
+    ),
+    (
+        policy(
+            Action="sts:AssumeRoleWithWebIdentity",
+            Principal=GITHUB,
+            Condition={"StringEquals": AUDIENCE, "StringLike": ANY_SUBJECT},
+        ),
+        True,
+        "does not pin audience and subject",
+    ),
+    (
+        policy(
+            Action="sts:AssumeRoleWithWebIdentity",
+            Principal=GITHUB,
+            Condition={"StringEquals": {**AUDIENCE, **ANY_SUBJECT}},
+        ),
+        True,
+        "does not pin audience and subject",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "trust", "fault"), PLANTED)
+def test_a_planted_fault_is_found(text: str, trust: bool, fault: str) -> None:
+    assert faults(document(text, trust)) == [fault]
+
+
+def test_a_role_of_a_pod_refuses_every_other_pod() -> None:
+    trust = document(pod_trust(PLACE, "vision", "serving-digits"), trust=True)
+    own = {
+        "aws:RequestTag/eks-cluster-arn": "arn:aws:eks:eu-central-1:123456789012:cluster/ml-platform-test",
+        "aws:RequestTag/kubernetes-namespace": "vision",
+        "aws:RequestTag/kubernetes-service-account": "serving-digits",
+    }
+    assert admits(trust, own)
+    assert not admits(trust, own | {"aws:RequestTag/kubernetes-namespace": "speech"})
+    assert not admits(trust, own | {"aws:RequestTag/kubernetes-service-account": "default"})
+    other_account = "arn:aws:eks:eu-central-1:999999999999:cluster/ml-platform-test"
+    assert not admits(trust, own | {"aws:RequestTag/eks-cluster-arn": other_account})
+    assert not admits(trust, {})
+
+
+def test_a_pull_request_can_not_deploy() -> None:
+    deploy = document(github_trust(PLACE, "repo:example/ml-platform:environment:prod"), trust=True)
+    token = {f"token.actions.githubusercontent.com:{key}": value for key, value in {"aud": "sts.amazonaws.com"}.items()}
+    subject = "token.actions.githubusercontent.com:sub"
+    assert admits(deploy, token | {subject: "repo:example/ml-platform:environment:prod"})
+    assert not admits(deploy, token | {subject: "repo:example/ml-platform:pull_request"})
+    assert not admits(deploy, token | {subject: "repo:someone/ml-platform:environment:prod"})
+
+
+def test_a_service_acts_for_this_account_only() -> None:
+    trust = document(service_trust(PLACE, "eks.amazonaws.com"), trust=True)
+    assert admits(trust, {"aws:SourceAccount": "123456789012"})
+    assert not admits(trust, {"aws:SourceAccount": "999999999999"})
+
+
+def test_every_workload_has_a_role_of_its_own(prod: Recorder) -> None:
+    associations = created(prod, "aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    assert associations == [
+        "ml-platform-tracking",
+        "vision-serving-digits",
+        "vision-training-digits",
+        "vision-training-digits-gpu",
+    ]
+    assert set(associations) <= set(created(prod, ROLE))
+
+
+def test_an_endpoint_reads_models_and_writes_nothing(prod: Recorder) -> None:
+    found = statements(prod, "vision-serving-digits-artifacts")
+    actions = {action for statement in found for action in statement["Action"]}
+    assert actions == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
+    objects = [statement["Resource"] for statement in found if statement["Action"] == ["s3:GetObject"]]
+    assert objects == [["arn:aws:s3:::ml-platform-test-artifacts-123456789012/models/*"]]
+
+
+def test_only_the_tracking_server_reads_the_database_login(prod: Recorder) -> None:
+    readers = [
+        name
+        for name in created(prod, ROLE_POLICY)
+        if any("secretsmanager:GetSecretValue" in statement["Action"] for statement in statements(prod, name))
+    ]
+    assert readers == ["ml-platform-tracking-database"]
+    (reads, _) = statements(prod, "ml-platform-tracking-database")
+    assert reads["Resource"] == ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1"]
+
+
+def test_keys_are_used_through_their_service_only(prod: Recorder) -> None:
+    uses = [
+        statement
+        for each in documents(prod)
+        if each.type == ROLE_POLICY and each.name != "ci-deploy-platform"
+        for statement in each.statements
+        if any(action.startswith("kms:") for action in listed(statement["Action"]))
+    ]
+    assert uses
+    assert all("kms:ViaService" in statement["Condition"]["StringEquals"] for statement in uses)
+
+
+def test_a_pipeline_can_not_give_itself_more(prod: Recorder) -> None:
+    (refusal,) = [each for each in statements(prod, "ci-deploy-platform") if each["Effect"] == "Deny"]
+    assert "iam:PutRolePolicy" in refusal["Action"]
+    assert refusal["Resource"] == ["arn:aws:iam::123456789012:role/ml-platform-test-ci-*"]
+
+
+def test_the_preview_role_sees_no_data(prod: Recorder) -> None:
+    attached = [
+        each.inputs["policyArn"].rpartition("/")[2]
+        for each in prod.resources
+        if each.type.endswith("RolePolicyAttachment") and each.name.startswith("ci-preview")
+    ]
+    assert sorted(attached) == ["SecurityAudit", "ViewOnlyAccess"]
+
+
+def test_long_names_stay_unique_and_short_enough() -> None:
+    names = [PLACE.role_name(f"{'team' * 15}-{number}") for number in range(2)]
+    assert all(len(name) <= 64 for name in names)
+    assert names[0] != names[1]

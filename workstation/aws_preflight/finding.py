@@ -1,0 +1,39 @@
+"""What a check is given, and what it finds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.pools import NodePool
+
+AWS = "platform.foundation.aws"
+POOLS = "platform.nodePools"
+
+Client = Callable[[str], Any]
+"""A boto3 client by its service's name, in the declared region."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The declared settings that AWS has an opinion about."""
+
+    aws: AwsFoundation
+    pools: Mapping[str, NodePool]
+
+    def zones(self, pool: NodePool) -> tuple[str, ...]:
+        """Where the pool's nodes may be."""
+        return pool.zones or self.aws.network.zones
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Which setting does not fit the account, why, and what to do; only a warning where `up` would succeed anyway."""
+
+    setting: str
+    problem: str
+    fix: str
+    blocking: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.problem}; {self.fix}"

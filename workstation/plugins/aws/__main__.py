@@ -1,0 +1,5 @@
+"""The plugin's process."""
+
+from workstation.plugins.aws.plugin import AwsProvider
+
+AwsProvider.main()
