@@ -60,7 +60,7 @@ class GoModule:
             f"go-build-{self.name}",
             ["go", "build", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{partial}{os.sep}", "tool"],
             cwd=self.source,
-            environment={"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0"},
+            environment={"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0", "GOGC": "400"},
             hint="check that the Go module proxy is reachable, then run the command again",
         )
         shutil.rmtree(folder, ignore_errors=True)

@@ -174,7 +174,7 @@ def print_status(status: Status) -> None:
     console.print(nodes)
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
     for name in status.crashed:
-        console.print(f"[bold red]crashed[/]  {name}, log {paths.LOGS / f'{name}.log'}; `make up` starts it again")
+        console.print(f"[bold red]crashed[/]  {name}, log {lifecycle.log_of(name)}; `make up` starts it again")
 
 
 def _table(*columns: str) -> Table:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import requests
 
@@ -58,6 +59,12 @@ def crashed() -> Sequence[str]:
     """Parts that were started and are gone without having been stopped."""
     control = [name for name, process in control_plane.processes().items() if process is None]
     return [*daemons.crashed(), *control]
+
+
+def log_of(name: str) -> Path:
+    """The log of one part of the cluster."""
+    own = control_plane.WORKDIR / "logs" / f"{name}.log"
+    return own if own.exists() else paths.LOGS / f"{name}.log"
 
 
 def is_running() -> bool:
