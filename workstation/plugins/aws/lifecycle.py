@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-
 from workstation.plugins.aws import tagging
-from workstation.plugins.aws.api import Api, NotFound
+from workstation.plugins.aws.api import NotFound
 from workstation.plugins.aws.inputs import changed_properties, plain_inputs
-from workstation.plugins.aws.kept import Store
-from workstation.plugins.aws.kind import Change, Kind, Lookup, Step, Text
-from workstation.plugins.aws.settings import partition_of
+from workstation.plugins.aws.kind import Change, Step
+from workstation.plugins.aws.templates import fill
 from workstation.plugins.aws.translate import observed, request
-from workstation.plugins.marshal import UNKNOWN, Bag
+from workstation.plugins.aws.view import View, search
+from workstation.plugins.marshal import Bag
 from workstation.plugins.provider import InitError, ProviderError
 
 _ENVELOPE = frozenset({"tags", "tagsAll", "region"})
-_ID_DIGITS = 17
 
 
-@dataclass(frozen=True)
-class Lifecycle:
-    """One resource of one kind."""
-
-    kind: Kind
-    api: Api
+class Lifecycle(View):
+    """The writing side of a resource of one kind."""
 
     def create(self, inputs: Bag) -> tuple[str, Bag]:
         kind, wanted = self.kind, plain_inputs(inputs)
@@ -36,14 +24,14 @@ class Lifecycle:
         carried = {key: value for key, value in wanted.items() if key not in claimed | kind.local | _ENVELOPE}
         arguments = {
             **self._arguments(kind.create.operation, carried, wanted),
-            **self._fill(kind.create.arguments, wanted),
+            **fill(kind.create.arguments, self.known(wanted)),
             **self._additions(wanted),
         }
         answer = self._make(wanted, arguments)
         id = self._identity(wanted, answer)
         try:
             self._finish(id, wanted)
-            return id, self.outputs(id, inputs, self._described(id, wanted))
+            return id, self.outputs(id, inputs, self.described(id, wanted))
         except ProviderError as error:
             made = {key: value for key, value in wanted.items() if key != "tagsAll"}  # perhaps none was set yet
             raise InitError(id, inputs, {**made, "id": id}, [str(error)]) from error
@@ -51,17 +39,19 @@ class Lifecycle:
     def update(self, id: str, old_inputs: Bag, old_outputs: Bag, news: Bag) -> Bag:
         """Only what changed is called; nothing changed means that an earlier attempt failed half-way: all of it."""
         kind, old, new = self.kind, plain_inputs(old_inputs), plain_inputs(news)
-        changed = changed_properties(old, new) or set(new)
-        self._refuse_uncovered(changed if changed != set(new) else set())
+        changed = changed_properties(old, new)
+        self._refuse_uncovered(changed)
+        if not changed:
+            old, changed = {}, set(new)
         for step in kind.updates:
             if not step.properties or changed & set(step.properties):
                 self._run(step, id, old, new, changed)
         self._tag(id, old_outputs.get("tagsAll") or {}, new, old_outputs.get("arn"))
-        return self.outputs(id, news, self._described(id, new))
+        return self.outputs(id, news, self.described(id, new))
 
     def read(self, id: str, inputs: Bag, state: Bag) -> tuple[str, Bag, Bag] | None:
         """The inputs and outputs as the API has them now."""
-        live = self._live(id, plain_inputs(inputs))
+        live = self.live(id, plain_inputs(inputs))
         if live is None:
             return None
         readable = {key: value for key, value in inputs.items() if key not in self.kind.unread | _ENVELOPE}
@@ -75,27 +65,10 @@ class Lifecycle:
             try:
                 self._run(step, id, wanted, {}, set(), ending=True)
             except NotFound:
-                if step is self.kind.delete[-1] and self._live(id, wanted) is not None:
+                if step is self.kind.delete[-1] and self.live(id, wanted) is not None:
                     raise
         if self.kind.kept is not None:
-            self._store().remove(self.kind.token, id)
-
-    def outputs(self, id: str, inputs: Bag, live: Bag) -> Bag:
-        """Inputs as given, and what only the API knows."""
-        found: Bag = {**plain_inputs(inputs), "id": id}
-        for name, sources in self.kind.outputs.items():
-            values = (self._value(source, id, found, live) for source in _each(sources))
-            value = next((value for value in values if value is not None), None)
-            _put(found, name, value)
-        return found
-
-    def planned(self, inputs: Bag, old_outputs: Bag) -> Bag:
-        """Outputs at preview: what is computed is unknown until made, and then stays unless the kind says otherwise."""
-        found = plain_inputs(inputs)
-        for name in self.kind.outputs:
-            kept = _get(old_outputs, name) if old_outputs and name not in self.kind.fresh else UNKNOWN
-            _put(found, name, kept)
-        return {**found, "id": old_outputs["id"]} if "id" in old_outputs else found
+            self.store().remove(self.kind.token, id)
 
     def _additions(self, wanted: Bag) -> Bag:
         """What a creation carries beside its properties."""
@@ -111,11 +84,11 @@ class Lifecycle:
         if kind.kept is None:
             return self._call(kind.create.operation, arguments, wanted)
         self._check(kind.create.operation, arguments, wanted)
-        made = {**arguments, **self._fill(kind.kept, wanted)}
+        made = {**arguments, **fill(kind.kept, self.known(wanted))}
         id = self._identity(wanted, made)
-        if self._store().get(kind.token, id) is not None:
+        if self.store().get(kind.token, id) is not None:
             raise ProviderError(f"{kind.create.operation}: {id} already exists")
-        self._store().put(kind.token, id, made)
+        self.store().put(kind.token, id, made)
         return made
 
     def _finish(self, id: str, wanted: Bag) -> None:
@@ -127,7 +100,7 @@ class Lifecycle:
 
     def _run(self, step: Step, id: str, old: Bag, new: Bag, changed: set[str], ending: bool = False) -> None:
         wanted = old if ending else new
-        fixed = self._fill(step.arguments, wanted, id)
+        fixed = fill(step.arguments, self.known(wanted, id))
         if step.build is not None:
             built = step.build(self._change(id, old, new, wanted))
             requests = [{**fixed, **arguments} for arguments in built]
@@ -139,17 +112,17 @@ class Lifecycle:
             self._carry_out(step, id, wanted, arguments)
 
     def _change(self, id: str, old: Bag, new: Bag, wanted: Bag) -> Change:
-        live = self._live(id, wanted) if wanted else None
-        return Change(id, old, new, live or {}, lambda lookup: self._lookup(lookup, id, wanted))
+        live = self.live(id, wanted) if wanted else None
+        return Change(id, old, new, live or {}, lambda lookup: self.lookup(lookup, id, wanted))
 
     def _carry_out(self, step: Step, id: str, wanted: Bag, arguments: Bag) -> None:
         if step.held and self.kind.kept is None:
-            self.api.call(step.service or self.kind.service, self._region(wanted), step.operation, arguments)
+            self.api.call(step.service or self.kind.service, self.region(wanted), step.operation, arguments)
             return
         self._check(step.operation, arguments, wanted)
         if self.kind.kept is not None:
-            kept = self._store().get(self.kind.token, id) or {}
-            self._store().put(self.kind.token, id, {**kept, **arguments})
+            kept = self.store().get(self.kind.token, id) or {}
+            self.store().put(self.kind.token, id, {**kept, **arguments})
 
     def _refuse_uncovered(self, changed: set[str]) -> None:
         covered = {name for step in self.kind.updates for name in step.properties} | self.kind.local | _ENVELOPE
@@ -164,11 +137,11 @@ class Lifecycle:
         if rules is None:
             return
         if self.kind.kept is not None:
-            kept = self._store().get(self.kind.token, id) or {}
-            self._store().put(self.kind.token, id, {**kept, "tags": new})
+            kept = self.store().get(self.kind.token, id) or {}
+            self.store().put(self.kind.token, id, {**kept, "tags": new})
             return
         for operation, arguments in tagging.requests(rules, old, new):
-            named = self._fill({rules.resource: rules.named}, wanted, id, arn)
+            named = fill({rules.resource: rules.named}, self.known(wanted, id, arn))
             send = self._call if rules.held else self._check
             send(operation, {**named, **arguments}, wanted)
 
@@ -178,8 +151,8 @@ class Lifecycle:
         if rules is None or not rules.held or self.kind.kept is not None:
             return {}
         try:
-            arguments = self._fill(rules.list.arguments, inputs, id, state.get("arn"))
-            live = tagging.read(rules, _search(rules.list.found, self._call(rules.list.operation, arguments, inputs)))
+            arguments = fill(rules.list.arguments, self.known(inputs, id, state.get("arn")))
+            live = tagging.read(rules, search(rules.list.found, self._call(rules.list.operation, arguments, inputs)))
         except NotFound:
             live = {}
         if live == (inputs.get("tagsAll") or {}):
@@ -188,135 +161,19 @@ class Lifecycle:
         tags = {key: text for key, text in live.items() if key in own or defaults.get(key) != text}
         return {"tags": tags, "tagsAll": live}
 
-    def _described(self, id: str, wanted: Bag) -> Bag:
-        live = self._live(id, wanted)
-        if live is None:
-            raise ProviderError(f"{self.kind.describe.operation}: {id} is not there although it was made")
-        return live
-
-    def _live(self, id: str, wanted: Bag) -> Bag | None:
-        if self.kind.kept is not None:
-            return self._store().get(self.kind.token, id)
-        try:
-            found = self._lookup(self.kind.describe, id, wanted)
-        except NotFound:
-            return None
-        return None if not isinstance(found, dict) or self.kind.empty(found, wanted) else found
-
-    def _lookup(self, lookup: Lookup, id: str, wanted: Bag) -> Any:  # noqa: ANN401
-        service, arguments = lookup.service or self.kind.service, self._fill(lookup.arguments, wanted, id)
-        answer = self.api.call(service, self._region(wanted), lookup.operation, arguments)
-        return _search(lookup.found, answer)
-
-    def _value(self, source: str | Lookup, id: str, wanted: Bag, live: Bag) -> Any:  # noqa: ANN401
-        match source:
-            case Lookup():
-                return self._lookup(source, id, wanted)
-            case Text():
-                return self._fill(source, wanted, id)
-            case _:
-                return _plain(_search(source, live))
-
     def _identity(self, wanted: Bag, answer: Bag) -> str:
         rule = self.kind.identity
         if not isinstance(rule, str):
             return rule(wanted)
-        return str(self._fill(rule, wanted) if "{" in rule else _search(rule, answer))
+        return str(fill(rule, self.known(wanted)) if "{" in rule else search(rule, answer))
 
     def _arguments(self, operation: str, carried: Bag, wanted: Bag) -> Bag:
-        shape = self.api.input_shape(self.kind.service, self._region(wanted), operation)
+        shape = self.api.input_shape(self.kind.service, self.region(wanted), operation)
         return request(shape, self.kind.reshape(carried) if self.kind.reshape else carried, self.kind.names)
 
     def _check(self, operation: str, arguments: Bag, wanted: Bag) -> Bag:
-        self.api.check(self.kind.service, self._region(wanted), operation, arguments)
+        self.api.check(self.kind.service, self.region(wanted), operation, arguments)
         return {}
 
     def _call(self, operation: str, arguments: Bag, wanted: Bag) -> Bag:
-        return self.api.call(self.kind.service, self._region(wanted), operation, arguments)
-
-    def _fill(self, template: Any, wanted: Bag, id: str = "", arn: str | None = None) -> Any:  # noqa: ANN401
-        """A template with its braces filled; only those that stand there are looked up."""
-        match template:
-            case str():
-                return str(template).format_map(_Values(self, wanted, id, arn)) if "{" in template else template
-            case Mapping():
-                return {key: self._fill(item, wanted, id, arn) for key, item in template.items()}
-            case list():
-                return [self._fill(item, wanted, id, arn) for item in template]
-            case _:
-                return template
-
-    def _region(self, wanted: Bag) -> str:
-        return str(wanted.get("region") or self.api.settings.region)
-
-    def _store(self) -> Store:
-        self.api.verify()
-        return Store(self.api.settings.endpoint(self.kind.service) or "")
-
-
-class _Values(dict[str, Any]):
-    """What a template may name: the resource's inputs, and where and what it is."""
-
-    def __init__(self, life: Lifecycle, wanted: Bag, id: str, arn: str | None) -> None:
-        super().__init__(wanted)
-        self._life, self._id, self._arn = life, id, arn
-
-    def __missing__(self, name: str) -> str:
-        region = self._life._region(self)
-        match name:
-            case "id":
-                return self._id
-            case "account":
-                return self._life.api.account
-            case "region":
-                return region
-            case "partition" | "suffix":
-                return partition_of(region)[name == "suffix"]
-            case "digest":
-                return hashlib.sha256(f"{self._life.kind.token} {self._id}".encode()).hexdigest()[:_ID_DIGITS]
-            case "now":
-                return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            case "random":
-                return secrets.token_hex(_ID_DIGITS)[:_ID_DIGITS]
-            case "arn":
-                return self._arn or self._found_arn()
-            case _:
-                return ""
-
-    def _found_arn(self) -> str:
-        sources = self._life.kind.outputs["arn"]
-        live = self._life._described(self._id, self)
-        found = (self._life._value(source, self._id, self, live) for source in _each(sources))
-        return str(next(value for value in found if value))
-
-
-def _each(sources: str | Lookup | tuple[str | Lookup, ...]) -> Iterator[str | Lookup]:
-    yield from sources if isinstance(sources, tuple) else (sources,)
-
-
-def _search(path: str, answer: Any) -> Any:  # noqa: ANN401
-    import jmespath
-
-    return jmespath.search(path, answer)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Times as texts, the rest as it is."""
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else value
-
-
-def _put(bag: Bag, name: str, value: Any) -> None:  # noqa: ANN401
-    """Set an output, unless the program set it or there is nothing to say; a dotted name reaches into an object."""
-    head, _, rest = name.partition(".")
-    if rest and bag.get(head) is not UNKNOWN:
-        inner = dict(bag[head]) if isinstance(bag.get(head), dict) else {}
-        _put(inner, rest, value)
-        bag[head] = inner
-    elif not rest and bag.get(name) is None and value is not None:
-        bag[name] = value
-
-
-def _get(bag: Bag, name: str) -> Any:  # noqa: ANN401
-    head, _, rest = name.partition(".")
-    inner = bag.get(head)
-    return _get(inner, rest) if rest and isinstance(inner, dict) else None if rest else inner
+        return self.api.call(self.kind.service, self.region(wanted), operation, arguments)
