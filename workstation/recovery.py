@@ -21,7 +21,7 @@ FIELD_MANAGER = "pulumi-kubernetes"
 
 def recover(name: str, context: str) -> list[str]:
     """Make stack `name` fit for its next update; what had to be done. `context` is the kube context it stands on."""
-    if not stack.exists(name):
+    if not (stack.on_this_machine() and stack.exists(name)):
         return []
     done = _break_dead_lock(name)
     exported = json.loads(stack.pulumi("stack", "export", "--stack", name))

@@ -18,8 +18,14 @@ from workstation.errors import WorkstationError
 
 PROJECT = "ml-platform"
 SALT = "encryptionsalt"
+OWN_BACKEND = f"file://{paths.PULUMI_BACKEND}"
 EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 """The engine takes `--event-log` only with this, as its own automation API sets it."""
+
+
+def on_this_machine() -> bool:
+    """Whether the state lies here; a team that names a backend of its own keeps state, secrets and locks there."""
+    return os.environ.get("PULUMI_BACKEND_URL", OWN_BACKEND) == OWN_BACKEND
 
 
 def environment() -> Mapping[str, str]:
@@ -28,12 +34,13 @@ def environment() -> Mapping[str, str]:
     chosen = {
         "PATH": os.pathsep.join(str(folder) for folder in path),
         "PULUMI_HOME": str(paths.PULUMI_HOME),
-        "PULUMI_BACKEND_URL": f"file://{paths.PULUMI_BACKEND}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.PASSPHRASE),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
+    if on_this_machine():
+        chosen["PULUMI_BACKEND_URL"] = OWN_BACKEND
+        chosen["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
     if paths.KUBECONFIG.exists():  # the local cluster; without it, a cluster of the user's own by kubectl's convention
         chosen["KUBECONFIG"] = str(paths.KUBECONFIG)
     engine = docker_engine.host()
@@ -42,6 +49,8 @@ def environment() -> Mapping[str, str]:
 
 def ensure(stack: str) -> None:
     """Create the stack unless it exists. Its salt stays in the state: the file in the repository is not touched."""
+    if not on_this_machine():
+        return
     _ensure_passphrase()
     paths.PULUMI_BACKEND.mkdir(parents=True, exist_ok=True, mode=0o700)
     if exists(stack):
@@ -72,8 +81,8 @@ def salt_kept_out(stack: str) -> Iterator[None]:
 
 
 def exists(stack: str) -> bool:
-    """Whether this machine has a state for the stack."""
-    return _state_file(stack).exists()
+    """Whether there is a state for the stack; on a backend that a team has named there is."""
+    return not on_this_machine() or _state_file(stack).exists()
 
 
 def _state_file(stack: str) -> Path:
@@ -142,8 +151,9 @@ def resources(stack: str) -> list[dict[str, Any]]:
 
 
 def forget(stack: str) -> None:
-    """Remove a stack that has no resources left."""
-    pulumi("stack", "rm", stack, "--yes", "--preserve-config")
+    """Remove a stack of this machine that has no resources left."""
+    if on_this_machine():
+        pulumi("stack", "rm", stack, "--yes", "--preserve-config")
 
 
 def pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:

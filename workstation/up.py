@@ -3,7 +3,7 @@
 import time
 
 from infra.declaration.places import LocalFoundation
-from workstation import preflight, recovery, stack, summary, toolchain
+from workstation import aws_preflight, preflight, recovery, stack, summary, toolchain
 from workstation.cluster import containers, lifecycle
 from workstation.console import Progress, console
 
@@ -16,6 +16,8 @@ def up(name: str) -> int:
     own = preflight.own_cluster(declared)
     if own is not None:
         preflight.machine(own.registry_port)
+    else:
+        aws_preflight.check(declared)
     toolchain.ensure(progress, cluster=own is not None)
     if own is not None:
         start_cluster(progress, own)

@@ -33,6 +33,11 @@ def apps() -> client.AppsV1Api:
 
 @pytest.fixture(scope="session")
 def registry_port() -> int:
+    return free_port()
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -51,7 +56,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
             shutil.copytree(source, stack.folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, stack.folder)
-    _point_at_this_python(stack.folder / "Pulumi.yaml")
+    point_at_this_python(stack.folder / "Pulumi.yaml")
     (stack.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(_declaration(registry_port)))
     try:
         with stack:
@@ -60,7 +65,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
         remove_installation()
 
 
-def _point_at_this_python(project: Path) -> None:
+def point_at_this_python(project: Path) -> None:
+    """Run the copied project with the interpreter that runs the tests."""
     document = yaml.safe_load(project.read_text())
     document["runtime"]["options"] = {"virtualenv": sys.prefix}
     project.write_text(yaml.safe_dump(document))
