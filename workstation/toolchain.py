@@ -40,10 +40,14 @@ def _engine_modules() -> list[GoModule]:
 
 
 def _build(progress: Progress, modules: Sequence[GoModule]) -> None:
-    """One module after the other: each keeps every core busy by itself."""
-    for number, module in enumerate(modules, 1):
-        with progress.step(f"build {module.name} from source ({number} of {len(modules)}, some minutes)") as step:
+    """All modules side by side: while one downloads or links, another compiles."""
+
+    def build(module: GoModule) -> None:
+        with progress.step(f"build {module.name} from source (some minutes)") as step:
             module.build(step.say)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(build, modules))
 
 
 def _packages(progress: Progress, wanted: bool) -> None:
