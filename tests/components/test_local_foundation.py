@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.components.recorder import inputs, platform
 from tests.declaration.samples import small
 
@@ -27,7 +29,8 @@ def test_pods_log_in_to_the_declared_port() -> None:
     assert (login["username"], login["password"]) == ("platform", "password-of-registry")
 
 
-def test_the_cluster_is_the_declared_context() -> None:
+def test_the_cluster_is_the_declared_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)  # the SDK would take its path for the provider
     provider = inputs(
         platform(small(**{"foundation.local.kubeContext": "mine"})), "pulumi:providers:kubernetes", "kubernetes"
     )
