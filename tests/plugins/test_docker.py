@@ -92,6 +92,12 @@ def program(engine: Any, context: Path, registry: RegistryServer) -> Iterator[Pr
         engine.remove_image(image["Id"], force=True)
 
 
+@pytest.fixture
+def pulumi(program: Program, pulumi: Pulumi) -> Pulumi:
+    """Its containers go before the images that they run."""
+    return pulumi
+
+
 def test_an_image_is_built_pushed_and_known_by_digest(pulumi: Pulumi, program: Program) -> None:
     pulumi.program(program.image())
     result = pulumi.up()

@@ -20,6 +20,7 @@ from uuid import uuid4
 import pytest
 
 from tests.pulumi_engine import Pulumi
+from tests.waiting import eventually
 from workstation.plugins.kubernetes.cluster import ApiError, Cluster, Target
 from workstation.plugins.kubernetes.kinds import GVK
 from workstation.plugins.kubernetes.objects import Json
@@ -63,12 +64,20 @@ def ready_nodes(cluster: Cluster, simulated: bool) -> list[Bag]:
 
 
 @pytest.fixture
-def simulated_node(cluster: Cluster) -> Bag:
-    """Where pods become ready without being run."""
-    nodes = ready_nodes(cluster, simulated=True)
-    if not nodes:
-        pytest.skip("the cluster has no simulated node (label type=kwok)")
-    return nodes[0]
+def simulated_node(cluster: Cluster) -> Iterator[Bag]:
+    """Where pods become ready without being run; made for the test where the cluster has none."""
+    if found := ready_nodes(cluster, simulated=True):
+        yield found[0]
+        return
+    name = f"simulated-{uuid4().hex[:8]}"
+    labels = {"type": "kwok", "kubernetes.io/hostname": name}
+    metadata = {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}}
+    cluster.request("POST", "/api/v1/nodes", body={"metadata": metadata})
+    try:
+        ready = eventually(lambda: ready_nodes(cluster, simulated=True), what="kwok to answer for the node")
+        yield ready[0]
+    finally:
+        cluster.request("DELETE", f"/api/v1/nodes/{name}")
 
 
 @pytest.fixture
@@ -454,7 +463,7 @@ def test_a_container_that_keeps_crashing_is_the_reason(
     command = [*SHELL, "echo no database; exit 7"]
     plugin = Plugin()
     with pytest.raises(InitError) as error:
-        plugin.create(deployment(namespace, pod_spec(real_node, runnable_image, command=command)), timeout_s=30)
+        plugin.create(deployment(namespace, pod_spec(real_node, runnable_image, command=command)), timeout_s=60)
     assert any("CrashLoopBackOff" in line for line in plugin.shown), plugin.shown
     assert "exit code 7" in reasons(error)
     assert "no database" in reasons(error)
