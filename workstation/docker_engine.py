@@ -1,7 +1,6 @@
 """A Docker engine: the one that answers already, or one of the workstation's own."""
 
 import os
-import shutil
 import subprocess
 from contextlib import suppress
 
@@ -111,8 +110,3 @@ def leftovers() -> list[str]:
     found += [f"volume {volume.name}" for volume in engine.volumes.list()]
     builtin = {"bridge", "host", "none"}
     return found + [f"network {net.name}" for net in engine.networks.list() if net.name not in builtin]
-
-
-def remove_runtime_folder() -> None:
-    """The sockets' folder, once nothing listens there."""
-    shutil.rmtree(paths.RUN, ignore_errors=True)

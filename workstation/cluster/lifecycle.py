@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from workstation import daemons, go_tools, paths
+from workstation import daemons, paths
 from workstation.cluster import certificates, containers, control_plane, dns, metrics, network, node, system, volumes
 from workstation.cluster.addresses import API_PORT, NODE_NAME
 from workstation.console import Report
@@ -95,8 +95,3 @@ def _not_ready_reason() -> str:
     conditions = answer.json().get("status", {}).get("conditions", [])
     ready = next((c for c in conditions if c["type"] == "Ready"), {"status": "Unknown", "message": "no condition yet"})
     return "" if ready["status"] == "True" else str(ready.get("message") or "not ready")
-
-
-def programs() -> Sequence[go_tools.GoModule]:
-    """The Go modules that the cluster runs on."""
-    return [go_tools.KUBERNETES, go_tools.KWOK]
