@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import urllib.request
 
-from workstation import daemons
+from workstation import daemons, paths
 from workstation.daemons import Daemon
 from workstation.errors import WorkstationError
 from workstation.plugins.aws.kept import forget
@@ -16,6 +16,7 @@ from workstation.plugins.aws.settings import EXAMPLE_ACCOUNT
 
 HOST = "127.0.0.1"
 PORT = 5000
+_NAME = "moto"
 _READY_SECONDS = 60.0
 
 
@@ -41,8 +42,14 @@ def stop(port: int = PORT) -> None:
     forget(address(port))
 
 
+def stop_all() -> None:
+    """End every one that was started on this machine."""
+    for file in paths.PIDS.glob(f"{_NAME}-*.pid"):
+        stop(int(file.stem.rpartition("-")[2]))
+
+
 def _name(port: int) -> str:
-    return f"moto-{port}"
+    return f"{_NAME}-{port}"
 
 
 def _daemon(port: int, account: str) -> Daemon:

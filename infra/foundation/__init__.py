@@ -8,19 +8,26 @@ from infra.declaration import Platform
 from infra.foundation.contract import (
     Foundation,
     IdentityBinder,
+    NetworkHole,
     Placement,
+    Port,
     Registry,
+    SecretStore,
     Storage,
     Toleration,
     Volume,
     WorkloadIdentity,
 )
+from infra.naming import REGISTRY
 
 __all__ = [
     "Foundation",
     "IdentityBinder",
+    "NetworkHole",
     "Placement",
+    "Port",
     "Registry",
+    "SecretStore",
     "Storage",
     "Toleration",
     "Volume",
@@ -52,5 +59,6 @@ def lay(platform: Platform, stack: str, images: list[str]) -> Foundation:
         images=images,
         pools=platform.node_pools,
         protect_data=platform.protect_data,
+        registry_rotation=platform.rotations.get(REGISTRY, 0),
     )
     return LocalFoundation("foundation", on_machine, pulumi.ResourceOptions()).offer

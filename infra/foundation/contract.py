@@ -7,8 +7,8 @@ asks which place it is: what differs is data here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import pulumi
 import pulumi_docker as docker
@@ -76,6 +76,20 @@ class Storage:
     """Which secret of the place holds the database's user name and password; None where it asks for none."""
 
 
+Port = tuple[Literal["TCP", "UDP"], int]
+
+
+@dataclass(frozen=True)
+class NetworkHole:
+    """What every pod may reach beside its own namespace: either addresses, or pods by their labels."""
+
+    purpose: str
+    ports: Sequence[Port]
+    cidr: str | None = None
+    namespace: str | None = None
+    pods: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class WorkloadIdentity:
     """Who a pod is (a service account) and what it may reach outside the cluster."""
@@ -96,11 +110,21 @@ class IdentityBinder(Protocol):
     def __call__(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]: ...
 
 
+class SecretStore(Protocol):
+    """Keeps a declared secret of a team where the place has its secrets, beside the copy in the cluster."""
+
+    def __call__(
+        self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
+    ) -> Sequence[pulumi.Resource]: ...
+
+
 @dataclass(frozen=True)
 class Foundation:
     """Everything above stands on this."""
 
     kubernetes: pulumi.ProviderResource
+    adopting: pulumi.ProviderResource
+    """The same cluster, for objects that Kubernetes itself makes and the platform only changes."""
     random: pulumi.ProviderResource
     registry: Registry
     base_image: str
@@ -108,3 +132,6 @@ class Foundation:
     storage: Storage
     pools: Mapping[str, Placement]
     bind_identity: IdentityBinder
+    store_secret: SecretStore
+    egress: Sequence[NetworkHole]
+    """Where names are answered, and what else pods need of the place."""

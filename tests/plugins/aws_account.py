@@ -23,6 +23,7 @@ _LISTS = (
     ("ecr", "describe_repositories", "repositories[].repositoryName"),
     ("eks", "list_clusters", "clusters"),
     ("iam", "list_roles", "Roles[?!starts_with(Path, '/aws-service-role/')].RoleName"),
+    ("iam", "list_policies", "Policies[?!starts_with(Arn, 'arn:aws:iam::aws:')].PolicyName"),
     ("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList[].Arn"),
     ("s3", "list_buckets", "Buckets[].Name"),
     ("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier"),

@@ -120,7 +120,24 @@ aws.ec2.VpcEndpoint(
 
 # logs and roles
 logs = aws.cloudwatch.LogGroup("logs", retention_in_days=90 if later else 30, kms_key_id=key.arn, tags=tags, opts=opts)
-role = aws.iam.Role("role", assume_role_policy=trust, tags=tags, opts=opts)
+boundary = aws.iam.Policy(
+    "boundary",
+    policy=json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["logs:*", "ec2:*", "ecr:*"] if later else ["logs:*", "ec2:*"],
+                    "Resource": "*",
+                }
+            ],
+        }
+    ),
+    tags=tags,
+    opts=opts,
+)
+role = aws.iam.Role("role", assume_role_policy=trust, permissions_boundary=boundary.arn, tags=tags, opts=opts)
 aws.iam.RolePolicy(
     "write",
     role=role.name,

@@ -149,7 +149,7 @@ def test_what_can_change_in_place_does(account: Account) -> None:
     version = account.resource("LaunchTemplate", "gpu")["latestVersion"]
     changed = account.up(later="true").changes()
     assert set(changed) == {"update", "unchanged"}
-    assert changed["update"] == 20
+    assert changed["update"] == 21
     ec2 = client("ec2", account.url)
     group = str(account.resource("SecurityGroup", "group")["id"])
     rules = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]

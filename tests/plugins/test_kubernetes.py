@@ -461,9 +461,11 @@ def test_a_container_that_keeps_crashing_is_the_reason(
     cluster: Cluster, namespace: str, real_node: Bag, runnable_image: str
 ) -> None:
     command = [*SHELL, "echo no database; exit 7"]
+    wanted = deployment(namespace, pod_spec(real_node, runnable_image, command=command))
+    wanted["spec"]["minReadySeconds"] = 5  # without it a container counts as ready in the moment before it crashes
     plugin = Plugin()
     with pytest.raises(InitError) as error:
-        plugin.create(deployment(namespace, pod_spec(real_node, runnable_image, command=command)), timeout_s=60)
+        plugin.create(wanted, timeout_s=60)
     assert any("CrashLoopBackOff" in line for line in plugin.shown), plugin.shown
     assert "exit code 7" in reasons(error)
     assert "no database" in reasons(error)

@@ -17,12 +17,18 @@ from moto.server import ThreadedMotoServer
 
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
+from infra.foundation.aws import keys
 from infra.foundation.aws.node_groups import _ADD_ONS
 from tests.declaration.samples import REPOSITORY
 from workstation.aws_preflight import Finding, examine
 from workstation.aws_preflight.finding import Client, Wanted
 from workstation.aws_preflight.place import account_is_declared, zones_are_open
-from workstation.aws_preflight.pools import reservations_are_active, zones_offer_the_types
+from workstation.aws_preflight.pools import (
+    SCALING_ROLE,
+    auto_scaling_has_its_role,
+    reservations_are_active,
+    zones_offer_the_types,
+)
 from workstation.aws_preflight.quotas import quota_of, quotas_suffice
 from workstation.aws_preflight.versions import ADD_ONS, add_ons_fit, version_is_supported
 
@@ -125,6 +131,16 @@ def test_zones_must_exist(moto: Client) -> None:
         "platform.foundation.aws.network.zones: 'eu-central-1f' is unknown to this account; "
         "declare zones out of eu-central-1a, eu-central-1b, eu-central-1c"
     ]
+
+
+def test_managed_pools_need_the_role_of_auto_scaling(moto: Client) -> None:
+    managed = wanted(h100=pool("p5.48xlarge", managed=True, min=1, max=1))
+    assert keys.SCALING_ROLE.endswith(f"/{SCALING_ROLE}")
+    (line,) = said(auto_scaling_has_its_role(moto, managed))
+    assert line.startswith("platform.nodePools.h100.managed: the account has no AWSServiceRoleForAutoScaling")
+    assert said(auto_scaling_has_its_role(moto, wanted(cpu=pool("m7i.large")))) == []
+    moto("iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
+    assert said(auto_scaling_has_its_role(moto, managed)) == []
 
 
 def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:

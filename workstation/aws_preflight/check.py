@@ -27,6 +27,7 @@ CONTENT: Sequence[Check] = (
     versions.add_ons_fit,
     pools.zones_offer_the_types,
     pools.reservations_are_active,
+    pools.auto_scaling_has_its_role,
     quotas.quotas_suffice,
 )
 UNANSWERED = (BotoCoreError, ClientError, ResponseParserError)
@@ -39,7 +40,7 @@ def check(declared: Platform) -> bool:
         console.print("[dim]pre-flight: nothing to ask, the platform does not stand on aws[/]")
         return False
     wanted = Wanted(declared.foundation.aws, declared.node_pools)
-    client = _clients(wanted.aws.region)
+    client = clients(wanted.aws.region)
     if client is None:
         console.print("[yellow]![/] pre-flight on aws skipped: there are no credentials (see `aws configure sso`)")
         return False
@@ -79,7 +80,7 @@ def _refused(error: Exception) -> TypeGuard[ClientError]:
     return isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSED
 
 
-def _clients(region: str) -> Client | None:
+def clients(region: str) -> Client | None:
     """Clients for the declared region, or None without credentials."""
     try:
         session = boto3.Session(region_name=region)

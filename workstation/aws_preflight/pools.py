@@ -13,6 +13,8 @@ from workstation.aws_preflight.finding import POOLS, Client, Finding, Wanted
 _RESERVED = {"reserved": "default", "capacityBlock": "capacity-block"}
 """Capacity, and what EC2 calls the type of its reservation."""
 
+SCALING_ROLE = "AWSServiceRoleForAutoScaling"
+
 
 def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """A pool's node may be of any of its types and in any of its zones; each pair must exist."""
@@ -52,6 +54,23 @@ def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
             for offer in page["InstanceTypeOfferings"]:
                 offers[offer["InstanceType"]].add(offer["Location"])
     return offers
+
+
+def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """A key's policy names it, and AWS makes it with an account's first group: too late for that."""
+    managed = [name for name, pool in wanted.pools.items() if pool.managed]
+    if not managed:
+        return
+    try:
+        client("iam").get_role(RoleName=SCALING_ROLE)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+        yield Finding(
+            f"{POOLS}.{managed[0]}.managed",
+            f"the account has no {SCALING_ROLE.rpartition('/')[2]}, which makes managed nodes",
+            "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once an account",
+        )
 
 
 def reservations_are_active(client: Client, wanted: Wanted) -> Iterator[Finding]:

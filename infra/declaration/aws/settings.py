@@ -8,6 +8,7 @@ from pydantic import Field
 
 from infra.declaration.aws.units import Account, Cidr, GitRepository, RoleArn, Tag, Zone
 from infra.declaration.settings import Settings
+from infra.declaration.teams import Group
 
 LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -35,6 +36,9 @@ class Cluster(Settings):
     version: str = Field(default="1.34", description="Kubernetes' minor version")
     admins: Annotated[tuple[RoleArn, ...], Field(strict=False, min_length=1)] = Field(
         description="Roles that administer it; whoever runs `up` must be one of them"
+    )
+    groups: dict[Group, RoleArn] = Field(
+        default={}, description="By group, as teams name it, the role whose users are in it"
     )
     public_cidrs: Annotated[tuple[Cidr, ...], Field(strict=False)] = Field(
         default=(), description="From where its API may be reached over the internet; none: through the VPC only"
@@ -74,6 +78,7 @@ class Ci(Settings):
     """Roles for GitHub's workflows: one that reads on pull requests, one that deploys from an environment."""
 
     repository: GitRepository
+    state_bucket: str | None = Field(default=None, description="The S3 bucket with Pulumi's state, if it is in one")
     environment: str = Field(default="prod", description="The GitHub environment whose approval stands before a deploy")
 
 

@@ -35,6 +35,14 @@ def _cidr(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no address; write one such as 10.0.0.2") from None
+    return value
+
+
 def _nearest_network(value: str) -> str:
     """What was probably meant: the network that an address with a prefix length is in."""
     try:
@@ -45,6 +53,9 @@ def _nearest_network(value: str) -> str:
 
 Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string"})]
 """An IPv4 network such as `10.20.0.0/16`."""
+
+Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string"})]
+"""An IPv4 address."""
 
 Account = Annotated[
     str,

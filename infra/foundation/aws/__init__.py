@@ -14,6 +14,7 @@ import pulumi_random as random
 from infra.declaration.aws.settings import AwsFoundation as Settings
 from infra.declaration.pools import NodePool
 from infra.foundation.aws import keys
+from infra.foundation.aws.boundary import Boundary, BoundaryArgs
 from infra.foundation.aws.bucket import ArtifactStore, ArtifactStoreArgs
 from infra.foundation.aws.ci import Ci, CiArgs
 from infra.foundation.aws.cluster import Cluster, ClusterArgs
@@ -25,7 +26,9 @@ from infra.foundation.aws.network import Network, NetworkArgs
 from infra.foundation.aws.node_groups import NodeGroups, NodeGroupsArgs
 from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs
 from infra.foundation.aws.place import Place
+from infra.foundation.aws.pod_network import egress, enforced_policies
 from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs
+from infra.foundation.aws.secrets import stored_secret
 from infra.foundation.aws.volumes import storage_class
 from infra.foundation.contract import Foundation, Placement, Registry, Storage, WorkloadIdentity
 from infra.naming import PROJECT
@@ -50,10 +53,16 @@ class AwsFoundation(pulumi.ComponentResource):
         self._args, settings = args, args.settings
         self._place = place = Place(settings.account, settings.region, args.stack, settings.team, settings.cost_centre)
         self._account = self._make_provider()
-        self._in_account = pulumi.ResourceOptions(parent=self, providers=[self._account])
+        of_account = pulumi.ResourceOptions(parent=self, providers=[self._account])
+        self._boundary = Boundary("boundary", BoundaryArgs(place), of_account)
+        self._in_account = pulumi.ResourceOptions(parent=self, providers=[self._account], depends_on=[self._boundary])
         child = pulumi.ResourceOptions(parent=self)
 
-        self._keys = Keys("keys", KeysArgs(place, args.protect_data), self._in_account).arns
+        self._keys = Keys(
+            "keys",
+            KeysArgs(place, args.protect_data, any(pool.managed for pool in args.pools.values())),
+            self._in_account,
+        ).arns
         self._network = Network(
             "network",
             NetworkArgs(settings.network, place, settings.log_days, self._keys[keys.LOGS]),
@@ -67,6 +76,9 @@ class AwsFoundation(pulumi.ComponentResource):
             enable_config_map_mutable=True,
             opts=child,
         )
+        adopting = kubernetes.Provider(
+            "kubernetes-adopting", kubeconfig=self._cluster.kubeconfig, upsert_existing_objects=True, opts=child
+        )
         artifacts = ArtifactStore(
             "artifacts",
             ArtifactStoreArgs(place, self._keys[keys.ARTIFACTS], settings.log_days, args.protect_data),
@@ -74,9 +86,11 @@ class AwsFoundation(pulumi.ComponentResource):
         )
         self._database = self._make_database()
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
-        storage_class(pulumi.ResourceOptions(parent=self, provider=in_cluster))
+        storage_class(self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
+        enforced_policies(pulumi.ResourceOptions(parent=self, provider=in_cluster))
         self.offer = Foundation(
             kubernetes=in_cluster,
+            adopting=adopting,
             random=random.Provider("random", opts=child),
             registry=self._make_registry(docker.Provider("docker", opts=child)),
             base_image=f"{place.registry}/{settings.registry.base_image}",
@@ -88,6 +102,8 @@ class AwsFoundation(pulumi.ComponentResource):
             ),
             pools=self._make_pools(),
             bind_identity=self._bind_identity,
+            store_secret=self._store_secret,
+            egress=egress(settings.cluster.service_cidr),
         )
         self.register_outputs({"registry": place.registry})
 
@@ -160,6 +176,7 @@ class AwsFoundation(pulumi.ComponentResource):
                     role=self._cluster.node_role.name,
                     subnets=subnets,
                     security_group=self._cluster.security_group,
+                    disk_key=self._keys[keys.DISKS],
                 ),
                 self._on_cluster,
             ).placement
@@ -168,12 +185,22 @@ class AwsFoundation(pulumi.ComponentResource):
         }
         managed = {name: pool for name, pool in pools.items() if pool.managed}
         groups = NodeGroups(
-            "node-groups", NodeGroupsArgs(self._place, self._cluster, subnets, managed, zones), self._in_account
+            "node-groups",
+            NodeGroupsArgs(self._place, self._cluster, subnets, managed, zones, self._keys[keys.DISKS]),
+            self._in_account,
         )
         return {**elastic, **groups.placements}
 
     def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
         """A pod that started before its role was known would never learn of it."""
         args = PodRoleArgs(identity, self._place, self._cluster.name, self._database)
-        in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account])
+        in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account], depends_on=[self._boundary])
         return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]
+
+    def _store_secret(
+        self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
+    ) -> Sequence[pulumi.Resource]:
+        """Encrypted with a key of its own, so that who may read secrets is one question."""
+        key, protect = self._keys[keys.SECRETS], self._args.protect_data
+        in_account = pulumi.ResourceOptions(parent=opts.parent, provider=self._account)
+        return stored_secret(self._place, key, name, team, value, protect, in_account)

@@ -10,7 +10,8 @@ import pulumi
 from pulumi_aws import cloudwatch, eks
 
 from infra.declaration.aws.settings import Cluster as Settings
-from infra.foundation.aws.iam import Statement, allow, document, instance_trust, service_trust
+from infra.foundation.aws.iam import Statement, allow, document, encrypt_disks, instance_trust, service_trust
+from infra.foundation.aws.keys import DISKS
 from infra.foundation.aws.network import Network
 from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
@@ -60,6 +61,7 @@ class Cluster(pulumi.ComponentResource):
         self.kubeconfig = pulumi.Output.all(
             cluster.name, cluster.endpoint, cluster.certificate_authority.data, *self._administrators(cluster)
         ).apply(lambda values: kubeconfig(values[0], place.region, values[1], values[2]))
+        self._group_members(cluster)
         self.register_outputs({"name": self.name})
 
     def _cluster(self, name: str) -> eks.Cluster:
@@ -70,7 +72,7 @@ class Cluster(pulumi.ComponentResource):
                 place,
                 service_trust(place, "eks.amazonaws.com", place.cluster_arn, ["sts:AssumeRole", "sts:TagSession"]),
                 _CLUSTER_POLICIES,
-                {"tags": document(*tagged_nodes())},
+                {"tags": document(*tagged_nodes()), "disks": document(*encrypt_disks(place, DISKS))},
             ),
             self._child,
         )
@@ -123,6 +125,21 @@ class Cluster(pulumi.ComponentResource):
         declared = {f"admin-{arn.rpartition('/')[2]}": arn for arn in self._args.settings.admins}
         deployer = {"deployer": self._args.deployer} if self._args.deployer is not None else {}
         return [self._administrator(name, cluster, arn) for name, arn in {**declared, **deployer}.items()]
+
+    def _group_members(self, cluster: eks.Cluster) -> list[pulumi.Output[str]]:
+        """Roles that are in groups and may do just what those are allowed; one entry a role, as EKS wants it."""
+        groups = self._args.settings.groups
+        return [
+            eks.AccessEntry(
+                f"groups-{arn.rpartition('/')[2]}",
+                cluster_name=cluster.name,
+                principal_arn=arn,
+                type="STANDARD",
+                kubernetes_groups=sorted(group for group, role in groups.items() if role == arn),
+                opts=self._child,
+            ).id
+            for arn in sorted(set(groups.values()))
+        ]
 
     def _administrator(self, name: str, cluster: eks.Cluster, arn: pulumi.Input[str]) -> pulumi.Output[str]:
         entry = eks.AccessEntry(name, cluster_name=cluster.name, principal_arn=arn, type="STANDARD", opts=self._child)

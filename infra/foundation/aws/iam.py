@@ -100,6 +100,14 @@ def use_key(place: Place, purpose: str, service: str, actions: Sequence[str]) ->
     )
 
 
+def encrypt_disks(place: Place, purpose: str) -> list[Statement]:
+    """Volumes under our key, and that EC2 itself may go on using it for them."""
+    actions = ["Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"]
+    lend = use_key(place, purpose, "ec2", ["kms:CreateGrant"])
+    lend["Condition"]["Bool"] = {"kms:GrantIsForAWSResource": "true"}
+    return [use_key(place, purpose, "ec2", [f"kms:{action}" for action in actions]), lend]
+
+
 def read_prefixes(place: Place, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
     """Objects below some prefixes of a bucket, and the list of them."""
     bucket = place.bucket_arn(purpose)

@@ -13,20 +13,27 @@ from infra.foundation.aws.place import Place
 from infra.naming import PROJECT
 
 CLUSTER, REGISTRY, ARTIFACTS, DATABASE, LOGS = "cluster", "registry", "artifacts", "database", "logs"
+SECRETS, DISKS = "secrets", "disks"
 _PURPOSES = {
     CLUSTER: "Kubernetes secrets",
     REGISTRY: "images",
     ARTIFACTS: "runs and models",
     DATABASE: "the tracking server's database and its login",
+    SECRETS: "the teams' secrets",
+    DISKS: "nodes' disks and volumes",
     LOGS: "logs of cluster and network",
 }
+SCALING_ROLE = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 _USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey"]
 
 
 @dataclass(frozen=True)
 class KeysArgs:
+    """`scaling_groups`: whether Auto Scaling makes nodes, and so uses the key of their disks."""
+
     place: Place
     protect: bool
+    scaling_groups: bool
 
 
 class Keys(pulumi.ComponentResource):
@@ -45,7 +52,7 @@ class Keys(pulumi.ComponentResource):
             description=f"{args.place.name}: {what}",
             enable_key_rotation=True,
             deletion_window_in_days=30 if args.protect else 7,
-            policy=key_policy(args.place, purpose),
+            policy=key_policy(args.place, purpose, args.scaling_groups),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         # Whoever has the key finds it by its alias already there: policies go by it.
@@ -59,10 +66,19 @@ class Keys(pulumi.ComponentResource):
         return arn
 
 
-def key_policy(place: Place, purpose: str) -> str:
-    """The account's own policies decide; the logs' service has no role, and so it is named here."""
+def key_policy(place: Place, purpose: str, scaling_groups: bool = False) -> str:
+    """The account's own policies decide; services that no policy of ours can reach are named here."""
     account = grant({"AWS": place.iam_arn("root")}, ["kms:*"], ["*"])
-    return document(account, *([_log_service(place)] if purpose == LOGS else []))
+    logs = [_log_service(place)] if purpose == LOGS else []
+    disks = _auto_scaling(place) if purpose == DISKS and scaling_groups else []
+    return document(account, *logs, *disks)
+
+
+def _auto_scaling(place: Place) -> list[Statement]:
+    """Auto Scaling's own role, which AWS makes with an account's first group and nobody can give policies to."""
+    role = {"AWS": place.iam_arn(SCALING_ROLE)}
+    only_for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return [grant(role, _USE, ["*"]), grant(role, ["kms:CreateGrant"], ["*"], only_for_aws)]
 
 
 def _log_service(place: Place) -> Statement:

@@ -37,6 +37,7 @@ class NodeGroupsArgs:
     pools: Mapping[str, NodePool]
     zones: Mapping[str, Sequence[str]]
     """By pool."""
+    disk_key: pulumi.Input[str]
 
 
 class NodeGroups(pulumi.ComponentResource):
@@ -105,7 +106,7 @@ class NodeGroups(pulumi.ComponentResource):
             name=f"{place.name}-{name}",
             instance_type=pool.instance.types[0] if block else None,
             update_default_version=True,
-            block_device_mappings=[_disk(pool)],
+            block_device_mappings=[_disk(pool, self._args.disk_key)],
             capacity_reservation_specification=_reservation(pool),
             instance_market_options=(
                 ec2.LaunchTemplateInstanceMarketOptionsArgs(market_type="capacity-block") if block else None
@@ -153,13 +154,14 @@ def _reservation(pool: NodePool) -> ec2.LaunchTemplateCapacityReservationSpecifi
     )
 
 
-def _disk(pool: NodePool) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
+def _disk(pool: NodePool, key: pulumi.Input[str]) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
     return ec2.LaunchTemplateBlockDeviceMappingArgs(
         device_name="/dev/xvda",
         ebs=ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
             volume_size=-(-memory_bytes(pool.disk) // 2**30),
             volume_type="gp3",
             encrypted="true",
+            kms_key_id=key,
             delete_on_termination="true",
         ),
     )

@@ -30,6 +30,7 @@ class ElasticPoolArgs:
     role: str
     subnets: Mapping[str, pulumi.Output[str]]
     security_group: pulumi.Input[str]
+    disk_key: pulumi.Input[str]
 
 
 class ElasticPool(pulumi.ComponentResource):
@@ -73,7 +74,7 @@ def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
         "role": args.role,
         "subnetSelectorTerms": [{"id": args.subnets[zone]} for zone in args.zones],
         "securityGroupSelectorTerms": [{"id": args.security_group}],
-        "ephemeralStorage": {"size": args.settings.disk},
+        "ephemeralStorage": {"size": args.settings.disk, "kmsKeyID": args.disk_key},
         **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
         "tags": dict(args.place.tags),
     }

@@ -65,6 +65,15 @@ class Place:
         """IAM knows no regions."""
         return f"arn:{self.partition}:iam::{self.account}:{resource}"
 
+    @property
+    def boundary_name(self) -> str:
+        return f"{self.name}-boundary"
+
+    @property
+    def boundary(self) -> str:
+        """The permissions boundary of every role that the stack makes."""
+        return self.iam_arn(f"policy/{self.boundary_name}")
+
     def managed_policy(self, name: str) -> str:
         """A policy that AWS itself keeps."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"

@@ -14,12 +14,13 @@ from infra.naming import PROJECT
 
 @dataclass(frozen=True)
 class ServiceRoleArgs:
-    """`managed` are AWS's own policies by name, `own` ours."""
+    """`managed` are AWS's own policies by name, `own` ours. A pipeline's roles are made by a person, `unbounded`."""
 
     place: Place
     trust: str
     managed: Sequence[str] = ()
     own: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    unbounded: bool = False
 
 
 class ServiceRole(pulumi.ComponentResource):
@@ -32,7 +33,13 @@ class ServiceRole(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsRole", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.name = args.place.role_name(name)
-        role = iam.Role(name, name=self.name, assume_role_policy=args.trust, opts=child)
+        role = iam.Role(
+            name,
+            name=self.name,
+            assume_role_policy=args.trust,
+            permissions_boundary=None if args.unbounded else args.place.boundary,
+            opts=child,
+        )
         self.arn = role.arn
         for policy in args.managed:
             short = policy.rpartition("/")[2]

@@ -11,7 +11,7 @@ from infra.naming import labels
 _NAME = "gp3"
 
 
-def storage_class(opts: pulumi.ResourceOptions) -> StorageClass:
+def storage_class(key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> StorageClass:
     """EKS's Auto Mode brings the driver and no class."""
     return StorageClass(
         _NAME,
@@ -21,7 +21,7 @@ def storage_class(opts: pulumi.ResourceOptions) -> StorageClass:
             annotations={"storageclass.kubernetes.io/is-default-class": "true"},
         ),
         provisioner="ebs.csi.eks.amazonaws.com",
-        parameters={"type": "gp3", "encrypted": "true"},
+        parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": key},
         volume_binding_mode="WaitForFirstConsumer",
         allow_volume_expansion=True,
         opts=opts,

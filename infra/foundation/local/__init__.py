@@ -12,7 +12,7 @@ import pulumi_random as random
 
 from infra.declaration.places import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
-from infra.foundation.contract import Foundation, Storage, Volume, WorkloadIdentity
+from infra.foundation.contract import Foundation, NetworkHole, Port, Storage, Volume, WorkloadIdentity
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
 from infra.naming import PROJECT
@@ -26,6 +26,7 @@ class LocalFoundationArgs:
     images: Sequence[str]
     pools: Mapping[str, NodePool]
     protect_data: bool
+    registry_rotation: int
 
 
 class LocalFoundation(pulumi.ComponentResource):
@@ -47,6 +48,9 @@ class LocalFoundation(pulumi.ComponentResource):
             enable_config_map_mutable=True,
             opts=child,
         )
+        adopting = kubernetes.Provider(
+            "kubernetes-adopting", context=args.settings.kube_context, upsert_existing_objects=True, opts=child
+        )
         registry = LocalRegistry(
             "registry",
             LocalRegistryArgs(
@@ -54,6 +58,7 @@ class LocalFoundation(pulumi.ComponentResource):
                 port=args.settings.registry_port,
                 base_image=args.settings.base_image,
                 images=args.images,
+                rotation=args.registry_rotation,
                 engine=engine,
                 protect_data=args.protect_data,
             ),
@@ -69,6 +74,7 @@ class LocalFoundation(pulumi.ComponentResource):
         }
         self.offer = Foundation(
             kubernetes=cluster,
+            adopting=adopting,
             random=randomness,
             registry=registry.offer,
             base_image=args.settings.base_image,
@@ -79,10 +85,28 @@ class LocalFoundation(pulumi.ComponentResource):
             ),
             pools=pools,
             bind_identity=_nothing_to_bind,
+            store_secret=_nowhere_else,
+            egress=egress(args.settings.dns),
         )
         self.register_outputs({"registry": registry.offer.server})
 
 
+def egress(dns: str) -> list[NetworkHole]:
+    """DNS is a process of the machine's own here, or pods in a cluster of the user's."""
+    ports: list[Port] = [("UDP", 53), ("TCP", 53)]
+    return [
+        NetworkHole("dns", ports, cidr=f"{dns}/32"),
+        NetworkHole("dns-pods", ports, namespace="kube-system", pods={"k8s-app": "kube-dns"}),
+    ]
+
+
 def _nothing_to_bind(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
     """Nothing here lies outside the cluster."""
+    return ()
+
+
+def _nowhere_else(
+    name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
+) -> Sequence[pulumi.Resource]:
+    """The cluster's own store is where secrets are here, encrypted at rest."""
     return ()

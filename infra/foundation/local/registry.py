@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
-import pulumi_random as random
 
 from infra.content import content_hash
 from infra.foundation.contract import Registry
-from infra.naming import DOMAIN, PROJECT, REGISTRY, image_context
-from infra.secrets import docker_config
+from infra.naming import PART_LABEL, PROJECT, REGISTRY, image_context
+from infra.secrets import GeneratedPassword, docker_config, lines
 
-_USERNAME = "platform"
 _INTERNAL_PORT = 5000
 _STORAGE = "/var/lib/registry"
-_PASSWORDS = "/auth/htpasswd"
+_PASSWORDS = "/auth"
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class LocalRegistryArgs:
     port: int
     base_image: str
     images: Sequence[str]
+    rotation: int
+    """How often its password was renewed."""
     engine: docker.Provider
     protect_data: bool
 
@@ -37,22 +37,21 @@ class LocalRegistry(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LocalRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:LocalRegistry", name, None, opts)
-        password = random.RandomPassword(name, length=32, special=False, opts=pulumi.ResourceOptions(parent=self))
-        container = self._container(name, args, password.bcrypt_hash)
-        server = f"127.0.0.1:{args.port}"
-        secret: pulumi.Output[str] = pulumi.Output.secret(password.result)
+        password = GeneratedPassword(name, args.rotation, pulumi.ResourceOptions(parent=self))
+        container = self._container(name, args, password)
+        server, username = f"127.0.0.1:{args.port}", _username(password.slot)
         self.offer = Registry(
             server=server,
             repositories={image: f"{server}/{PROJECT}/{image}" for image in args.images},
-            username=_USERNAME,
-            password=secret,
-            pull_config=docker_config(server, _USERNAME, secret),
+            username=username,
+            password=password.current,
+            pull_config=docker_config(server, username, password.current),
             builder=args.engine,
             ready=[container],
         )
         self.register_outputs({"server": server})
 
-    def _container(self, name: str, args: LocalRegistryArgs, bcrypt_hash: pulumi.Output[str]) -> docker.Container:
+    def _container(self, name: str, args: LocalRegistryArgs, password: GeneratedPassword) -> docker.Container:
         child = pulumi.ResourceOptions(parent=self)
         build_args = {"BASE": args.base_image}
         context = image_context(REGISTRY)
@@ -63,12 +62,30 @@ class LocalRegistry(pulumi.ComponentResource):
             skip_push=True,
             opts=child,
         )
-        label = {"label": f"{DOMAIN}/part", "value": args.container_name}
+        label = {"label": PART_LABEL, "value": args.container_name}
         volume = docker.Volume(
             name,
             name=args.container_name,
             labels=[docker.VolumeLabelArgs(**label)],
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data),
+        )
+        passwords = docker.Volume(
+            f"{name}-passwords",
+            name=f"{args.container_name}-passwords",
+            labels=[docker.VolumeLabelArgs(**label)],
+            opts=child,
+        )
+        # Never runs: it carries the file into the volume, so that a new password needs no new registry.
+        carrier = docker.Container(
+            f"{name}-passwords",
+            name=f"{args.container_name}-passwords",
+            image=image.repo_digest,
+            start=False,
+            must_run=False,
+            labels=[docker.ContainerLabelArgs(**label)],
+            volumes=[docker.ContainerVolumeArgs(volume_name=passwords.name, container_path=_PASSWORDS)],
+            uploads=[docker.ContainerUploadArgs(file=f"{_PASSWORDS}/htpasswd", content=_htpasswd(password))],
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         return docker.Container(
             name,
@@ -77,16 +94,23 @@ class LocalRegistry(pulumi.ComponentResource):
             restart="unless-stopped",
             labels=[docker.ContainerLabelArgs(**label)],
             ports=[docker.ContainerPortArgs(internal=_INTERNAL_PORT, external=args.port, ip="127.0.0.1")],
-            volumes=[docker.ContainerVolumeArgs(volume_name=volume.name, container_path=_STORAGE)],
-            uploads=[
-                docker.ContainerUploadArgs(
-                    file=_PASSWORDS,
-                    content=pulumi.Output.secret(pulumi.Output.format("{}:{}\n", _USERNAME, bcrypt_hash)),
-                )
+            volumes=[
+                docker.ContainerVolumeArgs(volume_name=volume.name, container_path=_STORAGE),
+                docker.ContainerVolumeArgs(volume_name=passwords.name, container_path=_PASSWORDS, read_only=True),
             ],
             # Healthy by its image's own check: the first push finds it answering.
             wait=True,
             wait_timeout=60,
             # Its name and port are taken as long as the old one runs.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, depends_on=[carrier]),
         )
+
+
+def _username(slot: int) -> str:
+    """One for each password that is accepted: a line of the registry's file has room for one."""
+    return f"platform-{slot}"
+
+
+def _htpasswd(password: GeneratedPassword) -> pulumi.Output[str]:
+    users = [pulumi.Output.format("{}:{}", _username(slot), each) for slot, each in enumerate(password.bcrypt_hashes)]
+    return pulumi.Output.secret(lines(users))

@@ -44,6 +44,9 @@ EKS = Tagging(
 NODES = replace(EKS, held=False)
 LOGS = EKS
 IAM_ROLE = Tagging("TagRole", "UntagRole", Lookup("ListRoleTags", {"RoleName": "{id}"}, "Tags"), "RoleName", "{id}")
+IAM_POLICY = Tagging(
+    "TagPolicy", "UntagPolicy", Lookup("ListPolicyTags", {"PolicyArn": "{id}"}, "Tags"), "PolicyArn", "{id}"
+)
 IAM_OIDC = Tagging(
     "TagOpenIDConnectProvider",
     "UntagOpenIDConnectProvider",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workstation.plugins.aws.kind import Change, Kind, Lookup, Name, Step, Text
-from workstation.plugins.aws.tagging import IAM_OIDC, IAM_ROLE
+from workstation.plugins.aws.tagging import IAM_OIDC, IAM_POLICY, IAM_ROLE
 from workstation.plugins.marshal import Bag
 
 
@@ -91,4 +91,27 @@ PROVIDER = Kind(
     regional=False,
 )
 
-KINDS = (ROLE, ROLE_POLICY, ATTACHMENT, PROVIDER)
+
+def _new_version(change: Change) -> list[Bag]:
+    return [{"PolicyArn": change.id, "PolicyDocument": change.new["policy"], "SetAsDefault": True}]
+
+
+POLICY = Kind(
+    "aws:iam/policy:Policy",
+    "iam",
+    Step("CreatePolicy"),
+    "Policy.Arn",
+    Lookup("GetPolicy", {"PolicyArn": "{id}"}, "Policy"),
+    updates=(Step("CreatePolicyVersion", ("policy",), build=_new_version),),
+    delete=(Step("DeletePolicy", arguments={"PolicyArn": "{id}"}),),
+    replaces=frozenset({"name", "namePrefix", "path", "description"}),
+    outputs={"arn": "Arn", "policyId": "PolicyId", "attachmentCount": "AttachmentCount"},
+    names={"name": "PolicyName", "policy": "PolicyDocument"},
+    defaults={"path": "/"},
+    name=Name(longest=128),
+    unread=frozenset({"policy"}),
+    tagging=IAM_POLICY,
+    regional=False,
+)
+
+KINDS = (POLICY, ROLE, ROLE_POLICY, ATTACHMENT, PROVIDER)

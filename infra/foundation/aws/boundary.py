@@ -1,0 +1,81 @@
+"""The most that any role of the stack may do, whatever its own policies say.
+
+A pipeline may make roles, and only ones with this boundary: so it can't make one that may do more than the platform's
+own services need. The boundary itself is changed by a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import iam
+
+from infra.foundation.aws.iam import Statement, allow, document
+from infra.foundation.aws.place import Place
+from infra.naming import PROJECT
+
+_REGIONAL = (
+    "autoscaling",
+    "ec2",
+    "ecr",
+    "eks",
+    "eks-auth",
+    "elasticloadbalancing",
+    "kms",
+    "logs",
+)
+_LOAD_BALANCER_READS = [
+    "acm:DescribeCertificate",
+    "acm:ListCertificates",
+    "cognito-idp:DescribeUserPoolClient",
+    "wafv2:GetWebACL",
+    "wafv2:GetWebACLForResource",
+]
+_INSTANCE_PROFILES = [
+    f"iam:{action}"
+    for action in (
+        "AddRoleToInstanceProfile",
+        "CreateInstanceProfile",
+        "DeleteInstanceProfile",
+        "GetInstanceProfile",
+        "ListInstanceProfiles",
+        "RemoveRoleFromInstanceProfile",
+        "TagInstanceProfile",
+    )
+]
+"""EKS gives the nodes that it buys their role through these."""
+
+
+@dataclass(frozen=True)
+class BoundaryArgs:
+    place: Place
+
+
+class Boundary(pulumi.ComponentResource):
+    """Made before the first role, and gone after the last."""
+
+    def __init__(self, name: str, args: BoundaryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsBoundary", name, None, opts)
+        iam.Policy(
+            name,
+            name=args.place.boundary_name,
+            description="The most that a role of this stack may do",
+            policy=document(*boundary_statements(args.place)),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def boundary_statements(place: Place) -> list[Statement]:
+    """What EKS and its nodes do for the cluster, and the stack's own data; no roles and no other bucket."""
+    here = {"StringEquals": {"aws:RequestedRegion": place.region}}
+    roles = [place.iam_arn(f"role/{place.name}-*")]
+    return [
+        allow([*(f"{service}:*" for service in _REGIONAL), *_LOAD_BALANCER_READS], ["*"], here),
+        allow(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], [place.arn("secretsmanager", "*")]),
+        allow(["s3:*"], [f"arn:{place.partition}:s3:::{place.name}-*"]),
+        allow(_INSTANCE_PROFILES, [place.iam_arn("instance-profile/*")]),
+        allow(["iam:GetRole", "iam:PassRole"], roles),
+        allow(["iam:CreateServiceLinkedRole"], [place.iam_arn("role/aws-service-role/*")]),
+    ]
