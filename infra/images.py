@@ -6,7 +6,7 @@ an unchanged folder is neither built nor a difference.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -44,9 +44,9 @@ class ImagesArgs:
     sources: Mapping[str, ImageSource]
 
 
-def image_sources(declared: Mapping[str, DeclaredImage]) -> dict[str, ImageSource]:
-    """All that is built on the base: the platform's own images and the declared ones."""
-    own = {TRACKING: ImageSource(image_context(TRACKING))}
+def image_sources(declared: Mapping[str, DeclaredImage], needed: Sequence[str] = ()) -> dict[str, ImageSource]:
+    """All but the base: the platform's own images, those that its pools need, and the declared ones."""
+    own = {name: ImageSource(image_context(name)) for name in (TRACKING, *needed)}
     return own | {name: ImageSource(image_context(name, image.context), image.args) for name, image in declared.items()}
 
 

@@ -12,14 +12,21 @@ PROJECT = "ml-platform"
 DOMAIN = "ml-platform.io"
 """The prefix of our labels, annotations and taints."""
 
-BASE, TRACKING, REGISTRY = "base", "tracking", "registry"
-OWN_IMAGES = frozenset({BASE, TRACKING, REGISTRY})
+BASE, TRACKING, REGISTRY, STATUS = "base", "tracking", "registry", "status"
+NVIDIA_DEVICE_PLUGIN = "nvidia-device-plugin"
+ADMINISTRATOR = "admin"
+"""Who may do everything on the tracking server; teams log in to it by their names."""
+RESERVED_SECRETS = frozenset({"platform", REGISTRY, TRACKING, STATUS, "tracking-credentials"})
+"""The stack's own setting, what `make rotate` knows besides declared secrets, and Secrets of every namespace."""
+OWN_IMAGES = frozenset({BASE, TRACKING, REGISTRY, STATUS, NVIDIA_DEVICE_PLUGIN})
 """Images of the platform itself; declared ones can't have these names."""
 
 SIMULATED_LABEL = f"{DOMAIN}/simulated"
 POOL_LABEL = f"{DOMAIN}/pool"
 STACK_LABEL = f"{DOMAIN}/stack"
 TEAM_LABEL = f"{DOMAIN}/team"
+PART_LABEL = f"{DOMAIN}/part"
+"""Marks what a stack has in a Docker engine."""
 
 
 def image_context(name: str, declared: str | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -20,15 +21,25 @@ from infra.declaration.model import Serving as Settings
 from infra.foundation import Foundation, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.naming import DOMAIN, PROJECT, labels, selector
+from infra.team_secrets import ACCEPTED, TeamSecret
 from infra.tenancy import Workspace
 from infra.training import Training
-from infra.workload import Container, pod_template, service_account, tracking_env, tracking_mounts
+from infra.workload import (
+    Container,
+    pod_template,
+    secret_folder,
+    secret_mounts,
+    service_account,
+    team_prefix,
+    tracking_env,
+    tracking_mounts,
+)
 
 PORT = 8080
 CHAMPION = "champion"
 """The registry's alias for the version to serve; training moves it."""
 
-_COMPONENT = "serving"
+_COMPONENT: Final = "serving"
 _GRACE_SECONDS = 40
 """The server drains by itself: it answers until every proxy has heard that it is leaving, then ends its requests."""
 
@@ -41,6 +52,8 @@ class ServingArgs:
     image: BuiltImage
     workspace: Workspace
     foundation: Foundation
+    secrets: Sequence[TeamSecret]
+    api_key: TeamSecret | None
     trained_by: Sequence[Training]
 
 
@@ -50,6 +63,7 @@ class Serving(pulumi.ComponentResource):
     namespace: str
     service: str
     model: str
+    api_key: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
@@ -58,6 +72,9 @@ class Serving(pulumi.ComponentResource):
         self._labels = labels(name, _COMPONENT)
         self._selector = selector(name, _COMPONENT)
         self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
+        key = [args.api_key] if args.api_key else []
+        self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
+        self.api_key = args.api_key.value if args.api_key else None
         deployment = self._deployment()
         self._service(deployment)
         if args.settings.replicas > 1:
@@ -70,7 +87,7 @@ class Serving(pulumi.ComponentResource):
 
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
-        identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=("models",))
+        identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=(team_prefix(args.workspace),))
         account = service_account(self._account, args.workspace, identity, args.foundation, self)
         wait = f"{settings.timeout}s"
         return kubernetes.apps.v1.Deployment(
@@ -90,22 +107,24 @@ class Serving(pulumi.ComponentResource):
                     labels=self._labels,
                     annotations=self._roll_on(),
                     grace_seconds=_GRACE_SECONDS,
+                    purpose=_COMPONENT,
                 ),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*account, *args.trained_by],
+                depends_on=[*account, *args.trained_by, *(secret.ready for secret in self._read)],
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
             ),
         )
 
     def _roll_on(self) -> dict[str, pulumi.Input[str]]:
-        """What the pods read only once, when they start: the champion, and the login to the registry of models."""
+        """What the pods read only once, when they start: the champion, the login to the registry of models, secrets."""
         jobs = ",".join(sorted(job.job_name for job in self._args.trained_by))
         credentials = self._args.workspace.credentials_fingerprint
         return {
             **({f"{DOMAIN}/trained-by": jobs} if jobs else {}),
             **({f"{DOMAIN}/credentials": credentials} if credentials is not None else {}),
+            **{f"secret.{DOMAIN}/{secret.name}": secret.fingerprint for secret in self._read},
         }
 
     def _container(self) -> Container:
@@ -118,9 +137,10 @@ class Serving(pulumi.ComponentResource):
                 **tracking_env(args.workspace),
                 "MODEL_NAME": self.model,
                 "MODEL_URI": f"models:/{self.model}@{CHAMPION}",
+                **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
             },
             ports={"http": PORT},
-            mounts=tracking_mounts(args.workspace),
+            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read)],
             startup_probe=_probe("live", period=1, failures=60),
             readiness_probe=_probe("ready", period=2, failures=2),
             liveness_probe=_probe("live", period=10, failures=3),

@@ -22,15 +22,16 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from infra.declaration.model import Tracking as Settings
 from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.naming import DOMAIN, PROJECT, labels, selector
-from infra.secrets import TrackingSecrets, public_fingerprint
-from infra.tenancy import TrackingAccess, Workspace
+from infra.naming import PROJECT, labels, selector
+from infra.secrets import TrackingLogins, lines
+from infra.tenancy import Workspace
 from infra.workload import Container, Mount, pod_template, secret_mount, service_account
 
 NAME = "tracking"
 PORT = 5000
 _DATA = "/data"
-_SECRETS = "/var/run/secrets/tracking"
+_LOGINS = "/var/run/secrets/logins"
+"""The keys of the accepted passwords; the server reads them anew for each request."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class TrackingArgs:
     image: BuiltImage
     workspace: Workspace
     foundation: Foundation
-    secrets: TrackingSecrets
+    logins: TrackingLogins
     protect_data: bool
 
 
@@ -60,14 +61,14 @@ def allowed_hosts(namespace: str) -> str:
 class Tracking(pulumi.ComponentResource):
     """One replica: its database may be a file."""
 
-    access: TrackingAccess
+    uri: str
     namespace: str
 
     def __init__(self, name: str, args: TrackingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Tracking", name, None, opts)
         self._args = args
         self.namespace = args.workspace.namespace
-        self.access = TrackingAccess(tracking_uri(self.namespace), args.secrets.admin)
+        self.uri = tracking_uri(self.namespace)
         self._metadata = ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels(NAME, NAME))
         identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",), database=True)
         volume = args.foundation.storage.volume
@@ -78,18 +79,13 @@ class Tracking(pulumi.ComponentResource):
             self._service(),
         ]
         self._deployment(before)
-        self.register_outputs({"uri": self.access.uri})
+        self.register_outputs({"uri": self.uri})
 
     def _secret(self) -> pulumi.Resource:
-        secrets = self._args.secrets
         return kubernetes.core.v1.Secret(
             NAME,
             metadata=self._metadata,
-            string_data={
-                "username": secrets.admin.username,
-                "password": secrets.admin.password,
-                "flask-secret-key": secrets.session_key,
-            },
+            string_data={"keys": lines(self._args.logins.keys)},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )
 
@@ -141,11 +137,6 @@ class Tracking(pulumi.ComponentResource):
                     args.workspace,
                     account=NAME,
                     labels=labels(NAME, NAME),
-                    annotations={
-                        f"{DOMAIN}/credentials": public_fingerprint(
-                            args.secrets.admin.password, args.secrets.session_key
-                        )
-                    },
                 ),
             ),
             opts=pulumi.ResourceOptions(
@@ -163,7 +154,7 @@ class Tracking(pulumi.ComponentResource):
             ports={"http": PORT},
             mounts=[
                 Mount(_data(storage.volume), _DATA),
-                secret_mount("secrets", NAME, _SECRETS),
+                secret_mount("logins", NAME, _LOGINS),
             ],
             startup_probe=_probe(period=1, failures=120),
             readiness_probe=_probe(period=5, failures=2),

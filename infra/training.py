@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -13,8 +14,17 @@ from infra.declaration.model import Training as Settings
 from infra.foundation import Foundation, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.naming import PROJECT, SIMULATED_LABEL, fingerprint, labels
+from infra.team_secrets import TeamSecret
 from infra.tenancy import Workspace
-from infra.workload import Container, pod_template, service_account, tracking_env, tracking_mounts
+from infra.workload import (
+    Container,
+    pod_template,
+    secret_mounts,
+    service_account,
+    team_prefix,
+    tracking_env,
+    tracking_mounts,
+)
 
 _COMPONENT = "training"
 
@@ -25,6 +35,7 @@ class TrainingArgs:
     image: BuiltImage
     workspace: Workspace
     foundation: Foundation
+    secrets: Sequence[TeamSecret]
     placement: Placement | None
 
 
@@ -51,7 +62,7 @@ class Training(pulumi.ComponentResource):
     def _job(self) -> None:
         args, settings = self._args, self._args.settings
         namespace = args.workspace.namespace
-        identity = WorkloadIdentity(self._name, namespace, self._account, reads=("models",), writes=("models",))
+        identity = WorkloadIdentity(self._name, namespace, self._account, writes=(team_prefix(args.workspace),))
         account = service_account(self._account, args.workspace, identity, args.foundation, self)
         nodes = list(args.placement.ready) if args.placement else []
         wait = f"{settings.timeout}s"
@@ -71,7 +82,7 @@ class Training(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*account, *nodes],
+                depends_on=[*account, *nodes, *(secret.ready for secret in args.secrets)],
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
             ),
         )
@@ -92,7 +103,7 @@ class Training(pulumi.ComponentResource):
                     "MLFLOW_EXPERIMENT_NAME": self._name,
                     "MODEL_NAME": settings.model,
                 },
-                mounts=tracking_mounts(args.workspace),
+                mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
                 gpus=settings.gpus,
             ),
             args.workspace,

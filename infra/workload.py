@@ -31,7 +31,9 @@ from infra.declaration.model import Resources
 from infra.declaration.units import cpu_millis
 from infra.foundation import Foundation, Placement, WorkloadIdentity
 from infra.naming import SIMULATED_LABEL
+from infra.team_secrets import TeamSecret
 from infra.tenancy import TRACKING_SECRET, Workspace
+from infra.tenancy.priorities import Purpose
 
 _NONROOT = 65532
 _SCRATCH = "500Mi"
@@ -84,6 +86,21 @@ def secret_mount(name: str, secret: str, path: str) -> Mount:
     return Mount(VolumeArgs(name=name, secret=source), path, read_only=True)
 
 
+def secret_folder(secret: str) -> str:
+    """Where a declared secret's files are in the container."""
+    return f"/var/run/secrets/{secret}"
+
+
+def secret_mounts(secrets: Sequence[TeamSecret]) -> list[Mount]:
+    """The declared secrets that a workload names."""
+    return [secret_mount(f"secret-{secret.name}", secret.name, secret_folder(secret.name)) for secret in secrets]
+
+
+def team_prefix(workspace: Workspace) -> str:
+    """Where a team's pods keep files of their own in the artifact store; models go through the tracking server."""
+    return f"teams/{workspace.namespace}"
+
+
 def tracking_mounts(workspace: Workspace) -> list[Mount]:
     """The login, where MLflow's client looks for it."""
     return [secret_mount("tracking", TRACKING_SECRET, _CREDENTIALS_FOLDER)] if workspace.tracking_uri else []
@@ -103,6 +120,7 @@ def pod_template(
     placement: Placement | None = None,
     restart_policy: str = "Always",
     grace_seconds: int = 30,
+    purpose: Purpose | None = None,
 ) -> PodTemplateSpecArgs:
     """A pod that the `restricted` Pod Security level admits, with a root file system that nothing writes to."""
     scratch = Mount(VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_SCRATCH)), "/tmp")
@@ -117,10 +135,11 @@ def pod_template(
             image_pull_secrets=(
                 [LocalObjectReferenceArgs(name=workspace.pull_secret)] if workspace.pull_secret else None
             ),
+            priority_class_name=workspace.priority_class(purpose),
             restart_policy=restart_policy,
             termination_grace_period_seconds=grace_seconds,
             node_selector=dict(placement.node_selector) if placement else None,
-            tolerations=_tolerations(placement) if placement else None,
+            tolerations=tolerations(placement) if placement else None,
             security_context=PodSecurityContextArgs(
                 run_as_non_root=True,
                 run_as_user=_NONROOT,
@@ -172,7 +191,8 @@ def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
     )
 
 
-def _tolerations(placement: Placement) -> list[TolerationArgs]:
+def tolerations(placement: Placement) -> list[TolerationArgs]:
+    """What lets a pod onto a pool's nodes."""
     return [
         TolerationArgs(key=taint.key, operator="Equal", value=taint.value, effect=taint.effect)
         for taint in placement.tolerations

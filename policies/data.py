@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
-import yaml
 from pulumi_policy import ResourceValidationArgs
 
-from policies.rule import Rule
+from policies.declared import setting
+from policies.rule import ResourceRule, differs, missing
 
 _CARRIERS = {
     "aws:s3/bucket:Bucket": "bucket",
@@ -19,36 +18,50 @@ _CARRIERS = {
     "kubernetes:core/v1:PersistentVolumeClaim": "volume",
     "docker:index/volume:Volume": "volume",
 }
+_REFUSING: Mapping[str, tuple[str, bool]] = {
+    "aws:rds/instance:Instance": ("deletionProtection", True),
+    "aws:eks/cluster:Cluster": ("deletionProtection", True),
+    "aws:s3/bucket:Bucket": ("forceDestroy", False),
+    "aws:ecr/repository:Repository": ("forceDelete", False),
+}
+"""By what AWS itself refuses to delete them, whoever asks."""
 
 
-def _findings(args: ResourceValidationArgs) -> Iterator[str]:
+def _unprotected(args: ResourceValidationArgs) -> Iterator[str]:
     carrier = _CARRIERS.get(args.resource_type)
     if carrier is not None and not args.opts.protect and not _released(args.urn):
         yield f"this {carrier} is not protected, and one `destroy` would lose what is in it"
 
 
+def _deletable(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.resource_type not in _REFUSING or _released(args.urn):
+        return
+    option, wanted = _REFUSING[args.resource_type]
+    unset_is_right = not wanted and missing(args.props, option)
+    if not unset_is_right and differs(args.props, option, wanted=wanted):
+        yield f"AWS would delete this {_CARRIERS[args.resource_type]} with all that is in it ({option})"
+
+
 def _released(urn: str) -> bool:
-    """Whether the declaration itself says that its data may go.
-
-    The engine starts a pack in the project's folder and tells it nothing of the settings.
-    """
-    stack = urn.split(":")[2]
-    file = Path(f"Pulumi.{stack}.yaml")
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    platform = ((content or {}).get("config") or {}).get("ml-platform:platform") or {}
-    return platform.get("protectData") is False
+    """Whether the declaration itself says that its data may go."""
+    return setting(urn, "protectData") is False
 
 
-RULE = Rule(
-    name="protected-data",
-    reason="What holds data is protected, unless the declaration releases it.",
-    fix="set protect=True in its options, or protectData: false in the declaration",
-    check=_findings,
-    refuses="""
-import pulumi
-import pulumi_aws as aws
-
-provider = aws.Provider("aws", region="eu-central-1")
-aws.s3.Bucket("bad", opts=pulumi.ResourceOptions(provider=provider))
-""",
+RULES = (
+    ResourceRule(
+        name="protected-data",
+        reason="What holds data is protected, unless the declaration releases it.",
+        fix="set protect=True in its options, or protectData: false in the declaration",
+        check=_unprotected,
+        refuses="encrypted(aws.s3.Bucket(name, opts=on_aws))",
+        passes="encrypted(aws.s3.Bucket(name, opts=kept))",
+    ),
+    ResourceRule(
+        name="deletion-refused",
+        reason="AWS itself refuses to delete what holds data, unless the declaration releases it.",
+        fix="turn its deletion protection on and forced deletion off, or set protectData: false in the declaration",
+        check=_deletable,
+        refuses="encrypted(aws.s3.Bucket(name, force_destroy=True, opts=kept))",
+        passes="encrypted(aws.s3.Bucket(name, force_destroy=False, opts=kept))",
+    ),
 )

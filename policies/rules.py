@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from policies import data, iam, images
+from policies import ceilings, data, encryption, iam, namespaces, pods, public, rbac, services, tags
+from policies.rule import Rule
 
-RULES = (images.RULE, iam.RULE, data.RULE)
+RULES: tuple[Rule, ...] = (
+    *ceilings.RULES,
+    *pods.RULES,
+    *services.RULES,
+    *namespaces.RULES,
+    *rbac.RULES,
+    *iam.RULES,
+    *data.RULES,
+    *encryption.RULES,
+    *public.RULES,
+    *tags.RULES,
+)

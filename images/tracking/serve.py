@@ -1,7 +1,8 @@
-"""Starts the MLflow server with basic authentication from mounted secret files."""
+"""Starts the MLflow server with logins from mounted secret files; what a user makes is nobody else's."""
 
 import configparser
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -9,34 +10,33 @@ from pathlib import Path
 
 from database_login import NoLogin, provide_login, secret_reader
 
-SECRETS = Path("/var/run/secrets/tracking")
+KEYS = Path("/var/run/secrets/logins/keys")
+ADMINISTRATOR = "admin"
 
 
 class Misconfigured(Exception):
     """Something that the operator has to change; its text is the whole message."""
 
 
-def read_secret(name: str, folder: Path = SECRETS) -> str:
+def require_keys(file: Path = KEYS) -> None:
+    """Without them nobody gets in."""
     try:
-        value = (folder / name).read_text().strip()
+        keys = file.read_text().split()
     except OSError as error:
-        raise Misconfigured(f"secret file {folder / name}: {error.strerror}") from None
-    if not value:
-        raise Misconfigured(f"secret file {folder / name} is empty")
-    return value
+        raise Misconfigured(f"secret file {file}: {error.strerror}") from None
+    if not keys:
+        raise Misconfigured(f"secret file {file} is empty")
 
 
-def write_auth_config(folder: Path, username: str, password: str, database_uri: str) -> Path:
-    """MLflow takes the administrator from a file; only its owner may read it."""
+def write_auth_config(folder: Path, database_uri: str) -> Path:
+    """Only its owner may read it. MLflow asks for an administrator's password, and `logins` never compares with it."""
     config = configparser.ConfigParser(interpolation=None)
     config["mlflow"] = {
-        "default_permission": "READ",
+        "default_permission": "NO_PERMISSIONS",
         "database_uri": escaped(database_uri),
-        "admin_username": escaped(username),
-        "admin_password": escaped(password),
-        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
-        # Passwords are hashed slowly on purpose; without a cache every request pays for it.
-        "auth_cache_ttl_seconds": "60",
+        "admin_username": ADMINISTRATOR,
+        "admin_password": secrets.token_urlsafe(32),
+        "authorization_function": "logins:authenticate",
     }
     path = folder / "basic-auth.ini"
     path.touch(mode=0o600, exist_ok=False)
@@ -48,18 +48,6 @@ def write_auth_config(folder: Path, username: str, password: str, database_uri: 
 def escaped(value: str) -> str:
     """MLflow reads the file with interpolation on, where a percent sign has a meaning."""
     return value.replace("%", "%%")
-
-
-def rotate_password(username: str, password: str, database_uri: str) -> bool:
-    """Makes a changed secret the administrator's password: MLflow itself looks at it on the first start only."""
-    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
-
-    users = SqlAlchemyStore()
-    users.init_db(database_uri)
-    if not users.has_user(username) or users.authenticate_user(username, password):
-        return False
-    users.update_user(username, password=password)
-    return True
 
 
 def server_arguments(environment: dict[str, str]) -> list[str]:
@@ -79,14 +67,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     os.umask(0o077)
     database_uri = os.environ.get("MLFLOW_AUTH_DATABASE_URI", "sqlite:////data/basic_auth.db")
-    username, password = read_secret("username"), read_secret("password")
-    os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = read_secret("flask-secret-key")
+    require_keys()
+    # Signs the sessions of the user interface, which end with the server.
+    os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secrets.token_urlsafe(32)
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # the server's workers import `logins`
     folder = Path(tempfile.mkdtemp(prefix="tracking-"))
     if secret := os.environ.get("DATABASE_LOGIN_SECRET"):
         provide_login(secret_reader(secret), folder)
-    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config(folder, username, password, database_uri))
-    if rotate_password(username, password, database_uri):
-        print(f"tracking: the password of {username} was changed to the one in the secret", flush=True)
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config(folder, database_uri))
 
     from mlflow.cli import cli
 

@@ -80,7 +80,8 @@ def test_a_claim_gets_a_volume_that_its_pod_can_write_and_that_goes_with_it(
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
     core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "data"}, "spec": claim})
     writer = pod("writes", ["/busybox", "sh", "-c", "echo kept > /data/file && /busybox cat /data/file"])
-    del writer["spec"]["nodeName"]
+    del writer["spec"]["nodeName"]  # its volume is made where the scheduler puts it
+    writer["spec"]["nodeSelector"] = {"kubernetes.io/hostname": NODE_NAME}
     writer["spec"]["securityContext"] = {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}
     writer["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
     writer["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]

@@ -10,8 +10,17 @@ from pathlib import Path
 import requests
 
 from workstation import daemons, paths
-from workstation.cluster import certificates, containers, control_plane, dns, metrics, network, node, system, volumes
-from workstation.cluster.addresses import API_PORT, NODE_NAME
+from workstation.cluster import (
+    containers,
+    control_plane,
+    dns,
+    metrics,
+    network,
+    network_policies,
+    node,
+    system,
+    volumes,
+)
 from workstation.console import Report
 from workstation.errors import WorkstationError, tail
 
@@ -19,7 +28,7 @@ NODE_TIMEOUT = 90
 """Seconds until the real node must be Ready."""
 
 
-DAEMONS = ("containerd", "kubelet", "api-gateway", "kube-proxy", "coredns", "metrics-server", "volumes")
+DAEMONS = ("containerd", "kubelet", "api-gateway", "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes")
 """What runs beside the control plane."""
 
 
@@ -32,10 +41,11 @@ def start(report: Report) -> None:
     with ThreadPoolExecutor() as pool:
         for result in [pool.submit(control_plane.start), pool.submit(containers.start)]:
             result.result()
-    report("node, DNS, metrics, volumes")
+    report("node, network policies, DNS, metrics, volumes")
     system.apply()
+    parts = (node.start, network_policies.start, dns.start, metrics.start, volumes.start)
     with ThreadPoolExecutor() as pool:
-        for result in [pool.submit(part) for part in (node.start, dns.start, metrics.start, volumes.start)]:
+        for result in [pool.submit(part) for part in parts]:
             result.result()
     report("waiting for the node to be Ready")
     _wait_for_node()
@@ -44,6 +54,7 @@ def start(report: Report) -> None:
 def stop() -> None:
     """Stop every process of the cluster; its state stays."""
     node.stop()
+    network_policies.stop()
     daemons.stop("volumes", "metrics-server", "coredns")
     control_plane.stop()
 
@@ -52,6 +63,7 @@ def remove() -> None:
     """Take away all that the cluster has put on this machine."""
     node.remove()
     network.remove()
+    network_policies.remove()
     shutil.rmtree(paths.CLUSTER, ignore_errors=True)
 
 
@@ -87,11 +99,9 @@ def _wait_for_node() -> None:
 
 def _not_ready_reason() -> str:
     """Why the real node is not Ready, or nothing when it is."""
-    url = f"https://127.0.0.1:{API_PORT}/api/v1/nodes/{NODE_NAME}"
-    pair = (str(certificates.ADMIN), str(certificates.ADMIN_KEY))
-    answer = requests.get(url, verify=str(certificates.CA), cert=pair, timeout=5)
-    if not answer.ok:
+    status = node.status()
+    if not status:
         return "the node has not registered"
-    conditions = answer.json().get("status", {}).get("conditions", [])
+    conditions = status.get("conditions", [])
     ready = next((c for c in conditions if c["type"] == "Ready"), {"status": "Unknown", "message": "no condition yet"})
     return "" if ready["status"] == "True" else str(ready.get("message") or "not ready")

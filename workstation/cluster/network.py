@@ -1,4 +1,8 @@
-"""The pods' bridge and the packet filter rules that let pods talk; both are taken away again without a trace."""
+"""The pods' bridge and the packet filter rules that let pods talk; both are taken away again without a trace.
+
+Who may talk to whom is said by network policies; `network_policies` enforces them. Here is what holds without them:
+only packets that it has passed are forwarded, and none of IPv6, whose link-local addresses it doesn't look at.
+"""
 
 import ipaddress
 import json
@@ -12,8 +16,11 @@ from workstation.errors import WorkstationError
 
 CNI_CONFIG = paths.CLUSTER / "cni"
 CHAIN = "ML-PLATFORM-FORWARD"
+PASSED = "0x20000/0x20000"
+"""kube-router's mark: it knows a pod at one of the packet's ends, and the policies of that pod, if any, allow it."""
+
 OUR_CHAINS = ("KUBE-", "CNI-", "ML-PLATFORM-")
-"""Beginnings of the names of the chains that kubelet, kube-proxy, CNI plugins and this file make."""
+"""Beginnings of the names of the chains that kubelet, kube-proxy, kube-router, CNI plugins and this file make."""
 
 
 def create() -> None:
@@ -25,19 +32,21 @@ def create() -> None:
     run.output(["ip", "link", "set", BRIDGE, "up"])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
     _require_bridge_filtering()
-    _allow_forwarding()
+    _forward_what_has_passed()
+    _drop_ipv6()
     CNI_CONFIG.mkdir(parents=True, exist_ok=True)
     (CNI_CONFIG / "10-ml-platform.conflist").write_text(json.dumps(_cni(), indent=2))
 
 
 def _require_bridge_filtering() -> None:
-    """Services are reached through packet filter rules; the kernel must apply them on the bridge too."""
-    switch = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if not switch.exists():
+    """Services and policies are packet filter rules; the kernel must apply them on the bridge too."""
+    switches = [Path(f"/proc/sys/net/bridge/bridge-nf-call-{family}") for family in ("iptables", "ip6tables")]
+    if not switches[0].exists():
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
-    if not switch.exists():
+    if not switches[0].exists():
         raise WorkstationError("pods can't reach services", "the kernel has no br_netfilter", hint="load br_netfilter")
-    switch.write_text("1\n")
+    for switch in switches:
+        switch.write_text("1\n")
 
 
 def _cni() -> dict[str, object]:
@@ -55,13 +64,30 @@ def _cni() -> dict[str, object]:
     }
 
 
-def _allow_forwarding() -> None:
-    """Docker sets the FORWARD policy to DROP; pods' packets pass through a chain of our own."""
-    if subprocess.run(["iptables", "-n", "-L", CHAIN], capture_output=True, check=False).returncode == 0:
-        return
-    rules = ["*filter", f":{CHAIN} - [0:0]", f"-I FORWARD -j {CHAIN}"]
-    rules += [f"-A {CHAIN} {side} {POD_CIDR} -j ACCEPT" for side in ("-s", "-d")]
-    run.output(["iptables-restore", "--noflush"], stdin="\n".join([*rules, "COMMIT", ""]))
+def _forward_what_has_passed() -> None:
+    """Docker sets the FORWARD policy to DROP, a machine without it to ACCEPT: a chain of our own decides on pods.
+
+    What bears no mark comes from or goes to a pod that is too new to be known, and stays closed until it is.
+    """
+    dropped = [f"{side} {POD_CIDR} -j DROP" for side in ("-s", "-d")]
+    _fill_chain("iptables", ["FORWARD"], [f"-m mark --mark {PASSED} -j ACCEPT", *dropped])
+
+
+def _drop_ipv6() -> None:
+    """Each end of a bridge has a link-local address, at which pods would reach each other and the node."""
+    if Path("/proc/sys/net/ipv6").exists():
+        _fill_chain("ip6tables", [f"{chain} -i {BRIDGE}" for chain in ("INPUT", "FORWARD")], ["-j DROP"])
+
+
+def _fill_chain(family: str, jumps: list[str], rules: list[str]) -> None:
+    """Our chain with these rules, in one step; `jumps` are the places from where packets come to it."""
+    missing = [
+        f"-I {jump} -j {CHAIN}"
+        for jump in jumps
+        if subprocess.run([family, "-C", *jump.split(), "-j", CHAIN], capture_output=True, check=False).returncode
+    ]
+    lines = ["*filter", f":{CHAIN} - [0:0]", *missing, *(f"-A {CHAIN} {rule}" for rule in rules), "COMMIT", ""]
+    run.output([f"{family}-restore", "--noflush"], stdin="\n".join(lines))
 
 
 def remove() -> None:
@@ -92,7 +118,7 @@ def drop_chains(prefixes: tuple[str, ...]) -> None:
 
 
 def _mentions(line: str, prefixes: tuple[str, ...]) -> bool:
-    words = line.removeprefix(":").split()
+    words = line.removeprefix(":").replace('"', "").split()
     return bool(words) and not line.startswith("#") and any(word.startswith(prefixes) for word in words)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import requests
 import yaml
@@ -41,6 +42,14 @@ def remove() -> None:
     shutil.rmtree(KUBELET_ROOT, ignore_errors=True)
     for group in control_groups():
         _remove_group(group)
+
+
+def status() -> Mapping[str, Any]:
+    """What the API tells of the node's state; nothing before it has registered."""
+    url = f"https://127.0.0.1:{API_PORT}/api/v1/nodes/{NODE_NAME}"
+    pair = (str(certificates.ADMIN), str(certificates.ADMIN_KEY))
+    answer = requests.get(url, verify=str(certificates.CA), cert=pair, timeout=5)
+    return dict(answer.json().get("status", {})) if answer.ok else {}
 
 
 def control_groups() -> list[Path]:

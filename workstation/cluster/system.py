@@ -11,6 +11,7 @@ from workstation.cluster.addresses import NODE_IP, NODE_NAME, PROVISIONER, STORA
 RBAC = "rbac.authorization.k8s.io"
 READ = ["get", "list", "watch"]
 DISCOVERY = ("discovery.k8s.io", ["endpointslices"], READ)
+POLICIES = ("networking.k8s.io", ["networkpolicies"], READ)
 
 
 def apply() -> None:
@@ -21,6 +22,11 @@ def apply() -> None:
         _role("ml-platform:metrics-server", [("", ["nodes/metrics"], ["get"]), ("", ["pods", "nodes"], READ)]),
         _binding("ml-platform:metrics-server", "ClusterRole", "ml-platform:metrics-server", "system:metrics-server"),
         _binding("ml-platform:metrics-auth", "ClusterRole", "system:auth-delegator", "system:metrics-server"),
+        _role(
+            "ml-platform:kube-router",
+            [("", ["endpoints", "services", "pods", "namespaces", "nodes"], READ), DISCOVERY, POLICIES],
+        ),
+        _binding("ml-platform:kube-router", "ClusterRole", "ml-platform:kube-router", "system:kube-router"),
         _metrics_configuration_reader(),
         _storage_class(),
         *_metrics_api(),

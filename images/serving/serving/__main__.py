@@ -2,8 +2,10 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from threading import Thread
 
+from serving.api_key import NoKeys, read_keys
 from serving.app import Service, create_app
 from serving.metrics import Metrics
 from serving.server import PORT, DrainingServer
@@ -11,9 +13,9 @@ from serving.server import PORT, DrainingServer
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
-def serve(name: str, uri: str, drain_seconds: float) -> str | None:
+def serve(name: str, uri: str, drain_seconds: float, api_keys: Sequence[str]) -> str | None:
     """Answers health checks while the model loads. Returns why it stopped, if not by request."""
-    service = Service(name, Metrics())
+    service = Service(name, Metrics(), api_keys=api_keys)
     server = DrainingServer(create_app(service), service, drain_seconds)
     # A daemon, so that a server that is told to stop does not wait for a download.
     Thread(target=load, args=(server, service, uri), daemon=True).start()
@@ -39,7 +41,11 @@ def main() -> None:
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
         sys.exit(f"serving: set {', '.join(missing)}")
-    problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain_seconds())
+    try:
+        api_keys = read_keys(os.environ.get("API_KEYS_FILE"))
+    except NoKeys as error:
+        sys.exit(f"serving: API_KEYS_FILE: {error}")
+    problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain_seconds(), api_keys)
     if problem:
         sys.exit(f"serving: {problem}")
 

@@ -1,5 +1,6 @@
 """The protocol's HTTP endpoints."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
+from serving.api_key import admits
 from serving.metrics import Measured, Metrics
 from serving.model import Model
 from serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, ServerMetadata
@@ -29,6 +31,8 @@ class Service:
     model: Model | None = None
     draining: bool = False
     problem: str | None = None
+    api_keys: Sequence[str] = ()
+    """Any of them lets a caller in to the model; none: everybody."""
 
     @property
     def ready(self) -> bool:
@@ -45,6 +49,13 @@ def current_service(request: Request) -> Service:
 
 
 Current = Annotated[Service, Depends(current_service)]
+
+
+def require_key(request: Request, service: Current) -> None:
+    """Before anything is said about the model; health and metrics are for the cluster and need no key."""
+    if not admits(service.api_keys, request.headers.get("authorization")):
+        reason = "no valid API key; send it as 'Authorization: Bearer <key>'"
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": "Bearer"})
 
 
 def requested_model(service: Current, name: str, version: str | None = None) -> Model:
@@ -97,16 +108,18 @@ def add_server_endpoints(app: FastAPI) -> None:
 
 
 def add_model_endpoints(app: FastAPI, path: str) -> None:
-    @app.get(path)
+    keyed = [Depends(require_key)]
+
+    @app.get(path, dependencies=keyed)
     async def metadata(model: Requested) -> ModelMetadata:
         return model.metadata()
 
-    @app.get(f"{path}/ready")
+    @app.get(f"{path}/ready", dependencies=keyed)
     async def model_ready(model: Requested) -> dict[str, str | bool]:
         return {"name": model.identity.name, "ready": True}
 
     # Not a coroutine: inference runs in a thread, so that health checks are answered meanwhile.
-    @app.post(f"{path}/infer", response_model_exclude_none=True)
+    @app.post(f"{path}/infer", response_model_exclude_none=True, dependencies=keyed)
     def infer(request: InferenceRequest, model: Requested) -> InferenceResponse:
         return model.infer(request)
 
@@ -127,12 +140,12 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> JSONResponse:
-        return failure(HTTPStatus(error.status_code), str(error.detail))
+        return failure(HTTPStatus(error.status_code), str(error.detail), error.headers)
 
     @app.exception_handler(Exception)
     async def broken(_: Request, __: Exception) -> JSONResponse:
         return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; the server's log has the reason")
 
 
-def failure(status: HTTPStatus, reason: str) -> JSONResponse:
-    return JSONResponse({"error": reason}, status)
+def failure(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": reason}, status, headers)

@@ -31,8 +31,15 @@ class Metrics:
             ("model", "version", "uri", "run_id"),
             registry=self.registry,
         )
+        self._created = Gauge(
+            "inference_model_created_timestamp_seconds",
+            "When the served version was registered.",
+            ("model", "version"),
+            registry=self.registry,
+        )
 
     def serves(self, identity: Identity) -> None:
+        self._created.labels(identity.name, identity.version).set(identity.created)
         self._info.labels(identity.name, identity.version, identity.uri, identity.run_id).set(1)
 
     def observe(self, model: str, version: str, code: int, seconds: float) -> None:

@@ -16,12 +16,16 @@ class UnsupportedModel(Exception):
 
 @dataclass(frozen=True)
 class Identity:
-    """Which model: the name it is served under, and what the registry knows it by."""
+    """Which model: the name it is served under, and what the registry knows it by.
+
+    `created` is when the version was registered, in seconds since 1970.
+    """
 
     name: str
     version: str
     uri: str
     run_id: str
+    created: float
 
 
 class Model:

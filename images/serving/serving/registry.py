@@ -20,16 +20,16 @@ class ModelUnavailable(Exception):
 def load(name: str, uri: str) -> Model:
     """An alias is resolved once: a process serves one version, and says which."""
     try:
-        model, version, run_id = resolve(MlflowClient(), uri)
+        model, version, run_id, created = resolve(MlflowClient(), uri)
         folder = Path(download_artifacts(artifact_uri=f"models:/{model}/{version}", dst_path=tempfile.mkdtemp()))
-        return Model(Identity(name, version, uri, run_id), onnx_file(folder))
+        return Model(Identity(name, version, uri, run_id, created), onnx_file(folder))
     except ModelUnavailable:
         raise
     except Exception as error:  # The network, the disk, the file's content: whatever it is, there is no model.
         raise ModelUnavailable(f"{uri}: {reason(error)}") from error
 
 
-def resolve(client: MlflowClient, uri: str) -> tuple[str, str, str]:
+def resolve(client: MlflowClient, uri: str) -> tuple[str, str, str, float]:
     match = URI.fullmatch(uri)
     if match is None:
         raise ModelUnavailable(f"{uri}: not a model URI; write models:/NAME@ALIAS or models:/NAME/VERSION")
@@ -37,7 +37,7 @@ def resolve(client: MlflowClient, uri: str) -> tuple[str, str, str]:
         found = client.get_model_version_by_alias(match["model"], match["alias"])
     else:
         found = client.get_model_version(match["model"], match["version"])
-    return match["model"], str(found.version), found.run_id or ""
+    return match["model"], str(found.version), found.run_id or "", found.creation_timestamp / 1000
 
 
 def onnx_file(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from unittest.mock import create_autospec
 import numpy as np
 from mlflow.tracking import MlflowClient
 from serving import registry
+from serving.api_key import NoKeys, admits, read_keys
 from serving.model import Identity, Model, UnsupportedModel
 from serving.protocol import InferenceRequest, RequestInput, RequestOutput, TensorMetadata
 from serving.tensors import InvalidRequest, decode
@@ -73,7 +74,7 @@ class Serving(unittest.TestCase):
     def setUp(self) -> None:
         file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "model.onnx"
         file.write_bytes(DOUBLING)
-        self.model = Model(Identity("double", "7", "models:/double@champion", "run"), file)
+        self.model = Model(Identity("double", "7", "models:/double@champion", "run", 0.0), file)
 
     def test_signature_is_the_graphs_own(self) -> None:
         self.assertEqual(self.model.metadata().inputs, SIGNATURE)
@@ -91,12 +92,33 @@ class Serving(unittest.TestCase):
             self.model.infer(request)
 
 
+class ApiKeys(unittest.TestCase):
+    def test_any_of_the_keys_lets_in_and_nothing_else(self) -> None:
+        keys = ("first", "second")
+        for header in ("Bearer first", "bearer second"):
+            self.assertTrue(admits(keys, header), header)
+        for header in (None, "", "Bearer", "Bearer ", "Bearer third", "Basic first", "first"):
+            self.assertFalse(admits(keys, header), header)
+
+    def test_without_keys_everybody_is_let_in(self) -> None:
+        self.assertEqual(read_keys(None), ())
+        self.assertTrue(admits((), None))
+
+    def test_keys_that_are_missing_are_no_open_door(self) -> None:
+        empty = Path(self.enterContext(tempfile.TemporaryDirectory())) / "keys"
+        empty.write_text("\n")
+        for path, reason in ((str(empty), "is empty"), ("/none/keys", "No such file")):
+            with self.assertRaisesRegex(NoKeys, reason):
+                read_keys(path)
+
+
 class ModelUris(unittest.TestCase):
     def test_an_alias_is_resolved_to_a_version(self) -> None:
         client = create_autospec(MlflowClient, instance=True)
         client.get_model_version_by_alias.return_value.version = 3
         client.get_model_version_by_alias.return_value.run_id = "r"
-        self.assertEqual(registry.resolve(client, "models:/digits@champion"), ("digits", "3", "r"))
+        client.get_model_version_by_alias.return_value.creation_timestamp = 1500
+        self.assertEqual(registry.resolve(client, "models:/digits@champion"), ("digits", "3", "r", 1.5))
 
     def test_anything_else_is_refused(self) -> None:
         for uri in ("digits", "models:/digits", "models:/digits/latest", "runs:/1/model", "models:/a/b@c"):

@@ -11,7 +11,9 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from database_login import NoLogin, provide_login, secret_reader, write_password_file
-from serve import Misconfigured, read_secret, rotate_password, server_arguments, write_auth_config
+from logins import accepted, derived, make_known
+from mlflow.server.auth import store
+from serve import Misconfigured, require_keys, server_arguments, write_auth_config
 
 
 class WithFolder(unittest.TestCase):
@@ -19,47 +21,59 @@ class WithFolder(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
 
-class Secrets(WithFolder):
-    def test_a_trailing_newline_is_not_part_of_it(self) -> None:
-        (self.folder / "password").write_text("word\n")
-        self.assertEqual(read_secret("password", self.folder), "word")
+class Logins(WithFolder):
+    def setUp(self) -> None:
+        super().setUp()
+        self.keys = self.folder / "keys"
+        self.keys.write_text("first\nsecond\nthird\n")
 
-    def test_a_missing_file_is_named(self) -> None:
-        with self.assertRaisesRegex(Misconfigured, f"{self.folder}/password: No such file"):
-            read_secret("password", self.folder)
+    def test_the_password_of_each_key_lets_in_and_nothing_else(self) -> None:
+        for key in ("first", "second", "third"):
+            self.assertTrue(accepted("vision", derived(key, "vision"), self.keys))
+        for username, password in (
+            ("vision", derived("fourth", "vision")),
+            ("vision", derived("first", "speech")),
+            ("vision", "first"),
+            ("vision", ""),
+            ("", derived("first", "")),
+        ):
+            self.assertFalse(accepted(username, password, self.keys))
 
-    def test_an_empty_one_is_refused(self) -> None:
-        (self.folder / "password").write_text("\n")
+    def test_a_changed_file_counts_at_once(self) -> None:
+        self.keys.write_text("fourth\n")
+        self.assertTrue(accepted("vision", derived("fourth", "vision"), self.keys))
+        self.assertFalse(accepted("vision", derived("first", "vision"), self.keys))
+
+    def test_without_keys_nobody_gets_in(self) -> None:
+        self.keys.write_text("")
+        self.assertFalse(accepted("vision", derived("", "vision"), self.keys))
+        self.keys.unlink()
+        self.assertFalse(accepted("vision", derived("first", "vision"), self.keys))
+
+    def test_a_user_is_known_to_mlflow_from_its_first_request(self) -> None:
+        store.init_db(f"sqlite:///{self.folder}/users.db")
+        make_known("vision")
+        make_known("vision")
+        self.assertFalse(store.get_user("vision").is_admin)
+
+    def test_a_server_without_keys_does_not_start(self) -> None:
+        with self.assertRaisesRegex(Misconfigured, "/none/keys: No such file"):
+            require_keys(Path("/none/keys"))
+        self.keys.write_text("\n")
         with self.assertRaisesRegex(Misconfigured, "is empty"):
-            read_secret("password", self.folder)
+            require_keys(self.keys)
 
 
 class AuthConfig(WithFolder):
     def test_only_the_owner_reads_it(self) -> None:
-        path = write_auth_config(self.folder, "admin", "word", "sqlite:///x")
+        path = write_auth_config(self.folder, "sqlite:///x")
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
 
-    def test_mlflow_reads_back_any_password(self) -> None:
-        path = write_auth_config(self.folder, "admin", "50%(x)s;#word", "postgresql://a:b%40@c/d")
+    def test_mlflow_reads_back_any_address(self) -> None:
+        path = write_auth_config(self.folder, "postgresql://a:b%40@c/d")
         config = ConfigParser()
         config.read(path)
-        self.assertEqual(config["mlflow"]["admin_password"], "50%(x)s;#word")
         self.assertEqual(config["mlflow"]["database_uri"], "postgresql://a:b%40@c/d")
-
-
-class Rotation(WithFolder):
-    def test_a_changed_secret_becomes_the_password(self) -> None:
-        from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
-
-        uri = f"sqlite:///{self.folder}/users.db"
-        self.assertFalse(rotate_password("admin", "the-first-password", uri), "the server itself makes the first user")
-        users = SqlAlchemyStore()
-        users.init_db(uri)
-        users.create_user("admin", "the-first-password", is_admin=True)
-        self.assertFalse(rotate_password("admin", "the-first-password", uri))
-        self.assertTrue(rotate_password("admin", "the-second-password", uri))
-        self.assertTrue(users.authenticate_user("admin", "the-second-password"))
-        self.assertFalse(users.authenticate_user("admin", "the-first-password"))
 
 
 class Store:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.declaration.teams import Team
 from infra.naming import PROJECT, STACK_LABEL, TEAM_LABEL, labels
 from infra.secrets import Login, mlflow_credentials, public_fingerprint
+from infra.tenancy.access import team_access
+from infra.tenancy.network import Policies, network_policies
+from infra.tenancy.priorities import Priorities, Purpose
+from infra.tenancy.quota import team_quota
 
 PULL_SECRET = "registry"
 TRACKING_SECRET = "tracking-credentials"
@@ -31,10 +36,18 @@ class WorkspaceArgs:
     pull_config: pulumi.Output[str] | None
     tracking: TrackingAccess | None = None
     team: str | None = None
+    settings: Team | None = None
+    """Roles and a quota; a namespace without them is nobody's but the administrators'."""
+    policies: Policies = field(default_factory=dict)
+    priorities: Priorities | None = None
+    adopting: pulumi.ProviderResource | None = None
+    """Changes what Kubernetes itself makes in the namespace; without it that stays as it is."""
+    pod_security: str = "restricted"
+    """The level that pods are held to; another than the strictest only where an exception is declared."""
 
 
 class Workspace(pulumi.ComponentResource):
-    """A namespace in which pods are held to the strictest Pod Security level. A team's carries the team's name."""
+    """A namespace whose pods are held to a level of Pod Security. A team's carries the team's name."""
 
     namespace: str
     pull_secret: str | None
@@ -44,6 +57,8 @@ class Workspace(pulumi.ComponentResource):
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Workspace", name, None, opts)
         self.namespace = name
+        self._priorities = args.priorities
+        self._own_purpose: Purpose = "training" if args.team else "platform"
         self._resource = self._namespace(args)
         self.pull_secret = PULL_SECRET if args.pull_config is not None else None
         self.tracking_uri = args.tracking.uri if args.tracking else None
@@ -53,7 +68,31 @@ class Workspace(pulumi.ComponentResource):
         if args.tracking is not None:
             self._secret(TRACKING_SECRET, "Opaque", {"credentials": mlflow_credentials(args.tracking.login)})
             self.credentials_fingerprint = public_fingerprint(args.tracking.login.password)
+        self._isolate(args)
         self.register_outputs({"namespace": name})
+
+    def priority_class(self, purpose: Purpose | None = None) -> str | None:
+        """How a pod ranks: as one of the platform, or of a team's jobs, unless it says what else it is for."""
+        return self._priorities.of(purpose or self._own_purpose) if self._priorities else None
+
+    def _isolate(self, args: WorkspaceArgs) -> None:
+        after = [self._resource, *([args.priorities] if args.priorities else [])]
+        inside = pulumi.ResourceOptions(parent=self, depends_on=after)
+        network_policies(self.namespace, args.policies, inside)
+        if args.settings is not None:
+            team_access(self.namespace, args.settings.groups.by_role(), inside)
+            team_quota(self.namespace, args.settings.quota, inside)
+        if args.adopting is not None:
+            self._default_account(args.adopting)
+
+    def _default_account(self, adopting: pulumi.ProviderResource) -> None:
+        """Kubernetes makes it and gives it to pods that name no other; nothing in them needs its token."""
+        kubernetes.core.v1.ServiceAccount(
+            f"{self.namespace}-default",
+            metadata=kubernetes.meta.v1.ObjectMetaArgs(name="default", namespace=self.namespace),
+            automount_service_account_token=False,
+            opts=pulumi.ResourceOptions(parent=self, provider=adopting, depends_on=[self._resource]),
+        )
 
     def _namespace(self, args: WorkspaceArgs) -> kubernetes.core.v1.Namespace:
         team = {TEAM_LABEL: args.team} if args.team else {}
@@ -65,7 +104,7 @@ class Workspace(pulumi.ComponentResource):
                     **labels(self.namespace, args.component),
                     **team,
                     STACK_LABEL: args.stack,
-                    "pod-security.kubernetes.io/enforce": "restricted",
+                    "pod-security.kubernetes.io/enforce": args.pod_security,
                     "pod-security.kubernetes.io/audit": "restricted",
                     "pod-security.kubernetes.io/warn": "restricted",
                 },

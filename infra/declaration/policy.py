@@ -1,0 +1,39 @@
+"""Where a rule about pods is not kept, and why: everybody who reads the stack file sees it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from infra.admission.rules import POD_RULES
+from infra.declaration.problems import suggestion
+from infra.declaration.settings import Settings
+from infra.declaration.units import Name
+
+_RULES = tuple(rule.name for rule in POD_RULES)
+_FEWEST_WORDS = 3
+
+
+def _rule(value: str) -> str:
+    if value not in _RULES:
+        raise ValueError(f"{value!r} is no rule about pods{suggestion(value, _RULES)}")
+    return value
+
+
+def _reason(value: object) -> str:
+    if not isinstance(value, str) or len(value.split()) < _FEWEST_WORDS:
+        raise ValueError("an exception needs a reason; write what needs it and who allowed it, in a few words")
+    return value
+
+
+Rule = Annotated[str, AfterValidator(_rule), WithJsonSchema({"type": "string", "enum": list(_RULES)})]
+Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "pattern": r"\S+(\s+\S+){2,}"})]
+
+
+class Policy(Settings):
+    """What differs from the policy pack and from what the cluster admits."""
+
+    exceptions: dict[Rule, dict[Name, Reason]] = Field(
+        default={}, description="By rule, by namespace, the reason why it is not kept there"
+    )

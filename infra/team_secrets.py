@@ -1,0 +1,75 @@
+"""The declared secrets: each in its team's namespace, as files of just the workloads that name it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.declaration.secrets import Secret as Settings
+from infra.foundation import Foundation
+from infra.naming import PROJECT, labels
+from infra.secrets import GeneratedPassword, keyed_fingerprint, lines
+from infra.tenancy import Workspace
+
+VALUE, ACCEPTED = "value", "accepted"
+"""Files: what a client sends, and what a server takes, one a line."""
+
+
+@dataclass(frozen=True)
+class TeamSecret:
+    """What a workload needs to know to read it."""
+
+    name: str
+    value: pulumi.Output[str]
+    fingerprint: pulumi.Output[str]
+    ready: pulumi.Resource
+
+
+@dataclass(frozen=True)
+class TeamSecretsArgs:
+    """`given` are the values of those that are not generated."""
+
+    declared: Mapping[str, Settings]
+    given: Mapping[str, pulumi.Output[str]]
+    rotations: Mapping[str, int]
+    teams: Mapping[str, Workspace]
+    foundation: Foundation
+
+
+class TeamSecrets(pulumi.ComponentResource):
+    """All of them, by name."""
+
+    by_name: Mapping[str, TeamSecret]
+
+    def __init__(self, name: str, args: TeamSecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:TeamSecrets", name, None, opts)
+        self._args, self._child = args, pulumi.ResourceOptions(parent=self)
+        self.by_name = {}
+        if args.declared:
+            key = random.RandomPassword("fingerprints", length=32, special=False, opts=self._child)
+            self._key: pulumi.Output[str] = pulumi.Output.secret(key.result)
+            self.by_name = {secret: self._secret(secret, settings) for secret, settings in args.declared.items()}
+        self.register_outputs({})
+
+    def _secret(self, name: str, settings: Settings) -> TeamSecret:
+        workspace = self._args.teams[settings.team]
+        data, value = self._content(name, settings)
+        secret = kubernetes.core.v1.Secret(
+            name,
+            metadata=ObjectMetaArgs(name=name, namespace=workspace.namespace, labels=labels(name, "secret")),
+            string_data=data,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[workspace]),
+        )
+        self._args.foundation.store_secret(name, settings.team, value, self._child)
+        return TeamSecret(name, value, keyed_fingerprint(self._key, data.get(ACCEPTED, value)), secret)
+
+    def _content(self, name: str, settings: Settings) -> tuple[dict[str, pulumi.Output[str]], pulumi.Output[str]]:
+        if not settings.generate:
+            return {VALUE: self._args.given[name]}, self._args.given[name]
+        password = GeneratedPassword(name, self._args.rotations.get(name, 0), self._child)
+        return {VALUE: password.current, ACCEPTED: lines(password.accepted)}, password.current

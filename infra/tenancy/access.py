@@ -1,0 +1,92 @@
+"""What each role may do in a team's namespace. Rules are explicit: a kind that is not named here is nobody's.
+
+Whoever may start a pod (`developer` and up, through a job) reaches what pods of the namespace reach, its secrets by
+mounting them included: that is how Kubernetes works, and why no role reaches another namespace. Who belongs to a team
+is declared, so that no role may bind roles. Jobs are made and removed by developers, bare pods by admins only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
+
+from infra.declaration.teams import Role
+from infra.naming import labels
+
+Rule = tuple[str, Sequence[str], Sequence[str]]
+"""API group, resources, verbs."""
+
+_RBAC = "rbac.authorization.k8s.io"
+_READ = ("get", "list", "watch")
+_WRITE = ("create", "update", "patch", "delete")
+
+_SEE: tuple[Rule, ...] = (
+    ("", ("configmaps", "endpoints", "events", "limitranges", "persistentvolumeclaims"), _READ),
+    ("", ("pods", "resourcequotas", "serviceaccounts", "services"), _READ),
+    ("apps", ("deployments", "replicasets", "statefulsets"), _READ),
+    ("batch", ("cronjobs", "jobs"), _READ),
+    ("discovery.k8s.io", ("endpointslices",), _READ),
+    ("events.k8s.io", ("events",), _READ),
+    ("networking.k8s.io", ("networkpolicies",), _READ),
+    ("policy", ("poddisruptionbudgets",), _READ),
+    (_RBAC, ("rolebindings", "roles"), _READ),
+)
+_WORK: tuple[Rule, ...] = (
+    # Logs may carry data, so that they are for those who work with it.
+    ("", ("pods/log",), ("get",)),
+    # Clients open streams by GET or by POST.
+    ("", ("pods/exec", "pods/portforward"), ("get", "create")),
+    # To delete a pod is to restart it: what owns it makes another.
+    ("", ("pods",), ("delete",)),
+    ("batch", ("jobs",), ("create", "delete")),
+)
+_CHANGE: tuple[Rule, ...] = (
+    ("", ("configmaps", "secrets"), (*_READ, *_WRITE)),
+    ("", ("pods",), ("create",)),
+    ("apps", ("deployments",), ("patch",)),
+    ("apps", ("deployments/scale",), ("get", "patch", "update")),
+    ("batch", ("jobs",), ("patch",)),
+)
+RULES: Mapping[Role, tuple[Rule, ...]] = {
+    "viewer": _SEE,
+    "developer": (*_SEE, *_WORK),
+    "admin": (*_SEE, *_WORK, *_CHANGE),
+}
+
+
+def team_access(
+    namespace: str, groups: Mapping[Role, Sequence[str]], opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
+    """All roles, and a binding for each one that has groups."""
+    roles: list[pulumi.Resource] = [_role(namespace, role, opts) for role in RULES]
+    return [*roles, *(_binding(namespace, role, names, opts) for role, names in groups.items() if names)]
+
+
+def _metadata(namespace: str, role: Role) -> ObjectMetaArgs:
+    return ObjectMetaArgs(name=role, namespace=namespace, labels=labels(role, "access"))
+
+
+def _role(namespace: str, role: Role, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    return kubernetes.rbac.v1.Role(
+        f"{namespace}-{role}",
+        metadata=_metadata(namespace, role),
+        rules=[
+            PolicyRuleArgs(api_groups=[group], resources=list(resources), verbs=list(verbs))
+            for group, resources, verbs in RULES[role]
+        ],
+        opts=opts,
+    )
+
+
+def _binding(namespace: str, role: Role, groups: Sequence[str], opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    return kubernetes.rbac.v1.RoleBinding(
+        f"{namespace}-{role}",
+        metadata=_metadata(namespace, role),
+        role_ref=RoleRefArgs(api_group=_RBAC, kind="Role", name=role),
+        subjects=[SubjectArgs(api_group=_RBAC, kind="Group", name=group) for group in groups],
+        opts=opts,
+    )

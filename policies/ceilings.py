@@ -1,0 +1,82 @@
+"""A mistyped number of nodes is refused before one of them is bought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import ResourceValidationArgs
+from pydantic import ConfigDict, Field, ValidationError
+
+from infra.declaration.aws.prices import highest_cost, without_price
+from infra.declaration.limits import Limits, most_gpus
+from infra.declaration.pools import NodePool
+from infra.declaration.settings import Settings
+from policies.declared import setting
+from policies.rule import ResourceRule
+
+_STACK = "pulumi:pulumi:Stack"
+"""The first of all resources: nothing is made before it."""
+
+
+class _Size(Settings):
+    """As much of a declaration as ceilings are about."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    limits: Limits = Limits()
+    node_pools: dict[str, NodePool] = Field(default={})
+
+
+def _size(args: ResourceValidationArgs) -> Iterator[_Size]:
+    """What the stack declares; nothing where that is not valid, as the program itself says soon."""
+    if args.resource_type == _STACK:
+        try:
+            yield _Size.model_validate(setting(args.urn))
+        except ValidationError:
+            return
+
+
+def _gpus(args: ResourceValidationArgs) -> Iterator[str]:
+    for size in _size(args):
+        asked = most_gpus(size.node_pools)
+        if asked > size.limits.gpus:
+            yield f"the node pools may have {asked} GPUs, which is more than limits.gpus ({size.limits.gpus})"
+
+
+def _cost(args: ResourceValidationArgs) -> Iterator[str]:
+    for size in _size(args):
+        cost, ceiling = highest_cost(size.node_pools), size.limits.hourly_cost
+        if cost > ceiling:
+            yield f"the node pools may cost ${cost:.2f} an hour, which is more than limits.hourlyCost (${ceiling:.2f})"
+        for name in without_price(size.node_pools):
+            yield f"what {name} costs is not known (infra/declaration/aws/prices.json)"
+
+
+def _declared(gpus: int, dollars: int) -> str:
+    return f"""
+nodePools:
+  ceilings: {{instance: {{types: [g5.xlarge], cpu: 3, memory: 14Gi}}, gpu: {{model: NVIDIA-A10G}}, max: 10}}
+limits: {{gpus: {gpus}, hourlyCost: {dollars}}}
+"""
+
+
+RULES = (
+    ResourceRule(
+        name="gpu-ceiling",
+        reason="A stack has no more GPUs than its declaration has a ceiling for.",
+        fix="write fewer nodes, or raise the ceiling where those who pay for it see that",
+        check=_gpus,
+        refuses="",
+        passes="",
+        declared=(_declared(9, 9), _declared(10, 11)),
+    ),
+    ResourceRule(
+        name="cost-ceiling",
+        reason="A stack costs no more an hour than its declaration has a ceiling for.",
+        fix="write fewer or cheaper nodes, raise the ceiling, or add a price where those who pay for it see that",
+        check=_cost,
+        refuses="",
+        passes="",
+        declared=(_declared(9, 9), _declared(10, 11)),
+    ),
+)

@@ -1,0 +1,74 @@
+"""Whose a resource is and who pays for it stands on the resource itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pulumi_policy import ResourceValidationArgs
+
+from infra.naming import DOMAIN
+from policies.rule import ResourceRule, known
+
+TAGS = tuple(f"{DOMAIN}/{tag}" for tag in ("project", "stack", "team", "cost-centre"))
+_TAGGED = frozenset(
+    {
+        "aws:cloudwatch/logGroup:LogGroup",
+        "aws:ebs/volume:Volume",
+        "aws:ec2/eip:Eip",
+        "aws:ec2/instance:Instance",
+        "aws:ec2/launchTemplate:LaunchTemplate",
+        "aws:ec2/natGateway:NatGateway",
+        "aws:ec2/securityGroup:SecurityGroup",
+        "aws:ec2/subnet:Subnet",
+        "aws:ec2/vpc:Vpc",
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        "aws:ecr/repository:Repository",
+        "aws:eks/cluster:Cluster",
+        "aws:eks/nodeGroup:NodeGroup",
+        "aws:iam/policy:Policy",
+        "aws:iam/role:Role",
+        "aws:kms/key:Key",
+        "aws:rds/instance:Instance",
+        "aws:s3/bucket:Bucket",
+        "aws:secretsmanager/secret:Secret",
+    }
+)
+"""What costs something, holds something or lets somebody in."""
+
+
+def _untagged(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.resource_type not in _TAGGED:
+        return
+    tags = {**_known_keys(args.props, "tags"), **_known_keys(args.props, "tagsAll")}
+    absent = [tag for tag in TAGS if tag not in tags]
+    if absent and not _unknown(args.props):
+        yield f"without {', '.join(absent)}"
+
+
+def _known_keys(props: Any, field: str) -> Mapping[str, None]:  # noqa: ANN401
+    """The names of tags; their values may come later."""
+    return dict.fromkeys(known(props, field) or {})
+
+
+def _unknown(props: Any) -> bool:  # noqa: ANN401
+    """Whether all tags come later."""
+    return any(field in props and known(props, field) is None for field in ("tags", "tagsAll"))
+
+
+def _log_group(provider: str) -> str:
+    return f"""
+aws.cloudwatch.LogGroup(name, opts=pulumi.ResourceOptions(provider={provider}))
+"""
+
+
+RULES = (
+    ResourceRule(
+        name="tags-present",
+        reason="Every resource says which stack and team it belongs to, and who pays for it.",
+        fix="make it with the foundation's provider, which tags all that it makes",
+        check=_untagged,
+        refuses=_log_group('aws.Provider(name, region="eu-central-1")'),
+        passes=_log_group("account"),
+    ),
+)

@@ -1,0 +1,167 @@
+"""Who reaches whom: every packet is really sent, between pods in namespaces that the platform's own components made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+from rich.console import Console
+from rich.table import Table
+
+from tests.cluster.places import ANSWER, ATTEMPT, PORT, World, answers, pod, ready
+from tests.pulumi_engine import Pulumi, find_engine
+from tests.waiting import eventually
+from workstation import paths, run
+from workstation.cluster import network_policies
+from workstation.daemons import process_of
+
+REMOVAL = """
+import sys
+from pathlib import Path
+
+from workstation import run
+from workstation.cluster import network, network_policies
+
+for command, saved in zip(("ipset restore", "iptables-restore", "ip6tables-restore"), sys.argv[1:], strict=True):
+    run.output(command.split(), stdin=Path(saved).read_text())
+print(bool(network.rules_left(network.OUR_CHAINS)), bool(network_policies.sets_left()))
+network.drop_chains(network.OUR_CHAINS)
+network_policies.remove()
+print(network.rules_left(network.OUR_CHAINS), network_policies.sets_left())
+"""
+"""What `make down` does, for a copy of the machine's rules."""
+
+Matrix = Mapping[str, Mapping[str, bool]]
+"""Who, what, and whether it was reached."""
+
+
+def whole(*names: str) -> set[str]:
+    """Every way to the pods called so that leads over the network of the cluster."""
+    return {f"{name}{way}" for name in names for way in ("", " service", " other port")}
+
+
+PLATFORM = whole("tracking", "monitoring", "stranger") | {"names", "API"}
+"""What the platform's own pods reach: each other, and whatever is not closed."""
+REACHES: Mapping[str, set[str]] = {
+    "red": whole("red") | {"tracking", "tracking service", "names"},
+    "blue": whole("blue") | {"tracking", "tracking service", "names"},
+    "stranger": whole("stranger") | {"names", "API"},
+    "tracking": PLATFORM,
+    "monitoring": PLATFORM | whole("red", "blue"),
+}
+
+
+@pytest.fixture(scope="module")
+def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Everybody there, with the platform's policies; gone after the last test."""
+    if find_engine() is None:
+        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
+    world = World(core, Pulumi(tmp_path_factory.mktemp("network"), {"KUBECONFIG": str(paths.KUBECONFIG)}))
+    core.create_namespace({"metadata": {"name": world.stranger}})
+    try:
+        with world.stack:
+            world.up(closed=True)
+            world.populate()
+            yield world
+    finally:
+        core.delete_namespace(world.stranger)
+
+
+@pytest.fixture(scope="module")
+def matrix(world: World) -> Matrix:
+    """Everybody has tried to reach everything, under the platform's policies."""
+    found = reached(world)
+    show("with the platform's policies", found)
+    return found
+
+
+def reached(world: World) -> Matrix:
+    script = world.attempts()
+    lines = {who: world.shell(who, script).splitlines() for who in world.places}
+    return {who: {line.split("=")[0]: line.endswith("=yes") for line in sorted(said)} for who, said in lines.items()}
+
+
+def show(title: str, found: Matrix) -> None:
+    table = Table("to", *found, title=title)
+    for what in next(iter(found.values())):
+        table.add_row(what, *("yes" if row[what] else "-" for row in found.values()))
+    Console(width=120).print(table)
+
+
+def test_everybody_reaches_what_the_policies_allow_and_nothing_else(matrix: Matrix) -> None:
+    for who, row in matrix.items():
+        assert {what for what, came in row.items() if came} == REACHES[who] | {f"{who} IPv6"}, who
+
+
+@pytest.mark.parametrize(("who", "whom"), list(permutations(("red", "blue", "stranger"), 2)))
+def test_no_packet_of_one_reaches_a_pod_or_service_of_another(matrix: Matrix, who: str, whom: str) -> None:
+    ways = [what for what in matrix[who] if what.startswith(whom)]
+    assert len(ways) == 4, "the pod, its service, its other port, its own address on the bridge"
+    assert [what for what in ways if matrix[who][what]] == []
+
+
+def test_a_new_pod_is_closed_from_its_first_packet(world: World) -> None:
+    """Before anything is known of it; soon it reaches its own team, so its packets do leave."""
+    tries = f"attempt blue {world.address('blue')} {PORT} & attempt own {world.address('red')} {PORT} &"
+    script = f"{ATTEMPT}\nfor _ in $(/busybox seq 30); do {tries} /busybox usleep 50000; done; wait"
+    space = world.places["red"].namespace
+    world.core.create_namespaced_pod(space, pod("new", script, {"app": "new"}))
+    eventually(lambda: world.core.read_namespaced_pod("new", space).status.phase == "Succeeded", 120, "the new pod")
+    said = world.core.read_namespaced_pod_log("new", space).splitlines()
+    assert said.count("blue=no") == 30
+    assert "own=yes" in said
+
+
+def test_while_nothing_enforces_policies_new_pods_are_closed(world: World) -> None:
+    """Even where no policy closes them: nobody knows yet."""
+    names = ("late", "later")
+    enforcer = process_of(paths.PIDS / f"{network_policies.NAME}.pid")
+    assert enforcer is not None
+    enforcer.suspend()
+    try:
+        for name in names:
+            world.core.create_namespaced_pod(world.stranger, pod(name, ANSWER, {"app": name}))
+        eventually(lambda: all(ready(world.core, world.stranger, name) for name in names), 60, "the pods")
+        address = world.core.read_namespaced_pod("late", world.stranger).status.pod_ip
+        assert not answers(world.core, world.stranger, "later", address)
+    finally:
+        enforcer.resume()
+    eventually(lambda: answers(world.core, world.stranger, "later", address), what="the packet that now may pass")
+
+
+def test_a_new_policy_closes_pods_that_run_and_its_end_opens_them(world: World) -> None:
+    network = client.NetworkingV1Api(world.core.api_client)
+    own = world.service_address("stranger")
+    assert world.reaches("stranger", own)
+    closed = {"metadata": {"name": "closed"}, "spec": {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}}
+    network.create_namespaced_network_policy(world.stranger, closed)
+    eventually(lambda: not world.reaches("stranger", own), what="the policy's effect")
+    network.delete_namespaced_network_policy("closed", world.stranger)
+    eventually(lambda: world.reaches("stranger", own), what="the effect of its end")
+
+
+def test_of_its_rules_and_sets_nothing_stays_when_the_cluster_goes(matrix: Matrix, tmp_path: Path) -> None:
+    """Tried in a network namespace of its own, where the kernel holds a copy."""
+    assert matrix
+    copies = [tmp_path / command for command in ("ipset save", "iptables-save", "ip6tables-save")]
+    for copy in copies:
+        lines = run.output(copy.name.split()).splitlines()
+        # counters are kept outside of the rules, and belong to kube-proxy
+        copy.write_text("\n".join([*(line for line in lines if "nfacct" not in line), ""]))
+    python = ["env", f"PYTHONPATH={paths.REPOSITORY}", sys.executable, "-c", REMOVAL]
+    assert run.output(["unshare", "--net", *python, *copies]).splitlines() == ["True True", "[] []"]
+
+
+def test_without_the_policies_all_of_it_is_reached(world: World, matrix: Matrix) -> None:
+    """The same attempts, so that those above can fail; no policy is needed to close IPv6."""
+    world.up(closed=False)
+    eventually(lambda: world.reaches("red", world.address("blue")), what="the end of the policies")
+    found = reached(world)
+    show("without policies", found)
+    for who, row in found.items():
+        assert {what for what, came in row.items() if not came} == {f"{name} IPv6" for name in REACHES if name != who}
+        assert set(row) == set(matrix[who])

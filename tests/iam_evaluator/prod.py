@@ -1,0 +1,37 @@
+"""The prod stack as its file declares it, built once for all requests."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import yaml
+
+from infra.foundation.aws.place import Place
+from tests.components.recorder import STACK, Recorder, inputs, platform
+from tests.declaration.samples import REPOSITORY
+from tests.iam_evaluator import Policy
+from tests.iam_evaluator.roles import Role, role
+
+PLACE = Place("123456789012", "eu-central-1", STACK, "ml-platform", "machine-learning")
+
+
+@cache
+def stack() -> Recorder:
+    """Nobody changes what was recorded."""
+    content = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())
+    return platform(content["config"]["ml-platform:platform"])
+
+
+def prod_role(name: str) -> Role:
+    return role(stack(), PLACE, name)
+
+
+def bucket_policy() -> Policy:
+    """Of the artifact store."""
+    return dict(json.loads(inputs(stack(), "aws:s3/bucketPolicy:BucketPolicy", "artifacts")["policy"]))
+
+
+def key_policy() -> Policy:
+    """Of the key that encrypts the artifact store."""
+    return dict(json.loads(inputs(stack(), "aws:kms/key:Key", "artifacts")["policy"]))
