@@ -1,0 +1,1 @@
+"""GPUs of simulated nodes, as NVIDIA's DCGM exporter would show them."""

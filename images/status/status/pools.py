@@ -1,0 +1,114 @@
+"""Nodes by pool, and whose GPUs are taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from status.units import shown
+from status.workloads import GPU, SIMULATED, gpus
+
+Object = Mapping[str, Any]
+POOL = "ml-platform.io/pool"
+_PRODUCT = f"{GPU}.product"
+_KWOK = "kwok.x-k8s.io/node"
+_STACK = "ml-platform.io/stack"
+_UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`used` GPUs are held by pods that have not ended; `ready` of the `nodes` take pods."""
+
+    name: str
+    simulated: bool
+    model: str
+    nodes: int
+    ready: int
+    gpus: int
+    used: int
+
+    @property
+    def free(self) -> int:
+        return max(0, self.gpus - self.used)
+
+
+@dataclass(frozen=True)
+class Node:
+    name: str
+    pool: str
+    ready: bool
+    simulated: bool
+    cpu: str
+    memory: str
+    version: str
+
+
+def pools(declared: Mapping[str, bool], nodes: Sequence[Object], pods: Sequence[Object]) -> list[Pool]:
+    """Every declared one: an elastic pool may have no node at all just now."""
+    held = _held(pods)
+    found = []
+    for name, simulated in declared.items():
+        own = [node for node in nodes if _labels(node).get(POOL) == name]
+        models = sorted({_labels(node)[_PRODUCT] for node in own if _PRODUCT in _labels(node)})
+        found.append(
+            Pool(
+                name=name,
+                simulated=simulated,
+                model=", ".join(models),
+                nodes=len(own),
+                ready=sum(map(_is_ready, own)),
+                gpus=sum(int(node["status"].get("allocatable", {}).get(GPU, 0)) for node in own),
+                used=sum(held.get(node["metadata"]["name"], 0) for node in own),
+            )
+        )
+    return found
+
+
+def own_nodes(stack: str, found: Sequence[Object]) -> list[Object]:
+    """Without those that another stack on the same cluster has made for itself."""
+    return [each for each in found if _labels(each).get(_STACK, stack) == stack]
+
+
+def nodes(found: Sequence[Object]) -> list[Node]:
+    """By name."""
+    return [_node(each) for each in sorted(found, key=lambda each: str(each["metadata"]["name"]))]
+
+
+def _node(node: Object) -> Node:
+    offered = node["status"].get("allocatable", {})
+    return Node(
+        name=node["metadata"]["name"],
+        pool=_labels(node).get(POOL, ""),
+        ready=_is_ready(node),
+        simulated=_labels(node).get(SIMULATED) == "true" or _KWOK in node["metadata"].get("annotations", {}),
+        cpu=str(offered.get("cpu", "")),
+        memory=amount(str(offered.get("memory", ""))),
+        version=node["status"].get("nodeInfo", {}).get("kubeletVersion", ""),
+    )
+
+
+def amount(quantity: str) -> str:
+    """Of memory, which kubelets give in units of their own choice."""
+    number = quantity.rstrip("KMGTik")
+    try:
+        return shown(float(number) * _UNITS.get(quantity.removeprefix(number), 1), "bytes")
+    except ValueError:
+        return quantity
+
+
+def _held(pods: Sequence[Object]) -> dict[str, int]:
+    """GPUs by node."""
+    held: dict[str, int] = {}
+    for pod in pods:
+        if pod["status"].get("phase") in ("Pending", "Running") and pod["spec"].get("nodeName"):
+            held[pod["spec"]["nodeName"]] = held.get(pod["spec"]["nodeName"], 0) + gpus(pod)
+    return held
+
+
+def _labels(node: Object) -> Mapping[str, str]:
+    labels: Mapping[str, str] = node["metadata"].get("labels", {})
+    return labels
+
+
+def _is_ready(node: Object) -> bool:
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in node["status"].get("conditions", []))

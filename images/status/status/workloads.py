@@ -1,0 +1,159 @@
+"""Endpoints, jobs and the platform's own parts: how they are, and if not well, why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from status.declared import Declared
+from status.units import duration
+
+Object = Mapping[str, Any]
+GPU = "nvidia.com/gpu"
+SIMULATED = "ml-platform.io/simulated"
+_JOB_NAME = "batch.kubernetes.io/job-name"
+
+GOOD, BUSY, WAITING, BAD = "good", "busy", "waiting", "bad"
+"""Moods, in which states are shown; a state itself is always a word."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """`why` is empty where nothing is wrong; `version` is of the model that is served."""
+
+    name: str
+    namespace: str
+    state: str
+    mood: str
+    why: str = ""
+    model: str = ""
+    version: str = ""
+    gpus: int = 0
+    simulated: bool = False
+    since: str = ""
+
+
+def endpoints(
+    declared: Declared, deployments: Sequence[Object], pods: Sequence[Object], versions: Mapping[tuple[str, str], str]
+) -> Iterator[Workload]:
+    """Every declared one. `versions` are by namespace and name."""
+    found = {_key(each): each for each in deployments}
+    for name, known in declared.endpoints.items():
+        namespace, model = known["namespace"], known["model"]
+        version = versions.get((namespace, name), "")
+        deployment = found.get((namespace, name))
+        if deployment is None:
+            yield Workload(name, namespace, "missing", BAD, "its Deployment is not in the cluster", model, version)
+        else:
+            yield _server(deployment, pods, model, version)
+
+
+def parts(declared: Declared, deployments: Sequence[Object], pods: Sequence[Object]) -> Iterator[Workload]:
+    """The servers in the platform's own namespace."""
+    for each in sorted(deployments, key=_key):
+        if each["metadata"]["namespace"] == declared.namespace:
+            yield _server(each, pods)
+
+
+def jobs(
+    declared: Declared,
+    found: Sequence[Object],
+    pods: Sequence[Object],
+    refused: Mapping[tuple[str, str], str],
+    now: datetime,
+) -> list[Workload]:
+    """All in the teams' namespaces, those that run or wait first; `refused` says why a job's pods can't be made."""
+    known = {_key(each): each for each in found}
+    all_jobs = [_job(each, _pods_of(each, pods), refused.get(_key(each), ""), now) for each in found]
+    missing = [
+        Workload(job["job"], job["namespace"], "missing", BAD, "declared, and not in the cluster", gpus=0)
+        for job in declared.jobs.values()
+        if (job["namespace"], job["job"]) not in known
+    ]
+    order = {WAITING: 0, BUSY: 1, BAD: 2, GOOD: 3}
+    return sorted([*all_jobs, *missing], key=lambda job: (order[job.mood], job.namespace, job.name))
+
+
+def reason(pod: Object) -> str:
+    """Why a pod does not run: where it can't go, or what its containers wait for."""
+    for condition in pod["status"].get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("message") or condition.get("reason") or "no node has been found for it")
+    for container in pod["status"].get("containerStatuses", []):
+        waiting = container.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") not in (None, "ContainerCreating"):
+            return ": ".join(part for part in (waiting["reason"], waiting.get("message", "")) if part)
+    return ""
+
+
+def gpus(pod: Object) -> int:
+    """Of all its containers."""
+    limits = [each.get("resources", {}).get("limits", {}) for each in pod["spec"]["containers"]]
+    return sum(int(limit.get(GPU, 0)) for limit in limits)
+
+
+def _server(deployment: Object, pods: Sequence[Object], model: str = "", version: str = "") -> Workload:
+    namespace, name = _key(deployment)
+    spec, status = deployment["spec"], deployment["status"]
+    wanted = int(spec.get("replicas", status.get("desiredNumberScheduled", 1)))
+    ready = int(status.get("readyReplicas", status.get("numberReady", 0)))
+    reasons = [reason(pod) for pod in _selected(deployment, pods)] if ready < wanted else []
+    why = next((each for each in reasons if each), "")
+    mood = GOOD if ready >= wanted else WAITING if ready else BAD
+    return Workload(name, namespace, f"{ready} of {wanted} ready", mood, why, model, version)
+
+
+def _job(job: Object, pods: Sequence[Object], refused: str, now: datetime) -> Workload:
+    namespace, name = _key(job)
+    template = job["spec"]["template"]
+    simulated = (template["metadata"].get("labels") or {}).get(SIMULATED) == "true"
+    state, mood, why = _job_state(job, pods, refused)
+    since = _took(job, now)
+    return Workload(name, namespace, state, mood, why, gpus=gpus(template), simulated=simulated, since=since)
+
+
+def _job_state(job: Object, pods: Sequence[Object], refused: str) -> tuple[str, str, str]:
+    ended = {each["type"]: each for each in job["status"].get("conditions", []) if each["status"] == "True"}
+    if "Complete" in ended:
+        return "done", GOOD, ""
+    if "Failed" in ended:
+        return "failed", BAD, ": ".join(filter(None, (ended["Failed"].get("reason"), ended["Failed"].get("message"))))
+    if job["spec"].get("suspend"):
+        return "waiting", WAITING, "it is suspended: a queue or a person lets it go on"
+    if any(pod["status"].get("phase") == "Running" for pod in pods):
+        return "running", BUSY, ""
+    why = next((each for each in map(reason, pods) if each), refused)
+    return "waiting", WAITING, why or "its pods are being started"
+
+
+def _took(job: Object, now: datetime) -> str:
+    """How long it has run, or ran; or how long it has waited."""
+    status = job["status"]
+    begin = status.get("startTime") or job["metadata"]["creationTimestamp"]
+    ends = [each["lastTransitionTime"] for each in status.get("conditions", []) if each["type"] == "Failed"]
+    end = status.get("completionTime") or next(iter(ends), None)
+    return duration(max(0.0, ((_time(end) if end else now) - _time(begin)).total_seconds()))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _key(each: Object) -> tuple[str, str]:
+    return each["metadata"]["namespace"], each["metadata"]["name"]
+
+
+def _pods_of(job: Object, pods: Sequence[Object]) -> list[Object]:
+    namespace, name = _key(job)
+    return [
+        pod
+        for pod in pods
+        if pod["metadata"]["namespace"] == namespace and pod["metadata"].get("labels", {}).get(_JOB_NAME) == name
+    ]
+
+
+def _selected(deployment: Object, pods: Sequence[Object]) -> Iterator[Object]:
+    namespace, wanted = _key(deployment)[0], deployment["spec"]["selector"]["matchLabels"].items()
+    for pod in pods:
+        if pod["metadata"]["namespace"] == namespace and wanted <= pod["metadata"].get("labels", {}).items():
+            yield pod

@@ -1,0 +1,126 @@
+"""Prometheus and Alertmanager in the platform's namespace, and what they are fed by. Nothing waits for any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.declaration.model import Resources
+from infra.declaration.monitoring import Monitoring as Settings
+from infra.declaration.units import memory_bytes
+from infra.foundation import Placement, Volume
+from infra.images import BuiltImage
+from infra.monitoring.access import ASKS_KUBELETS, Access, account, token_mount
+from infra.monitoring.exporters import gpu_simulator, kube_state_metrics, node_exporter
+from infra.monitoring.routing import SECRETS, routing
+from infra.monitoring.rules import rules_file
+from infra.monitoring.scraping import COMPONENT, PORT_NAME, prometheus_config
+from infra.monitoring.server import Server, probe
+from infra.naming import PROJECT, labels
+from infra.tenancy import Workspace
+from infra.workload import Container, secret_mount
+
+NAME, PORT = "prometheus", 9090
+ALERTMANAGER, ALERTMANAGER_PORT = "alertmanager", 9093
+_RECEIVERS = "receivers"
+_SILENCES = "1Gi"
+_USED = 0.8
+"""Of its volume: what is compacted is there twice for a while."""
+
+
+@dataclass(frozen=True)
+class MonitoringArgs:
+    """`endpoints`: the namespace of each; `secrets`: the values that receivers name."""
+
+    settings: Settings
+    stack: str
+    workspace: Workspace
+    teams: Mapping[str, Workspace]
+    endpoints: Mapping[str, str]
+    image: BuiltImage
+    kube_state_metrics: BuiltImage
+    gpu_simulator: BuiltImage | None
+    """None where GPUs are real."""
+    pools: Mapping[str, Placement]
+    secrets: Mapping[str, pulumi.Output[str]]
+    volume: Volume
+    protect_data: bool
+
+
+class Monitoring(pulumi.ComponentResource):
+    """`service` answers Prometheus's query API within the platform's namespace."""
+
+    namespace: str
+    service: str
+    port: int
+
+    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Monitoring", name, None, opts)
+        self._args = args
+        self.namespace, self.service, self.port = args.workspace.namespace, NAME, PORT
+        self._looked_into = [args.workspace, *args.teams.values()]
+        self._alertmanager()
+        self._prometheus()
+        kube_state_metrics(args.kube_state_metrics, args.workspace, self._looked_into, self)
+        node_exporter(args.image, args.workspace, args.pools, self)
+        if args.gpu_simulator is not None:
+            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._looked_into, self)
+        self.register_outputs({"service": self.service})
+
+    def _prometheus(self) -> None:
+        args, settings = self._args, self._args.settings
+        server = Server(NAME, args.workspace, self)
+        scraped = prometheus_config(settings, args.stack, self.namespace, sorted(args.teams), ALERTMANAGER)
+        given, config = server.config({"prometheus.yml": scraped, "rules.yml": rules_file(settings, args.endpoints)})
+        data, claim = server.data(settings.storage, args.volume, args.protect_data)
+        container = Container(
+            name=NAME,
+            image=args.image.reference,
+            resources=Resources(cpu=settings.cpu, memory=settings.memory),
+            args=[
+                NAME,
+                f"--web.listen-address=:{PORT}",
+                f"--storage.tsdb.retention.time={settings.retention}s",
+                f"--storage.tsdb.retention.size={int(memory_bytes(settings.storage) * _USED)}B",
+            ],
+            ports={PORT_NAME: PORT},
+            mounts=[given, data, token_mount()],
+            startup_probe=probe("/-/ready", period=1, failures=180),
+            readiness_probe=probe("/-/ready", period=10, failures=3),
+            liveness_probe=probe("/-/healthy", period=30, failures=5),
+        )
+        reader = account(NAME, args.workspace, ASKS_KUBELETS, self._looked_into, self)
+        server.service(PORT, server.deployment(container, [*reader, config, claim]))
+
+    def _alertmanager(self) -> None:
+        args = self._args
+        server = Server(ALERTMANAGER, args.workspace, self)
+        given, config = server.config({"alertmanager.yml": routing(args.settings, self.namespace)})
+        data, claim = server.data(_SILENCES, args.volume, args.protect_data)
+        container = Container(
+            name=ALERTMANAGER,
+            image=args.image.reference,
+            resources=Resources(cpu="25m", memory="64Mi"),
+            args=[ALERTMANAGER, f"--web.listen-address=:{ALERTMANAGER_PORT}", "--cluster.listen-address="],
+            ports={PORT_NAME: ALERTMANAGER_PORT},
+            mounts=[given, data, secret_mount(_RECEIVERS, _RECEIVERS, SECRETS)],
+            startup_probe=probe("/-/ready", period=1, failures=60),
+            readiness_probe=probe("/-/ready", period=10, failures=3),
+            liveness_probe=probe("/-/healthy", period=30, failures=5),
+        )
+        nothing_to_read = account(ALERTMANAGER, args.workspace, Access(), [], self)
+        after = [*nothing_to_read, config, claim, self._secrets()]
+        server.service(ALERTMANAGER_PORT, server.deployment(container, after))
+
+    def _secrets(self) -> pulumi.Resource:
+        """The declared secrets that receivers need, each a file of its name; Alertmanager reads them anew each time."""
+        return kubernetes.core.v1.Secret(
+            _RECEIVERS,
+            metadata=ObjectMetaArgs(name=_RECEIVERS, namespace=self.namespace, labels=labels(_RECEIVERS, COMPONENT)),
+            string_data=dict(self._args.secrets),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )

@@ -1,0 +1,139 @@
+"""The metrics that rules, dashboards and the status page may name, by where they come from.
+
+What is not named here is scraped all the same, but nobody's rule is built on it unseen: a mistyped metric never fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import promql_parser
+
+PROMETHEUS = frozenset(
+    {
+        "up",
+        "ALERTS",
+        "prometheus_config_last_reload_successful",
+        "prometheus_notifications_errors_total",
+        "prometheus_rule_evaluation_failures_total",
+        "prometheus_tsdb_compactions_failed_total",
+        "prometheus_tsdb_head_series",
+        "prometheus_tsdb_storage_blocks_bytes",
+        "prometheus_tsdb_wal_corruptions_total",
+        "alertmanager_alerts",
+        "alertmanager_config_last_reload_successful",
+        "alertmanager_notifications_failed_total",
+        "alertmanager_notifications_total",
+    }
+)
+NODE_EXPORTER = frozenset(
+    {
+        "node_cpu_seconds_total",
+        "node_disk_read_bytes_total",
+        "node_disk_written_bytes_total",
+        "node_filesystem_avail_bytes",
+        "node_filesystem_size_bytes",
+        "node_load1",
+        "node_memory_MemAvailable_bytes",
+        "node_memory_MemTotal_bytes",
+    }
+)
+KUBELET = frozenset(
+    {
+        "kubelet_running_pods",
+        "kubelet_runtime_operations_errors_total",
+        "kubelet_volume_stats_available_bytes",
+        "kubelet_volume_stats_capacity_bytes",
+        "container_cpu_usage_seconds_total",
+        "container_memory_working_set_bytes",
+        "machine_cpu_cores",
+        "machine_memory_bytes",
+    }
+)
+CLUSTER = frozenset(
+    {
+        "kube_deployment_labels",
+        "kube_deployment_spec_replicas",
+        "kube_deployment_status_replicas_available",
+        "kube_job_complete",
+        "kube_job_failed",
+        "kube_job_labels",
+        "kube_job_spec_active_deadline_seconds",
+        "kube_job_status_active",
+        "kube_job_status_failed",
+        "kube_job_status_start_time",
+        "kube_node_info",
+        "kube_node_labels",
+        "kube_node_spec_unschedulable",
+        "kube_node_status_allocatable",
+        "kube_node_status_condition",
+        "kube_persistentvolumeclaim_info",
+        "kube_pod_container_resource_requests",
+        "kube_pod_container_status_restarts_total",
+        "kube_pod_container_status_waiting_reason",
+        "kube_pod_info",
+        "kube_pod_labels",
+        "kube_pod_status_phase",
+        "kube_pod_status_unschedulable",
+        "kube_resourcequota",
+    }
+)
+SERVING = frozenset(
+    {
+        "inference_requests_total",
+        "inference_request_duration_seconds_bucket",
+        "inference_request_duration_seconds_count",
+        "inference_request_duration_seconds_sum",
+        "inference_model_info",
+        "inference_model_created_timestamp_seconds",
+    }
+)
+GPU = frozenset(
+    {
+        "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS",
+        "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL",
+        "DCGM_FI_DEV_FB_FREE",
+        "DCGM_FI_DEV_FB_USED",
+        "DCGM_FI_DEV_GPU_TEMP",
+        "DCGM_FI_DEV_GPU_UTIL",
+        "DCGM_FI_DEV_POWER_USAGE",
+        "DCGM_FI_DEV_SM_CLOCK",
+        "DCGM_FI_DEV_XID_ERRORS",
+    }
+)
+
+ERROR_BUDGET = "serving:error_budget:ratio"
+SLOW_BUDGET = "serving:slow_budget:ratio"
+FAST_BUCKET = "serving:fast_bucket:info"
+CHAMPION_AGE = "serving:champion_age:seconds"
+GPUS_FREE = "node:gpus_free:count"
+GPUS_PENDING = "pod:gpus_pending:count"
+RECORDED = frozenset({ERROR_BUDGET, SLOW_BUDGET, FAST_BUCKET, CHAMPION_AGE, GPUS_FREE, GPUS_PENDING})
+"""Made by rules of ours."""
+
+KNOWN = PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | GPU | RECORDED
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds: into these an endpoint sorts its answers, and only between them can be told fast from slow."""
+
+
+def named_in(query: str) -> list[str]:
+    """The metrics that a PromQL query asks for, in its order; `ValueError` for what is no PromQL."""
+    found: list[str] = []
+
+    def visit(part: promql_parser.Expr) -> bool:
+        selector = part.vector_selector if isinstance(part, promql_parser.MatrixSelector) else part
+        if isinstance(selector, promql_parser.VectorSelector):
+            found.extend(_names(selector))
+        return True
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return list(dict.fromkeys(found))
+
+
+def _names(selector: promql_parser.VectorSelector) -> Iterator[str]:
+    if selector.name is not None:
+        yield selector.name
+        return
+    given = [each.value for each in selector.matchers.matchers if each.name == "__name__"]
+    yield from given or ["a selector without a metric"]

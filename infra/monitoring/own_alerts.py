@@ -1,0 +1,41 @@
+"""Monitoring itself: what it can't see, what it can't say, and a sign of life whose absence others notice."""
+
+from __future__ import annotations
+
+from infra.monitoring.alert import MINUTE, Alert
+
+WATCHDOG = "Watchdog"
+
+ALERTS = (
+    Alert(
+        "TargetDown",
+        "up == 0",
+        "{{ $labels.job }} at {{ $labels.instance }} does not answer",
+        after=5 * MINUTE,
+    ),
+    Alert(
+        "MonitoringConfigRejected",
+        "prometheus_config_last_reload_successful == 0 or alertmanager_config_last_reload_successful == 0",
+        "{{ $labels.job }} has been given a configuration that it can't read; it works on with the one before",
+        after=0,
+        severity="critical",
+    ),
+    Alert(
+        "PrometheusFailing",
+        "sum by (instance) (increase(prometheus_rule_evaluation_failures_total[5m])) > 0 or "
+        "sum by (instance) (increase(prometheus_tsdb_compactions_failed_total[1h])) > 0 or "
+        "sum by (instance) (increase(prometheus_tsdb_wal_corruptions_total[1h])) > 0",
+        "Prometheus fails to evaluate rules or to keep its data",
+        after=0,
+        severity="critical",
+    ),
+    Alert(
+        "NotificationsFail",
+        "sum by (job) (rate(alertmanager_notifications_failed_total[5m])) > 0 or "
+        "sum by (job) (rate(prometheus_notifications_errors_total[5m])) > 0",
+        "{{ $labels.job }} can't deliver alerts",
+        after=2 * MINUTE,
+        severity="critical",
+    ),
+    Alert(WATCHDOG, "vector(1)", "always there while alerts are evaluated and delivered", after=0, severity="none"),
+)

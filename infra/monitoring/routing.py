@@ -1,0 +1,94 @@
+"""Alertmanager's configuration: who hears of what. Secrets are named as files and stand nowhere in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.declaration.monitoring import Email, Monitoring, Receiver, Slack, Webhook
+from infra.monitoring.alert import PLATFORM
+from infra.monitoring.own_alerts import WATCHDOG
+
+SECRETS = "/var/run/secrets/receivers"
+"""Where Alertmanager finds the declared secrets, each a file of its name."""
+
+_NOBODY = "nobody at all"
+"""No declared receiver can be called so."""
+_SIGN_OF_LIFE = "1m"
+
+
+def routing(settings: Monitoring, platform: str) -> Mapping[str, Any]:
+    """`platform` is the platform's own namespace, whose alerts are the platform team's."""
+    return {
+        "route": {
+            "receiver": settings.default_receiver or _NOBODY,
+            "group_by": ["alertname", "team", "namespace"],
+            "group_wait": f"{settings.notifications.wait}s",
+            "group_interval": f"{settings.notifications.interval}s",
+            "repeat_interval": f"{settings.notifications.repeat}s",
+            "routes": [
+                {
+                    "matchers": [f'alertname="{WATCHDOG}"'],
+                    "receiver": settings.watchdog or _NOBODY,
+                    "repeat_interval": _SIGN_OF_LIFE,
+                },
+                *(
+                    {"matchers": [_whose(team, platform)], "receiver": receiver}
+                    for team, receiver in settings.routes.items()
+                ),
+            ],
+        },
+        "inhibit_rules": [
+            _inhibit("NodeNotReady", "alertname=~'.+'", "node"),
+            _inhibit(
+                "ServingFailing", "alertname=~'ServingErrorBudgetShrinks|ServingSlow|ServingLatency.+'", "endpoint"
+            ),
+            _inhibit("ServingSlow", "alertname='ServingLatencyBudgetShrinks'", "endpoint"),
+        ],
+        "receivers": [
+            {"name": _NOBODY},
+            *({"name": name, **_way(receiver)} for name, receiver in settings.receivers.items()),
+        ],
+    }
+
+
+def _whose(team: str, platform: str) -> str:
+    return f'team=~"{PLATFORM}|{platform}"' if team == PLATFORM else f'team="{team}"'
+
+
+def _inhibit(source: str, hushed: str, *same: str) -> Mapping[str, Any]:
+    """While `source` fires, what follows from it is not told. Labels that both lack are equal: each must have them."""
+    there = [f'{label}!=""' for label in same]
+    return {
+        "source_matchers": [f'alertname="{source}"', *there],
+        "target_matchers": [hushed.replace("'", '"'), f'alertname!="{source}"', *there],
+        "equal": list(same),
+    }
+
+
+def _way(receiver: Receiver) -> Mapping[str, Any]:
+    if receiver.webhook is not None:
+        return {"webhook_configs": [_webhook(receiver.webhook)]}
+    if receiver.email is not None:
+        return {"email_configs": [_email(receiver.email)]}
+    assert receiver.slack is not None
+    return {"slack_configs": [_slack(receiver.slack)]}
+
+
+def _webhook(webhook: Webhook) -> Mapping[str, Any]:
+    login = {"http_config": {"authorization": {"credentials_file": _file(webhook.token)}}} if webhook.token else {}
+    return {"url": webhook.url, "send_resolved": True, **login}
+
+
+def _email(email: Email) -> Mapping[str, Any]:
+    login = {"auth_username": email.username} if email.username else {}
+    password = {"auth_password_file": _file(email.password)} if email.password else {}
+    return {"to": email.to, "from": email.sender, "smarthost": email.server, "send_resolved": True, **login, **password}
+
+
+def _slack(slack: Slack) -> Mapping[str, Any]:
+    return {"channel": slack.channel, "api_url_file": _file(slack.url), "send_resolved": True}
+
+
+def _file(secret: str) -> str:
+    return f"{SECRETS}/{secret}"
