@@ -5,10 +5,13 @@ import pulumi
 from infra.declaration import SETTING, DeclarationError, declare
 from infra.outputs import export
 from infra.platform import build
+from infra.secrets import given_values, is_encrypted
 
-stack = pulumi.get_stack()
+stack, config = pulumi.get_stack(), pulumi.Config()
+written = config.get_object(SETTING)
+given = given_values(config, written)
 try:
-    declared = declare(pulumi.Config().get_object(SETTING), f"Pulumi.{stack}.yaml")
+    declared = declare(written, f"Pulumi.{stack}.yaml", given=is_encrypted(config, given))
 except DeclarationError as error:
     raise pulumi.RunError(str(error)) from None
-export(build(declared, stack))
+export(build(declared, stack, given))

@@ -9,7 +9,11 @@ import pulumi
 
 from infra.foundation import Foundation, Registry
 from infra.images import BuiltImage
+from infra.naming import ADMINISTRATOR
+from infra.secrets import Login
 from infra.serving import PORT, Serving
+from infra.status_page import PORT as STATUS_PORT
+from infra.status_page import StatusPage
 from infra.tracking import NAME as TRACKING_SERVICE
 from infra.tracking import PORT as TRACKING_PORT
 from infra.tracking import Tracking
@@ -21,6 +25,7 @@ class Endpoint(TypedDict):
     service: str
     port: int
     model: str
+    api_key: pulumi.Output[str] | None
 
 
 class Job(TypedDict):
@@ -30,7 +35,7 @@ class Job(TypedDict):
     simulated: bool
 
 
-class TrackingServer(TypedDict):
+class ServerWithLogin(TypedDict):
     namespace: str
     service: str
     port: int
@@ -57,7 +62,8 @@ class Outputs(TypedDict):
     endpoints: dict[str, Endpoint]
     jobs: dict[str, Job]
     images: dict[str, pulumi.Output[str]]
-    tracking: TrackingServer
+    tracking: ServerWithLogin
+    status: ServerWithLogin | None
     registry: PrivateRegistry
     pools: dict[str, Pool]
 
@@ -66,8 +72,10 @@ def outputs(
     foundation: Foundation,
     images: Mapping[str, BuiltImage],
     tracking: Tracking,
+    administrator: Login,
     training: Mapping[str, Training],
     serving: Mapping[str, Serving],
+    status_page: StatusPage | None,
 ) -> Outputs:
     """What the components have to say, in one place."""
     return Outputs(
@@ -75,13 +83,14 @@ def outputs(
         endpoints={name: _endpoint(endpoint) for name, endpoint in serving.items()},
         jobs={name: _job(job) for name, job in training.items()},
         images={name: image.reference for name, image in images.items()},
-        tracking=TrackingServer(
+        tracking=ServerWithLogin(
             namespace=tracking.namespace,
             service=TRACKING_SERVICE,
             port=TRACKING_PORT,
-            username=tracking.access.login.username,
-            password=tracking.access.login.password,
+            username=administrator.username,
+            password=administrator.password,
         ),
+        status=_status(status_page) if status_page else None,
         registry=_registry(foundation.registry),
         pools={name: Pool(simulated=placement.simulated) for name, placement in foundation.pools.items()},
     )
@@ -99,8 +108,24 @@ def _registry(registry: Registry) -> PrivateRegistry:
     return PrivateRegistry(address=registry.server, username=registry.username, password=registry.password)
 
 
+def _status(page: StatusPage) -> ServerWithLogin:
+    return ServerWithLogin(
+        namespace=page.namespace,
+        service=page.service,
+        port=STATUS_PORT,
+        username=ADMINISTRATOR,
+        password=page.password,
+    )
+
+
 def _endpoint(endpoint: Serving) -> Endpoint:
-    return Endpoint(namespace=endpoint.namespace, service=endpoint.service, port=PORT, model=endpoint.model)
+    return Endpoint(
+        namespace=endpoint.namespace,
+        service=endpoint.service,
+        port=PORT,
+        model=endpoint.model,
+        api_key=endpoint.api_key,
+    )
 
 
 def _job(job: Training) -> Job:

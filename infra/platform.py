@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from infra import foundation as foundations
+from infra.admission.component import Admission, AdmissionArgs
+from infra.admission.exceptions import devices_namespace, exceptions, pod_security
 from infra.declaration import Platform
+from infra.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
+from infra.foundation import Volume
 from infra.images import Images, ImagesArgs, image_sources
-from infra.naming import BASE, TRACKING
+from infra.monitoring.component import ALERTMANAGER, ALERTMANAGER_PORT, Monitoring, MonitoringArgs
+from infra.monitoring.dashboards import DashboardFiles, DashboardFilesArgs
+from infra.monitoring.images import GPU_SIMULATOR, KUBE_STATE_METRICS, PROMETHEUS
+from infra.monitoring.images import needed as monitoring_images
+from infra.naming import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, STATUS, TRACKING, selector
 from infra.outputs import Outputs, outputs
-from infra.secrets import TrackingSecrets
+from infra.secrets import GeneratedPassword, TrackingLogins
 from infra.serving import Serving, ServingArgs
-from infra.tenancy import Workspace, WorkspaceArgs
-from infra.tracking import Tracking, TrackingArgs
+from infra.status_page import StatusPage, StatusPageArgs
+from infra.team_secrets import TeamSecrets, TeamSecretsArgs
+from infra.tenancy import (
+    Priorities,
+    PrioritiesArgs,
+    Server,
+    TrackingAccess,
+    Workspace,
+    WorkspaceArgs,
+    platform_policies,
+    team_policies,
+)
+from infra.tracking import PORT, Tracking, TrackingArgs
 from infra.training import Training, TrainingArgs
 
 
-def build(declared: Platform, stack: str) -> Outputs:
-    """Everything that one declaration asks for."""
-    sources = image_sources(declared.images)
+def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]]) -> Outputs:
+    """Everything that one declaration asks for; `given` are the values of its secrets that are not generated."""
+    plugin_pools = own_plugin_pools(declared)
+    needed = [*([NVIDIA_DEVICE_PLUGIN] if plugin_pools else [])]
+    if declared.monitoring is not None:
+        needed += [STATUS, *monitoring_images(simulated=declared.foundation.simulates_pools)]
+    sources = image_sources(declared.images, needed)
     foundation = foundations.lay(declared, stack, images=[BASE, *sources])
     on_cluster = pulumi.ResourceOptions(providers=[foundation.kubernetes])
     pull_config = foundation.registry.pull_config
+    excepted = exceptions(declared.namespace, declared.policy.exceptions)
+    admission = Admission(
+        "admission", AdmissionArgs(declared.namespace, stack, foundation.registry.server, excepted), on_cluster
+    )
+    # Nothing runs in a namespace before the cluster looks at what comes into it.
+    admitted = pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=[admission])
 
     images = Images(
         "images",
@@ -29,18 +60,66 @@ def build(declared: Platform, stack: str) -> Outputs:
         pulumi.ResourceOptions(providers=[foundation.registry.builder]),
     ).built
 
-    secrets = TrackingSecrets("tracking", pulumi.ResourceOptions(providers=[foundation.random]))
-    own = Workspace(declared.namespace, WorkspaceArgs(stack, "platform", pull_config), on_cluster)
+    if plugin_pools:
+        DevicePlugins(
+            "device-plugins",
+            DevicePluginsArgs(
+                stack=stack,
+                namespace=devices_namespace(declared.namespace),
+                image=images[NVIDIA_DEVICE_PLUGIN],
+                pools={pool: foundation.pools[pool] for pool in plugin_pools},
+            ),
+            admitted,
+        )
+
+    logins = TrackingLogins(
+        "tracking", declared.rotations.get(TRACKING, 0), pulumi.ResourceOptions(providers=[foundation.random])
+    )
+    priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
+    server = Server(declared.namespace, selector(TRACKING, TRACKING), PORT)
+    own = Workspace(
+        declared.namespace,
+        WorkspaceArgs(
+            stack,
+            "platform",
+            pull_config,
+            policies=platform_policies(stack, server),
+            priorities=priorities,
+            adopting=foundation.adopting,
+            pod_security=pod_security(declared.namespace, excepted),
+        ),
+        admitted,
+    )
     tracking = Tracking(
         "tracking",
-        TrackingArgs(declared.tracking, images[TRACKING], own, foundation, secrets, declared.protect_data),
+        TrackingArgs(declared.tracking, images[TRACKING], own, foundation, logins, declared.protect_data),
         on_cluster,
     )
 
     teams = {
-        team: Workspace(team, WorkspaceArgs(stack, "team", pull_config, tracking.access, team), on_cluster)
-        for team in declared.teams
+        team: Workspace(
+            team,
+            WorkspaceArgs(
+                stack,
+                "team",
+                pull_config,
+                TrackingAccess(tracking.uri, logins.of(team)),
+                team,
+                settings=settings,
+                policies=team_policies(server, foundation.egress),
+                priorities=priorities,
+                adopting=foundation.adopting,
+                pod_security=pod_security(team, excepted),
+            ),
+            admitted,
+        )
+        for team, settings in declared.teams.items()
     }
+    secrets = TeamSecrets(
+        "secrets",
+        TeamSecretsArgs(declared.secrets, given, declared.rotations, teams, foundation),
+        pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random]),
+    ).by_name
     # Whatever talks to the tracking server waits for it.
     after_tracking = pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=[tracking])
     training = {
@@ -51,6 +130,7 @@ def build(declared: Platform, stack: str) -> Outputs:
                 image=images[job.image],
                 workspace=teams[job.team],
                 foundation=foundation,
+                secrets=[secrets[secret] for secret in job.secrets],
                 placement=foundation.pools[job.pool] if job.pool else None,
             ),
             after_tracking,
@@ -65,10 +145,51 @@ def build(declared: Platform, stack: str) -> Outputs:
                 image=images[endpoint.image],
                 workspace=teams[endpoint.team],
                 foundation=foundation,
+                secrets=[secrets[secret] for secret in endpoint.secrets],
+                api_key=secrets[endpoint.api_key] if endpoint.api_key else None,
                 trained_by=[job for job in training.values() if job.model == endpoint.model and not job.simulated],
             ),
             after_tracking,
         )
         for name, endpoint in declared.serving.items()
     }
-    return outputs(foundation, images, tracking, training, serving)
+    status_page: StatusPage | None = None
+    if declared.monitoring is not None:
+        monitoring = Monitoring(
+            "monitoring",
+            MonitoringArgs(
+                settings=declared.monitoring,
+                stack=stack,
+                workspace=own,
+                teams=teams,
+                endpoints={name: endpoint.team for name, endpoint in declared.serving.items()},
+                image=images[PROMETHEUS],
+                kube_state_metrics=images[KUBE_STATE_METRICS],
+                gpu_simulator=images.get(GPU_SIMULATOR),
+                pools=foundation.pools,
+                secrets={name: secrets[name].value for name in declared.monitoring.secrets()},
+                volume=foundation.storage.volume or Volume(None),
+                protect_data=declared.protect_data,
+            ),
+            on_cluster,
+        )
+        status_page = StatusPage(
+            STATUS,
+            StatusPageArgs(
+                stack=stack,
+                image=images[STATUS],
+                workspace=own,
+                teams=teams,
+                endpoints=serving,
+                jobs=training,
+                pools=foundation.pools,
+                dashboards=DashboardFiles("dashboards", DashboardFilesArgs(own), on_cluster),
+                prometheus=f"http://{monitoring.service}:{monitoring.port}",
+                alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
+                password=GeneratedPassword(
+                    STATUS, declared.rotations.get(STATUS, 0), pulumi.ResourceOptions(providers=[foundation.random])
+                ),
+            ),
+            on_cluster,
+        )
+    return outputs(foundation, images, tracking, logins.of(ADMINISTRATOR), training, serving, status_page)

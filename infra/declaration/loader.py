@@ -13,7 +13,8 @@ from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError, Problem, suggestion
 from infra.declaration.references import undeclared
 from infra.declaration.rules import broken_rules
-from infra.declaration.stack_file import read_config
+from infra.declaration.secret_rules import GivenValues, broken_value_rules, secrets_in_clear
+from infra.declaration.stack_file import is_encrypted, read_config
 from infra.naming import PROJECT
 
 SETTING = "platform"
@@ -25,30 +26,50 @@ def load(file: Path) -> Platform:
     config, problems = read_config(file)
     if problems:
         raise DeclarationError(file.name, problems)
-    return declare(_platform_setting(config, file.name), file.name, file.parent)
+    written, given = config.get(f"{PROJECT}:{SETTING}"), _given(config)
+    problems = _unknown_settings(given, secret_names(written))
+    if problems:
+        raise DeclarationError(file.name, problems)
+    return declare(written, file.name, file.parent, given)
 
 
-def declare(written: object, where: str, root: Path = Path()) -> Platform:
-    """Checks everything before anything is touched; `where` names the stack file, `root` is the project's folder."""
+def declare(written: object, where: str, root: Path = Path(), given: GivenValues | None = None) -> Platform:
+    """Checks everything before anything is touched.
+
+    `where` names the stack file, `root` is the project's folder; without `given` the secrets' values are not minded.
+    """
     if written is None:
         raise DeclarationError(where, [Problem(SETTING, f"missing; declare it under '{PROJECT}:{SETTING}'")])
-    references = undeclared(written, SETTING) if isinstance(written, Mapping) else []
+    in_clear = list(secrets_in_clear(written, (SETTING,)))
+    references = [*in_clear, *(undeclared(written, SETTING) if isinstance(written, Mapping) else [])]
     try:
         platform = Platform.model_validate(written)
     except ValidationError as error:
         raise DeclarationError(where, [*to_problems(error, Platform, SETTING), *references]) from None
-    problems = references or broken_rules(platform, root, SETTING)
+    problems = references or [*broken_rules(platform, root, SETTING), *_broken_values(platform, given)]
     if problems:
         raise DeclarationError(where, problems)
     return platform
 
 
-def _platform_setting(config: Mapping[str, Any], where: str) -> object:
-    own = [key for key in config if key.startswith(f"{PROJECT}:")]
-    unknown = [key for key in own if key != f"{PROJECT}:{SETTING}"]
-    if unknown:
-        known = [f"{PROJECT}:{SETTING}"]
-        raise DeclarationError(
-            where, [Problem("config", f"unknown setting '{key}'{suggestion(key, known)}") for key in unknown]
-        )
-    return config.get(f"{PROJECT}:{SETTING}")
+def secret_names(written: object) -> list[str]:
+    """The secrets that are declared, right or wrong."""
+    declared = written.get("secrets") if isinstance(written, Mapping) else None
+    return [str(name) for name in declared] if isinstance(declared, Mapping) else []
+
+
+def _broken_values(platform: Platform, given: GivenValues | None) -> list[Problem]:
+    found = broken_value_rules(platform, given) if given is not None else ()
+    return [Problem(f"{SETTING}.{problem.path}", problem.message) for problem in found]
+
+
+def _given(config: Mapping[str, Any]) -> dict[str, bool]:
+    """The project's other settings by name: whether each is encrypted, as Pulumi writes what is."""
+    own = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")}
+    return {name: is_encrypted(value) for name, value in own.items() if name != SETTING}
+
+
+def _unknown_settings(given: GivenValues, secrets: list[str]) -> list[Problem]:
+    known = [f"{PROJECT}:{name}" for name in (SETTING, *secrets)]
+    keys = [f"{PROJECT}:{name}" for name in given]
+    return [Problem("config", f"unknown setting '{key}'{suggestion(key, known)}") for key in keys if key not in known]

@@ -1,7 +1,8 @@
 """What a platform team can ask for: every setting, its default, its type.
 
 Defaults stand here and nowhere else. Settings are written in camelCase, as everywhere in Kubernetes' world.
-Where the platform stands is in `places`, its nodes in `pools`; what spans several settings in `references` and `rules`.
+Where the platform stands is in `places`, its nodes in `pools`, who uses it in `teams`; what spans
+several settings in `references` and `rules`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from infra.declaration.limits import Limits
+from infra.declaration.monitoring import Monitoring
 from infra.declaration.places import Foundation
+from infra.declaration.policy import Policy
 from infra.declaration.pools import NodePool
+from infra.declaration.secrets import Secret
 from infra.declaration.settings import Settings
+from infra.declaration.teams import Team
 from infra.declaration.units import Cpu, Memory, Name, Seconds, ShortName
+from infra.naming import PROJECT
 
 
 class Image(Settings):
@@ -21,10 +28,6 @@ class Image(Settings):
 
     context: str | None = Field(default=None, description="The folder with the Dockerfile; by default images/<name>")
     args: dict[str, str] = Field(default={}, description="Build arguments")
-
-
-class Team(Settings):
-    """People who share a namespace of the same name."""
 
 
 class Model(Settings):
@@ -40,6 +43,9 @@ class Resources(Settings):
     memory: Memory = "512Mi"
 
 
+SecretNames = Annotated[tuple[Name, ...], Field(strict=False)]
+
+
 class Training(Settings):
     """A job that trains a model once for each change of its image, arguments or resources."""
 
@@ -50,6 +56,7 @@ class Training(Settings):
     resources: Resources = Resources(cpu="500m", memory="1Gi")
     pool: ShortName | None = Field(default=None, description="The node pool to run in; needed for GPUs")
     gpus: int = Field(default=0, ge=0)
+    secrets: SecretNames = Field(default=(), description="Read from /var/run/secrets/<name>/value")
     timeout: Seconds = Field(default="3m", description="Retries included")  # type: ignore[assignment]
     retries: int = Field(default=1, ge=0, le=10)
 
@@ -62,6 +69,10 @@ class Serving(Settings):
     model: Name
     replicas: int = Field(default=2, ge=1, le=100)
     resources: Resources = Resources()
+    secrets: SecretNames = Field(default=(), description="Read from /var/run/secrets/<name>/value")
+    api_key: Name | None = Field(
+        default=None, description="The generated secret that callers must send as a bearer token"
+    )
     timeout: Seconds = Field(default="3m", description="For a rollout to be complete")  # type: ignore[assignment]
 
 
@@ -77,12 +88,21 @@ class Platform(Settings):
     """The whole platform."""
 
     foundation: Foundation
-    namespace: Name = Field(default="ml-platform", description="The platform's own namespace")
+    namespace: Name = Field(default=PROJECT, description="The platform's own namespace")
     protect_data: bool = Field(default=True, description="Whether what holds data can't be destroyed")
     images: dict[Name, Image] = Field(default={})
     node_pools: dict[ShortName, NodePool] = Field(default={})
     teams: dict[Name, Team] = Field(default={})
     models: dict[Name, Model] = Field(default={})
+    secrets: dict[ShortName, Secret] = Field(default={})
+    rotations: dict[Name, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="How often each generated secret was renewed; `make rotate` counts here"
+    )
     training: dict[ShortName, Training] = Field(default={})
     serving: dict[Name, Serving] = Field(default={})
     tracking: Tracking = Tracking()
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+    monitoring: Monitoring | None = Field(
+        default=None, description="Metrics, alerts and the status page; without it nothing is watched"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.aws.units import Address
 from infra.declaration.settings import Settings
 
 
@@ -15,6 +16,9 @@ class LocalFoundation(Settings):
     registry_port: int = Field(default=5000, ge=1, le=65535, description="The registry's port, on loopback only")
     base_image: str = Field(
         default="ml-platform/python:local", description="What the base image is built from: any Debian with Python"
+    )
+    dns: Address = Field(
+        default="10.244.0.1", description="Where names are answered, beside the pods labelled k8s-app=kube-dns"
     )
     storage_class: str | None = Field(default=None, description="For volumes; without it the cluster's default class")
 
@@ -32,6 +36,11 @@ class Foundation(Settings):
         if self.local is not None and self.aws is not None:
             raise ValueError("names two places; declare 'local' or 'aws', not both")
         return self
+
+    @property
+    def registry_has_password(self) -> bool:
+        """Otherwise everybody logs in by an identity of their own."""
+        return self.local is not None
 
     @property
     def simulates_pools(self) -> bool:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from infra.declaration.aws.group_rules import groups_are_mapped, mapped_groups_are_possible
 from infra.declaration.aws.pool_rules import broken_pool_rules
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.model import Platform, Training
+from infra.declaration.monitoring_rules import RULES as MONITORING_RULES
+from infra.declaration.policy_rules import exceptions_are_for_own_namespaces
 from infra.declaration.pools import NodePool
 from infra.declaration.problems import Problem
+from infra.declaration.secret_rules import (
+    rotated_secrets_are_generated,
+    secret_names_are_free,
+    secrets_stay_in_their_team,
+)
+from infra.declaration.team_rules import a_group_has_one_role_in_a_team, workloads_fit_their_quota
 from infra.declaration.units import cpu_millis, memory_bytes
-from infra.naming import OWN_IMAGES, image_context
+from infra.monitoring.images import OWN as MONITORING_IMAGES
+from infra.naming import ADMINISTRATOR, OWN_IMAGES, image_context
 
 _TAKEN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
@@ -21,7 +31,9 @@ def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
     if platform.namespace in _TAKEN_NAMESPACES or platform.namespace.startswith("kube-"):
         yield Problem("namespace", f"'{platform.namespace}' belongs to Kubernetes itself; write another name")
     for team in platform.teams:
-        if team == platform.namespace:
+        if team == ADMINISTRATOR:
+            yield Problem(f"teams.{team}", f"'{team}' is the tracking server's administrator; write another name")
+        elif team == platform.namespace:
             yield Problem(f"teams.{team}", f"'{team}' is the platform's own namespace; write another name")
         elif team in _TAKEN_NAMESPACES or team.startswith("kube-"):
             yield Problem(f"teams.{team}", f"'{team}' is a namespace of Kubernetes itself; write another name")
@@ -30,7 +42,7 @@ def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
 def image_names_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
     """The platform's own images are built in any case."""
     for name in platform.images:
-        if name in OWN_IMAGES:
+        if name in OWN_IMAGES | MONITORING_IMAGES:
             yield Problem(f"images.{name}", f"'{name}' is an image of the platform itself; write another name")
 
 
@@ -99,7 +111,8 @@ def aws_can_build_it(platform: Platform, root: Path) -> Iterator[Problem]:
     aws = platform.foundation.aws
     if aws is None:
         return
-    for problem in broken_aws_rules(aws):
+    yield from groups_are_mapped(platform.teams, aws)
+    for problem in (*broken_aws_rules(aws), *mapped_groups_are_possible(aws)):
         yield Problem(f"foundation.aws.{problem.path}", problem.message)
     for name, pool in platform.node_pools.items():
         for problem in broken_pool_rules(pool, aws):
@@ -114,6 +127,13 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     jobs_fit_their_nodes,
     served_models_are_really_trained,
     pools_have_a_size,
+    a_group_has_one_role_in_a_team,
+    workloads_fit_their_quota,
+    secret_names_are_free,
+    secrets_stay_in_their_team,
+    rotated_secrets_are_generated,
+    exceptions_are_for_own_namespaces,
+    *MONITORING_RULES,
     aws_can_build_it,
 )
 

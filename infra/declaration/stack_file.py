@@ -34,6 +34,11 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[Problem]]:
     return config, []
 
 
+def is_encrypted(value: object) -> bool:
+    """Whether a setting is written as Pulumi writes what it has encrypted."""
+    return isinstance(value, dict) and set(value) == {"secure"}
+
+
 def _value(node: yaml.Node | None) -> object:
     return None if node is None else yaml.SafeLoader("").construct_document(node)
 
