@@ -4,16 +4,16 @@ BASE ?= origin/main
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell test lint setup
+.PHONY: help up down status preview preflight comment shell kubeconfig rotate test lint setup
 
 help: ## these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## bare machine to a running stack; safe to repeat
 	@$(PYTHON) -m workstation up --stack $(STACK)
 
-status: setup ## endpoints, jobs, images, nodes and GPUs (JSON=1 for machines)
-	@$(PYTHON) -m workstation status --stack $(STACK) $(if $(JSON),--json)
+status: setup ## endpoints, jobs, images, nodes and GPUs (JSON=1 for machines, HTML=status.html a page)
+	@$(PYTHON) -m workstation status --stack $(STACK) $(if $(JSON),--json) $(if $(HTML),--html "$(HTML)")
 
 preview: setup ## what `up` would do; needs no credentials, cluster or Docker (JSON=1)
 	@$(PYTHON) -m workstation preview --stack $(STACK) $(if $(JSON),--json) $(if $(PLUGINS),--plugins $(PLUGINS))
@@ -26,6 +26,12 @@ comment: setup ## what a pull request into BASE would do to each stack (Markdown
 
 shell: setup ## a shell in which pulumi and kubectl just work
 	@$(PYTHON) -m workstation shell --stack $(STACK)
+
+kubeconfig: setup ## a way in for TEAM=... ROLE=... that soon expires (HOURS=1, OUT=file)
+	@$(PYTHON) -m workstation kubeconfig --stack $(STACK) --team "$(TEAM)" --role "$(ROLE)" --hours $(or $(HOURS),1) $(if $(OUT),--out "$(OUT)")
+
+rotate: setup ## renew a generated SECRET=...: no request is refused, and in the end the old value is
+	@$(PYTHON) -m workstation rotate --stack $(STACK) --secret "$(SECRET)"
 
 down: setup ## destroy the stack, stop the cluster, prove that nothing is left
 	@$(PYTHON) -m workstation down --stack $(STACK)

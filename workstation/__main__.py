@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from workstation import console
 from workstation.errors import WorkstationError
@@ -35,11 +36,20 @@ def _parser() -> argparse.ArgumentParser:
 
     add("up", _up, "bare machine to a running stack")
     add("down", _down, "destroy the stack, stop the cluster, prove that nothing is left")
-    add("status", _status, "what runs where").add_argument("--json", action="store_true", help="for machines")
+    status = add("status", _status, "what runs where")
+    status.add_argument("--json", action="store_true", help="for machines")
+    status.add_argument("--html", type=Path, metavar="FILE", help="the platform's own page, as one file")
     preview = add("preview", _preview, "what `up` would do, with no credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="for machines")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
     add("preflight", _preflight, "whether the AWS account can hold what is declared; changes nothing")
+    kubeconfig = add("kubeconfig", _kubeconfig, "a way into the cluster for one role of one team, for some hours")
+    kubeconfig.add_argument("--team", required=True)
+    kubeconfig.add_argument("--role", required=True, help="viewer, developer or admin")
+    kubeconfig.add_argument("--hours", type=int, choices=range(1, 25), default=1, metavar="HOURS", help="1 to 24")
+    kubeconfig.add_argument("--out", type=Path, help="a file; by default it is printed")
+    rotate = add("rotate", _rotate, "renew a generated secret until its old value is refused")
+    rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status or registry")
     add("shell", _shell, "a shell in which pulumi and kubectl just work")
     return parser
 
@@ -57,8 +67,10 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from workstation import status
+    from workstation import status, status_html
 
+    if options.html:
+        return status_html.write(options.stack, options.html)
     return status.show(options.stack, as_json=options.json)
 
 
@@ -73,6 +85,18 @@ def _preflight(options: argparse.Namespace) -> int:
 
     aws_preflight.check(preflight.declaration(options.stack))
     return 0
+
+
+def _kubeconfig(options: argparse.Namespace) -> int:
+    from workstation import kubeconfig
+
+    return kubeconfig.write(options.stack, options.team, options.role, options.hours, options.out)
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    from workstation import rotation
+
+    return rotation.rotate(options.stack, options.secret)
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Debian packages that the workstation needs, installed only where they are missing."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workstation import run
@@ -14,6 +14,7 @@ PACKAGES = {
     "runc": "runc",
     "containernetworking-plugins": "/usr/lib/cni/bridge",
     "iptables": "iptables",
+    "ipset": "ipset",
     "conntrack": "conntrack",
     "iproute2": "ip",
     "mount": "mount",
@@ -23,11 +24,12 @@ PACKAGES = {
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
     "git": "git",
 }
+FOR_TESTS = {"chromium": "/usr/bin/chromium"}
 
 
-def missing() -> Sequence[str]:
+def missing(packages: Mapping[str, str] = PACKAGES) -> Sequence[str]:
     """Packages whose file or command is not there."""
-    return [package for package, part in PACKAGES.items() if not (shutil.which(part) or Path(part).exists())]
+    return [package for package, part in packages.items() if not (shutil.which(part) or Path(part).exists())]
 
 
 def install(packages: Sequence[str]) -> None:

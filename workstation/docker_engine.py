@@ -1,12 +1,14 @@
 """A Docker engine: the one that answers already, or one of the workstation's own."""
 
 import os
+import re
 import subprocess
 from contextlib import suppress
 
 import docker
 from docker.errors import DockerException
 
+from infra.naming import PART_LABEL
 from workstation import daemons, paths, run
 from workstation.cluster import network
 from workstation.daemons import Daemon
@@ -18,6 +20,7 @@ DATA = paths.CACHE / "docker"
 
 FORWARD_POLICY = paths.STATE / "forward-policy"
 CHAINS = ("DOCKER", "docker0")
+_NAMELESS = re.compile("[0-9a-f]{64}")
 OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
 
 
@@ -50,10 +53,26 @@ def start() -> None:
         return
     paths.RUN.mkdir(parents=True, exist_ok=True)
     instance = _daemon()
-    if instance.process() is None:
+    cold = instance.process() is None
+    if cold:
         _remember_forward_policy()
         (paths.RUN / "docker.pid").unlink(missing_ok=True)
     instance.start()
+    if cold:
+        _clear_interrupted_runs()
+
+
+def _clear_interrupted_runs() -> None:
+    """Remove what a killed build or test left: containers of no stack that nothing restarts, and nameless volumes."""
+    engine = client()
+    for container in engine.containers.list(all=True):
+        started_again = container.attrs["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")
+        if PART_LABEL not in container.labels and not started_again:
+            container.remove(force=True, v=True)
+    engine.networks.prune()
+    for volume in engine.volumes.list(filters={"dangling": True}):
+        if _NAMELESS.fullmatch(str(volume.name)):
+            volume.remove()
 
 
 def _daemon() -> Daemon:

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 
 from infra.declaration import Platform
-from workstation import daemons, docker_engine, paths, preflight, recovery, stack
-from workstation.cluster import containers, lifecycle, network, node
+from workstation import daemons, docker_engine, leftovers, moto_server, paths, preflight, recovery, stack
+from workstation.cluster import containers, lifecycle, network, network_policies, node
 from workstation.cluster.addresses import BRIDGE
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
@@ -16,7 +16,7 @@ from workstation.up import start_cluster
 
 
 def down(name: str) -> int:
-    """Destroy the stack; where it stood on the local cluster, stop that too. The exit code."""
+    """Destroy the stack; stop the local cluster where it stood on that, look at the account on AWS. The exit code."""
     progress = Progress()
     declared = preflight.declaration(name)
     own = preflight.own_cluster(declared)
@@ -26,6 +26,7 @@ def down(name: str) -> int:
             start_cluster(progress, own)
         _destroy(name, declared, progress)
     if own is None:
+        _leave_account(name, declared)
         return 0
     engine_was_ours = docker_engine.is_ours()
     stop_everything(progress)
@@ -40,6 +41,16 @@ def _destroy(name: str, declared: Platform, progress: Progress) -> None:
     with progress.quiet_step(f"pulumi destroy --stack {name}"):
         stack.update(["destroy"], name)
     stack.forget(name)
+
+
+def _leave_account(name: str, declared: Platform) -> None:
+    """On AWS: see that the account is empty, then end the emulator, if that is where the stack was."""
+    aws = declared.foundation.aws
+    try:
+        if aws is not None:
+            leftovers.require_none(name, aws.account, aws.region)
+    finally:
+        moto_server.stop_all()
 
 
 def stop_everything(progress: Progress) -> None:
@@ -64,6 +75,7 @@ def prove_nothing_left(*, docker_bridge_too: bool) -> None:
     found += [f"mount {point}" for point in _mounts()]
     found += [f"interface {name}" for name in _interfaces(docker_bridge_too)]
     found += [f"packet filter rule {rule}" for rule in network.rules_left(chains)]
+    found += [f"set of addresses {name}" for name in network_policies.sets_left()]
     found += [f"control group {group}" for group in node.control_groups()]
     found += [f"network namespace {space.name}" for space in Path("/run/netns").glob("cni-*")]
     found += [f"daemon {name}" for name in _daemons()]

@@ -112,3 +112,7 @@ KUBERNETES = GoModule(
     },
 )
 KWOK = GoModule("kwok", ["kwok", "kwokctl", "metrics-server"], {})
+_KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
+KUBE_ROUTER = GoModule(
+    "kube-router", ["kube-router"], {f"{_KUBE_ROUTER}/pkg/version.Version": _version("kube-router", _KUBE_ROUTER)}
+)

@@ -51,9 +51,26 @@ def held_out(tracking: Tracking, model: str, version: str) -> tuple[list[list[fl
     return document["inputs"], document["labels"]
 
 
-def score(endpoint: str, model: str, tracking: Tracking) -> Score:
+@dataclass(frozen=True)
+class Endpoint:
+    """A live endpoint's address, and the key that it asks callers for, if any."""
+
+    address: str
+    api_key: str | None = None
+
+    def ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON
+        """An answer in JSON; an error says what the endpoint said."""
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        answer = requests.request(method, f"{self.address}{path}", headers=headers, timeout=30, **sent)
+        if not answer.ok:
+            raise WorkstationError(f"the endpoint refused {path}", f"{answer.status_code}: {answer.text[:300]}")
+        document: dict[str, Any] = answer.json()
+        return document
+
+
+def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
     """Ask the endpoint for each held-out sample of the version that it serves, and count."""
-    metadata = _ask(requests.get(f"{endpoint}/v2/models/{model}", timeout=30))
+    metadata = endpoint.ask("GET", f"/v2/models/{model}")
     version = str(metadata["versions"][0])
     samples, labels = held_out(tracking, model, version)
     answers: list[int] = []
@@ -63,7 +80,7 @@ def score(endpoint: str, model: str, tracking: Tracking) -> Score:
     return Score(model, version, len(labels), correct)
 
 
-def _predict(endpoint: str, metadata: dict[str, Any], batch: Sequence[Sequence[float]]) -> list[int]:
+def _predict(endpoint: Endpoint, metadata: dict[str, Any], batch: Sequence[Sequence[float]]) -> list[int]:
     tensor = metadata["inputs"][0]
     request = {
         "inputs": [
@@ -75,15 +92,6 @@ def _predict(endpoint: str, metadata: dict[str, Any], batch: Sequence[Sequence[f
             }
         ]
     }
-    answer = _ask(requests.post(f"{endpoint}/v2/models/{metadata['name']}/infer", json=request, timeout=30))
+    answer = endpoint.ask("POST", f"/v2/models/{metadata['name']}/infer", json=request)
     labels = next(output for output in answer["outputs"] if output["datatype"].startswith(("INT", "UINT")))
     return [int(label) for label in labels["data"]]
-
-
-def _ask(answer: requests.Response) -> dict[str, Any]:
-    if not answer.ok:
-        raise WorkstationError(
-            f"the endpoint refused {answer.request.path_url}", f"{answer.status_code}: {answer.text[:300]}"
-        )
-    document: dict[str, Any] = answer.json()
-    return document

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from workstation import go_tools, paths, plan, preflight, stack, toolchain
+from infra.declaration.stack_file import is_encrypted
+from workstation import go_tools, paths, plan, preflight, run, stack, toolchain
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
 from workstation.plugins import install as plugins
@@ -69,8 +70,10 @@ def _run(
     created = subprocess.run(init, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if created.returncode:
         raise WorkstationError("no stack for the preview", created.stderr.strip())
+    settings = _settings(name, project)
+    _stand_in_for_secrets(engine, name, settings, environment)
     command = [str(engine), "preview", "--stack", name, "--non-interactive", "--event-log", str(events)]
-    command += ["--config-file", str(_settings(name, project))]
+    command += ["--config-file", str(settings)]
     if (paths.REPOSITORY / "policies" / "PulumiPolicy.yaml").exists():
         command += ["--policy-pack", str(paths.REPOSITORY / "policies")]
     output = subprocess.DEVNULL if quiet else None
@@ -78,11 +81,22 @@ def _run(
 
 
 def _settings(name: str, folder: Path) -> Path:
-    """The stack's settings without the name of its secrets provider, which a preview could not reach.
+    """The stack's settings without the name of its secrets provider and what that has encrypted.
 
-    It is a copy, because the engine writes into the file that it reads.
+    A preview could reach neither. It is a copy, because the engine writes into the file that it reads.
     """
     content = yaml.safe_load((paths.REPOSITORY / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
+    config = {key: value for key, value in content["config"].items() if not is_encrypted(value)}
     copy = folder / f"Pulumi.{name}.yaml"
-    copy.write_text(yaml.safe_dump({"config": content["config"]}, sort_keys=False), encoding="utf-8")
+    copy.write_text(yaml.safe_dump({"config": config}, sort_keys=False), encoding="utf-8")
     return copy
+
+
+def _stand_in_for_secrets(engine: Path, name: str, settings: Path, environment: dict[str, str]) -> None:
+    """A value for each encrypted setting, encrypted anew: that there is one can be seen, and not what it is."""
+    content = yaml.safe_load((paths.REPOSITORY / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
+    encrypted = [f"{key}=stand-in" for key, value in content["config"].items() if is_encrypted(value)]
+    if encrypted:
+        options = [part for each in encrypted for part in ("--secret", each)]
+        command = [str(engine), "config", "set-all", "--stack", name, "--config-file", str(settings), *options]
+        run.output(command, environment=environment, cwd=paths.REPOSITORY)

@@ -85,6 +85,11 @@ def exists(stack: str) -> bool:
     return not on_this_machine() or _state_file(stack).exists()
 
 
+def stacks() -> list[str]:
+    """The stacks whose state lies on this machine."""
+    return sorted(file.stem for file in _state_file("any").parent.glob("*.json"))
+
+
 def _state_file(stack: str) -> Path:
     return paths.PULUMI_BACKEND / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
 
@@ -109,6 +114,7 @@ def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
         "--suppress-permalink=true",
         "--event-log",
         events,
+        *(["--policy-pack", paths.REPOSITORY / "policies"] if command[0] == "up" else []),
     ]
     with salt_kept_out(stack):
         done = subprocess.run(

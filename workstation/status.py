@@ -1,8 +1,10 @@
 """What runs where: endpoints, jobs, images, nodes and their GPUs, as a table or as JSON."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
@@ -16,6 +18,7 @@ from workstation import paths, preflight, stack
 from workstation.cluster import lifecycle
 from workstation.console import console
 from workstation.errors import WorkstationError
+from workstation.plugins.aws.kept import kept_by_stand_in
 
 GPU = "nvidia.com/gpu"
 SIMULATED_NODE = ("type", "kwok")
@@ -56,6 +59,10 @@ class Status:
     registry: str
     tracking: str
     crashed: Sequence[str]
+    unseen: str = ""
+    """Why nothing was asked of the cluster, where its context is not on this machine."""
+    emulated: Sequence[str] = ()
+    """What the stand-in for aws keeps itself, by type and id: objects that no emulator holds."""
 
 
 def show(name: str, *, as_json: bool) -> int:
@@ -75,9 +82,14 @@ def collect(name: str, declared: Platform) -> Status:
     """Ask the stack and the cluster."""
     outputs = stack.outputs(name)
     crashed = lifecycle.crashed() if preflight.uses_own_cluster(declared) else []
+    emulated = [f"{kept.token} {kept.id}" for kept in kept_by_stand_in()] if declared.foundation.aws else []
     if not outputs:
-        return Status(name, [], [], {}, [], "", "", crashed)
-    api = _api(name, declared)
+        return Status(name, [], [], {}, [], "", "", crashed, emulated=emulated)
+    unseen = _unseen(name, declared)
+    if unseen:
+        address = outputs["registry"]["address"]
+        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen, emulated)
+    api = cluster_api(name, declared)
     core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
     try:
         pods = core.list_pod_for_all_namespaces().items
@@ -90,15 +102,38 @@ def collect(name: str, declared: Platform) -> Status:
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
+            emulated=emulated,
         )
     except HTTPError as error:
         why = f"{', '.join(crashed)} crashed" if crashed else str(error)
         raise WorkstationError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
 
 
-def _api(name: str, declared: Platform) -> client.ApiClient:
-    files = stack.environment()["KUBECONFIG"]
-    return config.new_client_from_config(files, context=preflight.kube_context(declared, name))
+def _unseen(name: str, declared: Platform) -> str:
+    """Why a cluster in EKS can't be asked; one of the local machine always can."""
+    aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
+    if aws is None or context in _contexts(_files(declared)):
+        return ""
+    command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
+    return f"the cluster was not asked, no kubeconfig has the context {context}: run `{command}`"
+
+
+def _contexts(files: str) -> list[str]:
+    try:
+        return [context["name"] for context in config.list_kube_config_contexts(files)[0]]
+    except config.ConfigException:
+        return []
+
+
+def _files(declared: Platform) -> str:
+    """The workstation's kubeconfig for its own cluster, else the user's: never the one for the other."""
+    own = preflight.uses_own_cluster(declared)
+    return str(paths.KUBECONFIG) if own else os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+
+
+def cluster_api(name: str, declared: Platform) -> client.ApiClient:
+    """The stack's cluster, by its own context."""
+    return config.new_client_from_config(_files(declared), context=preflight.kube_context(declared, name))
 
 
 def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:  # noqa: ANN401
@@ -173,6 +208,13 @@ def print_status(status: Status) -> None:
         nodes.add_row(node.name, f"{_coloured('ready' if node.ready else 'not ready')}, {kind}", gpus)
     console.print(nodes)
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
+    if status.unseen:
+        console.print(f"[yellow]![/] {escape(status.unseen)}")
+    if status.emulated:
+        emulated = _table("kept by the stand-in for aws", "")
+        for kept in status.emulated:
+            emulated.add_row(*map(escape, kept.split(maxsplit=1)))
+        console.print(emulated)
     for name in status.crashed:
         console.print(f"[bold red]crashed[/]  {name}, log {lifecycle.log_of(name)}; `make up` starts it again")
 

@@ -10,7 +10,7 @@ from infra.declaration import Platform
 from workstation import prediction, preflight, stack, status
 from workstation.console import Progress, console
 from workstation.forward import forward
-from workstation.prediction import Score, Tracking
+from workstation.prediction import Endpoint, Score, Tracking
 
 _WORDS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "same": "unchanged"}
 
@@ -33,7 +33,7 @@ def score_endpoints(name: str, declared: Platform) -> list[Score]:
 
 def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, environment: Mapping[str, str]) -> Score:
     with forward(endpoint["namespace"], endpoint["service"], endpoint["port"], context, environment) as address:
-        return prediction.score(address, endpoint["model"], tracking)
+        return prediction.score(Endpoint(address, endpoint.get("api_key")), endpoint["model"], tracking)
 
 
 def show(
@@ -57,7 +57,7 @@ def show(
     _phases(progress, seconds)
     unchanged = set(changes) <= {"same"}
     console.print("[bold]Nothing changed.[/]" if unchanged else f"[bold]{escape(describe(changes))}.[/]")
-    _next(name)
+    _next(name, "stop the cluster" if preflight.uses_own_cluster(declared) else "look for what it left")
 
 
 def _phases(progress: Progress, seconds: float) -> None:
@@ -68,10 +68,10 @@ def _phases(progress: Progress, seconds: float) -> None:
     console.print(table)
 
 
-def _next(name: str) -> None:
+def _next(name: str, ending: str) -> None:
     console.print(
-        f"\n[bold]Next[/]  make shell            pulumi and kubectl for stack {name}, ready to use\n"
-        f"      make status           this table again\n"
-        f"      Pulumi.{name}.yaml       change something there or in images/, then `make up`\n"
-        f"      make down             destroy the stack and stop the cluster"
+        f"\n[bold]Next[/]  make shell STACK={name}   pulumi and kubectl, ready to use\n"
+        f"      make status STACK={name}  this table again\n"
+        f"      Pulumi.{name}.yaml        change something there or in images/, then `make up STACK={name}`\n"
+        f"      make down STACK={name}    destroy the stack and {ending}"
     )

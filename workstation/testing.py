@@ -1,6 +1,7 @@
 """`make test`: every test that this machine can run, on an engine, a registry and a cluster that are real.
 
-Starts what is not running yet, and stops again what it started.
+Starts what is not running yet, and stops again what it started. A cluster that a stack of this machine stands on is
+not the tests' own: it stays, with its data, even where it had to be started.
 """
 
 import os
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from workstation import console, down, paths, stack, toolchain
+from workstation import console, debian, down, paths, stack, toolchain
 from workstation.cluster import lifecycle
 from workstation.console import Progress
 from workstation.errors import WorkstationError
@@ -19,19 +20,40 @@ def main(arguments: Sequence[str]) -> int:
     """Run pytest with `arguments`; its exit code, or 1 when what was started can't be stopped."""
     progress = Progress()
     able = os.geteuid() == 0 and platform.system() == "Linux"
-    was_running = able and lifecycle.is_running()
+    own = able and not lifecycle.is_running() and not stack.stacks()
+    if own:
+        _clear_interrupted_run()
     try:
         toolchain.ensure(progress, cluster=able)
         if able:
             with progress.step("Kubernetes") as step:
                 lifecycle.start(step.say)
+            _browser(progress)
         else:
             console.console.print("[yellow]![/] tests on Docker and Kubernetes are skipped: they need root on Linux")
         return _pytest(arguments, able)
     finally:
-        if able and not was_running:
+        if own:
             down.stop_everything(progress)
             down.prove_nothing_left(docker_bridge_too=True)
+
+
+def _clear_interrupted_run() -> None:
+    """What a killed run left behind would take part in this one: its nodes get pods, its namespaces hold names."""
+    lifecycle.stop()
+    lifecycle.remove()
+
+
+def _browser(progress: Progress) -> None:
+    """What pages are looked at with. A machine that can't have it skips those tests, and no others."""
+    missing = debian.missing(debian.FOR_TESTS)
+    if not missing:
+        return
+    try:
+        with progress.step(f"install {' '.join(missing)} for tests of pages"):
+            debian.install(missing)
+    except WorkstationError as error:
+        console.console.print(f"[yellow]![/] tests of pages are skipped: {error}")
 
 
 def _pytest(arguments: Sequence[str], able: bool) -> int:

@@ -12,7 +12,7 @@ from workstation.plugins import install as plugins
 
 def ensure(progress: Progress, *, cluster: bool = True) -> None:
     """Install what is missing, side by side where that is faster; `cluster`: what a local cluster takes as well."""
-    modules = _engine_modules() + ([go_tools.KUBERNETES, go_tools.KWOK] if cluster else [])
+    modules = _engine_modules() + ([go_tools.KUBERNETES, go_tools.KWOK, go_tools.KUBE_ROUTER] if cluster else [])
     with ThreadPoolExecutor() as pool:
         building = pool.submit(_build, progress, [module for module in modules if not module.is_built()])
         packages = pool.submit(_packages, progress, cluster)

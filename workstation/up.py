@@ -1,11 +1,14 @@
 """`make up`: from a bare machine to a stack that answers."""
 
+import os
 import time
 
 from infra.declaration.places import LocalFoundation
 from workstation import aws_preflight, preflight, recovery, stack, summary, toolchain
 from workstation.cluster import containers, lifecycle
 from workstation.console import Progress, console
+from workstation.errors import WorkstationError
+from workstation.prediction import Score
 
 
 def up(name: str) -> int:
@@ -16,8 +19,9 @@ def up(name: str) -> int:
     own = preflight.own_cluster(declared)
     if own is not None:
         preflight.machine(own.registry_port)
-    else:
-        aws_preflight.check(declared)
+    elif not aws_preflight.check(declared) and declared.foundation.aws and not os.environ.get("AWS_ENDPOINT_URL"):
+        hint = "log in (see `aws configure sso`); `make preview` shows the whole stack without credentials"
+        raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
     toolchain.ensure(progress, cluster=own is not None)
     if own is not None:
         start_cluster(progress, own)
@@ -27,8 +31,10 @@ def up(name: str) -> int:
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
         changes = stack.changes(stack.update(["up", "--suppress-outputs"], name))
         step.say(summary.describe(changes))
-    with progress.step("predictions by the live endpoints"):
-        scores = summary.score_endpoints(name, declared)
+    scores: list[Score] = []
+    if declared.foundation.local is not None:  # in EKS the endpoints answer whoever has a way into the cluster
+        with progress.step("predictions by the live endpoints"):
+            scores = summary.score_endpoints(name, declared)
     summary.show(name, declared, changes, scores, progress, time.monotonic() - began)
     return 0
 
