@@ -99,9 +99,14 @@ def record(program: Callable[[], Mapping[str, Any]]) -> Recorder:
     return recorder
 
 
-def platform(declaration: dict[str, Any]) -> Recorder:
-    """The whole platform of a declaration."""
-    return record(lambda: build(declare(declaration, "Pulumi.test.yaml"), STACK))
+def platform(declaration: dict[str, Any], **given: str) -> Recorder:
+    """The whole platform of a declaration; `given` are values of its secrets, `-` written as `_`."""
+
+    def program() -> Mapping[str, Any]:
+        values = {name.replace("_", "-"): pulumi.Output.secret(value) for name, value in given.items()}
+        return build(declare(declaration, "Pulumi.test.yaml"), STACK, values)
+
+    return record(program)
 
 
 def created(recorder: Recorder, type_: str) -> list[str]:

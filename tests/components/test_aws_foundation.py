@@ -114,14 +114,14 @@ def test_a_zone_in_between_moves_nobody() -> None:
 def test_each_purpose_has_a_key_that_is_renewed() -> None:
     recorder = stack()
     keys = all_of(recorder, "aws:kms/key:Key")
-    assert sorted(keys) == ["artifacts", "cluster", "database", "logs", "registry"]
+    assert sorted(keys) == ["artifacts", "cluster", "database", "disks", "logs", "registry", "secrets"]
     assert all(key["enableKeyRotation"] for key in keys.values())
     assert all_of(recorder, "aws:kms/alias:Alias")["logs"]["name"] == "alias/ml-platform-test-logs"
 
 
 def test_images_have_repositories_whose_tags_never_move() -> None:
     repositories = all_of(stack(), "aws:ecr/repository:Repository")
-    assert sorted(repositories) == ["base", "serving", "tracking", "training"]
+    assert sorted(repositories) == ["base", "nvidia-device-plugin", "serving", "tracking", "training"]
     for name, repository in repositories.items():
         assert repository["name"] == f"ml-platform-test/{name}"
         assert repository["imageTagMutability"] == "IMMUTABLE"

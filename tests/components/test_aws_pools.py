@@ -12,6 +12,7 @@ from tests.declaration.samples import GONE, on_aws
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
 
@@ -51,7 +52,10 @@ def test_a_pool_of_gpus_on_the_spot_market() -> None:
     assert [taint["key"] for taint in spec["template"]["spec"]["taints"]] == ["nvidia.com/gpu", "team"]
     nodes = inputs(recorder, NODE_CLASS, "a10g")["spec"]
     assert nodes["subnetSelectorTerms"] == [{"id": "private-eu-central-1c-id"}]
-    assert nodes["ephemeralStorage"] == {"size": "100Gi"}
+    assert nodes["ephemeralStorage"] == {
+        "size": "100Gi",
+        "kmsKeyID": "arn:aws:kms:eu-central-1:123456789012:key/key-id",
+    }
 
 
 def test_jobs_are_not_moved_and_idle_nodes_go() -> None:
@@ -81,6 +85,22 @@ def test_machines_that_work_together_are_a_group_of_fixed_size() -> None:
     assert group["subnetIds"] == ["private-eu-central-1b-id"]
     assert group["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
     assert created(recorder, NODE_POOL) == ["a10g", "plain"]
+
+
+def test_gpus_of_a_group_of_fixed_size_are_told_to_the_kubelet() -> None:
+    recorder = stack()
+    assert created(recorder, DAEMON_SET) == ["nvidia-device-plugin-h100"]
+    pod = inputs(recorder, DAEMON_SET, "nvidia-device-plugin-h100")["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"ml-platform.io/pool": "h100"}
+    assert [each["key"] for each in pod["tolerations"]] == ["nvidia.com/gpu"]
+    (container,) = pod["containers"]
+    assert container["image"].endswith("/nvidia-device-plugin@sha256:nvidia-device-plugin")
+
+
+def test_nodes_that_eks_buys_bring_their_own_device_plugin() -> None:
+    recorder = stack(**{"nodePools.h100": GONE})
+    assert created(recorder, DAEMON_SET) == []
+    assert "nvidia-device-plugin" not in created(recorder, "docker:index/image:Image")
 
 
 def test_every_network_card_carries_efa() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.foundation.aws.boundary import boundary_statements
 from infra.foundation.aws.iam import github_trust, pod_trust, service_trust
 from infra.foundation.aws.place import Place
 from tests.components.policy_documents import admits, document, documents, faults, listed
@@ -135,12 +136,12 @@ def test_every_workload_has_a_role_of_its_own(prod: Recorder) -> None:
     assert set(associations) <= set(created(prod, ROLE))
 
 
-def test_an_endpoint_reads_models_and_writes_nothing(prod: Recorder) -> None:
+def test_an_endpoint_reads_its_teams_files_and_writes_nothing(prod: Recorder) -> None:
     found = statements(prod, "vision-serving-digits-artifacts")
     actions = {action for statement in found for action in statement["Action"]}
     assert actions == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
     objects = [statement["Resource"] for statement in found if statement["Action"] == ["s3:GetObject"]]
-    assert objects == [["arn:aws:s3:::ml-platform-test-artifacts-123456789012/models/*"]]
+    assert objects == [["arn:aws:s3:::ml-platform-test-artifacts-123456789012/teams/vision/*"]]
 
 
 def test_only_the_tracking_server_reads_the_database_login(prod: Recorder) -> None:
@@ -167,9 +168,36 @@ def test_keys_are_used_through_their_service_only(prod: Recorder) -> None:
 
 
 def test_a_pipeline_can_not_give_itself_more(prod: Recorder) -> None:
-    (refusal,) = [each for each in statements(prod, "ci-deploy-platform") if each["Effect"] == "Deny"]
-    assert "iam:PutRolePolicy" in refusal["Action"]
-    assert refusal["Resource"] == ["arn:aws:iam::123456789012:role/ml-platform-test-ci-*"]
+    own, boundary = (each for each in statements(prod, "ci-deploy-platform") if each["Effect"] == "Deny")
+    assert "iam:PutRolePolicy" in own["Action"]
+    assert own["Resource"] == ["arn:aws:iam::123456789012:role/ml-platform-test-ci-*"]
+    assert {"iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion"} <= set(boundary["Action"])
+    assert PLACE.boundary in boundary["Resource"]
+
+
+def test_a_pipeline_makes_roles_within_the_boundary_only(prod: Recorder) -> None:
+    decides = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"}
+    within = {"StringEquals": {"iam:PermissionsBoundary": PLACE.boundary}}
+    for statement in statements(prod, "ci-deploy-platform"):
+        if statement["Effect"] == "Allow" and decides & set(statement["Action"]):
+            assert statement["Condition"] == within
+
+
+def test_every_role_but_the_pipelines_own_is_within_the_boundary(prod: Recorder) -> None:
+    bounds = {name: inputs(prod, ROLE, name).get("permissionsBoundary") for name in created(prod, ROLE)}
+    assert {name for name, boundary in bounds.items() if boundary != PLACE.boundary} == {"ci-deploy", "ci-preview"}
+
+
+def test_the_boundary_lets_no_role_make_roles() -> None:
+    actions = {action for statement in boundary_statements(PLACE) for action in statement["Action"]}
+    assert "s3:*" in actions
+    assert {action for action in actions if action.startswith("iam:") and "Role" in action} == {
+        "iam:AddRoleToInstanceProfile",
+        "iam:CreateServiceLinkedRole",
+        "iam:GetRole",
+        "iam:PassRole",
+        "iam:RemoveRoleFromInstanceProfile",
+    }
 
 
 def test_the_preview_role_sees_no_data(prod: Recorder) -> None:

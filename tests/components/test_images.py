@@ -31,8 +31,8 @@ def test_images_are_pushed_with_a_login() -> None:
     image = inputs(platform(small()), IMAGE, "training")
     assert image["registry"] == {
         "server": "127.0.0.1:5000",
-        "username": "platform",
-        "password": "password-of-registry",
+        "username": "platform-0",
+        "password": "password-of-registry-0",
     }
     assert image["imageName"].startswith("127.0.0.1:5000/ml-platform/training:")
 

@@ -11,22 +11,35 @@ from tests.declaration.samples import small
 
 
 def test_the_registry_answers_on_loopback_only_and_asks_for_a_password() -> None:
-    container = inputs(platform(small()), "docker:index/container:Container", "registry")
+    recorder = platform(small())
+    container = inputs(recorder, "docker:index/container:Container", "registry")
     assert container["ports"] == [{"internal": 5000, "external": 5000, "ip": "127.0.0.1"}]
-    (upload,) = container["uploads"]
-    assert upload == {"file": "/auth/htpasswd", "content": "platform:$2a$10$hash-of-registry\n"}
+    (upload,) = inputs(recorder, "docker:index/container:Container", "registry-passwords")["uploads"]
+    lines = [f"platform-{slot}:$2a$10$hash-of-registry-{slot}\n" for slot in range(3)]
+    assert upload == {"file": "/auth/htpasswd", "content": "".join(lines)}
+
+
+def test_a_new_password_needs_no_new_registry() -> None:
+    before, after = (platform(small(rotations={"registry": count})) for count in (1, 2))
+    type_ = "docker:index/container:Container"
+    assert inputs(before, type_, "registry") == inputs(after, type_, "registry")
+    login = inputs(after, "docker:index/image:Image", "serving")["registry"]
+    assert (login["username"], login["password"]) == ("platform-2", "password-of-registry-2")
 
 
 def test_the_registry_keeps_its_data_in_a_volume() -> None:
     container = inputs(platform(small()), "docker:index/container:Container", "registry")
-    assert container["volumes"] == [{"volumeName": "ml-platform-registry", "containerPath": "/var/lib/registry"}]
+    assert container["volumes"] == [
+        {"volumeName": "ml-platform-registry", "containerPath": "/var/lib/registry"},
+        {"volumeName": "ml-platform-registry-passwords", "containerPath": "/auth", "readOnly": True},
+    ]
 
 
 def test_pods_log_in_to_the_declared_port() -> None:
     stack = platform(small(**{"foundation.local.registryPort": 5055}))
     secret = inputs(stack, "kubernetes:core/v1:Secret", "vision-registry")
     login = json.loads(secret["stringData"][".dockerconfigjson"])["auths"]["127.0.0.1:5055"]
-    assert (login["username"], login["password"]) == ("platform", "password-of-registry")
+    assert (login["username"], login["password"]) == ("platform-0", "password-of-registry-0")
 
 
 def test_the_cluster_is_the_declared_context(monkeypatch: pytest.MonkeyPatch) -> None:

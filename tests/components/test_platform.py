@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from infra.logins import derived_password
 from tests.components.recorder import Recorder, created, inputs, platform, pods
 from tests.declaration.samples import REPOSITORY, small
 
@@ -25,11 +26,28 @@ def test_every_stack_file_is_built() -> None:
 
 def test_dev_is_one_model_from_training_to_serving() -> None:
     stack = dev()
-    assert created(stack, "docker:index/image:Image") == ["base", "registry", "serving", "tracking", "training"]
-    assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "vision"]
+    assert created(stack, "docker:index/image:Image") == [
+        "base",
+        "gpu-simulator",
+        "kube-state-metrics",
+        "prometheus",
+        "registry",
+        "serving",
+        "status",
+        "tracking",
+        "training",
+    ]
+    assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "speech", "vision"]
     assert created(stack, "kubernetes:batch/v1:Job") == ["digits", "digits-gpu"]
-    assert created(stack, "kubernetes:apps/v1:Deployment") == ["digits", "tracking"]
-    assert created(stack, "kubernetes:core/v1:Service") == ["digits", "tracking"]
+    watching = ["alertmanager", "gpu-simulator", "kube-state-metrics", "prometheus", "status"]
+    assert created(stack, "kubernetes:apps/v1:Deployment") == sorted(["digits", "tracking", *watching])
+    assert created(stack, "kubernetes:core/v1:Service") == [
+        "alertmanager",
+        "digits",
+        "prometheus",
+        "status",
+        "tracking",
+    ]
     assert created(stack, "kubernetes:core/v1:Node") == ["a10g-0", "a10g-1"]
 
 
@@ -62,7 +80,13 @@ def test_the_outputs_are_the_public_contract() -> None:
     assert job.startswith("digits-")
     assert outputs["namespace"] == "ml-platform"
     assert outputs["endpoints"] == {
-        "digits": {"namespace": "vision", "service": "digits", "port": 8080, "model": "digits"}
+        "digits": {
+            "namespace": "vision",
+            "service": "digits",
+            "port": 8080,
+            "model": "digits",
+            "api_key": "password-of-digits-key-0",
+        }
     }
     assert outputs["jobs"]["digits"] == {"namespace": "vision", "model": "digits", "simulated": False}
     assert outputs["jobs"]["digits-gpu"]["simulated"] is True
@@ -70,15 +94,15 @@ def test_the_outputs_are_the_public_contract() -> None:
     assert outputs["images"]["serving"] == "127.0.0.1:5000/ml-platform/serving@sha256:serving"
     assert outputs["registry"] == {
         "address": "127.0.0.1:5000",
-        "username": "platform",
-        "password": "password-of-registry",
+        "username": "platform-0",
+        "password": "password-of-registry-0",
     }
     assert outputs["tracking"] == {
         "namespace": "ml-platform",
         "service": "tracking",
         "port": 5000,
         "username": "admin",
-        "password": "password-of-tracking-admin",
+        "password": derived_password("password-of-tracking-0", "admin"),
     }
 
 
@@ -106,7 +130,15 @@ def shared_names(stack: Recorder) -> set[str]:
     return {each["metadata"]["name"] for each in cluster} | set(engine)
 
 
-CLUSTER_KINDS = ("kubernetes:core/v1:Namespace", "kubernetes:core/v1:Node")
+CLUSTER_KINDS = (
+    "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy",
+    "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding",
+    "kubernetes:core/v1:Namespace",
+    "kubernetes:core/v1:Node",
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+    "kubernetes:scheduling.k8s.io/v1:PriorityClass",
+)
 ENGINE_KINDS = ("docker:index/container:Container", "docker:index/volume:Volume")
 
 
@@ -115,7 +147,7 @@ def test_everything_else_on_the_cluster_is_in_a_namespace() -> None:
     objects = [
         each for each in stack.resources if each.type.startswith("kubernetes:") and each.type not in CLUSTER_KINDS
     ]
-    assert {each.inputs["metadata"]["namespace"] for each in objects} == {"ml-platform", "vision"}
+    assert {each.inputs["metadata"]["namespace"] for each in objects} == {"ml-platform", "speech", "vision"}
 
 
 def test_pods_run_digests_from_the_private_registry() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from infra.declaration.model import Resources
+from infra.logins import derived_password
 from infra.workload import requirements
 from tests.components.recorder import Recorder, inputs, platform, pods
 from tests.declaration.samples import small
@@ -53,7 +54,8 @@ def test_clients_find_the_tracking_server_and_their_login(owner: str) -> None:
     assert mounts["tracking"] == "/home/nonroot/.mlflow"
     secret = inputs(recorder, "kubernetes:core/v1:Secret", "vision-tracking-credentials")
     assert secret["stringData"]["credentials"] == (
-        "[mlflow]\nmlflow_tracking_username = admin\nmlflow_tracking_password = password-of-tracking-admin\n"
+        "[mlflow]\nmlflow_tracking_username = vision\n"
+        f"mlflow_tracking_password = {derived_password('password-of-tracking-0', 'vision')}\n"
     )
 
 

@@ -40,8 +40,12 @@ def test_everything_would_be_created(steps: list[Step]) -> None:
     assert {step.operation for step in steps} == {"create"}
     assert sorted(step.name for step in steps if step.type == "docker:index/image:Image") == [
         "base",
+        "gpu-simulator",
+        "kube-state-metrics",
+        "prometheus",
         "registry",
         "serving",
+        "status",
         "tracking",
         "training",
     ]
@@ -49,7 +53,7 @@ def test_everything_would_be_created(steps: list[Step]) -> None:
 
 def test_no_provider_is_a_default_one(steps: list[Step]) -> None:
     providers = sorted(step.name for step in steps if step.type.startswith("pulumi:providers:"))
-    assert providers == ["docker", "kubernetes", "random"]
+    assert providers == ["docker", "kubernetes", "kubernetes-adopting", "random"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_data_is_protected_by_declaration(project: Project) -> None:
     project.declare(DEV | {"protectData": True})
     protected = sorted(step.type for step in project.steps() if step.state.get("protect"))
     project.declare(DEV)
-    assert protected == ["docker:index/volume:Volume", "kubernetes:core/v1:PersistentVolumeClaim"]
+    assert protected == ["docker:index/volume:Volume", *["kubernetes:core/v1:PersistentVolumeClaim"] * 3]
 
 
 def test_mistakes_end_the_preview_without_a_traceback(project: Project) -> None:

@@ -12,6 +12,7 @@ from infra.declaration.aws.catalogue import KUBERNETES_VERSIONS, instance_types,
 from tests.declaration.samples import GONE, on_aws, refusal
 
 AWS = "foundation.aws"
+ROLE = "arn:aws:iam::123456789012:role/team"
 GPUS = {"model": "NVIDIA-A10G", "count": 1}
 
 MISTAKES = [
@@ -41,6 +42,13 @@ MISTAKES = [
     (f"{AWS}.cluster.publicCidrs", ["0.0.0.0/0"], f"{AWS}.cluster.publicCidrs.0: 0.0.0.0/0 is the whole internet; write the networks that you come from, or none to go through the VPC"),
     (f"{AWS}.cluster.admins", [], f"{AWS}.cluster.admins: has 0 entries; write at least 1"),
     (f"{AWS}.cluster.admins", ["arn:aws:iam::999999999999:role/a"], f"{AWS}.cluster.admins.0: arn:aws:iam::999999999999:role/a is not a role of account 123456789012; write one that is"),
+    # Groups
+    (f"{AWS}.cluster.groups", {"system:masters": ROLE}, f"{AWS}.cluster.groups.system:masters: 'system:masters' is a group of Kubernetes itself; write one of your own"),
+    (f"{AWS}.cluster.groups", {"eks:a": ROLE}, f"{AWS}.cluster.groups.eks:a: 'eks:a' begins like a group of EKS itself; write another name"),
+    (f"{AWS}.cluster.groups", {"a": "leads"}, f"{AWS}.cluster.groups.a: 'leads' is no role; write its ARN, such as arn:aws:iam::123456789012:role/platform-admin"),
+    (f"{AWS}.cluster.groups", {"a": "arn:aws:iam::999999999999:role/a"}, f"{AWS}.cluster.groups.a: arn:aws:iam::999999999999:role/a is not a role of account 123456789012; write one that is"),
+    (f"{AWS}.cluster.groups", {"a": "arn:aws:iam::123456789012:role/platform-admin"}, f"{AWS}.cluster.groups.a: arn:aws:iam::123456789012:role/platform-admin administers the whole cluster already (cluster.admins); write a role of the group's own"),
+    ("teams.vision.groups", {"viewer": ["guests"]}, "teams.vision.groups.viewer.0: 'guests' is mapped to no role of IAM; add it to platform.foundation.aws.cluster.groups"),
     # Machines
     ("nodePools.plain.instance.types", GONE, "nodePools.plain.instance: missing setting 'types'; write EC2 instance types such as [g5.2xlarge]"),
     ("nodePools.plain.instance.types", ["m7i.2xlrge"], "nodePools.plain.instance.types.0: 'm7i.2xlrge' is no EC2 instance type; did you mean 'm7i.2xlarge'?"),

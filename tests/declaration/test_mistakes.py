@@ -22,7 +22,7 @@ MISTAKES = [
     ("foundation.local.kube_context", "x", "platform.foundation.local: unknown setting 'kube_context'; did you mean 'kubeContext'?"),
     ("servings", {}, "platform: unknown setting 'servings'; did you mean 'serving'?"),
     ("models.digits.xyz", 1, "platform.models.digits: unknown setting 'xyz'; known: team"),
-    ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; none is declared"),
+    ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; known: groups, quota"),
     # Missing settings
     ("foundation", GONE, "platform: missing setting 'foundation'"),
     ("foundation.local", GONE, "platform.foundation: names no place; declare 'local' or 'aws'"),
@@ -71,6 +71,18 @@ MISTAKES = [
     # Images
     ("images.training.context", "nowhere", "platform.images.training: there is no 'nowhere/Dockerfile'; add it or set 'context'"),
     ("images.training.context", "../elsewhere", "platform.images.training.context: '../elsewhere' is outside the project; write a folder inside it"),
+    # Teams
+    ("teams.vision.quota", {"memory": "1Gi"}, "platform.teams.vision.quota: missing setting 'cpu'"),
+    ("teams.vision.groups.owner", ["a"], "platform.teams.vision.groups: unknown setting 'owner'; known: admin, developer, viewer"),
+    ("teams.vision.groups.viewer", "a", "platform.teams.vision.groups.viewer: expected a list, got 'a'"),
+    ("teams.vision.groups.viewer", ["a b"], "platform.teams.vision.groups.viewer.0: 'a b' is no group; write letters, digits and any of _:.@/-, at most 63"),
+    ("teams.vision.groups.admin", ["system:masters"], "platform.teams.vision.groups.admin.0: 'system:masters' is a group of Kubernetes itself; write one of your own"),
+    ("teams.vision.groups", {"viewer": ["a"], "admin": ["b", "a"]}, "platform.teams.vision.groups.admin.1: 'a' is in viewer already; write each group once"),
+    # One job of 500m and 1Gi, three replicas of 250m and 512Mi while two are rolled
+    ("teams.vision.quota", {"cpu": "1249m", "memory": "4Gi"}, "platform.teams.vision.quota.cpu: 1249m is less than the team's jobs and endpoints ask for (1250m, with one replica more of each endpoint while it is rolled); write at least 1250m"),
+    ("teams.vision.quota", {"cpu": 2, "memory": "2559Mi"}, "platform.teams.vision.quota.memory: 2559Mi is less than the team's jobs and endpoints ask for (2560Mi, with one replica more of each endpoint while it is rolled); write at least 2560Mi"),
+    ("teams.vision.quota", {"cpu": 2, "memory": "4Gi", "pods": 3}, "platform.teams.vision.quota.pods: 3 is less than the team's jobs and endpoints ask for (4, with one replica more of each endpoint while it is rolled); write at least 4"),
+    ("foundation.local.dns", "dns.example", "platform.foundation.local.dns: 'dns.example' is no address; write one such as 10.0.0.2"),
     # Ownership
     ("training.digits.team", "speech", "platform.training.digits.team: model 'digits' belongs to team 'vision'; write 'vision'"),
 ]  # fmt: skip
@@ -112,6 +124,19 @@ def test_a_job_must_fit_one_node(root: Path, job: dict[str, object], line: str) 
 
 def test_a_job_may_fill_a_node(root: Path) -> None:
     assert accepted(root, **on_pool("a10g", 1, 8, "32Gi")).training["more"].gpus == 1
+
+
+def test_a_quota_may_be_just_enough(root: Path) -> None:
+    exact = {"cpu": "1250m", "memory": "2560Mi", "pods": 4}
+    assert accepted(root, **{"teams.vision.quota": exact}).teams["vision"].quota is not None
+
+
+def test_gpus_count_against_the_quota_of_the_team_that_asks(root: Path) -> None:
+    quotas = {f"teams.{team}.quota": {"cpu": 20, "memory": "64Gi"} for team in ("vision", "speech")}
+    assert refused(root, **quotas, **on_pool("a10g", 1, 8, "32Gi")) == [
+        "Pulumi.dev.yaml: platform.teams.vision.quota.gpus: 0 is less than the team's jobs and endpoints ask for "
+        "(1, with one replica more of each endpoint while it is rolled); write at least 1"
+    ]
 
 
 def test_a_served_model_is_trained_where_something_is_computed(root: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from docker.errors import DockerException, ImageNotFound
 
+from infra.logins import derived_password
 from tests.images.engine import USERNAME, Engine, WriteSecrets, address, run_to_end, wait_for
-from tests.images.services import Tracking, mlflow_credentials, mounted, serve, train
+from tests.images.services import TEAMS, Tracking, mlflow_credentials, mounted, serve, train
 from workstation import docker_engine
 from workstation.base_image import IMAGE
 
@@ -45,23 +46,25 @@ def write_secrets(tmp_path_factory: pytest.TempPathFactory) -> WriteSecrets:
 
 @pytest.fixture(scope="session")
 def tracking(engine: Engine, write_secrets: WriteSecrets) -> Tracking:
-    secrets = {"username": USERNAME, "password": engine.password, "flask-secret-key": engine.password[::-1]}
     container = engine.start(
         "tracking",
         "tracking",
         environment={"MLFLOW_SERVER_ALLOWED_HOSTS": "tracking:5000,127.0.0.1:*"},
         tmpfs={"/data": "uid=65532,gid=65532,mode=0750"},
-        volumes=mounted(write_secrets("tracking", secrets), "/var/run/secrets/tracking"),
+        volumes=mounted(write_secrets("logins", {"keys": f"{engine.password}\n"}), "/var/run/secrets/logins"),
         ports={"5000/tcp": ("127.0.0.1", 0)},
     )
     url = address(container, 5000)
     wait_for(f"{url}/health", container)
-    return Tracking(url, (USERNAME, engine.password), container)
+    logins = {user: (user, derived_password(engine.password, user)) for user in (USERNAME, *TEAMS)}
+    return Tracking(url, logins.pop(USERNAME), logins, container)
 
 
 @pytest.fixture(scope="session")
 def credentials(engine: Engine, write_secrets: WriteSecrets) -> Path:
-    return write_secrets("credentials", {"credentials": mlflow_credentials(engine.password)})
+    return write_secrets(
+        "credentials", {"credentials": mlflow_credentials(TEAMS[0], derived_password(engine.password, TEAMS[0]))}
+    )
 
 
 @pytest.fixture(scope="session")

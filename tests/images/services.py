@@ -7,16 +7,20 @@ from typing import Any
 import requests
 from docker.models.containers import Container
 
-from tests.images.engine import USERNAME, Engine
+from tests.images.engine import Engine
 
 TRACKING_URI = "http://tracking:5000"
 MODEL = "digits"
+TEAMS = ("vision", "speech")
 
 
 @dataclass
 class Tracking:
+    """`login` is the administrator's; `teams` has each team's."""
+
     url: str
     login: tuple[str, str]
+    teams: dict[str, tuple[str, str]]
     container: Container
 
     def artifact(self, run_id: str, path: str) -> Any:  # noqa: ANN401
@@ -26,10 +30,10 @@ class Tracking:
         answer.raise_for_status()
         return answer.json()
 
-    def champion(self) -> dict[str, Any]:
+    def champion(self, model: str = MODEL) -> dict[str, Any]:
         answer = requests.get(
             f"{self.url}/api/2.0/mlflow/registered-models/alias",
-            {"name": MODEL, "alias": "champion"},
+            {"name": model, "alias": "champion"},
             auth=self.login,
             timeout=20,
         )
@@ -42,15 +46,15 @@ def mounted(folder: Path, path: str) -> dict[str, dict[str, str]]:
     return {str(folder): {"bind": path, "mode": "ro"}}
 
 
-def mlflow_credentials(password: str) -> str:
-    return f"[mlflow]\nmlflow_tracking_username = {USERNAME}\nmlflow_tracking_password = {password}\n"
+def mlflow_credentials(username: str, password: str) -> str:
+    return f"[mlflow]\nmlflow_tracking_username = {username}\nmlflow_tracking_password = {password}\n"
 
 
-def train(engine: Engine, credentials: Path, *arguments: str, uri: str = TRACKING_URI) -> Container:
+def train(engine: Engine, credentials: Path, *arguments: str, uri: str = TRACKING_URI, model: str = MODEL) -> Container:
     return engine.start(
         "training",
         command=list(arguments),
-        environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": MODEL, "MODEL_NAME": MODEL},
+        environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": model, "MODEL_NAME": model},
         volumes=mounted(credentials, "/home/nonroot/.mlflow"),
     )
 

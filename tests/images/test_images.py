@@ -5,9 +5,13 @@ import requests
 
 from tests.images.engine import IMAGES, USERNAME, Engine, WriteSecrets, address, run_to_end, wait_for
 from tests.images.services import mounted
+from tests.waiting import eventually
+
+BUILT_ON_BASE = ["gpu-simulator", "kube-state-metrics", "prometheus", "serving", "status", "tracking", "training"]
+IMAGES_OF_OURS = ["base", "registry", *BUILT_ON_BASE]
 
 
-@pytest.mark.parametrize("name", ["serving", "tracking", "training"])
+@pytest.mark.parametrize("name", ["gpu-simulator", "serving", "status", "tracking", "training"])
 def test_unit_tests_pass_inside_the_image(engine: Engine, name: str) -> None:
     container = engine.start(
         name,
@@ -20,12 +24,12 @@ def test_unit_tests_pass_inside_the_image(engine: Engine, name: str) -> None:
     assert "Ran 0 tests" not in log
 
 
-@pytest.mark.parametrize("name", ["base", "registry", "serving", "tracking", "training"])
+@pytest.mark.parametrize("name", IMAGES_OF_OURS)
 def test_images_run_as_nobody_in_particular(engine: Engine, name: str) -> None:
     assert engine.client.images.get(engine.image(name)).attrs["Config"]["User"] == "65532:65532"
 
 
-@pytest.mark.parametrize("name", ["serving", "tracking", "training"])
+@pytest.mark.parametrize("name", BUILT_ON_BASE)
 def test_images_hold_no_compiler_and_no_installer(engine: Engine, name: str) -> None:
     tools = "gcc cc make uv"
     container = engine.start(
@@ -35,15 +39,15 @@ def test_images_hold_no_compiler_and_no_installer(engine: Engine, name: str) -> 
     assert not [line for line in log.splitlines() if line.startswith("/")], log
 
 
-def test_registry_asks_for_a_login(engine: Engine, write_secrets: WriteSecrets) -> None:
+def login_line(password: str) -> str:
     import bcrypt
 
-    line = f"{USERNAME}:{bcrypt.hashpw(engine.password.encode(), bcrypt.gensalt(4)).decode()}\n"
-    container = engine.start(
-        "registry",
-        volumes=mounted(write_secrets("auth", {"htpasswd": line}), "/auth"),
-        ports={"5000/tcp": ("127.0.0.1", 0)},
-    )
+    return f"{USERNAME}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()}\n"
+
+
+def test_registry_asks_for_a_login_that_may_change_while_it_runs(engine: Engine, write_secrets: WriteSecrets) -> None:
+    folder = write_secrets("auth", {"htpasswd": login_line(engine.password)})
+    container = engine.start("registry", volumes=mounted(folder, "/auth"), ports={"5000/tcp": ("127.0.0.1", 0)})
     url = address(container, 5000)
     wait_for(f"{url}/v2/", container, status=401)
     assert requests.get(f"{url}/v2/_catalog", auth=(USERNAME, "wrong"), timeout=20).status_code == 401
@@ -51,3 +55,10 @@ def test_registry_asks_for_a_login(engine: Engine, write_secrets: WriteSecrets) 
     assert answer.json() == {"repositories": []}
     begun = requests.post(f"{url}/v2/some/image/blobs/uploads/", auth=(USERNAME, engine.password), timeout=20)
     assert begun.status_code == 202, "its storage is not writable"
+
+    def status(password: str) -> int:
+        return requests.get(f"{url}/v2/_catalog", auth=(USERNAME, password), timeout=20).status_code
+
+    (folder / "htpasswd").write_text(login_line("another"))
+    eventually(lambda: status("another") == 200, what="the new password")
+    assert status(engine.password) == 401

@@ -26,7 +26,7 @@ def test_a_worse_model_does_not_become_champion(
 def test_training_with_a_wrong_password_says_so_in_one_line(
     engine: Engine, tracking: Tracking, write_secrets: WriteSecrets
 ) -> None:
-    wrong = write_secrets("wrong", {"credentials": mlflow_credentials("wrong")})
+    wrong = write_secrets("wrong", {"credentials": mlflow_credentials("vision", "wrong")})
     code, log = run_to_end(train(engine, wrong))
     assert code == 1
     assert log.splitlines()[-1].endswith(

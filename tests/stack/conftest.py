@@ -18,6 +18,7 @@ from workstation.cluster import containers, control_plane
 PROJECT = "ml-platform"
 STACK = "test"
 TEAM = "trial"
+OWNED = ("secrets", "models", "training", "serving")
 PARTS = ("__main__.py", "Pulumi.yaml", "infra", "images")
 
 
@@ -72,6 +73,14 @@ def point_at_this_python(project: Path) -> None:
     project.write_text(yaml.safe_dump(document))
 
 
+def _ask_for_little(platform: dict[str, Any]) -> None:
+    """So that both stacks fit on one small machine; nothing of what they do depends on it."""
+    for workload in [*platform["serving"].values(), platform["training"]["digits"]]:
+        workload["resources"] = {"cpu": "100m", "memory": "768Mi"}
+    platform["tracking"] = {"resources": {"cpu": "100m", "memory": "1Gi"}}
+    platform["monitoring"] = {"cpu": "50m"}
+
+
 def _declaration(registry_port: int) -> dict[str, Any]:
     """Pulumi.dev.yaml with names that no other stack uses."""
     document: dict[str, Any] = yaml.safe_load((paths.REPOSITORY / "Pulumi.dev.yaml").read_text())
@@ -79,8 +88,9 @@ def _declaration(registry_port: int) -> dict[str, Any]:
     platform["foundation"]["local"]["registryPort"] = registry_port
     platform["namespace"] = "trial-platform"
     platform["teams"] = {TEAM: {}}
+    _ask_for_little(platform)
     platform["nodePools"] = {"trialgpu": next(iter(platform["nodePools"].values()))}
-    for owned in [*platform["models"].values(), *platform["training"].values(), *platform["serving"].values()]:
+    for owned in [item for part in OWNED for item in platform[part].values()]:
         owned["team"] = TEAM
         if "pool" in owned:
             owned["pool"] = "trialgpu"

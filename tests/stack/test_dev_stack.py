@@ -3,12 +3,9 @@
 The tests stand in the order of that life and share one stack.
 """
 
-import threading
-import time
+import re
+import secrets
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -16,13 +13,23 @@ import pytest
 import requests
 from kubernetes import client
 
+from infra.declaration import load
+from infra.logins import derived_password
+from infra.naming import REGISTRY, STATUS, TRACKING
 from tests.pulumi_engine import Pulumi
-from tests.stack.conftest import TEAM
+from tests.stack import leaks
+from tests.stack.conftest import STACK, TEAM
+from tests.stack.loops import counting_requests
 from tests.waiting import eventually
-from workstation import docker_engine, paths
-from workstation.prediction import Tracking, score
+from workstation import docker_engine
+from workstation.cluster.addresses import CONTEXT
+from workstation.console import Progress
+from workstation.prediction import Endpoint, Tracking, score
+from workstation.rotation import Cluster, Key, accepted, count, renew
+from workstation.stack import environment
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
+RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
 
 
 def address(core: client.CoreV1Api, output: dict[str, Any]) -> str:
@@ -51,8 +58,9 @@ def outputs(trial: Pulumi) -> dict[str, Any]:
 def test_the_endpoint_answers_samples_that_training_never_saw(core: client.CoreV1Api, outputs: dict[str, Any]) -> None:
     server = outputs["tracking"]
     tracking = Tracking(address(core, server), server["username"], server["password"])
-    endpoint = address(core, outputs["endpoints"]["digits"])
-    eventually(lambda: answers(endpoint), what="kube-proxy to know the new service")
+    served = outputs["endpoints"]["digits"]
+    endpoint = Endpoint(address(core, served), served["api_key"])
+    eventually(lambda: answers(endpoint.address), what="kube-proxy to know the new service")
     assert score(endpoint, "digits", tracking).accuracy > 0.95
 
 
@@ -81,19 +89,6 @@ def test_the_gpu_job_is_placed_on_a_simulated_node_and_marked(core: client.CoreV
     assert [pod.metadata.name for pod in others if "ml-platform.io/simulated" in pod.metadata.labels] == []
 
 
-def test_no_secret_is_in_clear_in_state_or_manifests(
-    core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
-) -> None:
-    words = [outputs["registry"]["password"], outputs["tracking"]["password"]]
-    stored = [file for file in trial.backend.rglob("*") if file.is_file()]
-    assert stored
-    assert [str(file) for file in stored if any(word in file.read_text(errors="replace") for word in words)] == []
-    manifests = str([core.list_namespaced_config_map(name).items for name in SYSTEM_NAMESPACES]) + str(pods(core))
-    assert [word for word in words if word in manifests] == []
-    logs = [file for file in Path(paths.LOGS).rglob("*") if file.is_file()]
-    assert [str(file) for file in logs if any(word in file.read_text(errors="replace") for word in words)] == []
-
-
 def test_up_again_changes_nothing(trial: Pulumi, outputs: dict[str, Any]) -> None:
     changes = trial.up().changes()
     assert set(changes) == {"unchanged"}
@@ -107,7 +102,8 @@ def test_a_changed_line_rolls_one_deployment_and_loses_no_request(
     with (trial.folder / "images" / "serving" / "serving" / "__main__.py").open("a") as code:
         code.write("# a changed line\n")
     url = f"{address(core, outputs['endpoints']['digits'])}/v2/models/digits/ready"
-    with counting_requests(url) as answers:
+    key = {"Authorization": f"Bearer {outputs['endpoints']['digits']['api_key']}"}
+    with counting_requests(lambda: requests.get(url, headers=key, timeout=5)) as answers:
         changed = trial.up()
         eventually(lambda: old_serving_pods(core, before) == [], 90, "the end of the old pods")
     assert set(answers) == {200}, answers
@@ -124,27 +120,83 @@ def old_serving_pods(core: client.CoreV1Api, names: set[str]) -> list[str]:
     return [name for name in serving if name in names]
 
 
-@contextmanager
-def counting_requests(url: str) -> Iterator[Counter[Any]]:
-    """Ask `url` again and again, each time on a new connection; what was answered, by status or kind of failure."""
-    answers: Counter[Any] = Counter()
-    done = threading.Event()
+def test_renewed_secrets_refuse_no_request_and_in_the_end_the_old_value(
+    core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
+) -> None:
+    now = dict(trial.outputs())
+    before = dict(now)
+    server, endpoint = (address(core, each) for each in (now["tracking"], now["endpoints"]["digits"]))
 
-    def ask() -> None:
-        while not done.is_set():
-            try:
-                answers[requests.get(url, timeout=5).status_code] += 1
-            except requests.RequestException as error:
-                answers[type(error).__name__] += 1
-            time.sleep(0.05)
+    def ask_registry(known: dict[str, Any] = now) -> requests.Response:
+        login = (known["registry"]["username"], known["registry"]["password"])
+        return requests.get(
+            f"http://{known['registry']['address']}/v2/ml-platform/serving/tags/list", auth=login, timeout=5
+        )
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        done.set()
-        thread.join()
+    def ask_tracking(known: dict[str, Any] = now) -> requests.Response:
+        login = (known["tracking"]["username"], known["tracking"]["password"])
+        return requests.get(f"{server}/api/2.0/mlflow/experiments/search?max_results=1", auth=login, timeout=5)
+
+    def ask_endpoint(known: dict[str, Any] = now) -> requests.Response:
+        key = known["endpoints"]["digits"]["api_key"]
+        return requests.get(f"{endpoint}/v2/models/digits", headers={"Authorization": f"Bearer {key}"}, timeout=5)
+
+    file = trial.folder / f"Pulumi.{STACK}.yaml"
+    cluster = Cluster(core, CONTEXT, environment())
+
+    def up() -> None:
+        for other in (REGISTRY, "digits-key"):
+            count(file, other)
+        now.update(trial.up().outputs)
+
+    def keys() -> set[Key]:
+        declared = load(file)
+        return {key for secret in RENEWED for key in accepted(secret, declared, trial.outputs(), cluster)}
+
+    with (
+        counting_requests(ask_registry) as registry,
+        counting_requests(ask_tracking) as tracking,
+        counting_requests(ask_endpoint) as served,
+    ):
+        refused = renew(file, TRACKING, up, keys, cluster, Progress())
+    print(f"registry {dict(registry)}, tracking {dict(tracking)}, endpoint {dict(served)}, {refused} old keys refused")
+    for answers in (registry, tracking, served):
+        assert set(answers) == {200}
+        assert answers[200] > 50
+    assert refused == 5
+    assert [ask(before).status_code for ask in (ask_registry, ask_tracking, ask_endpoint)] == [401, 401, 401]
+    assert [ask(now).status_code for ask in (ask_registry, ask_tracking, ask_endpoint)] == [200, 200, 200]
+
+
+def test_no_secret_is_anywhere_in_clear(core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]) -> None:
+    exported = trial.run("stack", "export", "--show-secrets").text
+    values = set(re.findall(r'"plaintext": "\\"(\w{32})\\""', exported))
+    known = trial.outputs()
+    values |= {known["registry"]["password"], known["tracking"]["password"], known["endpoints"]["digits"]["api_key"]}
+    values |= {derived_password(key, user) for key in values for user in ("admin", TEAM)}
+    assert len(values) > 20
+    decoy = secrets.token_hex(16)
+    core.create_namespaced_config_map(TEAM, {"metadata": {"name": "decoy"}, "data": {"word": decoy}})
+    places = {
+        "state and backups": leaks.state_and_backups(trial),
+        "logs": leaks.logs(core, SYSTEM_NAMESPACES),
+        "manifests": leaks.manifests(),
+        "processes": leaks.processes(),
+        "image layers": leaks.image_layers(f"{known['registry']['address']}/"),
+        "etcd": leaks.etcd(),
+    }
+    searched, found, planted = Counter[str](), [], Counter[str]()
+    words = [form for value in values for form in leaks.forms(value)]
+    for kind, contents in places.items():
+        for name, content in contents:
+            searched[kind] += len(content)
+            planted[kind] += decoy.encode() in content
+            found += [f"{kind}: {name}" for word in words if word in content]
+    core.delete_namespaced_config_map("decoy", TEAM)
+    print(f"{len(values)} values, bytes searched: {dict(searched)}")
+    assert found == []
+    assert all(searched[kind] > 1000 for kind in places), searched
+    assert planted["manifests"] and planted["etcd"], "the search is blind"
 
 
 def test_destroy_leaves_nothing(core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]) -> None:

@@ -1,0 +1,218 @@
+"""How far whoever has taken on a role of the prod stack gets: requests, decided by IAM's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from tests.components.recorder import created
+from tests.iam_evaluator import Context, Request, allowed
+from tests.iam_evaluator.prod import PLACE, bucket_policy, key_policy, prod_role, stack
+from tests.iam_evaluator.weaker import (
+    about_everything,
+    may_everything,
+    refused,
+    unbounded,
+    without_condition,
+    without_denials,
+)
+
+BUCKET = PLACE.bucket_arn("artifacts")
+WRITERS = {"vision-training-digits": "teams/vision", "ml-platform-tracking": "models"}
+READERS = {"vision-serving-digits": "teams/vision"}
+PREFIXES = WRITERS | READERS
+"""What is whose in the artifact store; a team's pods reach models through the tracking server only."""
+
+KEY = PLACE.arn("kms", "key/0f0f0f0f-0000-4000-8000-000000000000")
+REGION = "aws:RequestedRegion"
+
+
+def on_object(name: str, action: str, prefix: str, context: Context | None = None) -> Request:
+    """Something that is done to a file below a prefix."""
+    return prod_role(name).asks(action, f"{BUCKET}/{prefix}/1/model.onnx", context, bucket_policy())
+
+
+def listing(name: str, prefix: str | None) -> Request:
+    """A list of what is below a prefix, or of everything."""
+    return prod_role(name).asks("s3:ListBucket", BUCKET, {"s3:prefix": prefix} if prefix else {}, bucket_policy())
+
+
+def key_use(purpose: str = "artifacts", through: str | None = "s3.eu-central-1.amazonaws.com") -> Context:
+    """How a key is asked for."""
+    via = {"kms:ViaService": through} if through else {}
+    return {"kms:ResourceAliases": [PLACE.key_alias(purpose)], **via}
+
+
+def reading(name: str, prefix: str) -> dict[str, Request]:
+    """All that it takes."""
+    return {
+        "s3:GetObject": on_object(name, "s3:GetObject", prefix),
+        "s3:ListBucket": listing(name, f"{prefix}/1"),
+        "kms:Decrypt": prod_role(name).asks("kms:Decrypt", KEY, key_use(), key_policy()),
+    }
+
+
+def writing(name: str, prefix: str) -> dict[str, Request]:
+    """All that it takes."""
+    return {
+        "s3:PutObject": on_object(name, "s3:PutObject", prefix),
+        "s3:DeleteObject": on_object(name, "s3:DeleteObject", prefix),
+        "kms:GenerateDataKey": prod_role(name).asks("kms:GenerateDataKey", KEY, key_use(), key_policy()),
+    }
+
+
+def every(requests: Mapping[str, Mapping[str, Request]]) -> dict[str, Request]:
+    return {f"{action} by {name}": each for name, actions in requests.items() for action, each in actions.items()}
+
+
+def test_every_workload_reads_its_own_prefix() -> None:
+    requests = every({name: reading(name, own) for name, own in PREFIXES.items()})
+    assert allowed(requests) == dict.fromkeys(requests, True)
+
+
+def test_a_job_writes_its_own_prefix_and_an_endpoint_writes_nothing() -> None:
+    requests = every({name: writing(name, own) for name, own in WRITERS.items()})
+    assert allowed(requests) == dict.fromkeys(requests, True)
+    attempts = every({name: writing(name, own) for name, own in READERS.items()})
+    refused({what: (request, may_everything) for what, request in attempts.items()})
+
+
+@pytest.mark.parametrize("name", PREFIXES)
+def test_a_workload_reaches_nothing_of_a_sibling(name: str) -> None:
+    own = PREFIXES[name]
+    others = sorted({"teams/speech", f"{own}-2", "elsewhere", *PREFIXES.values()} - {own})
+    actions = ["s3:GetObject", *(["s3:PutObject", "s3:DeleteObject"] if name in WRITERS else [])]
+    refused(
+        {
+            f"{action} of {prefix}": (on_object(name, action, prefix), about_everything)
+            for prefix in others
+            for action in actions
+        }
+    )
+    lists = [*(f"{prefix}/" for prefix in others), "teams/", None]
+    refused({f"a list of {prefix}": (listing(name, prefix), without_condition("s3:prefix")) for prefix in lists})
+
+
+def test_the_bucket_and_its_key_are_used_in_one_way_only() -> None:
+    name = "vision-training-digits"
+    role, own = prod_role(name), PREFIXES[name]
+    refused(
+        {
+            "without TLS": (on_object(name, "s3:GetObject", own, {"aws:SecureTransport": "false"}), without_denials),
+            "the key without S3": (
+                role.asks("kms:Decrypt", KEY, key_use(through=None), key_policy()),
+                without_condition("kms:ViaService"),
+            ),
+            "the key of another purpose": (
+                role.asks("kms:Decrypt", KEY, key_use("database"), key_policy()),
+                without_condition("kms:ResourceAliases"),
+            ),
+        }
+    )
+
+
+def test_only_the_tracking_server_reads_the_login_of_its_database() -> None:
+    login = PLACE.arn("secretsmanager", "secret:rds!db-1")
+    asked = {name: prod_role(name).asks("secretsmanager:GetSecretValue", login) for name in PREFIXES}
+    assert allowed({"tracking": asked.pop("ml-platform-tracking")}) == {"tracking": True}
+    refused({name: (request, may_everything) for name, request in asked.items()})
+
+
+def test_no_role_of_the_stack_makes_users_or_their_keys() -> None:
+    user = PLACE.iam_arn("user/someone")
+    refused(
+        {
+            f"{action} by {name}": (
+                prod_role(name).asks(action, user),
+                lambda request: unbounded(may_everything(request)),
+            )
+            for name in created(stack(), "aws:iam/role:Role")
+            for action in ("iam:CreateUser", "iam:CreateAccessKey")
+        }
+    )
+
+
+def test_the_boundary_holds_even_where_a_role_may_everything() -> None:
+    role = prod_role("ml-platform-tracking")
+    own, new = (PLACE.iam_arn(f"role/{name}") for name in (role.name, f"{PLACE.name}-new"))
+    attempts = {
+        "make a role": role.asks("iam:CreateRole", new),
+        "give itself more": role.asks("iam:PutRolePolicy", own),
+        "go out of the boundary": role.asks("iam:DeleteRolePermissionsBoundary", own),
+        "change the boundary": role.asks("iam:CreatePolicyVersion", PLACE.boundary),
+        "take on another role": role.asks("sts:AssumeRole", PLACE.iam_arn("role/admin")),
+        "read a foreign bucket": role.asks("s3:GetObject", "arn:aws:s3:::someone-else/secret"),
+        "use a key in another region": role.asks("kms:Decrypt", KEY, {REGION: "us-east-1"}, key_policy()),
+        "change a secret": role.asks("secretsmanager:PutSecretValue", PLACE.arn("secretsmanager", "secret:x-AbCdEf")),
+    }
+    refused({what: (may_everything(request), unbounded) for what, request in attempts.items()})
+
+
+BOUNDED = "iam:PermissionsBoundary"
+WITHIN = {BOUNDED: PLACE.boundary}
+NEW_ROLE = PLACE.iam_arn(f"role/{PLACE.name}-new")
+DECIDING = [
+    f"iam:{action}"
+    for action in (
+        "AttachRolePolicy",
+        "CreateRole",
+        "DeleteRolePolicy",
+        "DetachRolePolicy",
+        "PutRolePermissionsBoundary",
+        "PutRolePolicy",
+    )
+]
+"""What decides what a role may do."""
+
+
+def test_a_deploy_makes_and_changes_roles_within_the_boundary_only() -> None:
+    deploy = prod_role("ci-deploy")
+    requests = {action: deploy.asks(action, NEW_ROLE, WITHIN) for action in DECIDING}
+    assert allowed(requests) == dict.fromkeys(requests, True)
+    outside = {"without a boundary": {}, "within another one": {BOUNDED: PLACE.iam_arn("policy/wider")}}
+    refused(
+        {
+            f"{action} {what}": (deploy.asks(action, NEW_ROLE, context), without_condition(BOUNDED))
+            for action in DECIDING
+            for what, context in outside.items()
+        }
+    )
+
+
+def test_a_deploy_touches_neither_the_boundary_nor_the_pipeline_even_where_it_may_everything_else() -> None:
+    deploy = prod_role("ci-deploy")
+    (everything,) = may_everything(deploy.asks("iam:GetRole", NEW_ROLE)).own
+    deploy = replace(deploy, own=(*deploy.own, everything))
+    own = PLACE.iam_arn(f"role/{deploy.name}")
+    versions = ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion")
+    attempts = [
+        deploy.asks("iam:DeleteRolePermissionsBoundary", NEW_ROLE, WITHIN),
+        *(deploy.asks(f"iam:{action}", PLACE.boundary) for action in versions),
+        *(deploy.asks(action, own, WITHIN) for action in DECIDING),
+        *(deploy.asks(f"iam:{action}", own) for action in ("DeleteRole", "UpdateAssumeRolePolicy")),
+    ]
+    refused({f"{request.action} {request.resource}": (request, without_denials) for request in attempts})
+
+
+def test_a_deploy_keeps_to_the_stack() -> None:
+    deploy, given = prod_role("ci-deploy"), "iam:PassedToService"
+    node = PLACE.iam_arn(f"role/{PLACE.name}-node")
+    to_eks = deploy.asks("iam:PassRole", node, {given: "eks.amazonaws.com"})
+    assert allowed({"gives EKS its role": to_eks}) == {"gives EKS its role": True}
+    refused(
+        {
+            "a cluster in another region": (
+                deploy.asks("eks:DeleteCluster", PLACE.cluster_arn, {REGION: "us-east-1"}),
+                without_condition(REGION),
+            ),
+            "a foreign bucket": (deploy.asks("s3:GetObject", "arn:aws:s3:::someone-else/secret"), about_everything),
+            "a foreign role": (deploy.asks("iam:CreateRole", PLACE.iam_arn("role/admin"), WITHIN), about_everything),
+            "a role for a service that runs anything": (
+                deploy.asks("iam:PassRole", node, {given: "lambda.amazonaws.com"}),
+                without_condition(given),
+            ),
+            "a policy of its own": (deploy.asks("iam:CreatePolicy", PLACE.iam_arn("policy/wide")), may_everything),
+        }
+    )

@@ -1,0 +1,88 @@
+"""What can be wrong with monitoring's settings, and the one line that it costs."""
+# ruff: noqa: E501 - a message is one line
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.declaration.samples import accepted, refused
+
+HOOK = {"hook": {"webhook": {"url": "http://alerts.example/hook"}}}
+
+
+def rule(**changes: object) -> dict[str, Any]:
+    return {"Mine": {"expr": "up == 0", "summary": "mine", **changes}}
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    # Time and size
+    ({"retention": 7}, "retention: 7 is no span of time; write days or hours with their unit, such as 15d or 36h"),
+    ({"retention": "7"}, "retention: '7' is no span of time; write days or hours with their unit, such as 15d or 36h"),
+    ({"retention": "30m"}, "retention: '30m' is no span of time; write days or hours with their unit, such as 15d or 36h"),
+    ({"retention": "2d"}, "retention: is shorter than alerts look back, a 10th of the period; write at least 72h"),
+    ({"storage": "5GB"}, "storage: '5GB' is no amount of memory; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
+    ({"scrapeInterval": 30}, "scrapeInterval: 30 is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
+    ({"period": "1d"}, "period: its shortest window of 10 s holds fewer than 4 samples at a scrapeInterval of 30 s; write a longer period or a shorter interval"),
+    # Objectives
+    ({"objective": {"availability": 100}}, "objective.availability: 100 percent leaves nothing to be measured against; write more than 0 and less than 100"),
+    ({"objectives": {"digits": {"fast": 0}}}, "objectives.digits.fast: 0 percent leaves nothing to be measured against; write more than 0 and less than 100"),
+    ({"objective": {"availability": "99%"}}, "objective.availability: '99%' is no percentage; write a number such as 99.5"),
+    ({"objective": {"latency": "300ms"}}, "objective.latency: '300ms' is not measured; write one of 1ms, 2.5ms, 5ms, 10ms, 25ms, 50ms, 100ms, 250ms, 500ms, 1s, 2.5s, 5s, 10s"),
+    ({"objectives": {"digit": {}}}, "objectives.digit: endpoint 'digit' is not declared; did you mean 'digits'?"),
+    # Receivers and routes
+    ({"receivers": HOOK, "routes": {"vision": "hok"}}, "routes.vision: receiver 'hok' is not declared; did you mean 'hook'?"),
+    ({"routes": {"vision": "hook"}}, "routes.vision: receiver 'hook' is not declared; none is declared"),
+    ({"receivers": HOOK, "routes": {"visoin": "hook"}}, "routes.visoin: team 'visoin' is not declared; did you mean 'vision'?"),
+    ({"defaultReceiver": "hook"}, "defaultReceiver: receiver 'hook' is not declared; none is declared"),
+    ({"watchdog": "hook"}, "watchdog: receiver 'hook' is not declared; none is declared"),
+    ({"receivers": {"nobody": {}}}, "receivers.nobody: hears of alerts by exactly one way; declare 'webhook', 'email' or 'slack'"),
+    ({"receivers": {"a": {"webhook": {"url": "alerts.example"}}}}, "receivers.a.webhook.url: 'alerts.example' is no address; write one such as https://alerts.example.com/hook"),
+    ({"receivers": {"a": {"slack": {"channel": "#ml", "url": "slack-url"}}}}, "receivers.a.slack.url: secret 'slack-url' is not declared; none is declared"),
+    ({"receivers": {"a": {"slcak": {}}}}, "receivers.a: unknown setting 'slcak'; did you mean 'slack'?"),
+    # Rules
+    ({"rules": rule(expr="upp == 0")}, "rules.Mine.expr: nothing collects the metric 'upp'; did you mean 'up'?"),
+    ({"rules": rule(expr="rate(my_counter[5m]) > 0")}, "rules.Mine.expr: nothing collects the metric 'my_counter'; infra/monitoring/metrics.py lists those that are collected"),
+    ({"rules": rule(team="visoin")}, "rules.Mine.team: team 'visoin' is not declared; did you mean 'vision'?"),
+    ({"rules": rule(severity="bad")}, "rules.Mine.severity: 'bad' is not known; write 'critical' or 'warning'"),
+    ({"rules": {"GpuIdle": rule()["Mine"]}}, "rules.GpuIdle: 'GpuIdle' is an alert of the platform itself; write another name"),
+    ({"rules": {"my alert": rule()["Mine"]}}, "rules.my alert: 'my alert' is no name of an alert; write words without spaces, such as QueueTooLong"),
+    ({"alertAfter": {"GpuIdel": "1m"}}, "alertAfter.GpuIdel: there is no alert 'GpuIdel'; did you mean 'GpuIdle'?"),
+    ({"alertAfter": {"Mine": "1m"}, "rules": rule()}, "alertAfter.Mine: its 'after' stands in monitoring.rules"),
+    ({"alertAfter": {"GpuIdle": "soon"}}, "alertAfter.GpuIdle: 'soon' is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "line"), MISTAKES, ids=[line[:90] for _, line in MISTAKES])
+def test_a_mistake_costs_one_line(root: Path, settings: dict[str, Any], line: str) -> None:
+    assert refused(root, monitoring=settings) == [f"Pulumi.dev.yaml: platform.monitoring.{line}"]
+
+
+def test_what_is_no_query_is_refused_with_the_parsers_reason(root: Path) -> None:
+    (line,) = refused(root, monitoring={"rules": rule(expr="sum(up")})
+    assert line.startswith("Pulumi.dev.yaml: platform.monitoring.rules.Mine.expr: is no PromQL: ")
+
+
+def test_without_a_word_nothing_is_watched(root: Path) -> None:
+    assert accepted(root).monitoring is None
+
+
+def test_with_no_more_than_its_name_everything_is_watched_and_nobody_told(root: Path) -> None:
+    monitoring = accepted(root, monitoring={}).monitoring
+    assert monitoring is not None
+    assert (monitoring.retention, monitoring.receivers, monitoring.default_receiver) == (7 * 86400, {}, None)
+
+
+def test_a_team_is_told_by_a_few_lines(root: Path) -> None:
+    settings = {"receivers": HOOK, "routes": {"vision": "hook", "platform": "hook"}, "defaultReceiver": "hook"}
+    monitoring = accepted(root, monitoring=settings).monitoring
+    assert monitoring is not None
+    assert monitoring.routes["vision"] == "hook"
+
+
+def test_an_image_of_monitoring_has_its_name_for_itself(root: Path) -> None:
+    assert refused(root, **{"images.prometheus": {"context": "images/training"}}) == [
+        "Pulumi.dev.yaml: platform.images.prometheus: 'prometheus' is an image of the platform itself; write another name"
+    ]

@@ -1,0 +1,95 @@
+"""Every place in which a secret might lie in clear, with what lies there."""
+
+import base64
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psutil
+from kubernetes import client
+
+from tests.pulumi_engine import Pulumi
+from workstation import docker_engine, go_tools, paths
+from workstation.cluster import control_plane
+
+CHUNK = 1 << 22
+LONGEST = 256
+
+
+def forms(value: str) -> list[bytes]:
+    """A value as it is, and as manifests and logins encode it."""
+    return [value.encode(), base64.b64encode(value.encode()).rstrip(b"=")]
+
+
+def state_and_backups(stack: Pulumi) -> Iterator[tuple[str, bytes]]:
+    return _files(stack.backend)
+
+
+def logs(core: client.CoreV1Api, namespaces: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Of the workstation, of its control plane, and of each container."""
+    yield from _files(paths.LOGS)
+    yield from _files(control_plane.WORKDIR / "logs")
+    for namespace in namespaces:
+        for pod in core.list_namespaced_pod(namespace).items:
+            if pod.spec.node_name and not pod.spec.node_name.startswith("trialgpu"):
+                yield f"log of {pod.metadata.name}", core.read_namespaced_pod_log(pod.metadata.name, namespace).encode()
+    for container in docker_engine.client().containers.list():
+        yield f"log of {container.name}", container.logs()
+
+
+def manifests() -> Iterator[tuple[str, bytes]]:
+    """`kubectl get -o yaml` of every kind but Secrets, in all namespaces."""
+    kinds = _kubectl("api-resources", "--verbs=list", "--output=name").decode().split()
+    for kind in kinds:
+        if kind != "secrets":
+            yield kind, _kubectl("get", kind, "--all-namespaces", "--output=yaml")
+
+
+def processes() -> Iterator[tuple[str, bytes]]:
+    """The command line of every process, and the environment of every one that runs in a container."""
+    for process in psutil.process_iter(["pid", "name", "cmdline"]):
+        name = f"process {process.info['pid']} {process.info['name']}"
+        yield name, " ".join(process.info["cmdline"] or []).encode()
+        if _in_container(process):
+            try:
+                yield f"environment of {name}", Path(f"/proc/{process.pid}/environ").read_bytes()
+            except OSError:
+                continue
+
+
+def image_layers(prefix: str) -> Iterator[tuple[str, bytes]]:
+    """All that the engine would hand over of the images whose names begin so, piece by piece; a shared layer once."""
+    names = [tag for image in docker_engine.client().images.list() for tag in image.tags if tag.startswith(prefix)]
+    assert names, f"no image is called {prefix}*"
+    environment = {**os.environ, "DOCKER_HOST": str(docker_engine.host())}
+    with subprocess.Popen(["docker", "save", *names], stdout=subprocess.PIPE, env=environment) as saving:
+        assert saving.stdout is not None
+        tail = b""
+        while chunk := saving.stdout.read(CHUNK):
+            yield "images", tail + chunk
+            tail = chunk[-LONGEST:]
+    assert saving.returncode == 0
+
+
+def etcd() -> Iterator[tuple[str, bytes]]:
+    return _files(control_plane.WORKDIR / "etcd")
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            yield str(file), file.read_bytes()
+
+
+def _kubectl(*arguments: str) -> bytes:
+    command = [str(go_tools.KUBERNETES.program("kubectl")), "--kubeconfig", str(paths.KUBECONFIG), *arguments]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def _in_container(process: psutil.Process) -> bool:
+    """In another file system than this machine's own."""
+    try:
+        return Path(f"/proc/{process.pid}/root").stat().st_ino != Path("/").stat().st_ino
+    except OSError:
+        return False

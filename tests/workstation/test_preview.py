@@ -1,0 +1,48 @@
+"""Previews of a stack whose secrets nobody can read here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.declaration.samples import REPOSITORY
+from tests.pulumi_engine import find_engine
+from workstation import paths
+from workstation.preview import preview
+
+ENCRYPTED = "v1:QxhwK2F37+A=:cannot-be-read-here"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with a dev stack that has an encrypted value, and the name of the provider that encrypted it."""
+    if find_engine() is None:
+        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
+    for entry in REPOSITORY.iterdir():
+        if entry.name != "Pulumi.dev.yaml":
+            (tmp_path / entry.name).symlink_to(entry)
+    document = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    platform = document["config"]["ml-platform:platform"]
+    platform["secrets"]["token"] = {"team": "vision"}
+    platform["serving"]["digits"]["secrets"] = ["token"]
+    document["config"]["ml-platform:token"] = {"secure": ENCRYPTED}
+    document["secretsprovider"] = "awskms://alias/of-somebody-else"
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
+    monkeypatch.setattr(paths, "REPOSITORY", tmp_path)
+    return tmp_path
+
+
+def test_a_preview_shows_that_a_secret_has_a_value_and_needs_to_read_none(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (root / "Pulumi.dev.yaml").read_bytes()
+    assert preview("dev", as_json=True) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    inputs = {(step["type"], step["urn"].rpartition("::")[2]): step["inputs"] for step in steps}
+    assert inputs["kubernetes:core/v1:Secret", "token"]["data"] == "[secret]"
+    volumes = inputs["kubernetes:apps/v1:Deployment", "digits"]["spec"]["template"]["spec"]["volumes"]
+    assert "token" in [volume.get("secret", {}).get("secretName") for volume in volumes]
+    assert (root / "Pulumi.dev.yaml").read_bytes() == before
