@@ -22,6 +22,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from infra.declaration.model import Tracking as Settings
 from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
+from infra.monitoring.scraping import PORT_NAME
 from infra.naming import PROJECT, labels, selector
 from infra.secrets import TrackingLogins, lines
 from infra.tenancy import Workspace
@@ -29,6 +30,8 @@ from infra.workload import Container, Mount, pod_template, secret_mount, service
 
 NAME = "tracking"
 PORT = 5000
+METRICS_PORT = 5001
+"""Nothing but metrics is there, without a login; teams don't reach it."""
 _DATA = "/data"
 _LOGINS = "/var/run/secrets/logins"
 """The keys of the accepted passwords; the server reads them anew for each request."""
@@ -151,7 +154,7 @@ class Tracking(pulumi.ComponentResource):
             image=self._args.image.reference,
             resources=self._args.settings.resources,
             env=storage_env(storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
-            ports={"http": PORT},
+            ports={"http": PORT, PORT_NAME: METRICS_PORT},
             mounts=[
                 Mount(_data(storage.volume), _DATA),
                 secret_mount("logins", NAME, _LOGINS),

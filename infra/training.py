@@ -13,6 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.declaration.model import Training as Settings
 from infra.foundation import Foundation, Placement, WorkloadIdentity
 from infra.images import BuiltImage
+from infra.monitoring.scraping import PORT_NAME
 from infra.naming import PROJECT, SIMULATED_LABEL, fingerprint, labels
 from infra.team_secrets import TeamSecret
 from infra.tenancy import Workspace
@@ -25,6 +26,9 @@ from infra.workload import (
     tracking_env,
     tracking_mounts,
 )
+
+METRICS_PORT = 8000
+"""Where a job may tell how far it is. One that tells nothing is not missed."""
 
 _COMPONENT = "training"
 
@@ -102,7 +106,9 @@ class Training(pulumi.ComponentResource):
                     **tracking_env(args.workspace),
                     "MLFLOW_EXPERIMENT_NAME": self._name,
                     "MODEL_NAME": settings.model,
+                    "METRICS_PORT": str(METRICS_PORT),
                 },
+                ports={PORT_NAME: METRICS_PORT},
                 mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
                 gpus=settings.gpus,
             ),

@@ -12,6 +12,8 @@ from database_login import NoLogin, provide_login, secret_reader
 
 KEYS = Path("/var/run/secrets/logins/keys")
 ADMINISTRATOR = "admin"
+SOURCES = "^(runs|models|mlflow-artifacts):/"
+"""Of a model's versions: what MLflow keeps and knows the owner of, never a place that only the server may read."""
 
 
 class Misconfigured(Exception):
@@ -52,7 +54,7 @@ def escaped(value: str) -> str:
 
 def server_arguments(environment: dict[str, str]) -> list[str]:
     options = {
-        "--app-name": "basic-auth",
+        "--app-name": "measured",
         "--host": "0.0.0.0",  # a container is reached by no other address
         "--port": "5000",
         "--workers": "1",
@@ -70,6 +72,7 @@ def main() -> None:
     require_keys()
     # Signs the sessions of the user interface, which end with the server.
     os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secrets.token_urlsafe(32)
+    os.environ["MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"] = SOURCES
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # the server's workers import `logins`
     folder = Path(tempfile.mkdtemp(prefix="tracking-"))
     if secret := os.environ.get("DATABASE_LOGIN_SECRET"):

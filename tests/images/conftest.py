@@ -7,8 +7,8 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 
 from infra.logins import derived_password
-from tests.images.engine import USERNAME, Engine, WriteSecrets, address, run_to_end, wait_for
-from tests.images.services import TEAMS, Tracking, mlflow_credentials, mounted, serve, train
+from tests.images.engine import Engine, WriteSecrets, address, run_to_end, wait_for
+from tests.images.services import TEAMS, Tracking, mlflow_credentials, serve, track, train
 from workstation import docker_engine
 from workstation.base_image import IMAGE
 
@@ -46,18 +46,7 @@ def write_secrets(tmp_path_factory: pytest.TempPathFactory) -> WriteSecrets:
 
 @pytest.fixture(scope="session")
 def tracking(engine: Engine, write_secrets: WriteSecrets) -> Tracking:
-    container = engine.start(
-        "tracking",
-        "tracking",
-        environment={"MLFLOW_SERVER_ALLOWED_HOSTS": "tracking:5000,127.0.0.1:*"},
-        tmpfs={"/data": "uid=65532,gid=65532,mode=0750"},
-        volumes=mounted(write_secrets("logins", {"keys": f"{engine.password}\n"}), "/var/run/secrets/logins"),
-        ports={"5000/tcp": ("127.0.0.1", 0)},
-    )
-    url = address(container, 5000)
-    wait_for(f"{url}/health", container)
-    logins = {user: (user, derived_password(engine.password, user)) for user in (USERNAME, *TEAMS)}
-    return Tracking(url, logins.pop(USERNAME), logins, container)
+    return track(engine, write_secrets("logins", {"keys": f"{engine.password}\n"}))
 
 
 @pytest.fixture(scope="session")

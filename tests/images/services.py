@@ -7,7 +7,8 @@ from typing import Any
 import requests
 from docker.models.containers import Container
 
-from tests.images.engine import Engine
+from infra.logins import derived_password
+from tests.images.engine import USERNAME, Engine, address, wait_for
 
 TRACKING_URI = "http://tracking:5000"
 MODEL = "digits"
@@ -50,12 +51,37 @@ def mlflow_credentials(username: str, password: str) -> str:
     return f"[mlflow]\nmlflow_tracking_username = {username}\nmlflow_tracking_password = {password}\n"
 
 
-def train(engine: Engine, credentials: Path, *arguments: str, uri: str = TRACKING_URI, model: str = MODEL) -> Container:
+def track(engine: Engine, keys: Path, alias: str = "tracking", **environment: str) -> Tracking:
+    """`keys` is the folder with the file that all passwords follow from."""
+    container = engine.start(
+        "tracking",
+        alias,
+        environment={"MLFLOW_SERVER_ALLOWED_HOSTS": f"{alias}:5000,127.0.0.1:*", **environment},
+        tmpfs={"/data": "uid=65532,gid=65532,mode=0750"},
+        volumes=mounted(keys, "/var/run/secrets/logins"),
+        ports={"5000/tcp": ("127.0.0.1", 0), "5001/tcp": ("127.0.0.1", 0)},
+    )
+    url = address(container, 5000)
+    wait_for(f"{url}/health", container)
+    logins = {user: (user, derived_password(engine.password, user)) for user in (USERNAME, *TEAMS)}
+    return Tracking(url, logins.pop(USERNAME), logins, container)
+
+
+def train(
+    engine: Engine,
+    credentials: Path,
+    *arguments: str,
+    uri: str = TRACKING_URI,
+    model: str = MODEL,
+    metrics_port: int | None = None,
+) -> Container:
+    told = {"METRICS_PORT": str(metrics_port)} if metrics_port else {}
     return engine.start(
         "training",
         command=list(arguments),
-        environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": model, "MODEL_NAME": model},
+        environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": model, "MODEL_NAME": model, **told},
         volumes=mounted(credentials, "/home/nonroot/.mlflow"),
+        ports={f"{metrics_port}/tcp": ("127.0.0.1", 0)} if metrics_port else {},
     )
 
 

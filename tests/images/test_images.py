@@ -7,11 +7,20 @@ from tests.images.engine import IMAGES, USERNAME, Engine, WriteSecrets, address,
 from tests.images.services import mounted
 from tests.waiting import eventually
 
-BUILT_ON_BASE = ["gpu-simulator", "kube-state-metrics", "prometheus", "serving", "status", "tracking", "training"]
+BUILT_ON_BASE = [
+    "dashboards",
+    "gpu-simulator",
+    "kube-state-metrics",
+    "prometheus",
+    "serving",
+    "status",
+    "tracking",
+    "training",
+]
 IMAGES_OF_OURS = ["base", "registry", *BUILT_ON_BASE]
 
 
-@pytest.mark.parametrize("name", ["gpu-simulator", "serving", "status", "tracking", "training"])
+@pytest.mark.parametrize("name", ["dashboards", "gpu-simulator", "serving", "status", "tracking", "training"])
 def test_unit_tests_pass_inside_the_image(engine: Engine, name: str) -> None:
     container = engine.start(
         name,
@@ -43,6 +52,23 @@ def login_line(password: str) -> str:
     import bcrypt
 
     return f"{USERNAME}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()}\n"
+
+
+def test_registry_tells_its_metrics_and_nothing_else_of_its_debug_server(
+    engine: Engine, write_secrets: WriteSecrets
+) -> None:
+    folder = write_secrets("auth", {"htpasswd": login_line(engine.password)})
+    ports = {f"{port}/tcp": ("127.0.0.1", 0) for port in (5000, 5001)}
+    container = engine.start("registry", volumes=mounted(folder, "/auth"), ports=ports)
+    told = address(container, 5001)
+    wait_for(f"{told}/metrics", container)
+    wait_for(f"{address(container, 5000)}/v2/", container, status=401)
+    assert 'registry_http_requests_total{code="401"' in requests.get(f"{told}/metrics", timeout=20).text
+    debug = ("/debug/pprof/", "/debug/vars", "/debug/health")
+    inside = "import sys, urllib.request as r; [r.urlopen('http://127.0.0.1:5002' + path) for path in sys.argv[1:]]"
+    assert container.exec_run(["python3", "-c", inside, *debug]).exit_code == 0, "there is nothing to keep back"
+    refused = {path: requests.get(f"{told}{path}", timeout=20).status_code for path in (*debug, "/", "/metrics/x")}
+    assert set(refused.values()) == {404}, refused
 
 
 def test_registry_asks_for_a_login_that_may_change_while_it_runs(engine: Engine, write_secrets: WriteSecrets) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from database_login import NoLogin, provide_login, secret_reader, write_password_file
 from logins import accepted, derived, make_known
+from measured import method, route
 from mlflow.server.auth import store
 from serve import Misconfigured, require_keys, server_arguments, write_auth_config
 
@@ -127,6 +128,25 @@ class Arguments(unittest.TestCase):
         arguments = server_arguments({"MLFLOW_ARTIFACTS_DESTINATION": "s3://bucket"})
         self.assertEqual(arguments[arguments.index("--artifacts-destination") + 1], "s3://bucket")
         self.assertEqual(arguments[arguments.index("--backend-store-uri") + 1], "sqlite:////data/mlflow.db")
+
+
+class Measured(unittest.TestCase):
+    def test_a_route_is_named_by_what_it_is_about(self) -> None:
+        for path, name in (
+            ("/api/2.0/mlflow/runs/log-metric", "runs"),
+            ("/ajax-api/2.0/mlflow/runs/search", "runs"),
+            ("/api/2.0/mlflow-artifacts/artifacts/1/model.onnx", "artifacts"),
+            ("/get-artifact", "artifacts"),
+            ("/model-versions/get-artifact", "artifacts"),
+            ("/api/2.0/mlflow/registered-models/alias", "registered-models"),
+            ("/health", "health"),
+        ):
+            self.assertEqual(route(path), name, path)
+
+    def test_made_up_paths_and_methods_are_all_the_same(self) -> None:
+        made_up = ("/", "/x/y", "/healthy", "/api/2.0/mlflow/made-up/1", "/api/2.0/mlflow/runs-1/get", "/x/health")
+        self.assertEqual({route(path) for path in made_up}, {"other"})
+        self.assertEqual([method("POST"), method("MADE-UP")], ["POST", "other"])
 
 
 if __name__ == "__main__":

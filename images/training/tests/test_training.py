@@ -4,7 +4,8 @@ import unittest
 
 import numpy as np
 from mlflow.exceptions import MlflowException
-from training import data, errors, model, registry
+from prometheus_client import REGISTRY
+from training import data, errors, model, progress, registry
 from training.__main__ import parse
 from training.model import Hyperparameters
 
@@ -44,6 +45,11 @@ class Model(unittest.TestCase):
         bad = model.export(model.fit(self.digits.train_images, self.digits.train_labels, Hyperparameters(10, 1)))
         self.assertLess(model.accuracy(bad, self.digits.holdout_images, self.digits.holdout_labels), 0.5)
 
+    def test_a_fit_loses_less_than_a_bad_one(self) -> None:
+        bad = model.fit(self.digits.train_images, self.digits.train_labels, Hyperparameters(10, 1))
+        images, labels = self.digits.holdout_images, self.digits.holdout_labels
+        self.assertLess(model.loss(self.classifier, images, labels), model.loss(bad, images, labels))
+
     def test_signature_names_the_input_and_its_shape(self) -> None:
         (image,) = registry.signature(self.exported).inputs.inputs
         self.assertEqual((image.name, image.shape, image.type), ("image", (-1, 64), np.dtype(np.float32)))
@@ -60,6 +66,25 @@ class Promotion(unittest.TestCase):
         decision = registry.decide(0.97, 0.98, "4")
         self.assertFalse(decision.promoted)
         self.assertEqual(decision.reason, "accuracy 0.9700, champion version 4 has 0.9800")
+
+
+class Progress(unittest.TestCase):
+    def test_only_grows_and_ends_whole(self) -> None:
+        told = []
+        for stage in progress.STAGES:
+            progress.begins(stage)
+            told.append(REGISTRY.get_sample_value("training_progress_ratio"))
+            self.assertEqual(REGISTRY.get_sample_value("training_stage", {"training_stage": stage}), 1)
+        progress.ends()
+        told.append(REGISTRY.get_sample_value("training_progress_ratio"))
+        self.assertEqual(told, sorted(set(told)))
+        self.assertEqual((told[0], told[-1]), (0, 1))
+
+    def test_there_is_no_loss_before_it_is_known(self) -> None:
+        self.assertIsNone(REGISTRY.get_sample_value("training_loss", {"split": "train"}))
+        progress.fitted(samples=100, seconds=2, train=0.5)
+        self.assertEqual(REGISTRY.get_sample_value("training_loss", {"split": "train"}), 0.5)
+        self.assertEqual(REGISTRY.get_sample_value("training_samples_per_second"), 50)
 
 
 class CommandLine(unittest.TestCase):

@@ -5,10 +5,13 @@ import math
 import os
 import signal
 import sys
+import time
 
 from mlflow.exceptions import MlflowException
+from onnx import ModelProto
+from sklearn.svm import SVC
 
-from training import data, errors, model
+from training import data, errors, model, progress
 from training.model import Hyperparameters
 
 REQUIRED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MODEL_NAME")
@@ -36,24 +39,54 @@ def train(hyperparameters: Hyperparameters, experiment: str, name: str) -> None:
     mlflow.set_experiment(experiment)
     with mlflow.start_run():
         mlflow.log_params(vars(hyperparameters))
+        progress.begins("data")
         digits = data.load()
-        classifier = model.fit(digits.train_images, digits.train_labels, hyperparameters)
+        progress.begins("fit")
+        classifier = fit(digits, hyperparameters)
+        progress.begins("export")
         exported = model.export(classifier)
-        accuracy = model.accuracy(exported, digits.holdout_images, digits.holdout_labels)
-        mlflow.log_metrics(
-            {
-                "train_accuracy": model.accuracy(exported, digits.train_images, digits.train_labels),
-                "holdout_accuracy": accuracy,
-                "train_images": len(digits.train_labels),
-                "holdout_images": len(digits.holdout_labels),
-            }
-        )
-        mlflow.log_dict(digits.holdout_document(), "holdout/holdout.json")
+        progress.begins("measure")
+        accuracy = measure(exported, digits)
         say(f"accuracy {accuracy:.4f} on {len(digits.holdout_labels)} held-out digits")
+        progress.begins("register")
         version = registry.log_model(exported, name)
+        progress.begins("promote")
         decision = registry.promote(name, version, accuracy, digits)
+    progress.ends()
     outcome = "is now" if decision.promoted else "does not become"
     say(f"{name} version {version} {outcome} the {registry.CHAMPION}: {decision.reason}")
+
+
+def fit(digits: data.Digits, hyperparameters: Hyperparameters) -> SVC:
+    begin = time.perf_counter()
+    classifier = model.fit(digits.train_images, digits.train_labels, hyperparameters)
+    seconds = time.perf_counter() - begin
+    progress.fitted(
+        len(digits.train_labels),
+        seconds,
+        train=model.loss(classifier, digits.train_images, digits.train_labels),
+        holdout=model.loss(classifier, digits.holdout_images, digits.holdout_labels),
+    )
+    return classifier
+
+
+def measure(exported: ModelProto, digits: data.Digits) -> float:
+    """Logs what the export is worth; returns its accuracy on digits that training never saw."""
+    import mlflow
+
+    train = model.accuracy(exported, digits.train_images, digits.train_labels)
+    holdout = model.accuracy(exported, digits.holdout_images, digits.holdout_labels)
+    progress.measured(train=train, holdout=holdout)
+    mlflow.log_metrics(
+        {
+            "train_accuracy": train,
+            "holdout_accuracy": holdout,
+            "train_images": len(digits.train_labels),
+            "holdout_images": len(digits.holdout_labels),
+        }
+    )
+    mlflow.log_dict(digits.holdout_document(), "holdout/holdout.json")
+    return holdout
 
 
 def say(line: str) -> None:
@@ -67,6 +100,7 @@ def main() -> None:
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
         sys.exit(f"training: set {', '.join(missing)}")
+    progress.serve()
     uri, experiment, name = (os.environ[variable] for variable in REQUIRED)
     try:
         train(hyperparameters, experiment, name)

@@ -56,6 +56,8 @@ class LocalFoundation(pulumi.ComponentResource):
             LocalRegistryArgs(
                 container_name=f"{args.namespace}-registry",
                 port=args.settings.registry_port,
+                metrics_port=args.settings.registry_metrics_port,
+                metrics=args.settings.registry_metrics,
                 base_image=args.settings.base_image,
                 images=args.images,
                 rotation=args.registry_rotation,
@@ -105,8 +107,6 @@ def _nothing_to_bind(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -
     return ()
 
 
-def _nowhere_else(
-    name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
-) -> Sequence[pulumi.Resource]:
+def _nowhere_else(name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """The cluster's own store is where secrets are here, encrypted at rest."""
-    return ()
+    return value

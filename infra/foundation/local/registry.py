@@ -13,7 +13,7 @@ from infra.foundation.contract import Registry
 from infra.naming import PART_LABEL, PROJECT, REGISTRY, image_context
 from infra.secrets import GeneratedPassword, docker_config, lines
 
-_INTERNAL_PORT = 5000
+_INTERNAL_PORT, _INTERNAL_METRICS_PORT = 5000, 5001
 _STORAGE = "/var/lib/registry"
 _PASSWORDS = "/auth"
 
@@ -22,6 +22,10 @@ _PASSWORDS = "/auth"
 class LocalRegistryArgs:
     container_name: str
     port: int
+    metrics_port: int
+    """Both on loopback only."""
+    metrics: str | None
+    """Where pods reach the second; None where they don't."""
     base_image: str
     images: Sequence[str]
     rotation: int
@@ -48,6 +52,7 @@ class LocalRegistry(pulumi.ComponentResource):
             pull_config=docker_config(server, username, password.current),
             builder=args.engine,
             ready=[container],
+            metrics=args.metrics,
         )
         self.register_outputs({"server": server})
 
@@ -63,17 +68,11 @@ class LocalRegistry(pulumi.ComponentResource):
             opts=child,
         )
         label = {"label": PART_LABEL, "value": args.container_name}
-        volume = docker.Volume(
-            name,
-            name=args.container_name,
-            labels=[docker.VolumeLabelArgs(**label)],
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data),
-        )
+        kept = pulumi.ResourceOptions(parent=self, protect=args.protect_data)
+        labelled = [docker.VolumeLabelArgs(**label)]
+        volume = docker.Volume(name, name=args.container_name, labels=labelled, opts=kept)
         passwords = docker.Volume(
-            f"{name}-passwords",
-            name=f"{args.container_name}-passwords",
-            labels=[docker.VolumeLabelArgs(**label)],
-            opts=child,
+            f"{name}-passwords", name=f"{args.container_name}-passwords", labels=labelled, opts=kept
         )
         # Never runs: it carries the file into the volume, so that a new password needs no new registry.
         carrier = docker.Container(
@@ -93,7 +92,10 @@ class LocalRegistry(pulumi.ComponentResource):
             image=image.repo_digest,
             restart="unless-stopped",
             labels=[docker.ContainerLabelArgs(**label)],
-            ports=[docker.ContainerPortArgs(internal=_INTERNAL_PORT, external=args.port, ip="127.0.0.1")],
+            ports=[
+                docker.ContainerPortArgs(internal=_INTERNAL_PORT, external=args.port, ip="127.0.0.1"),
+                docker.ContainerPortArgs(internal=_INTERNAL_METRICS_PORT, external=args.metrics_port, ip="127.0.0.1"),
+            ],
             volumes=[
                 docker.ContainerVolumeArgs(volume_name=volume.name, container_path=_STORAGE),
                 docker.ContainerVolumeArgs(volume_name=passwords.name, container_path=_PASSWORDS, read_only=True),
