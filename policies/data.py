@@ -10,7 +10,9 @@ from policies.declared import setting
 from policies.rule import ResourceRule, differs, missing
 
 _CARRIERS = {
+    "aws:amp/workspace:Workspace": "store of metrics",
     "aws:s3/bucket:Bucket": "bucket",
+    "aws:s3/bucketV2:BucketV2": "bucket",
     "aws:rds/instance:Instance": "database",
     "aws:kms/key:Key": "encryption key",
     "aws:ecr/repository:Repository": "image repository",
@@ -22,6 +24,7 @@ _REFUSING: Mapping[str, tuple[str, bool]] = {
     "aws:rds/instance:Instance": ("deletionProtection", True),
     "aws:eks/cluster:Cluster": ("deletionProtection", True),
     "aws:s3/bucket:Bucket": ("forceDestroy", False),
+    "aws:s3/bucketV2:BucketV2": ("forceDestroy", False),
     "aws:ecr/repository:Repository": ("forceDelete", False),
 }
 """By what AWS itself refuses to delete them, whoever asks."""

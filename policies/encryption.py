@@ -11,7 +11,7 @@ from policies.rule import ResourceRule, StackRule, differs, known, known_items, 
 
 _REASON = "{} are encrypted with the account's own keys."
 _DATABASES = {"aws:rds/instance:Instance", "aws:rds/cluster:Cluster"}
-_BUCKET = "aws:s3/bucket:Bucket"
+BUCKETS = {"aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"}
 _ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 _KEY_OF_RULE = ("applyServerSideEncryptionByDefault", "kmsMasterKeyId")
 _NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
@@ -55,10 +55,10 @@ def _repositories(args: ResourceValidationArgs) -> Iterator[str]:
 
 def _buckets(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
     """Every bucket but those that S3 itself writes its logs to, which it can't do with keys of others."""
-    ours = {urn for each in resources if _by_own_key(each) for urn in _meant(each, "bucket")}
-    logs = {urn for each in resources if each.resource_type == _LOGGING for urn in _meant(each, "targetBucket")}
+    ours = {urn for each in resources if _by_own_key(each) for urn in meant(each, "bucket")}
+    logs = {urn for each in resources if each.resource_type == _LOGGING for urn in meant(each, "targetBucket")}
     for each in resources:
-        if each.resource_type == _BUCKET and each.urn not in ours | logs:
+        if each.resource_type in BUCKETS and each.urn not in ours | logs:
             yield each, "this bucket is encrypted with a key of AWS's"
 
 
@@ -68,7 +68,8 @@ def _by_own_key(resource: PolicyResource) -> bool:
     return not any(missing(rule, *_KEY_OF_RULE) for rule in known_items(known(resource.props, "rules")))
 
 
-def _meant(resource: PolicyResource, field: str) -> list[str]:
+def meant(resource: PolicyResource, field: str) -> list[str]:
+    """The URNs of what a field was taken from."""
     return [each.urn for each in resource.property_dependencies.get(field, [])]
 
 
@@ -137,7 +138,7 @@ RULES = (
         reason=_REASON.format("Buckets"),
         fix="add a BucketServerSideEncryptionConfiguration with sseAlgorithm: aws:kms and kmsMasterKeyId",
         check=_buckets,
-        refuses="aws.s3.Bucket(name, opts=kept)",
+        refuses="private(aws.s3.Bucket(name, opts=kept))",
         passes="encrypted(aws.s3.Bucket(name, opts=kept))",
     ),
 )

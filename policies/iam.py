@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,8 +12,11 @@ from pulumi_policy import ResourceValidationArgs
 from policies.rule import ResourceRule, known, known_items
 
 _DOCUMENTS = ("policy", "assumeRolePolicy")
-_EVERYTHING = {"*", "*:*", "iam:*", "sts:*"}
-"""Whoever may change all roles, or take on each of them, may do everything."""
+_WILDCARDS = set("*?")
+_NAMED_ONE_BY_ONE = {"iam", "kms", "secretsmanager", "sts"}
+"""Services that decide who may do what, or keep what nobody may read: none of their actions comes with a pattern."""
+_NAMED = re.compile(r"[^*?]+|repo:[^*?/]+/.*")
+"""Patterns that name somebody: whole, or at least the owner of GitHub's repositories."""
 _PODS = "pods.eks.amazonaws.com"
 _POD_TAGS = tuple(
     f"aws:RequestTag/{tag}" for tag in ("eks-cluster-arn", "kubernetes-namespace", "kubernetes-service-account")
@@ -50,14 +54,14 @@ def _loose_trust(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _exact_keys(statement: dict[str, Any]) -> set[str]:
-    """The keys of the request that must have one of certain values, all of which are named whole or in part."""
+    """The keys of the request that must have one of certain values."""
     conditions = statement.get("Condition") or {}
-    return {
-        key
-        for operator in ("StringEquals", "StringLike")
-        for key, values in (conditions.get(operator) or {}).items()
-        if values and not any(set(str(value)) <= set("*?") for value in _listed(values))
-    }
+    patterns = conditions.get("StringLike") or {}
+    return {*(conditions.get("StringEquals") or {}), *(key for key, values in patterns.items() if _all_named(values))}
+
+
+def _all_named(patterns: Any) -> bool:  # noqa: ANN401
+    return bool(patterns) and all(_NAMED.fullmatch(str(each)) for each in _listed(patterns))
 
 
 def _documents(props: Any) -> Iterator[str]:  # noqa: ANN401
@@ -80,14 +84,37 @@ def _statements(text: str) -> list[dict[str, Any]]:
 def _too_wide(statement: dict[str, Any]) -> Iterator[str]:
     if "NotAction" in statement:
         yield "a statement allows everything but some actions (NotAction)"
-    for action in sorted(_EVERYTHING & {str(each).lower() for each in _listed(statement.get("Action"))}):
-        yield f"a statement allows every action ('{action}')"
+    if not _hands_key_to_account(statement):
+        yield from _patterns(statement)
     if "NotPrincipal" in statement:
         yield "a statement allows everybody but some (NotPrincipal)"
     principal = statement.get("Principal")
     named = principal.values() if isinstance(principal, dict) else [principal]
     if any("*" in _listed(each) for each in named):
         yield "a statement lets everybody in (principal '*')"
+
+
+def _patterns(statement: dict[str, Any]) -> Iterator[str]:
+    for action in map(str, _listed(statement.get("Action"))):
+        service, _, name = action.lower().partition(":")
+        if set(service) & _WILDCARDS:
+            yield f"a statement allows actions of every service ('{action}')"
+        elif service in _NAMED_ONE_BY_ONE and set(name) & _WILDCARDS:
+            yield f"a statement allows a pattern of actions ('{action}')"
+        elif set(name) <= _WILDCARDS and _about_everything(statement) and not statement.get("Condition"):
+            yield f"a statement allows every action of a service on everything ('{action}')"
+
+
+def _hands_key_to_account(statement: dict[str, Any]) -> bool:
+    """The first statement of a key's policy, as AWS itself writes it: from there the account's own policies decide."""
+    principal, actions = statement.get("Principal"), _listed(statement.get("Action"))
+    owners = _listed(principal.get("AWS")) if isinstance(principal, dict) and set(principal) == {"AWS"} else []
+    return actions == ["kms:*"] and bool(owners) and all(str(each).endswith(":root") for each in owners)
+
+
+def _about_everything(statement: dict[str, Any]) -> bool:
+    resources = (str(each).split(":", 5)[-1] for each in _listed(statement.get("Resource")))
+    return "NotResource" in statement or any(set(each) <= _WILDCARDS for each in resources)
 
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401

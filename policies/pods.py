@@ -19,11 +19,16 @@ from policies.cel import NOT_KNOWN, evaluate, plain
 from policies.declared import setting
 from policies.rule import ResourceRule, known
 
-_REGISTRIES = r"127\.0\.0\.1(:\d+)?|\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
+_REGISTRIES = rf"(127\.0\.0\.1(:\d+)?|\d{{12}}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?)/{PROJECT}(-[a-z0-9-]+)?"
 """On the machine itself, or an account's own; which of them is the stack's, the cluster's own rule knows."""
 
 IMAGE = f"127.0.0.1:5000/ml-platform/serving@sha256:{'0' * 64}"
 _AMOUNTS = {"cpu": "100m", "memory": "64Mi"}
+_CONFINED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 _PROBE = {"httpGet": {"path": "/", "port": 8080}}
 _PORTS = [{"containerPort": 8080}]
 _GPU = {**_AMOUNTS, "nvidia.com/gpu": "1"}
@@ -39,14 +44,14 @@ class Pair:
     passes: Manifest
 
 
-def pod(container: Manifest | None = None, spec: Manifest | None = None) -> Manifest:
-    """One that every rule lets pass, but for what is changed. No node takes it."""
-    return {"apiVersion": "v1", "kind": "Pod", "spec": _spec(container or {}, spec or {})}
+def pod(changes: Manifest | None = None, spec: Manifest | None = None) -> Manifest:
+    """One that every rule lets pass, but for what is changed in its container and itself. No node takes it."""
+    return {"apiVersion": "v1", "kind": "Pod", "spec": _spec(changes or {}, spec or {})}
 
 
-def _server(container: Manifest) -> Manifest:
+def _server(changes: Manifest) -> Manifest:
     labels = {"app": "server"}
-    template = {"metadata": {"labels": labels}, "spec": _spec(container, {})}
+    template = {"metadata": {"labels": labels}, "spec": _spec(changes, {})}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -54,14 +59,28 @@ def _server(container: Manifest) -> Manifest:
     }
 
 
-def _spec(container: Manifest, spec: Manifest) -> Manifest:
-    main = {"name": "main", "image": IMAGE, "resources": {"requests": _AMOUNTS, "limits": _AMOUNTS}}
+def container(**changes: Any) -> Manifest:  # noqa: ANN401
+    """One that every rule lets pass, but for what is changed."""
+    main = {"name": "main", "image": IMAGE, "resources": {"requests": _AMOUNTS, "limits": _AMOUNTS}, **changes}
+    context = changes.get("securityContext", {})
+    return {**main, "securityContext": {**_CONFINED, **context} if isinstance(context, Mapping) else context}
+
+
+def _spec(changes: Manifest, spec: Manifest) -> Manifest:
     return {
-        "containers": [{**main, **container}],
+        "containers": [container(**changes)],
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532},
         "nodeSelector": {"kubernetes.io/hostname": "nowhere"},
         **spec,
     }
+
+
+def _context(**settings: Any) -> Manifest:  # noqa: ANN401
+    return pod({"securityContext": settings})
+
+
+def _volume(**source: Any) -> Manifest:  # noqa: ANN401
+    return pod(spec={"volumes": [{"name": "data", **source}]})
 
 
 def _env(name: str, value: str) -> Manifest:
@@ -70,13 +89,18 @@ def _env(name: str, value: str) -> Manifest:
 
 CASES: Mapping[PodRule, Pair] = {
     rules.IMAGES: Pair(pod({"image": "docker.io/library/python:3.12"}), pod()),
-    rules.PRIVILEGED: Pair(
-        pod({"securityContext": {"privileged": True}}), pod({"securityContext": {"privileged": False}})
-    ),
+    rules.PRIVILEGED: Pair(_context(privileged=True, allowPrivilegeEscalation=True), _context(privileged=False)),
     rules.HOST_NAMESPACES: Pair(pod(spec={"hostNetwork": True}), pod(spec={"hostNetwork": False})),
-    rules.HOST_PATHS: Pair(
-        pod(spec={"volumes": [{"name": "data", "hostPath": {"path": "/"}}]}),
-        pod(spec={"volumes": [{"name": "data", "emptyDir": {}}]}),
+    rules.HOST_PATHS: Pair(_volume(hostPath={"path": "/"}), _volume(emptyDir={})),
+    rules.VOLUMES: Pair(_volume(nfs={"server": "nowhere", "path": "/"}), _volume(emptyDir={"medium": "Memory"})),
+    rules.HOST_PORTS: Pair(pod({"ports": [{"containerPort": 8080, "hostPort": 8080}]}), pod({"ports": _PORTS})),
+    rules.CAPABILITIES: Pair(
+        _context(capabilities={"drop": ["ALL"], "add": ["NET_ADMIN"]}),
+        _context(capabilities={"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}),
+    ),
+    rules.ESCALATION: Pair(_context(allowPrivilegeEscalation=True), _context(allowPrivilegeEscalation=False)),
+    rules.SECCOMP: Pair(
+        _context(seccompProfile={"type": "Unconfined"}), _context(seccompProfile={"type": "RuntimeDefault"})
     ),
     rules.ROOT: Pair(
         pod({"securityContext": {"runAsNonRoot": False}}),

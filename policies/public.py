@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pulumi_policy import ResourceValidationArgs
+from pulumi_policy import PolicyResource, ResourceValidationArgs
 
-from policies.rule import ResourceRule, differs, known, known_items, missing
+from policies.encryption import BUCKETS, meant
+from policies.rule import ResourceRule, StackRule, differs, known, known_items, missing
 
 _EVERYBODY = {"0.0.0.0/0", "::/0"}
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 _PUBLIC_LISTS = {"public-read", "public-read-write", "authenticated-read"}
 _NETWORKS = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6")
 _DATABASES = {"aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"}
@@ -18,10 +20,17 @@ _DATABASES = {"aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInsta
 def _buckets(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type.startswith("aws:s3/") and known(args.props, "acl") in _PUBLIC_LISTS:
         yield f"everybody reads this bucket (acl: {known(args.props, 'acl')})"
-    if args.resource_type == "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":
+    if args.resource_type == _BLOCK:
         for block in _BLOCKS:
             if differs(args.props, block, wanted=True):
                 yield f"this bucket may become public ({block})"
+
+
+def _unblocked(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+    blocked = {urn for each in resources if each.resource_type == _BLOCK for urn in meant(each, "bucket")}
+    for each in resources:
+        if each.resource_type in BUCKETS and each.urn not in blocked:
+            yield each, "nothing keeps this bucket from becoming public"
 
 
 def _databases(args: ResourceValidationArgs) -> Iterator[str]:
@@ -111,6 +120,14 @@ RULES = (
         check=_buckets,
         refuses=_block(public=True),
         passes=_block(public=False),
+    ),
+    StackRule(
+        name="buckets-with-public-access-blocks",
+        reason="What keeps a bucket from becoming public stands beside it.",
+        fix="add a BucketPublicAccessBlock for it",
+        check=_unblocked,
+        refuses="with_own_key(aws.s3.Bucket(name, opts=kept))",
+        passes="encrypted(aws.s3.Bucket(name, opts=kept))",
     ),
     ResourceRule(
         name="no-public-databases",

@@ -13,6 +13,7 @@ from policies.rule import ResourceRule, known
 TAGS = tuple(f"{DOMAIN}/{tag}" for tag in ("project", "stack", "team", "cost-centre"))
 _TAGGED = frozenset(
     {
+        "aws:amp/workspace:Workspace",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:ebs/volume:Volume",
         "aws:ec2/eip:Eip",
@@ -31,7 +32,9 @@ _TAGGED = frozenset(
         "aws:kms/key:Key",
         "aws:rds/instance:Instance",
         "aws:s3/bucket:Bucket",
+        "aws:s3/bucketV2:BucketV2",
         "aws:secretsmanager/secret:Secret",
+        "aws:sns/topic:Topic",
     }
 )
 """What costs something, holds something or lets somebody in."""

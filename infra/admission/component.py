@@ -38,7 +38,7 @@ class AdmissionArgs:
     platform: str
     stack: str
     registry: pulumi.Input[str]
-    """The only one that images come from."""
+    """With the prefix of the stack's repositories: the only place that images come from."""
     exceptions: Exceptions
 
 

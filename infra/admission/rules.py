@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_DIGEST = r"[^@]+@sha256:[0-9a-f]{64}"
+from infra.secret_shapes import NAMES, VALUES
+
+_DIGEST = r"[^/@]+@sha256:[0-9a-f]{64}"
+"""Right under the registry's prefix: deeper are copies of what others publish."""
 
 SERVERS: Mapping[str, str] = {"Deployment": "apps", "StatefulSet": "apps"}
 """Kinds whose pods are there to answer, with their API group."""
@@ -50,39 +53,45 @@ class PodRule:
     @property
     def offenders(self) -> str:
         """CEL for the names of the parts that are wrong."""
-        return f"{self.each}.filter(it, !({self.holds})).map(it, {self.called})"
+        return f"({self.each}).filter(it, !({self.holds})).map(it, {self.called})"
 
 
 _LIMITED = "it.?resources.?limits.orValue({}).exists(amount, amount.startsWith('nvidia.com/'))"
 _REQUESTED = "it.?resources.?requests.orValue({}).exists(amount, amount.startsWith('nvidia.com/'))"
 _HELPED_ITSELF = (
-    "it.?env.orValue([]).exists(entry, "
-    "entry.name == 'NVIDIA_VISIBLE_DEVICES' && !entry.?value.orValue('').matches('^(none|void)?$'))"
+    "(it.?env.orValue([]).exists(entry, entry.name == 'NVIDIA_VISIBLE_DEVICES' && "
+    "(has(entry.valueFrom) || !entry.?value.orValue('').matches('^(none|void)?$'))) || "
+    "it.?envFrom.orValue([]).exists(source, 'NVIDIA_VISIBLE_DEVICES'.startsWith(source.?prefix.orValue(''))))"
 )
+"""By a variable for the container runtime; what it is set to from elsewhere can't be seen here."""
 _TOLERATED = (
     "variables.spec.?tolerations.orValue([])"
     ".exists(toleration, toleration.?key.orValue('nvidia.com/gpu').matches('^nvidia[.]com/gpu$'))"
 )
-_SECRET_NAME = (
-    "entry.name.matches('(?i)(password|passwd|secret|token|credentials?|(api|access|private|secret|signing)_?key)$')"
-)
+_SECRET_NAME = f"entry.name.matches(r'{NAMES}')"
 _REFERENCE = "entry.?value.orValue('').matches('^($|/|arn:)')"
 """A file or the name of a secret elsewhere is none."""
-_SECRET_VALUE = (
-    "entry.?value.orValue('').matches('://[^/?#@ ]+:[^/?#@ ]+@|-----BEGIN [A-Z ]*PRIVATE KEY|AKIA[0-9A-Z]{16}')"
-)
+_SECRET_VALUE = f"entry.?value.orValue('').matches(r'{'|'.join(VALUES.values())}')"
 _HARMLESS = (
     f"!has(entry.?valueFrom.orValue({{}}).secretKeyRef) && (!{_SECRET_NAME} || {_REFERENCE}) && !{_SECRET_VALUE}"
 )
+
+_VOLUMES = ("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret")
+"""Those that Pod Security's strictest level has."""
+_OF_OTHER_RULES = ("hostPath", "image")
 
 IMAGES = PodRule(
     name="images-by-digest",
     reason="Pods run images of the private registry, by digest.",
     wrong="not an image of the private registry by digest",
     fix="declare it under 'images' and use the reference that the build returns",
-    each="variables.containers",
-    holds=f"it.?image.orValue('').matches('^(' + variables.registry + ')/{_DIGEST}$')",
-    called="it.name + ' (' + it.?image.orValue('no image') + ')'",
+    each=(
+        "variables.containers.map(one, {'name': one.name, 'image': one.?image.orValue('')}) + "
+        "variables.spec.?volumes.orValue([]).filter(one, has(one.image))"
+        ".map(one, {'name': one.name, 'image': one.image.?reference.orValue('')})"
+    ),
+    holds=f"it.image.matches('^(' + variables.registry + ')/{_DIGEST}$')",
+    called="it.name + ' (' + it.image + ')'",
 )
 PRIVILEGED = PodRule(
     name="no-privileged-containers",
@@ -108,6 +117,56 @@ HOST_PATHS = PodRule(
     fix="mount a PersistentVolumeClaim or an emptyDir",
     each="variables.spec.?volumes.orValue([])",
     holds="!has(it.hostPath)",
+)
+VOLUMES = PodRule(
+    name="volumes-of-the-cluster",
+    reason="Pods mount what the cluster gives them, not what their node can reach.",
+    wrong="a volume that the node itself would mount",
+    fix="mount a PersistentVolumeClaim or an emptyDir",
+    each="variables.spec.?volumes.orValue([])",
+    holds=" || ".join(f"has(it.{kind})" for kind in (*_VOLUMES, *_OF_OTHER_RULES)),
+)
+HOST_PORTS = PodRule(
+    name="no-host-ports",
+    reason="Pods answer at addresses of their own.",
+    wrong="takes a port of the node",
+    fix="leave hostPort out and add a Service",
+    each="variables.containers",
+    holds="!it.?ports.orValue([]).exists(port, port.?hostPort.orValue(0) > 0)",
+)
+CAPABILITIES = PodRule(
+    name="no-capabilities",
+    reason="No container has a part of what root may do.",
+    wrong="keeps capabilities, or adds some",
+    fix="set securityContext.capabilities.drop: [ALL], and add none but NET_BIND_SERVICE",
+    each="variables.containers",
+    holds=(
+        "it.?securityContext.?capabilities.?drop.orValue([]).exists(one, one.matches('^ALL$')) && "
+        "it.?securityContext.?capabilities.?add.orValue([]).all(one, one.matches('^NET_BIND_SERVICE$'))"
+    ),
+)
+ESCALATION = PodRule(
+    name="no-privilege-escalation",
+    reason="No process gets more rights than the one that started it.",
+    wrong="may gain privileges",
+    fix="set securityContext.allowPrivilegeEscalation: false",
+    each="variables.containers",
+    holds=(
+        "it.?securityContext.?privileged.orValue(false) || !it.?securityContext.?allowPrivilegeEscalation.orValue(true)"
+    ),
+)
+"""Who is privileged can't be without it, and is another rule's matter."""
+SECCOMP = PodRule(
+    name="seccomp-profiles",
+    reason="Containers call no part of the kernel that they have no use for.",
+    wrong="without the container runtime's seccomp profile",
+    fix="set securityContext.seccompProfile.type: RuntimeDefault",
+    each="variables.containers",
+    holds=(
+        "it.?securityContext.?seccompProfile.?type"
+        ".orValue(variables.spec.?securityContext.?seccompProfile.?type.orValue(''))"
+        ".matches('^RuntimeDefault$')"
+    ),
 )
 ROOT = PodRule(
     name="no-root-containers",
@@ -136,8 +195,8 @@ GPUS = PodRule(
     name="gpus-with-limits-and-tolerations",
     reason="A GPU is counted, and taken only by pods that are meant for its nodes.",
     wrong="takes GPUs without a limit or without tolerating their nodes' taint",
-    fix="set resources.limits of nvidia.com/gpu and tolerate the taint of the same name",
-    each="variables.running",
+    fix="set resources.limits of nvidia.com/gpu and tolerate the taint of the same name, or give envFrom a prefix",
+    each="variables.containers",
     holds=f"({_LIMITED} && {_TOLERATED}) || !({_LIMITED} || {_REQUESTED} || {_HELPED_ITSELF})",
 )
 PROBES = PodRule(
@@ -161,4 +220,7 @@ SECRETS = PodRule(
     called=f"it.name + it.?env.orValue([]).filter(entry, !({_HARMLESS})).map(entry, ' ' + entry.name).join()",
 )
 
-POD_RULES = (IMAGES, PRIVILEGED, HOST_NAMESPACES, HOST_PATHS, ROOT, RESOURCES, GPUS, PROBES, SECRETS)
+POD_RULES = (
+    *(IMAGES, PRIVILEGED, HOST_NAMESPACES, HOST_PATHS, VOLUMES, HOST_PORTS, CAPABILITIES, ESCALATION, SECCOMP, ROOT),
+    *(RESOURCES, GPUS, PROBES, SECRETS),
+)

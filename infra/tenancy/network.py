@@ -68,6 +68,14 @@ def platform_policies(stack: str, tracking: Server) -> Policies:
     }
 
 
+def device_policies(platform: str) -> Policies:
+    """Nobody talks to what sees devices of a node but monitoring, and they talk to nobody."""
+    return {
+        "default-deny": _everything(["Ingress", "Egress"]),
+        "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])]),
+    }
+
+
 def network_policies(namespace: str, policies: Policies, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
     """The policies of one namespace."""
     return [

@@ -4,40 +4,75 @@ from __future__ import annotations
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import LimitRangeItemArgs, LimitRangeSpecArgs, ResourceQuotaSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    LimitRangeItemArgs,
+    LimitRangeSpecArgs,
+    ResourceQuotaSpecArgs,
+    ScopedResourceSelectorRequirementArgs,
+    ScopeSelectorArgs,
+)
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.declaration.teams import Quota
 from infra.naming import labels
+from infra.tenancy.priorities import Priorities
 
 _NAME = "team"
-_REQUESTED = {"cpu": "100m", "memory": "256Mi"}
-_LIMIT = {"cpu": "1", "memory": "256Mi"}
-"""Memory is limited to what is asked for, as it is for the platform's own workloads."""
+_HIGHER = "priorities-of-others"
+_REQUESTED = {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "0"}
+_LIMIT = {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}
+"""Memory is limited to what is asked for, as it is for the platform's own workloads. The node's disk, which emptyDirs
+and logs are on, is limited only: simulated nodes have none to ask for.
+"""
 
 
 def hard_limits(quota: Quota) -> dict[str, str]:
-    """As Kubernetes names them. CPU is not limited, since idle CPU may be used."""
+    """As Kubernetes names them. CPU is not limited, since idle CPU may be used; a pod may have 1 GiB of disk."""
     return {
         "requests.cpu": quota.cpu,
         "requests.memory": quota.memory,
         "limits.memory": quota.memory,
+        "limits.ephemeral-storage": f"{quota.pods}Gi",
         "requests.storage": quota.storage or "0",
         "requests.nvidia.com/gpu": str(quota.gpus),
         "pods": str(quota.pods),
     }
 
 
-def team_quota(namespace: str, quota: Quota | None, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+def team_quota(
+    namespace: str, quota: Quota | None, priorities: Priorities | None, opts: pulumi.ResourceOptions
+) -> list[pulumi.Resource]:
     """Defaults in any case: without a request a quota would refuse the pod, and the scheduler would guess."""
-    metadata = ObjectMetaArgs(name=_NAME, namespace=namespace, labels=labels(_NAME, "quota"))
+    metadata = _metadata(_NAME, namespace)
     item = LimitRangeItemArgs(type="Container", default=_LIMIT, default_request=_REQUESTED)
     defaults = kubernetes.core.v1.LimitRange(
         f"{namespace}-{_NAME}", metadata=metadata, spec=LimitRangeSpecArgs(limits=[item]), opts=opts
     )
-    if quota is None:
-        return [defaults]
-    limits = kubernetes.core.v1.ResourceQuota(
-        f"{namespace}-{_NAME}", metadata=metadata, spec=ResourceQuotaSpecArgs(hard=hard_limits(quota)), opts=opts
+    made: list[pulumi.Resource] = [defaults]
+    if priorities is not None:
+        made.append(_no_priorities_of_others(namespace, priorities, opts))
+    if quota is not None:
+        spec = ResourceQuotaSpecArgs(hard=hard_limits(quota))
+        made.append(kubernetes.core.v1.ResourceQuota(f"{namespace}-{_NAME}", metadata=metadata, spec=spec, opts=opts))
+    return made
+
+
+def _no_priorities_of_others(
+    namespace: str, priorities: Priorities, opts: pulumi.ResourceOptions
+) -> kubernetes.core.v1.ResourceQuota:
+    """Kubernetes lets everybody name any PriorityClass, and the system's and the platform's push out everybody else."""
+    own = [priorities.of("training"), priorities.of("serving")]
+    named = ScopedResourceSelectorRequirementArgs(scope_name="PriorityClass", operator="Exists")
+    others = ScopedResourceSelectorRequirementArgs(scope_name="PriorityClass", operator="NotIn", values=own)
+    return kubernetes.core.v1.ResourceQuota(
+        f"{namespace}-{_HIGHER}",
+        metadata=_metadata(_HIGHER, namespace),
+        spec=ResourceQuotaSpecArgs(
+            hard={"pods": "0"}, scope_selector=ScopeSelectorArgs(match_expressions=[named, others])
+        ),
+        opts=opts,
     )
-    return [defaults, limits]
+
+
+def _metadata(name: str, namespace: str) -> ObjectMetaArgs:
+    return ObjectMetaArgs(name=name, namespace=namespace, labels=labels(name, "quota"))

@@ -81,7 +81,7 @@ class Workspace(pulumi.ComponentResource):
         network_policies(self.namespace, args.policies, inside)
         if args.settings is not None:
             team_access(self.namespace, args.settings.groups.by_role(), inside)
-            team_quota(self.namespace, args.settings.quota, inside)
+            team_quota(self.namespace, args.settings.quota, args.priorities, inside)
         if args.adopting is not None:
             self._default_account(args.adopting)
 

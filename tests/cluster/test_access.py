@@ -18,12 +18,12 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 from kubernetes.stream.ws_client import WSClient
-from rich.console import Console
 from rich.table import Table
 
 from infra.declaration.teams import Role
 from infra.naming import TEAM_LABEL
 from tests.pulumi_engine import Pulumi, find_engine
+from tests.tables import show
 from tests.waiting import eventually
 from workstation import kubeconfig, paths
 from workstation.cluster import pause_image
@@ -222,22 +222,24 @@ def answer(attempt: Attempt, api: client.ApiClient, namespace: str, tries: int =
 
 
 @pytest.fixture(scope="module")
-def matrix(people: list[Person], teams: list[str]) -> dict[tuple[str, str], dict[str, int]]:
+def matrix(
+    people: list[Person], teams: list[str], pytestconfig: pytest.Config
+) -> dict[tuple[str, str], dict[str, int]]:
     """Everybody in every namespace, each attempt made."""
     found = {
         (str(who), space): {name: answer(attempt, who.api, space) for name, attempt in ATTEMPTS.items()}
         for who in people
         for space in teams
     }
-    show(found)
+    show(table(found), pytestconfig)
     return found
 
 
-def show(found: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
+def table(found: Mapping[tuple[str, str], Mapping[str, int]]) -> Table:
     table = Table("who", "in", *ATTEMPTS)
     for (who, space), row in found.items():
         table.add_row(who, space, *("yes" if status == 200 else str(status) for status in row.values()))
-    Console(width=220).print(table)
+    return table
 
 
 def test_nobody_does_anything_in_the_namespace_of_others(
@@ -271,11 +273,69 @@ def test_pods_that_name_no_account_get_no_token(core: client.CoreV1Api, teams: l
         assert mounts == []
 
 
+def test_a_token_that_a_job_mounts_all_the_same_gets_it_nowhere(core: client.CoreV1Api, teams: list[str]) -> None:
+    """Of its namespace's account, in a projected volume."""
+    asked = {"spec": {"expirationSeconds": SECONDS}}
+    token = core.create_namespaced_service_account_token("default", teams[0], asked).status.token
+    known = core.api_client.configuration
+    bearer = client.Configuration(host=known.host, api_key={"authorization": f"Bearer {token}"})
+    bearer.ssl_ca_cert = known.ssl_ca_cert
+    api = client.ApiClient(bearer)
+    review = client.AuthenticationV1Api(api).create_self_subject_review({})
+    assert review.status.user_info.username == f"system:serviceaccount:{teams[0]}:default", "the token is good"
+    assert {answer(attempt, api, space) for attempt in ATTEMPTS.values() for space in teams} == {403}
+
+
 def test_what_is_more_than_the_quota_is_refused(core: client.CoreV1Api, teams: list[str]) -> None:
     large = pod("large")
     large["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "2"}, "limits": {"cpu": "2"}}
     with pytest.raises(ApiException, match="exceeded quota: team"):
         core.create_namespaced_pod(teams[0], large)
+
+
+def with_priority(priority: str) -> dict[str, Any]:
+    """A pod that ranks so."""
+    urgent = pod(f"urgent-{uuid4().hex[:6]}")
+    return {**urgent, "spec": {**urgent["spec"], "priorityClassName": priority}}
+
+
+def whoever(people: list[Person], team: str, role: str) -> client.ApiClient:
+    (who,) = [who for who in people if (who.team, who.role) == (team, role)]
+    return who.api
+
+
+def test_no_admin_of_a_team_takes_a_priority_but_the_teams_own(
+    people: list[Person], teams: list[str], run: str
+) -> None:
+    core = client.CoreV1Api(whoever(people, teams[0], "admin"))
+    for priority in ("system-node-critical", "system-cluster-critical", f"{run}-platform"):
+        with pytest.raises(ApiException, match="exceeded quota: priorities-of-others"):
+            core.create_namespaced_pod(teams[0], with_priority(priority), dry_run="All")
+    for priority in (f"{run}-training", f"{run}-serving"):
+        core.create_namespaced_pod(teams[0], with_priority(priority), dry_run="All")
+
+
+def test_nor_does_a_developer_by_a_job(people: list[Person], teams: list[str], core: client.CoreV1Api) -> None:
+    urgent = with_priority("system-node-critical")
+    job = {"metadata": urgent["metadata"], "spec": {"template": {"spec": urgent["spec"]}}}
+    client.BatchV1Api(whoever(people, teams[0], "developer")).create_namespaced_job(teams[0], job)
+    refused = "exceeded quota: priorities-of-others"
+
+    def told() -> list[str]:
+        events = core.list_namespaced_event(teams[0], field_selector="reason=FailedCreate").items
+        return [event.message for event in events if refused in event.message]
+
+    assert eventually(told, 60, "the controller's complaint")
+    assert core.list_namespaced_pod(teams[0], label_selector=f"job-name={urgent['metadata']['name']}").items == []
+
+
+def test_what_a_pod_writes_on_its_node_s_disk_is_limited_and_counted(core: client.CoreV1Api, teams: list[str]) -> None:
+    made = core.create_namespaced_pod(teams[0], pod("any"), dry_run="All").spec.containers[0].resources
+    assert (made.limits["ephemeral-storage"], made.requests["ephemeral-storage"]) == ("1Gi", "0")
+    large = pod("large")
+    large["spec"]["containers"][0]["resources"] = {"limits": {"ephemeral-storage": "1Ti"}}
+    with pytest.raises(ApiException, match="exceeded quota: team"):
+        core.create_namespaced_pod(teams[0], large, dry_run="All")
 
 
 def test_a_privileged_pod_is_refused(core: client.CoreV1Api, teams: list[str]) -> None:

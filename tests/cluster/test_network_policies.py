@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import permutations
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from kubernetes import client
-from rich.console import Console
 from rich.table import Table
 
 from tests.cluster.places import ANSWER, ATTEMPT, PORT, World, answers, pod, ready
+from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine
+from tests.tables import show
 from tests.waiting import eventually
-from workstation import paths, run
-from workstation.cluster import network_policies
+from workstation import daemons, paths, run
+from workstation.cluster import gateways, network_policies
+from workstation.cluster.addresses import API_PORT, NODE_IP
 from workstation.daemons import process_of
 
+KUBELET_PORT = 10250
 REMOVAL = """
 import sys
 from pathlib import Path
@@ -72,10 +77,10 @@ def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def matrix(world: World) -> Matrix:
+def matrix(world: World, pytestconfig: pytest.Config) -> Matrix:
     """Everybody has tried to reach everything, under the platform's policies."""
     found = reached(world)
-    show("with the platform's policies", found)
+    show(table("with the platform's policies", found), pytestconfig, width=120)
     return found
 
 
@@ -85,11 +90,11 @@ def reached(world: World) -> Matrix:
     return {who: {line.split("=")[0]: line.endswith("=yes") for line in sorted(said)} for who, said in lines.items()}
 
 
-def show(title: str, found: Matrix) -> None:
+def table(title: str, found: Matrix) -> Table:
     table = Table("to", *found, title=title)
     for what in next(iter(found.values())):
         table.add_row(what, *("yes" if row[what] else "-" for row in found.values()))
-    Console(width=120).print(table)
+    return table
 
 
 def test_everybody_reaches_what_the_policies_allow_and_nothing_else(matrix: Matrix) -> None:
@@ -106,13 +111,15 @@ def test_no_packet_of_one_reaches_a_pod_or_service_of_another(matrix: Matrix, wh
 
 def test_a_new_pod_is_closed_from_its_first_packet(world: World) -> None:
     """Before anything is known of it; soon it reaches its own team, so its packets do leave."""
-    tries = f"attempt blue {world.address('blue')} {PORT} & attempt own {world.address('red')} {PORT} &"
+    closed = {"blue": (world.address("blue"), PORT), "API": (NODE_IP, API_PORT), "kubelet": (NODE_IP, KUBELET_PORT)}
+    targets = {**closed, "own": (world.address("red"), PORT)}
+    tries = " ".join(f"attempt {name} {address} {port} &" for name, (address, port) in targets.items())
     script = f"{ATTEMPT}\nfor _ in $(/busybox seq 30); do {tries} /busybox usleep 50000; done; wait"
     space = world.places["red"].namespace
     world.core.create_namespaced_pod(space, pod("new", script, {"app": "new"}))
     eventually(lambda: world.core.read_namespaced_pod("new", space).status.phase == "Succeeded", 120, "the new pod")
     said = world.core.read_namespaced_pod_log("new", space).splitlines()
-    assert said.count("blue=no") == 30
+    assert {name: said.count(f"{name}=no") for name in closed} == dict.fromkeys(closed, 30)
     assert "own=yes" in said
 
 
@@ -144,6 +151,21 @@ def test_a_new_policy_closes_pods_that_run_and_its_end_opens_them(world: World) 
     eventually(lambda: world.reaches("stranger", own), what="the effect of its end")
 
 
+def test_a_gateway_leads_the_platform_to_the_registry_s_metrics_and_no_team(world: World) -> None:
+    port = free_port()
+    gateway = gateways.to_registry_metrics(port)
+    gateway.start()
+    try:
+        assert not world.reaches("monitoring", NODE_IP, port), "nobody tells any yet"
+        with ThreadingHTTPServer(("127.0.0.1", port), BaseHTTPRequestHandler) as registry:
+            Thread(target=registry.serve_forever).start()
+            found = {who: world.reaches(who, NODE_IP, port) for who in ("monitoring", "red", "blue")}
+            registry.shutdown()
+        assert found == {"monitoring": True, "red": False, "blue": False}
+    finally:
+        daemons.stop(gateway.name)
+
+
 def test_of_its_rules_and_sets_nothing_stays_when_the_cluster_goes(matrix: Matrix, tmp_path: Path) -> None:
     """Tried in a network namespace of its own, where the kernel holds a copy."""
     assert matrix
@@ -156,12 +178,12 @@ def test_of_its_rules_and_sets_nothing_stays_when_the_cluster_goes(matrix: Matri
     assert run.output(["unshare", "--net", *python, *copies]).splitlines() == ["True True", "[] []"]
 
 
-def test_without_the_policies_all_of_it_is_reached(world: World, matrix: Matrix) -> None:
+def test_without_the_policies_all_of_it_is_reached(world: World, matrix: Matrix, pytestconfig: pytest.Config) -> None:
     """The same attempts, so that those above can fail; no policy is needed to close IPv6."""
     world.up(closed=False)
     eventually(lambda: world.reaches("red", world.address("blue")), what="the end of the policies")
     found = reached(world)
-    show("without policies", found)
+    show(table("without policies", found), pytestconfig, width=120)
     for who, row in found.items():
         assert {what for what, came in row.items() if not came} == {f"{name} IPv6" for name in REACHES if name != who}
         assert set(row) == set(matrix[who])

@@ -28,6 +28,16 @@ kept = pulumi.ResourceOptions(provider=account, protect=True)
 
 
 def encrypted(bucket):
+    with_own_key(private(bucket))
+
+
+def private(bucket):
+    blocks = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+    aws.s3.BucketPublicAccessBlock(bucket._name, bucket=bucket.id, **dict.fromkeys(blocks, True), opts=on_aws)
+    return bucket
+
+
+def with_own_key(bucket):
     by_default = {{"sseAlgorithm": "aws:kms", "kmsMasterKeyId": "arn:aws:kms:eu-central-1:123456789012:key/own"}}
     aws.s3.BucketServerSideEncryptionConfiguration(
         bucket._name, bucket=bucket.id, rules=[{{"applyServerSideEncryptionByDefault": by_default}}], opts=on_aws

@@ -49,6 +49,10 @@ aws.ec2.LaunchTemplate("template", block_device_mappings=[disk], opts=on_aws)
 labels = {"pod-security.kubernetes.io/enforce": text}
 kubernetes.core.v1.Namespace("namespace", metadata={"name": text, "labels": labels})
 kubernetes.core.v1.Namespace("labels", metadata={"name": text, "labels": mapping})
+safe = {"pod-security.kubernetes.io/enforce": "restricted"}
+kubernetes.core.v1.Namespace("closed", metadata={"name": "closed", "labels": safe})
+closed = {"podSelector": {}, "policyTypes": listing}
+kubernetes.networking.v1.NetworkPolicy("closing", metadata={"name": "all", "namespace": "closed"}, spec=closed)
 kubernetes.core.v1.Service("service", spec={"type": "LoadBalancer", "loadBalancerSourceRanges": listing})
 kubernetes.rbac.v1.Role("access", rules=[{"apiGroups": listing, "resources": listing, "verbs": listing}])
 somebody = [{"kind": "Group", "name": text}]

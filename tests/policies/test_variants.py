@@ -8,10 +8,11 @@ import pytest
 
 from policies.pods import pod
 from tests.policies.programs import PRELUDE, as_pod, findings, preview
-from tests.policies.variants import OTHERS, PODS, TRUSTS
+from tests.policies.variants import KEYS, OTHERS, PODS, POLICIES, TRUSTS
 from tests.pulumi_engine import Pulumi, Result
 
-EXPECTED = {name: rule for table in (PODS, OTHERS, TRUSTS) for name, (_, rule) in table.items()}
+TABLES = (PODS, OTHERS, TRUSTS, POLICIES, KEYS)
+EXPECTED = {name: rule for table in TABLES for name, (_, rule) in table.items()}
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +22,32 @@ def result(stack: Pulumi) -> Result:
         **{name: as_pod(repr(manifest["spec"])) for name, (manifest, _) in PODS.items()},
         **{name: source for name, (source, _) in OTHERS.items()},
         **{name: as_role(statement) for name, (statement, _) in TRUSTS.items()},
+        **{name: as_policy(statement) for name, (statement, _) in POLICIES.items()},
+        **{name: as_key(statement) for name, (statement, _) in KEYS.items()},
     }
     cases = [f"name = {name!r}\n{source}" for name, source in sources.items()]
     return preview(stack, "\n".join([PRELUDE, f"BAD = {bad!r}", *cases]))
 
 
 def as_role(statement: dict[str, Any]) -> str:
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    return f"aws.iam.Role(name, assume_role_policy=json.dumps({document!r}), opts=on_aws)"
+    return f"aws.iam.Role(name, assume_role_policy={document(statement)}, opts=on_aws)"
+
+
+def as_policy(statement: dict[str, Any]) -> str:
+    return f"aws.iam.RolePolicy(name, role='someone', policy={document(statement)}, opts=on_aws)"
+
+
+def as_key(statement: dict[str, Any]) -> str:
+    return f"aws.kms.Key(name, policy={document(statement)}, opts=kept)"
+
+
+def document(statement: dict[str, Any]) -> str:
+    """Of one statement, as source."""
+    return f"json.dumps({ {'Version': '2012-10-17', 'Statement': [statement]}!r})"
 
 
 def test_every_variant_has_a_name_of_its_own() -> None:
-    assert len(EXPECTED) == len(PODS) + len(OTHERS) + len(TRUSTS)
+    assert len(EXPECTED) == sum(map(len, TABLES))
 
 
 @pytest.mark.parametrize("name", EXPECTED)

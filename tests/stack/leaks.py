@@ -47,15 +47,23 @@ def manifests() -> Iterator[tuple[str, bytes]]:
 
 
 def processes() -> Iterator[tuple[str, bytes]]:
-    """The command line of every process, and the environment of every one that runs in a container."""
+    """The command line of every process."""
     for process in psutil.process_iter(["pid", "name", "cmdline"]):
-        name = f"process {process.info['pid']} {process.info['name']}"
-        yield name, " ".join(process.info["cmdline"] or []).encode()
+        yield _name(process), " ".join(process.info["cmdline"] or []).encode()
+
+
+def environments() -> Iterator[tuple[str, bytes]]:
+    """The environment of every process that runs in a container."""
+    for process in psutil.process_iter(["pid", "name"]):
         if _in_container(process):
             try:
-                yield f"environment of {name}", Path(f"/proc/{process.pid}/environ").read_bytes()
+                yield f"environment of {_name(process)}", Path(f"/proc/{process.pid}/environ").read_bytes()
             except OSError:
                 continue
+
+
+def _name(process: psutil.Process) -> str:
+    return f"process {process.info['pid']} {process.info['name']}"
 
 
 def image_layers(prefix: str) -> Iterator[tuple[str, bytes]]:

@@ -14,6 +14,7 @@ from workstation.cluster import (
     containers,
     control_plane,
     dns,
+    gateways,
     metrics,
     network,
     network_policies,
@@ -28,7 +29,7 @@ NODE_TIMEOUT = 90
 """Seconds until the real node must be Ready."""
 
 
-DAEMONS = ("containerd", "kubelet", "api-gateway", "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes")
+DAEMONS = ("containerd", "kubelet", gateways.API, "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes")
 """What runs beside the control plane."""
 
 

@@ -1,7 +1,8 @@
 """The pods' bridge and the packet filter rules that let pods talk; both are taken away again without a trace.
 
 Who may talk to whom is said by network policies; `network_policies` enforces them. Here is what holds without them:
-only packets that it has passed are forwarded, and none of IPv6, whose link-local addresses it doesn't look at.
+only packets that it has passed are forwarded, or reach what listens on this machine (the API server, the kubelet), and
+none of IPv6, whose link-local addresses it doesn't look at.
 """
 
 import ipaddress
@@ -15,7 +16,7 @@ from workstation.cluster.addresses import BRIDGE, NODE_IP, POD_CIDR
 from workstation.errors import WorkstationError
 
 CNI_CONFIG = paths.CLUSTER / "cni"
-CHAIN = "ML-PLATFORM-FORWARD"
+FORWARD_CHAIN, INPUT_CHAIN = "ML-PLATFORM-FORWARD", "ML-PLATFORM-INPUT"
 PASSED = "0x20000/0x20000"
 """kube-router's mark: it knows a pod at one of the packet's ends, and the policies of that pod, if any, allow it."""
 
@@ -33,6 +34,7 @@ def create() -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
     _require_bridge_filtering()
     _forward_what_has_passed()
+    _let_in_what_has_passed()
     _drop_ipv6()
     CNI_CONFIG.mkdir(parents=True, exist_ok=True)
     (CNI_CONFIG / "10-ml-platform.conflist").write_text(json.dumps(_cni(), indent=2))
@@ -70,24 +72,36 @@ def _forward_what_has_passed() -> None:
     What bears no mark comes from or goes to a pod that is too new to be known, and stays closed until it is.
     """
     dropped = [f"{side} {POD_CIDR} -j DROP" for side in ("-s", "-d")]
-    _fill_chain("iptables", ["FORWARD"], [f"-m mark --mark {PASSED} -j ACCEPT", *dropped])
+    _fill_chain("iptables", FORWARD_CHAIN, ["-I FORWARD"], [f"-m mark --mark {PASSED} -j ACCEPT", *dropped])
+
+
+def _let_in_what_has_passed() -> None:
+    """The same for what a pod sends to this machine itself; answers, as to a probe, come in from pods of any age.
+
+    At the end of INPUT, whose beginning kube-router takes: it marks packets there.
+    """
+    refused = f"-m conntrack ! --ctstate RELATED,ESTABLISHED -m mark ! --mark {PASSED} -j DROP"
+    _fill_chain("iptables", INPUT_CHAIN, [f"-A INPUT -i {BRIDGE}"], [refused])
 
 
 def _drop_ipv6() -> None:
     """Each end of a bridge has a link-local address, at which pods would reach each other and the node."""
     if Path("/proc/sys/net/ipv6").exists():
-        _fill_chain("ip6tables", [f"{chain} -i {BRIDGE}" for chain in ("INPUT", "FORWARD")], ["-j DROP"])
+        jumps = [f"-I {chain} -i {BRIDGE}" for chain in ("INPUT", "FORWARD")]
+        _fill_chain("ip6tables", FORWARD_CHAIN, jumps, ["-j DROP"])
 
 
-def _fill_chain(family: str, jumps: list[str], rules: list[str]) -> None:
-    """Our chain with these rules, in one step; `jumps` are the places from where packets come to it."""
-    missing = [
-        f"-I {jump} -j {CHAIN}"
-        for jump in jumps
-        if subprocess.run([family, "-C", *jump.split(), "-j", CHAIN], capture_output=True, check=False).returncode
-    ]
-    lines = ["*filter", f":{CHAIN} - [0:0]", *missing, *(f"-A {CHAIN} {rule}" for rule in rules), "COMMIT", ""]
+def _fill_chain(family: str, chain: str, jumps: list[str], rules: list[str]) -> None:
+    """Our chain with these rules, in one step; `jumps` say from where packets come to it."""
+    missing = [f"{jump} -j {chain}" for jump in jumps if not _is_there(family, f"{jump} -j {chain}")]
+    lines = ["*filter", f":{chain} - [0:0]", *missing, *(f"-A {chain} {rule}" for rule in rules), "COMMIT", ""]
     run.output([f"{family}-restore", "--noflush"], stdin="\n".join(lines))
+
+
+def _is_there(family: str, rule: str) -> bool:
+    """Whether there is a rule like the one that is to be added."""
+    _, *rest = rule.split()
+    return subprocess.run([family, "-C", *rest], capture_output=True, check=False).returncode == 0
 
 
 def remove() -> None:

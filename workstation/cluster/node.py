@@ -1,7 +1,6 @@
 """The one real node: kubelet, kube-proxy and a gateway through which pods reach the API."""
 
 import shutil
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,7 +11,7 @@ import requests
 import yaml
 
 from workstation import daemons, go_tools, paths
-from workstation.cluster import certificates, containers, kubeconfig
+from workstation.cluster import certificates, containers, gateways, kubeconfig
 from workstation.cluster.addresses import API_PORT, DNS_DOMAIN, NODE_IP, NODE_NAME, POD_CIDR
 from workstation.daemons import Daemon
 
@@ -24,13 +23,14 @@ CGROUPS = Path("/sys/fs/cgroup")
 def start() -> None:
     """kubelet, kube-proxy and gateway, each with its own identity."""
     _make_cgroup()
-    for daemon in (_kubelet(), _gateway(), _kube_proxy()):
+    for daemon in (_kubelet(), gateways.to_api(), _kube_proxy()):
         daemon.start()
 
 
 def stop() -> None:
     """Stop the node's processes and its pods."""
-    daemons.stop("kube-proxy", "api-gateway", "kubelet")
+    gateways.stop()
+    daemons.stop("kube-proxy", "kubelet")
     containers.kill_pods()
     daemons.stop("containerd")
 
@@ -165,17 +165,6 @@ def _kube_proxy() -> Daemon:
     path = _write("kube-proxy.yaml", configuration)
     command = [str(go_tools.KUBERNETES.program("kube-proxy")), f"--config={path}"]
     return Daemon("kube-proxy", command, lambda: _healthy("http://127.0.0.1:10256/livez"))
-
-
-def _gateway() -> Daemon:
-    """The API server listens on loopback alone; pods reach it at the node's address on their bridge."""
-    listen = f"TCP-LISTEN:{API_PORT},bind={NODE_IP},reuseaddr,fork"
-    return Daemon("api-gateway", ["socat", listen, f"TCP:127.0.0.1:{API_PORT}"], lambda: _connects(NODE_IP, API_PORT))
-
-
-def _connects(host: str, port: int) -> bool:
-    with socket.create_connection((host, port), timeout=1):
-        return True
 
 
 def _write(name: str, document: Mapping[str, object]) -> Path:
