@@ -31,7 +31,7 @@ def require_none(stack: str, account: str, region: str) -> None:
         _require_account(client, account)
         found = list(listed(client, stack))
     except UNANSWERED as error:
-        hint = "renew the credentials, or allow the caller tag:GetResources, and run `make down` again"
+        hint = "renew the credentials, or allow the caller tag:GetResources and iam:List*, and run `make down` again"
         raise WorkstationError(f"account {account} can't be asked what is left", str(error), hint=hint) from None
     left = [item for item in found if not item.ending]
     if found:
@@ -48,13 +48,34 @@ def require_none(stack: str, account: str, region: str) -> None:
 
 
 def listed(client: Client, stack: str) -> Iterator[Leftover]:
-    """Everything with the stack's tags, in the order of its ARN."""
+    """Everything with the stack's tags, in the order of its ARN; IAM's part is listed by nobody but IAM."""
     tags = {f"{DOMAIN}/project": PROJECT, f"{DOMAIN}/stack": stack}
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
     arns = {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
+    arns |= set(_identities(client("iam"), tags))
     for arn in sorted(arns):
         yield Leftover(arn, _ending(client, arn))
+
+
+def _identities(iam: Any, wanted: Mapping[str, str]) -> Iterator[str]:  # noqa: ANN401
+    """The ARNs of roles, policies and identity providers with the tags; `iam` is boto3's client."""
+    prefix = f"{PROJECT}-{wanted[f'{DOMAIN}/stack']}-"
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            if role["RoleName"].startswith(prefix) and _has(iam.list_role_tags(RoleName=role["RoleName"]), wanted):
+                yield role["Arn"]
+    for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
+        for policy in page["Policies"]:
+            if policy["PolicyName"].startswith(prefix) and _has(iam.list_policy_tags(PolicyArn=policy["Arn"]), wanted):
+                yield policy["Arn"]
+    for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        if _has(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=provider["Arn"]), wanted):
+            yield provider["Arn"]
+
+
+def _has(answer: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    return wanted.items() <= {tag["Key"]: tag["Value"] for tag in answer["Tags"]}.items()
 
 
 def _require_account(client: Client, account: str) -> None:

@@ -106,3 +106,16 @@ class Platform(Settings):
     monitoring: Monitoring | None = Field(
         default=None, description="Metrics, alerts and the status page; without it nothing is watched"
     )
+
+    @property
+    def deploys_grafana(self) -> bool:
+        """Whether one of the platform's own runs in its namespace."""
+        grafana = self.monitoring.grafana if self.monitoring else None
+        return grafana is not None and grafana.deployed is not None
+
+    @property
+    def grafana_is_elsewhere(self) -> bool:
+        """Whether dashboards are put into one that somebody else runs."""
+        if self.monitoring is None or self.deploys_grafana:
+            return False
+        return self.monitoring.grafana is not None or self.foundation.manages_grafana

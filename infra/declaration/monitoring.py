@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from infra.declaration.grafana import Grafana
 from infra.declaration.problems import suggestion
 from infra.declaration.settings import Settings
 from infra.declaration.units import Cpu, Memory, Name, Seconds
@@ -120,17 +121,24 @@ class Slack(Settings):
     url: Name = Field(description="The secret with the address of the incoming webhook")
 
 
+class Sns(Settings):
+    """Messages to all who subscribed to a topic."""
+
+    topic: Name = Field(description="Its name within the stack, which makes it")
+
+
 class Receiver(Settings):
     """Somebody who hears of alerts: by exactly one way."""
 
     webhook: Webhook | None = None
     email: Email | None = None
     slack: Slack | None = None
+    sns: Sns | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Receiver:
-        if sum(way is not None for way in (self.webhook, self.email, self.slack)) != 1:
-            raise ValueError("hears of alerts by exactly one way; declare 'webhook', 'email' or 'slack'")
+        if sum(way is not None for way in (self.webhook, self.email, self.slack, self.sns)) != 1:
+            raise ValueError("hears of alerts by exactly one way; declare 'webhook', 'email', 'slack' or 'sns'")
         return self
 
     def secrets(self) -> dict[str, str]:
@@ -182,7 +190,14 @@ class Monitoring(Settings):
     default_receiver: Name | None = Field(default=None, description="Of alerts without a route; none: nobody")
     watchdog: Name | None = Field(default=None, description="The receiver of a sign of life, told again all the time")
     notifications: Notifications = Notifications()
+    grafana: Grafana | None = Field(
+        default=None, description="Draws the dashboards beside the status page; none: the page alone does"
+    )
     runbooks: str = Field(default="docs/runbooks", description="Where the pages about alerts are: a folder or address")
+
+    def topics(self) -> set[str]:
+        """Those that receivers name."""
+        return {receiver.sns.topic for receiver in self.receivers.values() if receiver.sns is not None}
 
     def secrets(self) -> set[str]:
         """Those that receivers need."""

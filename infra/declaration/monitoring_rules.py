@@ -45,6 +45,50 @@ def receivers_secrets_are_declared(platform: Platform, root: Path) -> Iterator[P
                 yield Problem(f"monitoring.receivers.{name}.{path}", words)
 
 
+def receivers_secrets_tell_their_own_team(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A team's secret opens a place of the team's, where news of others don't belong; the platform's opens any."""
+    for name, receiver in _declared(platform).receivers.items():
+        for path, secret in receiver.secrets().items():
+            owner = platform.secrets[secret].team if secret in platform.secrets else PLATFORM
+            others = [route for route, whose in _leading_to(name, platform).items() if whose != owner]
+            if owner != PLATFORM and others:
+                words = (
+                    f"secret '{secret}' belongs to team '{owner}', and {', '.join(others)} would tell news of others "
+                    f"with it; lead them to another receiver, or write team: {PLATFORM} in secrets.{secret}"
+                )
+                yield Problem(f"monitoring.receivers.{name}.{path}", words)
+
+
+def _leading_to(receiver: str, platform: Platform) -> dict[str, str]:
+    """The settings that name a receiver, and whose alerts each of them sends there."""
+    monitoring = _declared(platform)
+    everybodys = {"defaultReceiver": monitoring.default_receiver, "watchdog": monitoring.watchdog}
+    return {
+        **{f"routes.{team}": team for team, named in monitoring.routes.items() if named == receiver},
+        **{path: PLATFORM for path, named in everybodys.items() if named == receiver},
+    }
+
+
+def grafana_is_one_that_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Its token is one that it made itself; and what is shown in two places is found in neither."""
+    grafana = _declared(platform).grafana
+    existing = grafana.existing if grafana else None
+    if existing is not None and existing.token not in platform.secrets:
+        words = f"secret '{existing.token}' is not declared{suggestion(existing.token, platform.secrets)}"
+        yield Problem("monitoring.grafana.existing.token", words)
+    elif existing is not None:
+        secret = platform.secrets[existing.token]
+        if secret.team != PLATFORM:
+            words = f"secret '{existing.token}' belongs to team '{secret.team}'; write team: {PLATFORM} in secrets"
+            yield Problem("monitoring.grafana.existing.token", words)
+        if secret.generate:
+            words = f"'{existing.token}' is generated, so that no Grafana knows it; give it the one that Grafana made"
+            yield Problem("monitoring.grafana.existing.token", f"{words}, without 'generate'")
+    if grafana is not None and platform.foundation.manages_grafana:
+        words = "the foundation has one already (managedGrafana); declare one of the two"
+        yield Problem("monitoring.grafana", words)
+
+
 def objectives_are_of_endpoints(platform: Platform, root: Path) -> Iterator[Problem]:
     """Nothing measures any other."""
     for endpoint in _declared(platform).objectives:
@@ -94,6 +138,8 @@ def _declared(platform: Platform) -> Monitoring:
 RULES = (
     routes_lead_somewhere,
     receivers_secrets_are_declared,
+    receivers_secrets_tell_their_own_team,
+    grafana_is_one_that_can_be_reached,
     objectives_are_of_endpoints,
     alerts_are_known,
     windows_can_be_measured,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
@@ -12,7 +13,8 @@ from infra.declaration.settings import Settings
 from infra.declaration.units import Name
 
 _RULES = tuple(rule.name for rule in POD_RULES)
-_FEWEST_WORDS = 3
+_WORDS = r"\w\S*(\s+\S*\w\S*){2,}"
+"""Three at least; what has neither a letter nor a digit is none."""
 
 
 def _rule(value: str) -> str:
@@ -22,13 +24,13 @@ def _rule(value: str) -> str:
 
 
 def _reason(value: object) -> str:
-    if not isinstance(value, str) or len(value.split()) < _FEWEST_WORDS:
+    if not isinstance(value, str) or not re.search(_WORDS, value):
         raise ValueError("an exception needs a reason; write what needs it and who allowed it, in a few words")
     return value
 
 
 Rule = Annotated[str, AfterValidator(_rule), WithJsonSchema({"type": "string", "enum": list(_RULES)})]
-Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "pattern": r"\S+(\s+\S+){2,}"})]
+Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "pattern": _WORDS})]
 
 
 class Policy(Settings):

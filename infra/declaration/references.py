@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.declaration.problems import Problem, suggestion
+from infra.monitoring.alert import PLATFORM
 
 _REFERENCES = (
     ("models", "team", "teams"),
@@ -26,6 +27,9 @@ _REFERENCES = (
 )
 """(section, setting, the section that must declare it)"""
 
+_ALSO = {("secrets", "team"): {PLATFORM}}
+"""What a setting may name without anybody's having declared it."""
+
 _KIND = {"teams": "team", "images": "image", "models": "model", "nodePools": "node pool", "secrets": "secret"}
 
 
@@ -34,13 +38,14 @@ def undeclared(written: Mapping[Any, Any], root: str) -> list[Problem]:
     return [
         Problem(
             f"{root}.{section}.{entry}.{place}",
-            f"{_KIND[target]} '{name}' is not declared{suggestion(name, _keys(written, target))}",
+            f"{_KIND[target]} '{name}' is not declared{suggestion(name, known)}",
         )
         for section, setting, target in _REFERENCES
         # What is no section at all is reported as such.
         if isinstance(written.get(target, {}), Mapping)
+        for known in [_keys(written, target) | _ALSO.get((section, setting), set())]
         for entry, place, name in _names(written, section, setting)
-        if name not in _keys(written, target)
+        if name not in known
     ]
 
 

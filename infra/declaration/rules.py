@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from infra.admission.exceptions import devices_namespace
 from infra.declaration.aws.group_rules import groups_are_mapped, mapped_groups_are_possible
 from infra.declaration.aws.pool_rules import broken_pool_rules
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
@@ -20,9 +21,11 @@ from infra.declaration.secret_rules import (
 )
 from infra.declaration.team_rules import a_group_has_one_role_in_a_team, workloads_fit_their_quota
 from infra.declaration.units import cpu_millis, memory_bytes
+from infra.monitoring.alert import PLATFORM
 from infra.monitoring.images import OWN as MONITORING_IMAGES
 from infra.naming import ADMINISTRATOR, OWN_IMAGES, image_context
 
+_EKS_POOLS = ("default", "general-purpose", "system")
 _TAKEN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
 
 
@@ -33,8 +36,12 @@ def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
     for team in platform.teams:
         if team == ADMINISTRATOR:
             yield Problem(f"teams.{team}", f"'{team}' is the tracking server's administrator; write another name")
+        elif team == PLATFORM:
+            yield Problem(f"teams.{team}", f"'{team}' answers for the platform itself; write another name")
         elif team == platform.namespace:
             yield Problem(f"teams.{team}", f"'{team}' is the platform's own namespace; write another name")
+        elif team == devices_namespace(platform.namespace):
+            yield Problem(f"teams.{team}", f"'{team}' is where the platform's device plugins are; write another name")
         elif team in _TAKEN_NAMESPACES or team.startswith("kube-"):
             yield Problem(f"teams.{team}", f"'{team}' is a namespace of Kubernetes itself; write another name")
 
@@ -106,6 +113,30 @@ def pools_have_a_size(platform: Platform, root: Path) -> Iterator[Problem]:
             yield Problem(f"nodePools.{name}.max", f"{pool.max} is below min ({pool.min}); write at least {pool.min}")
 
 
+def pool_names_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
+    """EKS keeps pools of its own beside the declared ones."""
+    for name in platform.node_pools if platform.foundation.aws else ():
+        if name in _EKS_POOLS:
+            yield Problem(f"nodePools.{name}", f"'{name}' is a pool of EKS itself; write another name")
+
+
+def topics_are_in_aws(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Nothing else has any."""
+    receivers = platform.monitoring.receivers if platform.monitoring else {}
+    for name, receiver in receivers.items():
+        if receiver.sns is not None and platform.foundation.aws is None:
+            words = "SNS is in AWS only; write 'webhook', 'email' or 'slack', or declare foundation.aws"
+            yield Problem(f"monitoring.receivers.{name}.sns", words)
+
+
+def stored_metrics_are_collected(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A workspace that nobody writes to would only be paid for."""
+    aws = platform.foundation.aws
+    if aws is not None and aws.managed_prometheus is not None and platform.monitoring is None:
+        words = "nothing collects metrics for it; declare 'monitoring' too"
+        yield Problem("foundation.aws.managedPrometheus", words)
+
+
 def aws_can_build_it(platform: Platform, root: Path) -> Iterator[Problem]:
     """The account's own rules, where the platform stands in one."""
     aws = platform.foundation.aws
@@ -127,6 +158,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     jobs_fit_their_nodes,
     served_models_are_really_trained,
     pools_have_a_size,
+    pool_names_are_free,
     a_group_has_one_role_in_a_team,
     workloads_fit_their_quota,
     secret_names_are_free,
@@ -134,6 +166,8 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     rotated_secrets_are_generated,
     exceptions_are_for_own_namespaces,
     *MONITORING_RULES,
+    topics_are_in_aws,
+    stored_metrics_are_collected,
     aws_can_build_it,
 )
 

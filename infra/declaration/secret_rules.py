@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from infra.declaration.model import Platform
 from infra.declaration.problems import Problem, suggestion
-from infra.naming import REGISTRY, RESERVED_SECRETS, STATUS, TRACKING
+from infra.naming import GRAFANA, REGISTRY, RESERVED_SECRETS, STATUS, TRACKING
+from infra.secret_shapes import NAMES, VALUES
 
 Encrypted = bool
 GivenValues = Mapping[str, Encrypted]
 """The stack file's values by the secret's name; whether each is encrypted there."""
 
+_ARGUMENTS = "args"
 _SET = "pulumi config set --secret {}"
-_LOOKS_LIKE_A_SECRET = {
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
-    "an access key": re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "a token of GitHub": re.compile(r"\b(gh[pousr]_[0-9A-Za-z]{36}|github_pat_\w{22,})"),
-    "a token of GitLab": re.compile(r"\bglpat-[\w-]{20}"),
-    "a token of Hugging Face": re.compile(r"\bhf_[0-9A-Za-z]{30,}"),
-    "a token of Slack": re.compile(r"\bxox[abposr]-[\w-]{10,}"),
-    "an API key": re.compile(r"\bsk-[\w-]{20,}"),
-    "a signed token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."),
-    "a password in an address": re.compile(r"://[^/\s:@]+:[^/\s:@]+@"),
-}
+_LOOKS_LIKE_A_SECRET = {kind: re.compile(shape) for kind, shape in VALUES.items()}
+_NAME = re.compile(NAMES)
+_FLAG = re.compile(r"--?([\w-]+)(?:=(.*))?", re.DOTALL)
+_VALUE = re.compile(r"(?!arn:)[^/<\[$\s-].{5,}", re.DOTALL)
+"""Neither a file, a reference, another flag, a tokenizer's marker such as `[PAD]`, nor anything short."""
 
 
 def secret_names_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -71,6 +67,7 @@ def rotatable(platform: Platform) -> set[str]:
     servers = {
         TRACKING: True,
         STATUS: platform.monitoring is not None,
+        GRAFANA: platform.deploys_grafana,
         REGISTRY: platform.foundation.registry_has_password,
     }
     return {*generated, *(name for name, there in servers.items() if there)}
@@ -99,6 +96,33 @@ def secrets_in_clear(written: object, path: tuple[str, ...]) -> Iterator[Problem
     elif isinstance(written, str):
         for kind, shape in _LOOKS_LIKE_A_SECRET.items():
             if shape.search(written):
-                fix = f"declare it under 'secrets', run `{_SET.format('<name>')}`, and take this one back"
-                yield Problem(".".join(path), f"looks like a secret ({kind}); {fix}")
-                break
+                yield _in_clear(kind, path)
+                return
+    if path[-1] == _ARGUMENTS and (isinstance(written, list | tuple) or "images" in path[:-2]):
+        yield from _named_secrets(written, path)
+
+
+def _named_secrets(arguments: object, path: tuple[str, ...]) -> Iterator[Problem]:
+    """Among arguments, of a build or of a program, those whose name says that they are secret."""
+    if isinstance(arguments, Mapping):
+        named = [(str(name), value, str(name)) for name, value in arguments.items()]
+    else:
+        named = list(_flags(arguments)) if isinstance(arguments, list | tuple) else []
+    for name, value, place in named:
+        shaped = isinstance(value, str) and any(shape.search(value) for shape in _LOOKS_LIKE_A_SECRET.values())
+        if _NAME.search(name) and _VALUE.fullmatch(str(value)) and not shaped:
+            yield _in_clear(f"by the name of '{name}'", (*path, place))
+
+
+def _flags(arguments: Sequence[object]) -> Iterator[tuple[str, object, str]]:
+    """Each with what it is given, behind an equals sign or as the next argument, and where that stands."""
+    for position, (argument, following) in enumerate(zip(arguments, [*arguments[1:], ""], strict=True)):
+        flag = _FLAG.fullmatch(str(argument))
+        if flag is not None:
+            value, place = (following, position + 1) if flag[2] is None else (flag[2], position)
+            yield flag[1], value, str(place)
+
+
+def _in_clear(kind: str, path: tuple[str, ...]) -> Problem:
+    fix = f"declare it under 'secrets', run `{_SET.format('<name>')}`, and take this one back"
+    return Problem(".".join(path), f"looks like a secret ({kind}); {fix}")

@@ -14,7 +14,7 @@ class Secret(Settings):
     It is given with `pulumi config set --secret <name>`, which encrypts it.
     """
 
-    team: Name
+    team: Name = Field(description="Whose it is; 'platform': of the platform itself, for receivers of any alerts")
     generate: bool = Field(
         default=False, description="A password that the program makes itself, and that `make rotate` renews"
     )

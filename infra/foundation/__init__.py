@@ -8,13 +8,16 @@ from infra.declaration import Platform
 from infra.foundation.contract import (
     Foundation,
     IdentityBinder,
+    ManagedGrafana,
     NetworkHole,
     Placement,
     Port,
     Registry,
+    RemoteWrite,
     SecretStore,
     Storage,
     Toleration,
+    Topic,
     Volume,
     WorkloadIdentity,
 )
@@ -23,13 +26,16 @@ from infra.naming import REGISTRY
 __all__ = [
     "Foundation",
     "IdentityBinder",
+    "ManagedGrafana",
     "NetworkHole",
     "Placement",
     "Port",
     "Registry",
+    "RemoteWrite",
     "SecretStore",
     "Storage",
     "Toleration",
+    "Topic",
     "Volume",
     "WorkloadIdentity",
     "lay",
@@ -46,6 +52,7 @@ def lay(platform: Platform, stack: str, images: list[str]) -> Foundation:
             stack=stack,
             images=images,
             pools=platform.node_pools,
+            topics=sorted(platform.monitoring.topics()) if platform.monitoring else [],
             protect_data=platform.protect_data,
         )
         return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).offer

@@ -28,6 +28,8 @@ class Registry:
     builder: docker.Provider
     ready: Sequence[pulumi.Resource] = ()
     """What must exist before the first push."""
+    metrics: str | None = None
+    """Host and port at which pods of the platform are told its metrics; None where they are not."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,34 @@ class Storage:
     """Which secret of the place holds the database's user name and password; None where it asks for none."""
 
 
+@dataclass(frozen=True)
+class RemoteWrite:
+    """Where metrics are kept beside the cluster. Requests are signed for a region, with the identity of the pod."""
+
+    url: pulumi.Input[str]
+    region: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Where a message goes to all who subscribed. Requests are signed for a region, with the identity of the pod."""
+
+    arn: pulumi.Input[str]
+    region: str
+
+
+@dataclass(frozen=True)
+class ManagedGrafana:
+    """A Grafana that the place runs. Whoever puts something into it makes a token by the identity of the pod."""
+
+    workspace: pulumi.Input[str]
+    """Its id, which requests for a token name."""
+    url: pulumi.Input[str]
+    region: str
+    metrics: pulumi.Input[str]
+    """Where it asks the place's store of metrics, with an identity of its own."""
+
+
 Port = tuple[Literal["TCP", "UDP"], int]
 
 
@@ -102,6 +132,12 @@ class WorkloadIdentity:
     """Prefixes in the artifact store."""
     database: bool = False
     """Whether it may read the login of the tracking server's database."""
+    writes_metrics: bool = False
+    """Whether it may add to the place's store of metrics."""
+    publishes: Sequence[str] = ()
+    """Names of topics."""
+    dashboards: bool = False
+    """Whether it may make itself a token for the place's Grafana."""
 
 
 class IdentityBinder(Protocol):
@@ -111,11 +147,11 @@ class IdentityBinder(Protocol):
 
 
 class SecretStore(Protocol):
-    """Keeps a declared secret of a team where the place has its secrets, beside the copy in the cluster."""
+    """Keeps a declared secret of a team where the place has its secrets; the value as it is there is what holds."""
 
     def __call__(
         self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
-    ) -> Sequence[pulumi.Resource]: ...
+    ) -> pulumi.Output[str]: ...
 
 
 @dataclass(frozen=True)
@@ -135,3 +171,9 @@ class Foundation:
     store_secret: SecretStore
     egress: Sequence[NetworkHole]
     """Where names are answered, and what else pods need of the place."""
+    metrics_store: RemoteWrite | None = None
+    """None: metrics are kept in the cluster alone."""
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    """Those that receivers of alerts name."""
+    grafana: ManagedGrafana | None = None
+    """None: the place runs none."""

@@ -13,6 +13,7 @@ from tests.declaration.samples import GONE, on_aws, refusal
 
 AWS = "foundation.aws"
 ROLE = "arn:aws:iam::123456789012:role/team"
+NOT_FOR_SERVICES = "is none that EKS takes; write /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 GPUS = {"model": "NVIDIA-A10G", "count": 1}
 
 MISTAKES = [
@@ -25,6 +26,7 @@ MISTAKES = [
     (f"{AWS}.logDays", 91, f"{AWS}.logDays: 91 is not known; write 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653"),
     (f"{AWS}.ci.repository", "ml-platform", f"{AWS}.ci.repository: 'ml-platform' is no repository; write owner/name"),
     (f"{AWS}.registry.baseImage", "python:3.12", f"{AWS}.registry.baseImage: 'python:3.12' does not begin with a mirror; write one of ecr-public before it"),
+    (f"{AWS}.managedPrometheus", {}, f"{AWS}.managedPrometheus: nothing collects metrics for it; declare 'monitoring' too"),
     # Networks
     (f"{AWS}.network.cidr", "10.20.0.0/24", f"{AWS}.network.cidr: 10.20.0.0/24 is too small for nodes and pods in each zone; write /16 to /20"),
     (f"{AWS}.network.cidr", "10.0.0.0/12", f"{AWS}.network.cidr: 10.0.0.0/12 is larger than a VPC may be; write /16 to /20"),
@@ -36,6 +38,13 @@ MISTAKES = [
     (f"{AWS}.network.zones", ["eu-central-1a", "eu-central-1b", "eu-central-1d"], f"{AWS}.network.zones.2: region 'eu-central-1' has no zone 'eu-central-1d'; write some of eu-central-1a, eu-central-1b, eu-central-1c"),
     (f"{AWS}.network.zones", ["eu-central-1a"], f"{AWS}.network.zones: has 1 entries; write at least 2"),
     (f"{AWS}.network.nat", "perzone", f"{AWS}.network.nat: 'perzone' is not known; write 'perZone' or 'single'"),
+    (f"{AWS}.cluster.serviceCidr", "172.20.0.0/30", f"{AWS}.cluster.serviceCidr: 172.20.0.0/30 {NOT_FOR_SERVICES}"),
+    (f"{AWS}.cluster.serviceCidr", "172.16.0.0/11", f"{AWS}.cluster.serviceCidr: '172.16.0.0/11' is no network (172.16.0.0/11 has host bits set); write one such as 172.0.0.0/11"),
+    (f"{AWS}.cluster.serviceCidr", "100.64.0.0/16", f"{AWS}.cluster.serviceCidr: 100.64.0.0/16 {NOT_FOR_SERVICES}"),
+    (f"{AWS}.cluster.serviceCidr", "8.8.0.0/16", f"{AWS}.cluster.serviceCidr: 8.8.0.0/16 {NOT_FOR_SERVICES}"),
+    # Mirrors
+    (f"{AWS}.registry.mirrors", {"hub": "registry-1.docker.io"}, f"{AWS}.registry.mirrors.hub: 'registry-1.docker.io' is not known; write 'public.ecr.aws', 'quay.io' or 'registry.k8s.io'"),
+    (f"{AWS}.registry.mirrors", {"Hub": "quay.io"}, f"{AWS}.registry.mirrors.Hub: 'Hub' is no prefix of a mirror; write one such as ecr-public"),
     # The cluster
     (f"{AWS}.cluster.version", "1.27", f"{AWS}.cluster.version: EKS does not offer Kubernetes '1.27'; write one of {', '.join(KUBERNETES_VERSIONS)}"),
     (f"{AWS}.cluster.version", 1.34, f"{AWS}.cluster.version: expected text, got 1.34; put it in quotes"),
@@ -53,6 +62,10 @@ MISTAKES = [
     ("nodePools.plain.instance.types", GONE, "nodePools.plain.instance: missing setting 'types'; write EC2 instance types such as [g5.2xlarge]"),
     ("nodePools.plain.instance.types", ["m7i.2xlrge"], "nodePools.plain.instance.types.0: 'm7i.2xlrge' is no EC2 instance type; did you mean 'm7i.2xlarge'?"),
     ("nodePools.plain.instance.types", ["m7g.2xlarge"], "nodePools.plain.instance.types.0: m7g.2xlarge is an arm64 machine and images are built for amd64; write another type"),
+    ("nodePools.a10g.instance.types", ["p3.2xlarge"], "nodePools.a10g.instance.types.0: nothing but its name is known of p3.2xlarge, neither CPU nor GPUs; write a current type"),
+    ("nodePools.plain.labels", {"karpenter.sh/mine": "1"}, "nodePools.plain.labels.karpenter.sh/mine: 'karpenter.sh' belongs to the cluster; write a domain of your own, or none"),
+    ("nodePools.plain.labels", {"node.kubernetes.io/mine": "1"}, "nodePools.plain.labels.node.kubernetes.io/mine: 'node.kubernetes.io' belongs to the cluster; write a domain of your own, or none"),
+    ("nodePools.general-purpose", {"instance": {"types": ["m7i.2xlarge"], "cpu": 4, "memory": "8Gi"}}, "nodePools.general-purpose: 'general-purpose' is a pool of EKS itself; write another name"),
     ("nodePools.plain.instance.cpu", 8, "nodePools.plain.instance.types.0: m7i.2xlarge leaves 7500m CPU to pods, less than instance.cpu (8); write less"),
     ("nodePools.plain.instance.memory", "32Gi", "nodePools.plain.instance.types.0: m7i.2xlarge leaves 29491Mi to pods, less than instance.memory (32Gi); write less"),
     ("nodePools.plain.gpu", GPUS, "nodePools.plain.instance.types.0: m7i.2xlarge has no GPU; write a type with NVIDIA-A10G, or leave 'gpu' out"),
@@ -107,6 +120,13 @@ def test_efa_needs_a_machine_that_has_it_and_one_zone(root: Path) -> None:
         "Pulumi.dev.yaml: platform.nodePools.h100.zones: EFA works inside one zone; write one",
         "Pulumi.dev.yaml: platform.nodePools.h100.instance.types.0: g4dn.xlarge has no EFA; write a type that has, or efa: false",
     ]
+
+
+def test_a_topic_of_sns_is_known_in_aws(root: Path) -> None:
+    receivers = {"on-call": {"sns": {"topic": "alerts"}}, "vision": {"sns": {"topic": "alerts"}}}
+    platform = declare(on_aws(monitoring={"receivers": receivers}), "Pulumi.dev.yaml", root)
+    assert platform.monitoring is not None
+    assert platform.monitoring.topics() == {"alerts"}
 
 
 def test_a_valid_declaration_is_valid(root: Path) -> None:

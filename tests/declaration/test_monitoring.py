@@ -11,6 +11,8 @@ import pytest
 from tests.declaration.samples import accepted, refused
 
 HOOK = {"hook": {"webhook": {"url": "http://alerts.example/hook"}}}
+CHAT = {"chat": {"slack": {"channel": "#ml", "url": "theirs"}}}
+SECRETS = {"secrets.theirs": {"team": "vision"}, "secrets.ours": {"team": "platform"}}
 
 
 def rule(**changes: object) -> dict[str, Any]:
@@ -38,9 +40,15 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"receivers": HOOK, "routes": {"visoin": "hook"}}, "routes.visoin: team 'visoin' is not declared; did you mean 'vision'?"),
     ({"defaultReceiver": "hook"}, "defaultReceiver: receiver 'hook' is not declared; none is declared"),
     ({"watchdog": "hook"}, "watchdog: receiver 'hook' is not declared; none is declared"),
-    ({"receivers": {"nobody": {}}}, "receivers.nobody: hears of alerts by exactly one way; declare 'webhook', 'email' or 'slack'"),
+    ({"receivers": {"nobody": {}}}, "receivers.nobody: hears of alerts by exactly one way; declare 'webhook', 'email', 'slack' or 'sns'"),
     ({"receivers": {"a": {"webhook": {"url": "alerts.example"}}}}, "receivers.a.webhook.url: 'alerts.example' is no address; write one such as https://alerts.example.com/hook"),
-    ({"receivers": {"a": {"slack": {"channel": "#ml", "url": "slack-url"}}}}, "receivers.a.slack.url: secret 'slack-url' is not declared; none is declared"),
+    ({"receivers": {"a": {"slack": {"channel": "#ml", "url": "slack-url"}}}}, "receivers.a.slack.url: secret 'slack-url' is not declared; known: ours, theirs"),
+    ({"receivers": {"a": {"webhook": {"url": "http://a.example", "token": "theirs"}}}, "routes": {"speech": "a"}}, "receivers.a.webhook.token: secret 'theirs' belongs to team 'vision', and routes.speech would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
+    ({"receivers": CHAT, "routes": {"vision": "chat", "platform": "chat"}}, "receivers.chat.slack.url: secret 'theirs' belongs to team 'vision', and routes.platform would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
+    ({"receivers": CHAT, "defaultReceiver": "chat", "watchdog": "chat"}, "receivers.chat.slack.url: secret 'theirs' belongs to team 'vision', and defaultReceiver, watchdog would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
+    ({"receivers": {"a": {"sns": {"topic": "alerts"}}}}, "receivers.a.sns: SNS is in AWS only; write 'webhook', 'email' or 'slack', or declare foundation.aws"),
+    ({"receivers": {"a": {"sns": {"topic": "Alerts!"}}}}, "receivers.a.sns.topic: 'Alerts!' is no name that Kubernetes takes; write lower-case letters, digits and '-', beginning with a letter and not ending with '-'"),
+    ({"receivers": {"a": {"sns": {}}}}, "receivers.a.sns: missing setting 'topic'"),
     ({"receivers": {"a": {"slcak": {}}}}, "receivers.a: unknown setting 'slcak'; did you mean 'slack'?"),
     # Rules
     ({"rules": rule(expr="upp == 0")}, "rules.Mine.expr: nothing collects the metric 'upp'; did you mean 'up'?"),
@@ -57,7 +65,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("settings", "line"), MISTAKES, ids=[line[:90] for _, line in MISTAKES])
 def test_a_mistake_costs_one_line(root: Path, settings: dict[str, Any], line: str) -> None:
-    assert refused(root, monitoring=settings) == [f"Pulumi.dev.yaml: platform.monitoring.{line}"]
+    assert refused(root, monitoring=settings, **SECRETS) == [f"Pulumi.dev.yaml: platform.monitoring.{line}"]
 
 
 def test_what_is_no_query_is_refused_with_the_parsers_reason(root: Path) -> None:
@@ -80,6 +88,20 @@ def test_a_team_is_told_by_a_few_lines(root: Path) -> None:
     monitoring = accepted(root, monitoring=settings).monitoring
     assert monitoring is not None
     assert monitoring.routes["vision"] == "hook"
+
+
+@pytest.mark.parametrize(
+    ("secret", "settings"),
+    [
+        ("theirs", {"routes": {"vision": "chat"}}),
+        ("ours", {"routes": {"vision": "chat", "speech": "chat"}, "defaultReceiver": "chat", "watchdog": "chat"}),
+    ],
+)
+def test_a_team_s_secret_tells_the_team_and_the_platform_s_everybody(
+    root: Path, secret: str, settings: dict[str, Any]
+) -> None:
+    receivers = {"chat": {"slack": {"channel": "#ml", "url": secret}}}
+    assert accepted(root, monitoring={"receivers": receivers, **settings}, **SECRETS).monitoring is not None
 
 
 def test_an_image_of_monitoring_has_its_name_for_itself(root: Path) -> None:

@@ -22,6 +22,8 @@ MISTAKES = [
     (PATHS, {"vision": ""}, f"platform.{PATHS}.vision: {NO_REASON}"),
     (PATHS, {"vision": None}, f"platform.{PATHS}.vision: {NO_REASON}"),
     (PATHS, {"vision": "needed"}, f"platform.{PATHS}.vision: {NO_REASON}"),
+    (PATHS, {"vision": ". . ."}, f"platform.{PATHS}.vision: {NO_REASON}"),
+    (PATHS, {"vision": "scanner - -"}, f"platform.{PATHS}.vision: {NO_REASON}"),
     (PATHS, {"vison": REASON}, f"platform.{PATHS}.vison: 'vison' is no namespace of this stack; did you mean 'vision'?"),
     (PATHS, {"kube-system": REASON}, f"platform.{PATHS}.kube-system: 'kube-system' is no namespace of this stack; known: ml-platform, speech, vision"),
     (PATHS, ["vision"], f"platform.{PATHS}: expected a mapping of settings, got a list"),

@@ -23,6 +23,12 @@ GIVEN = {"secrets.token": {"team": "vision"}}
             {"secrets.key": {"team": "vison"}},
             "platform.secrets.key.team: team 'vison' is not declared; did you mean 'vision'?",
         ),
+        (
+            {"secrets.key": {"team": "platform"}, "training.digits.secrets": ["key"]},
+            "platform.training.digits.secrets.0: secret 'key' belongs to team 'platform', not to 'vision'",
+        ),
+        ({"secrets.receivers": {"team": "platform"}}, "platform.secrets.receivers: 'receivers' is a name of the"),
+        ({"teams.platform": {}}, "platform.teams.platform: 'platform' answers for the platform itself"),
         ({"secrets.tracking": {"team": "vision"}}, "platform.secrets.tracking: 'tracking' is a name of the platform"),
         (
             {**KEY, "training.digits.secrets": ["kee"]},
@@ -43,6 +49,7 @@ GIVEN = {"secrets.token": {"team": "vision"}}
         ({**KEY, "rotations": {"kei": 1}}, "platform.rotations.kei: there is no generated secret 'kei'; did you mean"),
         ({**GIVEN, "rotations": {"token": 1}}, "platform.rotations.token: there is no generated secret 'token'"),
         ({**KEY, "rotations": {"key": -1}}, "platform.rotations.key: -1 is out of range; write at least 0"),
+        ({"teams.ml-platform-devices": {}}, "platform.teams.ml-platform-devices: 'ml-platform-devices' is where the"),
         ({"teams.admin": {}}, "platform.teams.admin: 'admin' is the tracking server's administrator"),
     ],
 )
@@ -124,6 +131,56 @@ def test_what_looks_like_a_secret_is_refused_and_not_repeated(root: Path, text: 
     (line,) = refused(root, **{"training.digits.args": ["--gamma=1", text]})
     assert line.startswith(f"{WHERE}: platform.training.digits.args.1: looks like a secret ({kind}); declare it under")
     assert text not in line
+
+
+KEPT = "declare it under 'secrets'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "position", "name"),
+    [
+        (["--password=Tr0ub4dor&3"], 0, "password"),
+        (["--gamma=1", "--token", "0123456789abcdef" * 2], 2, "token"),
+        (["--api-key", "correct-horse"], 1, "api-key"),
+        (["-db_pass=hunter"], 0, "db_pass"),
+        (["--passphrase", "correct horse battery"], 1, "passphrase"),
+        (["--hub-token-2=abcdef"], 0, "hub-token-2"),
+    ],
+)
+def test_a_secret_by_the_name_of_its_argument_is_refused(
+    root: Path, arguments: list[str], position: int, name: str
+) -> None:
+    (line,) = refused(root, **{"training.digits.args": arguments})
+    path = f"platform.training.digits.args.{position}"
+    assert line.startswith(f"{WHERE}: {path}: looks like a secret (by the name of '{name}'); {KEPT}")
+    assert arguments[position].rpartition("=")[2] not in line
+
+
+def test_a_secret_among_a_build_s_arguments_would_be_in_a_layer(root: Path) -> None:
+    (line,) = refused(root, **{"images.training.args": {"API_TOKEN": "correct-horse", "BASE_FLAVOUR": "large-one"}})
+    path = "platform.images.training.args.API_TOKEN"
+    assert line.startswith(f"{WHERE}: {path}: looks like a secret (by the name of 'API_TOKEN'); {KEPT}")
+    assert "correct-horse" not in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--token-file=/var/run/secrets/token/value", "--password", "/var/run/secrets/key/value"],
+        ["--pad-token=[PAD]", "--eos_token", "<|endoftext|>", "--pass=3"],
+        ["--max-tokens=100000", "--api-key", "--verbose-logging"],
+        ["--secret=arn:aws:secretsmanager:eu-central-1:123456789012:secret:login"],
+    ],
+)
+def test_names_of_files_and_markers_pass(root: Path, arguments: list[str]) -> None:
+    assert accepted(root, **{"training.digits.args": arguments}).training["digits"].args == tuple(arguments)
+
+
+def test_an_endpoint_of_any_name_names_its_key(root: Path) -> None:
+    endpoint = {"team": "vision", "image": "serving", "model": "digits", "apiKey": "digits-key"}
+    secret = {"team": "vision", "generate": True}
+    declared = accepted(root, **{"serving.args": endpoint, "secrets.digits-key": secret})
+    assert declared.serving["args"].api_key == "digits-key"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,11 @@ from tests.iam_evaluator import Policy
 from tests.iam_evaluator.roles import Role, role
 
 PLACE = Place("123456789012", "eu-central-1", STACK, "ml-platform", "machine-learning")
+KEY = PLACE.arn("kms", "key/0f0f0f0f-0000-4000-8000-000000000000")
+TOPIC = PLACE.arn("sns", f"{PLACE.name}-alerts")
+WORKSPACE = PLACE.arn("aps", "workspace/ws-1")
+FOREIGN_CLUSTER = PLACE.arn("eks", "cluster/someone-else")
+REGION = "aws:RequestedRegion"
 
 
 @cache
@@ -32,6 +37,11 @@ def bucket_policy() -> Policy:
     return dict(json.loads(inputs(stack(), "aws:s3/bucketPolicy:BucketPolicy", "artifacts")["policy"]))
 
 
-def key_policy() -> Policy:
-    """Of the key that encrypts the artifact store."""
-    return dict(json.loads(inputs(stack(), "aws:kms/key:Key", "artifacts")["policy"]))
+def topic_policy() -> Policy:
+    """Of the topic that alerts are published to."""
+    return dict(json.loads(inputs(stack(), "aws:sns/topic:Topic", "alerts")["policy"]))
+
+
+def key_policy(purpose: str = "artifacts") -> Policy:
+    """Of the key that encrypts the artifact store, or what is there for another purpose."""
+    return dict(json.loads(inputs(stack(), "aws:kms/key:Key", purpose)["policy"]))

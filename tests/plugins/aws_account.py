@@ -31,6 +31,8 @@ _LISTS = (
     ("rds", "describe_db_parameter_groups", "DBParameterGroups[].DBParameterGroupName"),
     ("logs", "describe_log_groups", "logGroups[].logGroupName"),
     ("secretsmanager", "list_secrets", "SecretList[].Name"),
+    ("amp", "list_workspaces", "workspaces[].workspaceId"),
+    ("sns", "list_topics", "Topics[].TopicArn"),
 )
 
 

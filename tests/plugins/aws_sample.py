@@ -428,10 +428,64 @@ secret = aws.secretsmanager.Secret(
     tags=tags,
     opts=opts,
 )
-aws.secretsmanager.SecretVersion(
+version = aws.secretsmanager.SecretVersion(
     "tracking", secret_id=secret.id, secret_string=config.require_secret("password"), opts=opts
 )
+current = aws.secretsmanager.get_secret_version_output(
+    secret_id=version.secret_id, opts=pulumi.InvokeOutputOptions(provider=provider, depends_on=[version])
+)
+pulumi.export("current", pulumi.Output.secret(current.secret_string))
 
+# metrics and alerts
+workspace = aws.amp.Workspace(
+    "metrics", alias="later" if later else "metrics", kms_key_arn=key.arn, tags=tags, opts=opts
+)
+topic = aws.sns.Topic(
+    "alerts",
+    display_name="Later" if later else "Alerts",
+    kms_master_key_id=key.arn,
+    policy=json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Deny",
+                    "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+                    "Action": ["sns:Publish"],
+                    "Resource": "arn:aws:sns:eu-west-1:123456789012:*",
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
+        }
+    ),
+    tags=tags,
+    opts=opts,
+)
+
+# dashboards
+grafana = aws.grafana.Workspace(
+    "dashboards",
+    description="later" if later else "dashboards",
+    account_access_type="CURRENT_ACCOUNT",
+    authentication_providers=["AWS_SSO"],
+    permission_type="CUSTOMER_MANAGED",
+    role_arn=role.arn,
+    data_sources=["PROMETHEUS"],
+    grafana_version="10.4",
+    tags=tags,
+    opts=opts,
+)
+aws.grafana.RoleAssociation(
+    "viewers",
+    workspace_id=grafana.id,
+    role="VIEWER",
+    group_ids=[f"93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c5{6 if later else 5}"],
+    opts=opts,
+)
+
+pulumi.export("dashboards", grafana.endpoint)
+pulumi.export("metrics", workspace.prometheus_endpoint)
+pulumi.export("topic", topic.arn)
 pulumi.export("vpc", vpc.id)
 pulumi.export("tags", vpc.tags_all)
 pulumi.export("cluster", cluster.name)

@@ -55,7 +55,7 @@ def bucket(settings: str = "", arguments: str = "") -> str:
 def test_a_preview_needs_neither_credentials_nor_an_endpoint(lonely: Pulumi) -> None:
     lonely.program(SAMPLE)
     lonely.run("config", "set", "--secret", "password", "swordfish")
-    assert lonely.preview().changes() == {"create": 52}
+    assert lonely.preview().changes() == {"create": 56}
 
 
 def test_a_preview_knows_what_the_program_says_and_not_what_aws_will_say(lonely: Pulumi) -> None:

@@ -5,6 +5,7 @@ The tests follow each other on one stack, as a user would; the emulator is a rea
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from workstation.plugins.aws.kinds import KINDS
 
 SAMPLE = (Path(__file__).parent / "aws_sample.py").read_text()
 PASSWORD = "swordfish-1a2b3c"
+RENEWED = "a-renewed-one"
 
 
 @dataclass
@@ -92,6 +94,13 @@ def test_ids_are_those_of_the_official_plugin(account: Account) -> None:
     assert str(account.resource("Vpc", "vpc")["id"]).startswith("vpc-")
     assert str(account.resource("Instance", "tracking")["id"]).startswith("db-")
     assert account.resource("LifecyclePolicy", "images")["id"] == "platform/images"
+    assert str(account.resource("Workspace", "metrics")["id"]).startswith("ws-")
+    assert account.resource("Topic", "alerts")["id"] == account.resource("Topic", "alerts")["arn"]
+    dashboards = str(account.resource("Workspace", "dashboards")["id"])
+    assert re.fullmatch("g-[0-9a-f]{10}", dashboards)
+    assert account.resource("RoleAssociation", "viewers")["id"] == f"{dashboards}/VIEWER"
+    endpoint = f"{dashboards}.grafana-workspace.eu-west-1.amazonaws.com"
+    assert account.resource("Workspace", "dashboards")["endpoint"] == endpoint
 
 
 def test_the_account_has_what_was_declared(account: Account) -> None:
@@ -105,6 +114,9 @@ def test_the_account_has_what_was_declared(account: Account) -> None:
     assert set(block.values()) == {True}
     key = client("kms", account.url).get_key_rotation_status(KeyId=account.resource("Key", "key")["id"])
     assert key["KeyRotationEnabled"]
+    topic = client("sns", account.url).get_topic_attributes(TopicArn=account.resource("Topic", "alerts")["id"])
+    assert topic["Attributes"]["KmsMasterKeyId"] == account.resource("Key", "key")["arn"]
+    assert "aws:SecureTransport" in topic["Attributes"]["Policy"]
     group = account.resource("NodeGroup", "gpu")
     live = client("eks", account.url).describe_nodegroup(
         clusterName=group["clusterName"], nodegroupName=group["nodeGroupName"]
@@ -149,7 +161,7 @@ def test_what_can_change_in_place_does(account: Account) -> None:
     version = account.resource("LaunchTemplate", "gpu")["latestVersion"]
     changed = account.up(later="true").changes()
     assert set(changed) == {"update", "unchanged"}
-    assert changed["update"] == 21
+    assert changed["update"] == 25
     ec2 = client("ec2", account.url)
     group = str(account.resource("SecurityGroup", "group")["id"])
     rules = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
@@ -166,6 +178,10 @@ def test_what_can_change_in_place_does(account: Account) -> None:
     assert len(endpoint["VpcEndpoints"][0]["RouteTableIds"]) == 2
     bucket = str(account.resource("Bucket", "artifacts")["id"])
     assert "Encrypted" in client("s3", account.url).get_bucket_policy(Bucket=bucket)["Policy"]
+    topic = client("sns", account.url).get_topic_attributes(TopicArn=account.resource("Topic", "alerts")["id"])
+    assert topic["Attributes"]["DisplayName"] == "Later"
+    workspace = str(account.resource("Workspace", "metrics")["id"])
+    assert client("amp", account.url).describe_workspace(workspaceId=workspace)["workspace"]["alias"] == "later"
     pool = account.resource("NodeGroup", "gpu")
     live = client("eks", account.url).describe_nodegroup(
         clusterName=pool["clusterName"], nodegroupName=pool["nodeGroupName"]
@@ -194,6 +210,16 @@ def test_a_tag_that_somebody_else_changed_is_seen_and_put_right(account: Account
     assert account.stack.refresh().changes()["update"] == 1
     assert account.up().changes()["update"] == 1
     assert set(account.stack.refresh().changes()) == {"unchanged"}
+
+
+def test_a_secret_that_somebody_else_renewed_is_read_as_it_is_now(account: Account) -> None:
+    assert account.stack.outputs()["current"] == PASSWORD
+    secret = str(account.resource("Secret", "tracking")["id"])
+    manager = client("secretsmanager", account.url)
+    manager.put_secret_value(SecretId=secret, SecretString=RENEWED)
+    assert set(account.up().changes()) == {"unchanged"}
+    assert account.stack.outputs()["current"] == RENEWED
+    assert manager.get_secret_value(SecretId=secret)["SecretString"] == RENEWED
 
 
 def test_something_that_somebody_else_deleted_is_made_again(account: Account) -> None:

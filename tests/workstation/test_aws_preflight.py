@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -22,7 +23,12 @@ from infra.foundation.aws.node_groups import _ADD_ONS
 from tests.declaration.samples import REPOSITORY
 from workstation.aws_preflight import Finding, examine
 from workstation.aws_preflight.finding import Client, Wanted
-from workstation.aws_preflight.place import account_is_declared, zones_are_open
+from workstation.aws_preflight.place import (
+    account_is_declared,
+    caller_gets_into_the_cluster,
+    kubernetes_login_is_possible,
+    zones_are_open,
+)
 from workstation.aws_preflight.pools import (
     SCALING_ROLE,
     auto_scaling_has_its_role,
@@ -102,6 +108,30 @@ def wanted(aws: AwsFoundation | None = None, **pools: NodePool) -> Wanted:
 
 def said(findings: Iterator[Finding] | list[Finding]) -> list[str]:
     return [str(finding) for finding in findings]
+
+
+def _called_by(role: str) -> Answer:
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/somebody"
+    return ("get_caller_identity", {}, {"Account": ACCOUNT, "Arn": arn, "UserId": "AROA:somebody"})
+
+
+@pytest.mark.parametrize(("role", "gets_in"), [("admin", True), ("ml-platform-prod-ci-deploy", True), ("other", False)])
+def test_whoever_is_no_admin_is_told_before_there_is_a_cluster(
+    stubbed: Callable[..., Client], role: str, gets_in: bool
+) -> None:
+    aws = foundation(ci={"repository": "example/ml-platform"})
+    found = list(caller_gets_into_the_cluster(stubbed({"sts": [_called_by(role)]}), wanted(aws)))
+    assert [finding.setting for finding in found] == ([] if gets_in else ["platform.foundation.aws.cluster.admins"])
+    assert not any(finding.blocking for finding in found)
+
+
+def test_without_aws_own_command_nobody_logs_in_to_the_cluster(
+    moto: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no program 'aws'" in said(kubernetes_login_is_possible(moto, wanted()))[0]
+    (tmp_path / "aws").touch(mode=0o755)
+    assert said(kubernetes_login_is_possible(moto, wanted())) == []
 
 
 def test_the_declared_account_is_fine(moto: Client) -> None:
@@ -305,7 +335,8 @@ def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Clie
     eks = _client("eks")
     with Stubber(eks) as stubber:
         stubber.add_client_error("describe_cluster_versions", "AccessDeniedException", "not you")
-        findings = examine(lambda service: eks if service == "eks" else moto(service), wanted())
+        found = examine(lambda service: eks if service == "eks" else moto(service), wanted())
+        findings = [finding for finding in found if not finding.setting.startswith("platform.foundation.aws.cluster")]
     assert [finding.blocking for finding in findings] == [False]
     assert "could not be asked whether version is supported" in findings[0].problem
     assert findings[0].fix.startswith("allow the caller DescribeClusterVersions")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.conftest import free_port
+from tests.ports import free_port
 from workstation import daemons, down, moto_server, paths, preflight, stack, status, up
 from workstation.cluster import lifecycle
 from workstation.errors import WorkstationError

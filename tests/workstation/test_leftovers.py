@@ -11,6 +11,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from infra.foundation.aws.iam import allow, document
 from infra.foundation.aws.place import Place
 from workstation import leftovers
 from workstation.errors import WorkstationError
@@ -88,6 +89,18 @@ def test_another_stacks_resources_are_its_own() -> None:
     look()
     with pytest.raises(WorkstationError):
         look("other")
+
+
+@pytest.mark.usefixtures("moto")
+def test_roles_and_policies_are_asked_of_iam_itself() -> None:
+    iam, nothing = client("iam"), "{}"
+    iam.create_role(RoleName=PLACE.role_name("node"), AssumeRolePolicyDocument=nothing, Tags=TAGS)
+    iam.create_role(RoleName=PLACE.role_name("other-stack"), AssumeRolePolicyDocument=nothing)
+    reading = document(allow(["s3:GetObject"], [PLACE.bucket_arn("artifacts")]))
+    iam.create_policy(PolicyName=PLACE.boundary_name, PolicyDocument=reading, Tags=TAGS)
+    with pytest.raises(WorkstationError, match="2 resources of stack trial are left") as error:
+        look()
+    assert set(error.value.why.splitlines()) == {PLACE.boundary, PLACE.iam_arn(f"role/{PLACE.role_name('node')}")}
 
 
 @pytest.mark.usefixtures("moto")

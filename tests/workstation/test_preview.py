@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,19 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
     monkeypatch.setattr(paths, "REPOSITORY", tmp_path)
     return tmp_path
+
+
+def test_prod_is_shown_without_network_credentials_cluster_or_docker() -> None:
+    if find_engine() is None or os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("takes a pulumi on this machine, and root to take the network away")
+    lonely = ["unshare", "--net", "sh", "-c", 'ip link set lo up && ! ip route | grep . && exec "$@"', "sh"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE", "DOCKER_"))}
+    command = [*lonely, sys.executable, "-m", "workstation", "preview", "--stack", "prod"]
+    shown = subprocess.run(command, cwd=REPOSITORY, env=kept, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    for part in ("aws:eks:Cluster", "aws:rds:Instance", "kubernetes:apps/v1:Deployment", "docker:index:Image"):
+        assert part in shown.stdout
+    assert "Policies" in shown.stdout
 
 
 def test_a_preview_shows_that_a_secret_has_a_value_and_needs_to_read_none(

@@ -81,3 +81,17 @@ def test_a_server_that_does_not_follow_ends_it_and_is_named(tmp_path: Path, monk
         trial(server, tmp_path)
     assert error.value.why == "http://somewhere does not take a key of its callers"
     assert "password" not in str(error.value.lines())
+
+
+def test_grafana_knows_one_password_at_a_time(tmp_path: Path) -> None:
+    declared = accepted(project(tmp_path), monitoring={"grafana": {"deployed": {}}})
+    require_rotatable(declared, "dev", "grafana")
+    outputs = {"grafana": {"namespace": "ml-platform", "service": "grafana", "port": 3000, "username": "admin"}}
+
+    class Held:
+        def secret(self, namespace: str, name: str) -> dict[str, str]:
+            assert (namespace, name) == ("ml-platform", "grafana")
+            return {"value": "swordfish"}
+
+    keys = rotation.accepted("grafana", declared, outputs, cast("Cluster", Held()))
+    assert keys == {Key(Door("/api/user", "ml-platform", "grafana", 3000), "admin", "swordfish")}

@@ -23,6 +23,8 @@ PLACE: Sequence[Check] = (place.region_is_declared, place.account_is_declared)
 
 CONTENT: Sequence[Check] = (
     place.zones_are_open,
+    place.caller_gets_into_the_cluster,
+    place.kubernetes_login_is_possible,
     versions.version_is_supported,
     versions.add_ons_fit,
     pools.zones_offer_the_types,

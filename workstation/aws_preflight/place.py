@@ -1,6 +1,7 @@
 """Whether this is the declared account, region and zones."""
 
 import os
+import shutil
 from collections.abc import Iterator
 
 from workstation.aws_preflight.finding import AWS, Client, Finding, Wanted
@@ -15,6 +16,27 @@ def account_is_declared(client: Client, wanted: Wanted) -> Iterator[Finding]:
             f"'{wanted.aws.account}' is declared, but the credentials of {caller['Arn']} belong to {caller['Account']}",
             "take credentials of the declared account, or declare the other one",
         )
+
+
+def caller_gets_into_the_cluster(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """Nobody else does: not even whoever makes it."""
+    arn = client("sts").get_caller_identity()["Arn"]
+    role = arn.split("/")[1] if ":assumed-role/" in arn else None
+    admins = {admin.rpartition("/")[2] for admin in wanted.aws.cluster.admins}
+    if role not in admins and not (wanted.aws.ci and role and role.endswith("-ci-deploy")):
+        yield Finding(
+            f"{AWS}.cluster.admins",
+            f"{arn} is none of them, and would be let into the cluster by nobody",
+            f"take on one of {', '.join(sorted(admins))}, or declare your role",
+            blocking=False,
+        )
+
+
+def kubernetes_login_is_possible(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """The cluster's kubeconfig asks AWS's own command for a token, so that no credentials are in it."""
+    if shutil.which("aws") is None:
+        missing = "there is no program 'aws' to log in to the cluster with"
+        yield Finding(f"{AWS}.cluster", missing, "install AWS's CLI", blocking=False)
 
 
 def region_is_declared(client: Client, wanted: Wanted) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ the public and the isolated subnets.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -52,7 +53,17 @@ def prefix_length(network: str) -> int:
 
 def is_private(network: str) -> bool:
     """Whether it is one of those that nobody else has on the internet."""
-    return any(IPv4Network(network).subnet_of(IPv4Network(private)) for private in _PRIVATE)
+    return _inside(network, (*_PRIVATE, _CARRIERS))
 
 
-_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+def fits_services(network: str) -> bool:
+    """Whether EKS takes it for Kubernetes' Services: it wants /12 to /24, and none of the carriers' network."""
+    return _inside(network, _PRIVATE) and _LARGEST_SERVICES <= prefix_length(network) <= _SMALLEST_SERVICES
+
+
+def _inside(network: str, others: Iterable[str]) -> bool:
+    return any(IPv4Network(network).subnet_of(IPv4Network(other)) for other in others)
+
+
+_PRIVATE, _CARRIERS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), "100.64.0.0/10"
+_LARGEST_SERVICES, _SMALLEST_SERVICES = 12, 24

@@ -36,6 +36,7 @@ class InstanceType:
         return self.cpu > 0
 
 
+@cache
 def instance_types() -> Mapping[str, InstanceType]:
     """Every type, by name."""
     return {name: InstanceType(**entry) for name, entry in _content()["instances"].items()}

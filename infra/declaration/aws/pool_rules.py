@@ -15,6 +15,7 @@ from infra.declaration.units import cpu_millis, memory_bytes
 _LONGEST_LIFE = 21 * 24 * 3600
 _SYSTEM_CPU_MILLIS, _MEMORY_FOR_PODS = 500, 0.9
 """What a node keeps for itself and its daemons, and the share of its memory that is left."""
+_TAKEN_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
 _RESERVED = {"reserved", "capacityBlock"}
 
 
@@ -25,6 +26,17 @@ def types_exist(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
     for position, name in enumerate(pool.instance.types):
         if name not in instance_types():
             yield Problem(f"instance.types.{position}", f"'{name}' is no EC2 instance type; {_meant(name)}")
+        elif not instance_type(name).known:
+            words = f"nothing but its name is known of {name}, neither CPU nor GPUs; write a current type"
+            yield Problem(f"instance.types.{position}", words)
+
+
+def labels_are_the_teams_own(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """Those of the cluster's parts are set by them; Karpenter takes no pool that names one."""
+    for key in pool.labels:
+        domain = key.rpartition("/")[0]
+        if domain and any(domain == taken or domain.endswith(f".{taken}") for taken in _TAKEN_DOMAINS):
+            yield Problem(f"labels.{key}", f"'{domain}' belongs to the cluster; write a domain of your own, or none")
 
 
 def types_have_what_is_declared(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
@@ -114,6 +126,7 @@ def efa_is_possible(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
     types_exist,
+    labels_are_the_teams_own,
     types_have_what_is_declared,
     gpus_are_really_there,
     zones_are_in_the_network,

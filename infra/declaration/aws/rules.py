@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from infra.declaration.aws.addresses import LARGEST, SMALLEST, is_private, overlap, prefix_length
+from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
 from infra.declaration.aws.catalogue import KUBERNETES_VERSIONS, regions
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.problems import Problem, suggestion
@@ -35,6 +35,13 @@ def network_can_be_divided(aws: AwsFoundation) -> Iterator[Problem]:
     if not is_private(cidr):
         words = f"{cidr} is part of the internet; write one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
         yield Problem("network.cidr", words)
+
+
+def services_have_a_network_that_eks_takes(aws: AwsFoundation) -> Iterator[Problem]:
+    """EKS would say so only after the network is there."""
+    if not fits_services(aws.cluster.service_cidr):
+        words = "is none that EKS takes; write /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        yield Problem("cluster.serviceCidr", f"{aws.cluster.service_cidr} {words}")
 
 
 def networks_do_not_overlap(aws: AwsFoundation) -> Iterator[Problem]:
@@ -85,14 +92,39 @@ def base_image_comes_through_a_mirror(aws: AwsFoundation) -> Iterator[Problem]:
         yield Problem("registry.baseImage", words)
 
 
+def grafana_has_metrics_to_show(aws: AwsFoundation) -> Iterator[Problem]:
+    """It is outside the network, from where Prometheus in the cluster can't be reached."""
+    if aws.managed_grafana is not None and aws.managed_prometheus is None:
+        words = "has nothing to show without managedPrometheus, because it can't reach the cluster's own"
+        yield Problem("managedGrafana", f"{words}; declare managedPrometheus too")
+
+
+def people_have_one_role_in_grafana(aws: AwsFoundation) -> Iterator[Problem]:
+    """Of two, nobody could say which one holds."""
+    grafana = aws.managed_grafana
+    if grafana is None:
+        return
+    seen: dict[str, str] = {}
+    roles = {"admins": grafana.admins, "editors": grafana.editors, "viewers": grafana.viewers}
+    for role, groups in roles.items():
+        for position, group in enumerate(groups):
+            if group in seen:
+                path = f"managedGrafana.{role}.{position}"
+                yield Problem(path, f"{group} is among the {seen[group]} already; write it once")
+            seen.setdefault(group, role)
+
+
 RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
     region_has_the_zones,
     network_can_be_divided,
+    services_have_a_network_that_eks_takes,
     networks_do_not_overlap,
     kubernetes_version_is_offered,
     api_is_not_open_to_the_world,
     admins_are_of_the_account,
     base_image_comes_through_a_mirror,
+    grafana_has_metrics_to_show,
+    people_have_one_role_in_grafana,
 )
 
 

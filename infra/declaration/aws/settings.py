@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.declaration.aws.units import Account, Cidr, GitRepository, RoleArn, Tag, Zone
+from infra.declaration.aws.units import Account, CachePrefix, Cidr, GitRepository, IdentityGroup, RoleArn, Tag, Zone
 from infra.declaration.settings import Settings
 from infra.declaration.teams import Group
 
@@ -50,12 +50,16 @@ class Cluster(Settings):
     deletion_protection: bool = True
 
 
+OpenRegistry = Literal["public.ecr.aws", "quay.io", "registry.k8s.io"]
+"""Those that ECR caches without an account there."""
+
+
 class ImageRegistry(Settings):
     """The private registry in ECR."""
 
     keep_images: int = Field(default=50, ge=1, le=1000, description="The last so many of each image stay")
     untagged_days: int = Field(default=7, ge=1, le=365, description="Untagged ones go after so many days")
-    mirrors: dict[str, str] = Field(
+    mirrors: dict[CachePrefix, OpenRegistry] = Field(
         default={"ecr-public": "public.ecr.aws"}, description="Registries that are cached here, by prefix"
     )
     base_image: str = Field(
@@ -82,6 +86,22 @@ class Ci(Settings):
     environment: str = Field(default="prod", description="The GitHub environment whose approval stands before a deploy")
 
 
+IdentityGroups = Annotated[tuple[IdentityGroup, ...], Field(strict=False)]
+
+
+class ManagedPrometheus(Settings):
+    """A workspace of Amazon Managed Prometheus. The cluster's own writes all that it collects there, for 150 days."""
+
+
+class ManagedGrafana(Settings):
+    """A workspace of Amazon Managed Grafana. People come in through IAM Identity Center, as members of a group."""
+
+    version: str = Field(default="10.4", description="Grafana's")
+    admins: Annotated[IdentityGroups, Field(min_length=1)] = Field(description="Ids of groups that administer it")
+    editors: IdentityGroups = Field(default=(), description="Ids of groups that may draw dashboards of their own")
+    viewers: IdentityGroups = Field(default=(), description="Ids of groups that look at it")
+
+
 class AwsFoundation(Settings):
     """One AWS account and region."""
 
@@ -95,3 +115,9 @@ class AwsFoundation(Settings):
     database: Database = Database()
     log_days: LogDays = 90
     ci: Ci | None = None
+    managed_prometheus: ManagedPrometheus | None = Field(
+        default=None, description="Keeps metrics beyond the cluster; without it the cluster's own volume is all"
+    )
+    managed_grafana: ManagedGrafana | None = Field(
+        default=None, description="Draws the dashboards beside the status page; its users are charged one by one"
+    )

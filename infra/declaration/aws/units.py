@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 _ACCOUNT = r"^\d{12}$"
 _ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
 _RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 _REPOSITORY = r"^[\w.-]+/[\w.-]+$"
+_IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_CACHE_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 _TAG = r"^[\w .:/=+@-]{1,255}$"
 
 
@@ -76,6 +78,21 @@ Reservation = Annotated[
     str,
     AfterValidator(_matching(_RESERVATION, "capacity reservation", "its id, such as cr-0123456789abcdef0")),
     WithJsonSchema({"type": "string", "pattern": _RESERVATION}),
+]
+IdentityGroup = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _IDENTITY_GROUP, "group of IAM Identity Center", "its id, such as 93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55"
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": _IDENTITY_GROUP}),
+]
+CachePrefix = Annotated[
+    str,
+    AfterValidator(_matching(_CACHE_PREFIX, "prefix of a mirror", "one such as ecr-public")),
+    Field(max_length=20),
+    WithJsonSchema({"type": "string", "pattern": _CACHE_PREFIX}),
 ]
 GitRepository = Annotated[
     str,

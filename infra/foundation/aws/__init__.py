@@ -20,17 +20,20 @@ from infra.foundation.aws.ci import Ci, CiArgs
 from infra.foundation.aws.cluster import Cluster, ClusterArgs
 from infra.foundation.aws.database import Database, DatabaseArgs
 from infra.foundation.aws.endpoints import Endpoints, EndpointsArgs
+from infra.foundation.aws.grafana import GrafanaWorkspace, GrafanaWorkspaceArgs
 from infra.foundation.aws.identity import PodRole, PodRoleArgs
 from infra.foundation.aws.keys import Keys, KeysArgs
+from infra.foundation.aws.metrics import MetricsStore, MetricsStoreArgs
 from infra.foundation.aws.network import Network, NetworkArgs
 from infra.foundation.aws.node_groups import NodeGroups, NodeGroupsArgs
 from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs
 from infra.foundation.aws.place import Place
 from infra.foundation.aws.pod_network import egress, enforced_policies
-from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs
+from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_image
 from infra.foundation.aws.secrets import stored_secret
+from infra.foundation.aws.topics import Topics, TopicsArgs
 from infra.foundation.aws.volumes import storage_class
-from infra.foundation.contract import Foundation, Placement, Registry, Storage, WorkloadIdentity
+from infra.foundation.contract import Foundation, Placement, Registry, Storage, Topic, WorkloadIdentity
 from infra.naming import PROJECT
 
 
@@ -40,6 +43,7 @@ class AwsFoundationArgs:
     stack: str
     images: Sequence[str]
     pools: Mapping[str, NodePool]
+    topics: Sequence[str]
     protect_data: bool
 
 
@@ -60,7 +64,9 @@ class AwsFoundation(pulumi.ComponentResource):
 
         self._keys = Keys(
             "keys",
-            KeysArgs(place, args.protect_data, any(pool.managed for pool in args.pools.values())),
+            KeysArgs(
+                place, args.protect_data, any(each.managed for each in args.pools.values()), self._more_purposes()
+            ),
             self._in_account,
         ).arns
         self._network = Network(
@@ -85,18 +91,20 @@ class AwsFoundation(pulumi.ComponentResource):
             self._in_account,
         )
         self._database = self._make_database()
+        self._metrics = self._make_metrics_store()
+        self._grafana = self._make_grafana()
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
-        storage_class(self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
-        enforced_policies(pulumi.ResourceOptions(parent=self, provider=in_cluster))
+        storage_class(place, self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
+        enforced_policies(pulumi.ResourceOptions(parent=self, provider=adopting))
         self.offer = Foundation(
             kubernetes=in_cluster,
             adopting=adopting,
             random=random.Provider("random", opts=child),
             registry=self._make_registry(docker.Provider("docker", opts=child)),
-            base_image=f"{place.registry}/{settings.registry.base_image}",
+            base_image=cached_image(place, settings.registry.base_image),
             storage=Storage(
                 database=self._database.address,
-                artifacts=f"{artifacts.uri}/models",
+                artifacts=pulumi.Output.concat(artifacts.uri, "/models"),
                 users=self._database.address,
                 database_login=self._database.login,
             ),
@@ -104,6 +112,9 @@ class AwsFoundation(pulumi.ComponentResource):
             bind_identity=self._bind_identity,
             store_secret=self._store_secret,
             egress=egress(settings.cluster.service_cidr),
+            metrics_store=self._metrics.offer if self._metrics else None,
+            topics=self._make_topics(),
+            grafana=self._grafana.offer if self._grafana else None,
         )
         self.register_outputs({"registry": place.registry})
 
@@ -120,8 +131,10 @@ class AwsFoundation(pulumi.ComponentResource):
     def _make_cluster(self) -> Cluster:
         """Nodes need the way out, and the private ways to AWS, until the last of them is gone."""
         settings, place, network = self._args.settings, self._place, self._network
-        endpoints = Endpoints("endpoints", EndpointsArgs(network, place, settings.network.cidr), self._in_account)
-        ci = Ci("ci", CiArgs(settings.ci, place), self._in_account) if settings.ci else None
+        private = EndpointsArgs(network, place, settings.network.cidr, self._more_purposes())
+        endpoints = Endpoints("endpoints", private, self._in_account)
+        deploying = CiArgs(settings.ci, place, settings.managed_grafana is not None) if settings.ci else None
+        ci = Ci("ci", deploying, self._in_account) if deploying else None
         return Cluster(
             "cluster",
             ClusterArgs(
@@ -138,6 +151,29 @@ class AwsFoundation(pulumi.ComponentResource):
             self._in_account,
         )
 
+    def _more_purposes(self) -> list[str]:
+        """What not every stack has, but needs a key and a way of its own where it does."""
+        metrics = [keys.METRICS] if self._args.settings.managed_prometheus else []
+        return [*metrics, *([keys.ALERTS] if self._args.topics else [])]
+
+    def _make_metrics_store(self) -> MetricsStore | None:
+        if self._args.settings.managed_prometheus is None:
+            return None
+        args = MetricsStoreArgs(self._place, self._keys[keys.METRICS], self._args.protect_data)
+        return MetricsStore("metrics", args, self._in_account)
+
+    def _make_grafana(self) -> GrafanaWorkspace | None:
+        settings = self._args.settings.managed_grafana
+        if settings is None or self._metrics is None:
+            return None
+        return GrafanaWorkspace("grafana", GrafanaWorkspaceArgs(settings, self._place, self._metrics), self._in_account)
+
+    def _make_topics(self) -> Mapping[str, Topic]:
+        if not self._args.topics:
+            return {}
+        args = TopicsArgs(self._place, self._args.topics, self._keys[keys.ALERTS])
+        return Topics("topics", args, self._in_account).offer
+
     def _make_database(self) -> Database:
         args = DatabaseArgs(
             settings=self._args.settings.database,
@@ -146,6 +182,8 @@ class AwsFoundation(pulumi.ComponentResource):
             subnets=self._network.data,
             clients=self._cluster.security_group,
             key=self._keys[keys.DATABASE],
+            log_key=self._keys[keys.LOGS],
+            log_days=self._args.settings.log_days,
             protect=self._args.protect_data,
         )
         return Database("tracking", args, self._in_account)
@@ -193,13 +231,13 @@ class AwsFoundation(pulumi.ComponentResource):
 
     def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
         """A pod that started before its role was known would never learn of it."""
-        args = PodRoleArgs(identity, self._place, self._cluster.name, self._database)
+        args = PodRoleArgs(identity, self._place, self._cluster.name, self._database, self._metrics, self._grafana)
         in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account], depends_on=[self._boundary])
         return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]
 
     def _store_secret(
         self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
-    ) -> Sequence[pulumi.Resource]:
+    ) -> pulumi.Output[str]:
         """Encrypted with a key of its own, so that who may read secrets is one question."""
         key, protect = self._keys[keys.SECRETS], self._args.protect_data
         in_account = pulumi.ResourceOptions(parent=opts.parent, provider=self._account)

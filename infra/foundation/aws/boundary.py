@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
-from infra.foundation.aws.iam import Statement, allow, document
+from infra.foundation.aws import grafana_access as grafana
+from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, document
 from infra.foundation.aws.place import Place
 from infra.naming import PROJECT
 
@@ -19,12 +20,25 @@ _REGIONAL = (
     "autoscaling",
     "ec2",
     "ecr",
-    "eks",
     "eks-auth",
     "elasticloadbalancing",
-    "kms",
     "logs",
 )
+_KEY_USES = [
+    f"kms:{action}"
+    for action in (
+        "CreateGrant",
+        "Decrypt",
+        "DescribeKey",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+    )
+]
+"""None that says who else may use a key."""
+_SECRET_READS = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 _LOAD_BALANCER_READS = [
     "acm:DescribeCertificate",
     "acm:ListCertificates",
@@ -72,9 +86,14 @@ def boundary_statements(place: Place) -> list[Statement]:
     here = {"StringEquals": {"aws:RequestedRegion": place.region}}
     roles = [place.iam_arn(f"role/{place.name}-*")]
     return [
-        allow([*(f"{service}:*" for service in _REGIONAL), *_LOAD_BALANCER_READS], ["*"], here),
-        allow(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"], [place.arn("secretsmanager", "*")]),
+        allow([*(f"{service}:*" for service in _REGIONAL), *_LOAD_BALANCER_READS, *_KEY_USES], ["*"], here),
+        allow(["eks:*"], cluster_parts(place)),
+        allow(_SECRET_READS, [place.arn("secretsmanager", f"secret:{place.name}/*")]),
+        database_secrets(place, _SECRET_READS),
         allow(["s3:*"], [f"arn:{place.partition}:s3:::{place.name}-*"]),
+        allow(["aps:RemoteWrite"], [place.arn("aps", "workspace/*")]),
+        allow(["sns:Publish"], [place.arn("sns", f"{place.name}-*")]),
+        *grafana.boundary_statements(place),
         allow(_INSTANCE_PROFILES, [place.iam_arn("instance-profile/*")]),
         allow(["iam:GetRole", "iam:PassRole"], roles),
         allow(["iam:CreateServiceLinkedRole"], [place.iam_arn("role/aws-service-role/*")]),

@@ -27,8 +27,8 @@ class ArtifactStoreArgs:
 class ArtifactStore(pulumi.ComponentResource):
     """One bucket, and one for the record of who came to it."""
 
-    uri: str
-    ready: pulumi.Resource
+    uri: pulumi.Output[str]
+    """Of the bucket as it is when all that protects it is there."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsArtifactStore", name, None, opts)
@@ -79,8 +79,8 @@ class ArtifactStore(pulumi.ComponentResource):
             target_prefix=f"{ARTIFACTS}/",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_policy]),
         )
-        self.ready = self._policy(ARTIFACTS, artifacts, document(tls_only(place, ARTIFACTS)))
-        self.uri = f"s3://{place.bucket_name(ARTIFACTS)}"
+        policy = self._policy(ARTIFACTS, artifacts, document(tls_only(place, ARTIFACTS)))
+        self.uri = pulumi.Output.concat("s3://", policy.bucket)
         self.register_outputs({"uri": self.uri})
 
     def _bucket(self, purpose: str) -> s3.Bucket:

@@ -8,7 +8,18 @@ import pulumi
 from pulumi_aws import iam
 
 from infra.declaration.aws.settings import Ci as Settings
-from infra.foundation.aws.iam import GITHUB, GITHUB_AUDIENCE, Statement, allow, deny, document, github_trust
+from infra.foundation.aws import grafana_access
+from infra.foundation.aws.iam import (
+    GITHUB,
+    GITHUB_AUDIENCE,
+    Statement,
+    allow,
+    cluster_parts,
+    database_secrets,
+    deny,
+    document,
+    github_trust,
+)
 from infra.foundation.aws.keys import SCALING_ROLE
 from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
@@ -17,7 +28,58 @@ from infra.naming import PROJECT
 _READS = ["SecurityAudit", "job-function/ViewOnlyAccess"]
 """How everything is configured, and nothing of what is in it."""
 
-_REGIONAL = ("ec2", "ecr", "eks", "elasticloadbalancing", "kms", "logs", "rds")
+_REGIONAL = ("aps", "ec2", "ecr", "elasticloadbalancing", "logs")
+_KEY_CHANGES = [
+    f"kms:{action}"
+    for action in (
+        "CancelKeyDeletion",
+        "CreateAlias",
+        "CreateGrant",
+        "CreateKey",
+        "Decrypt",
+        "DeleteAlias",
+        "DescribeKey",
+        "DisableKeyRotation",
+        "EnableKeyRotation",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GetKeyPolicy",
+        "GetKeyRotationStatus",
+        "ListAliases",
+        "ListGrants",
+        "ListResourceTags",
+        "PutKeyPolicy",
+        "ReEncryptFrom",
+        "ReEncryptTo",
+        "RetireGrant",
+        "RevokeGrant",
+        "ScheduleKeyDeletion",
+        "TagResource",
+        "UntagResource",
+        "UpdateAlias",
+        "UpdateKeyDescription",
+    )
+]
+_SECRET_CHANGES = [
+    f"secretsmanager:{action}"
+    for action in (
+        "CreateSecret",
+        "DeleteSecret",
+        "DescribeSecret",
+        "GetResourcePolicy",
+        "GetSecretValue",
+        "ListSecretVersionIds",
+        "PutSecretValue",
+        "RestoreSecret",
+        "TagResource",
+        "UntagResource",
+        "UpdateSecret",
+        "UpdateSecretVersionStage",
+    )
+]
+_WITHOUT_A_NAME = ["eks:CreateCluster", "eks:Describe*", "eks:List*", "rds:Describe*", "rds:ListTagsForResource"]
+"""A cluster has no name yet that could be compared; what there is may be looked at."""
 _ROLE_READS = [
     f"iam:{action}"
     for action in (
@@ -54,14 +116,24 @@ _QUOTA_READS = [
 ]
 """For the pre-flight."""
 
+_LEFTOVER_READS = [
+    "tag:GetResources",
+    *(f"iam:List{kind}" for kind in ("OpenIDConnectProviders", "OpenIDConnectProviderTags", "Policies", "PolicyTags")),
+    *(f"iam:List{kind}" for kind in ("Roles", "RoleTags")),
+]
+"""For the look at what is left when everything was taken down."""
+
 _STATE_CHANGES = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
 _PASSED_TO = ["eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
 
 
 @dataclass(frozen=True)
 class CiArgs:
+    """`grafana`: whether there is one to be made."""
+
     settings: Settings
     place: Place
+    grafana: bool = False
 
 
 class Ci(pulumi.ComponentResource):
@@ -82,7 +154,8 @@ class Ci(pulumi.ComponentResource):
         pull_request = github_trust(place, f"repo:{repository}:pull_request")
         ServiceRole("ci-preview", ServiceRoleArgs(place, pull_request, _READS, unbounded=True), after)
         environment = github_trust(place, f"repo:{repository}:environment:{args.settings.environment}")
-        statements = deploy_statements(place, args.settings.state_bucket)
+        more = grafana_access.deploy_statements(place) if args.grafana else []
+        statements = [*deploy_statements(place, args.settings.state_bucket), *more]
         policies: dict[str, pulumi.Input[str]] = {"platform": document(*statements)}
         bounds = ServiceRoleArgs(place, environment, own=policies, unbounded=True)
         self.deploy = ServiceRole("ci-deploy", bounds, after).arn
@@ -90,26 +163,33 @@ class Ci(pulumi.ComponentResource):
 
 
 def deploy_statements(place: Place, state_bucket: str | None = None) -> list[Statement]:
-    """The services that the platform consists of, in its region; buckets and roles of this stack's name only.
+    """The services that the platform consists of, in its region; what holds or decides most by this stack's name only.
 
     What the pipeline itself may do is changed by a person: it can't give itself more, nor to a role that it makes.
     """
     roles = [place.iam_arn(f"role/{place.name}-*")]
     state = f"arn:{place.partition}:s3:::{state_bucket}"
+    databases = [f"{kind}:{place.name}-*" for kind in ("db", "pg", "snapshot", "subgrp")]
+    here = {"StringEquals": {"aws:RequestedRegion": place.region}}
     return [
+        allow([*(f"{service}:*" for service in _REGIONAL), *_KEY_CHANGES, *_WITHOUT_A_NAME], ["*"], here),
+        allow(["eks:*"], cluster_parts(place)),
+        # A database is made with options: those that AWS keeps, as none are declared.
+        allow(["rds:*"], [place.arn("rds", each) for each in (*databases, "og:default:*")]),
+        allow(_SECRET_CHANGES, [place.arn("secretsmanager", f"secret:{place.name}/*")]),
+        # RDS makes it in the name of whoever makes the database; what is in it is not for a pipeline.
         allow(
-            [f"{service}:*" for service in _REGIONAL], ["*"], {"StringEquals": {"aws:RequestedRegion": place.region}}
+            ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+            [place.arn("secretsmanager", "secret:rds!*")],
         ),
-        allow(
-            ["secretsmanager:*"],
-            [place.arn("secretsmanager", f"secret:{each}*") for each in (f"{place.name}/", "rds!")],
-        ),
+        database_secrets(place, ["secretsmanager:DescribeSecret", "secretsmanager:RotateSecret"]),
         allow(["s3:*"], [f"arn:{place.partition}:s3:::{place.name}-*"]),
+        allow(["sns:*"], [place.arn("sns", f"{place.name}-*")]),
         allow([*_ROLE_READS, *_ROLE_CHANGES], [*roles, place.boundary]),
         allow(_BOUNDED_CHANGES, roles, {"StringEquals": {"iam:PermissionsBoundary": place.boundary}}),
         deny([*_ROLE_CHANGES, *_BOUNDED_CHANGES], [place.iam_arn(f"role/{place.name}-ci-*")]),
         deny(["iam:DeleteRolePermissionsBoundary", *_BOUNDARY_CHANGES], [*roles, place.boundary]),
-        allow([*_QUOTA_READS, "tag:GetResources"], ["*"]),
+        allow([*_QUOTA_READS, *_LEFTOVER_READS], ["*"]),
         *([allow(_STATE_CHANGES, [state, f"{state}/*"])] if state_bucket else []),
         allow(["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": _PASSED_TO}}),
         allow(["iam:GetRole"], [place.iam_arn(SCALING_ROLE)]),

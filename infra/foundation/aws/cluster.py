@@ -122,7 +122,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _administrators(self, cluster: eks.Cluster) -> list[pulumi.Output[str]]:
         """Everybody who may do anything; named by the role, so that another one moves nobody."""
-        declared = {f"admin-{arn.rpartition('/')[2]}": arn for arn in self._args.settings.admins}
+        declared = {f"admin-{role_path(arn)}": arn for arn in self._args.settings.admins}
         deployer = {"deployer": self._args.deployer} if self._args.deployer is not None else {}
         return [self._administrator(name, cluster, arn) for name, arn in {**declared, **deployer}.items()]
 
@@ -131,7 +131,7 @@ class Cluster(pulumi.ComponentResource):
         groups = self._args.settings.groups
         return [
             eks.AccessEntry(
-                f"groups-{arn.rpartition('/')[2]}",
+                f"groups-{role_path(arn)}",
                 cluster_name=cluster.name,
                 principal_arn=arn,
                 type="STANDARD",
@@ -153,6 +153,11 @@ class Cluster(pulumi.ComponentResource):
             opts=self._child,
         )
         return association.id
+
+
+def role_path(arn: str) -> str:
+    """What tells two roles apart: the path is part of it."""
+    return arn.partition(":role/")[2].replace("/", "-")
 
 
 def tagged_nodes() -> list[Statement]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, rds
+from pulumi_aws import cloudwatch, ec2, rds
 
 from infra.declaration.aws.settings import Database as Settings
 from infra.foundation.aws.place import Place
@@ -15,6 +15,7 @@ from infra.naming import PROJECT
 _PORT = 5432
 _NAME = "mlflow"
 _USER = "mlflow"
+_LOGS = ("postgresql", "upgrade")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class DatabaseArgs:
     clients: pulumi.Input[str]
     """The security group of whoever may connect."""
     key: pulumi.Input[str]
+    log_key: pulumi.Input[str]
+    log_days: int
     protect: bool
 
 
@@ -60,6 +63,17 @@ class Database(pulumi.ComponentResource):
             ],
             opts=child,
         )
+        # Made before the database, or RDS would make them without a key and for ever.
+        logs = [
+            cloudwatch.LogGroup(
+                f"{name}-{kind}",
+                name=f"/aws/rds/instance/{full_name}/{kind}",
+                retention_in_days=args.log_days,
+                kms_key_id=args.log_key,
+                opts=child,
+            )
+            for kind in _LOGS
+        ]
         instance = rds.Instance(
             name,
             identifier=full_name,
@@ -85,11 +99,11 @@ class Database(pulumi.ComponentResource):
             auto_minor_version_upgrade=True,
             performance_insights_enabled=True,
             performance_insights_kms_key_id=args.key,
-            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+            enabled_cloudwatch_logs_exports=list(_LOGS),
             deletion_protection=args.protect,
             skip_final_snapshot=not args.protect,
             final_snapshot_identifier=f"{full_name}-final" if args.protect else None,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=logs, protect=args.protect),
         )
         self.address = pulumi.Output.format(
             "postgresql+psycopg2://{}:{}/{}?sslmode=require", instance.address, _PORT, _NAME

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import ec2
 
+from infra.foundation.aws.keys import ALERTS, METRICS
 from infra.foundation.aws.network import Network
 from infra.foundation.aws.place import Place
 from infra.naming import PROJECT
 
 _INTERFACES = ("ecr.api", "ecr.dkr", "sts", "logs")
+_MORE_INTERFACES = {METRICS: "aps-workspaces", ALERTS: "sns"}
+"""Of stacks that have something for them, by its purpose."""
 
 
 @dataclass(frozen=True)
 class EndpointsArgs:
+    """`more`: purposes that only some stacks have something for, as with keys."""
+
     network: Network
     place: Place
     cidr: str
+    more: Sequence[str] = ()
 
 
 class Endpoints(pulumi.ComponentResource):
@@ -44,7 +51,7 @@ class Endpoints(pulumi.ComponentResource):
             ingress=[ec2.SecurityGroupIngressArgs(protocol="tcp", from_port=443, to_port=443, cidr_blocks=[args.cidr])],
             opts=child,
         )
-        for interface in _INTERFACES:
+        for interface in (*_INTERFACES, *(_MORE_INTERFACES[purpose] for purpose in args.more)):
             ec2.VpcEndpoint(
                 interface,
                 vpc_id=network.vpc,

@@ -88,6 +88,18 @@ def github_trust(place: Place, subject: str) -> str:
     )
 
 
+def cluster_parts(place: Place) -> list[str]:
+    """The stack's cluster, and whatever EKS keeps below its name: pools, add-ons, who comes in, identities of pods."""
+    kinds = ("access-entry", "addon", "nodegroup", "podidentityassociation")
+    return [place.cluster_arn, *(place.arn("eks", f"{kind}/{place.name}/*") for kind in kinds)]
+
+
+def database_secrets(place: Place, actions: Sequence[str]) -> Statement:
+    """What RDS keeps for the stack's databases: it gives the names, and tags each secret with its database."""
+    owner = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": place.arn("rds", f"db:{place.name}-*")}
+    return allow(actions, [place.arn("secretsmanager", "secret:rds!*")], {"StringLike": owner})
+
+
 def use_key(place: Place, purpose: str, service: str, actions: Sequence[str]) -> Statement:
     """A key by its alias, and only through the service whose data it encrypts."""
     return allow(

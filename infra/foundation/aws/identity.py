@@ -1,4 +1,4 @@
-"""Who a pod is in AWS: one role a workload, with nothing but the prefixes and secrets that it needs."""
+"""Who a pod is in AWS: one role a workload, with nothing but the prefixes, secrets and topics that it needs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from pulumi_aws import eks
 
 from infra.foundation.aws.bucket import ARTIFACTS
 from infra.foundation.aws.database import Database
+from infra.foundation.aws.grafana import GrafanaWorkspace
+from infra.foundation.aws.grafana_access import token_policy
 from infra.foundation.aws.iam import Statement, allow, document, pod_trust, read_prefixes, use_key, write_prefixes
 from infra.foundation.aws.keys import DATABASE
+from infra.foundation.aws.metrics import MetricsStore, write_policy
 from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
+from infra.foundation.aws.topics import publish_policy
 from infra.foundation.contract import WorkloadIdentity
 from infra.naming import PROJECT
 
@@ -24,6 +28,8 @@ class PodRoleArgs:
     place: Place
     cluster: pulumi.Input[str]
     database: Database
+    metrics: MetricsStore | None
+    grafana: GrafanaWorkspace | None
 
 
 class PodRole(pulumi.ComponentResource):
@@ -32,9 +38,17 @@ class PodRole(pulumi.ComponentResource):
     def __init__(self, name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsPodRole", name, None, opts)
         identity, place = args.identity, args.place
-        policies: dict[str, pulumi.Input[str]] = {"artifacts": document(*artifact_statements(place, identity))}
+        policies: dict[str, pulumi.Input[str]] = {}
+        if artifacts := artifact_statements(place, identity):
+            policies["artifacts"] = document(*artifacts)
         if identity.database:
             policies["database"] = args.database.login.apply(lambda secret: database_policy(place, secret))
+        if identity.writes_metrics and args.metrics is not None:
+            policies["metrics"] = args.metrics.arn.apply(write_policy)
+        if identity.publishes:
+            policies["topics"] = publish_policy(place, identity.publishes)
+        if identity.dashboards and args.grafana is not None:
+            policies["dashboards"] = args.grafana.arn.apply(token_policy)
         role = ServiceRole(
             name,
             ServiceRoleArgs(place, pod_trust(place, identity.namespace, identity.service_account), own=policies),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,6 +14,7 @@ from infra.naming import PROJECT
 
 CLUSTER, REGISTRY, ARTIFACTS, DATABASE, LOGS = "cluster", "registry", "artifacts", "database", "logs"
 SECRETS, DISKS = "secrets", "disks"
+METRICS, ALERTS = "metrics", "alerts"
 _PURPOSES = {
     CLUSTER: "Kubernetes secrets",
     REGISTRY: "images",
@@ -23,17 +24,23 @@ _PURPOSES = {
     DISKS: "nodes' disks and volumes",
     LOGS: "logs of cluster and network",
 }
+_MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to whoever subscribed"}
+"""Of stacks that have something for them."""
 SCALING_ROLE = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
-_USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey"]
+_USE = [
+    *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
+    *("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
+]
 
 
 @dataclass(frozen=True)
 class KeysArgs:
-    """`scaling_groups`: whether Auto Scaling makes nodes, and so uses the key of their disks."""
+    """`scaling_groups`: whether Auto Scaling makes nodes, and so uses the key of their disks. `more`: more purposes."""
 
     place: Place
     protect: bool
     scaling_groups: bool
+    more: Sequence[str] = ()
 
 
 class Keys(pulumi.ComponentResource):
@@ -43,7 +50,8 @@ class Keys(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsKeys", name, None, opts)
-        self.arns = {purpose: self._key(purpose, what, args) for purpose, what in _PURPOSES.items()}
+        purposes = _PURPOSES | {purpose: _MORE_PURPOSES[purpose] for purpose in args.more}
+        self.arns = {purpose: self._key(purpose, what, args) for purpose, what in purposes.items()}
         self.register_outputs({})
 
     def _key(self, purpose: str, what: str, args: KeysArgs) -> pulumi.Output[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,13 @@ from infra.foundation.nodes import pool_labels, pool_taints
 from infra.naming import POOL_LABEL, PROJECT
 
 _NODE_POLICIES = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly"]
-_ADD_ONS = ("vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent")
+_ADD_ONS: Mapping[str, Mapping[str, str]] = {
+    "vpc-cni": {"enableNetworkPolicy": "true"},
+    "kube-proxy": {},
+    "coredns": {},
+    "eks-pod-identity-agent": {},
+}
+"""With what each is configured: without a word the network would let every pod through."""
 _CAPACITY = {"onDemand": "ON_DEMAND", "reserved": "ON_DEMAND", "spot": "SPOT", "capacityBlock": "CAPACITY_BLOCK"}
 _EFFECTS = {
     "NoSchedule": "NO_SCHEDULE",
@@ -53,15 +60,16 @@ class NodeGroups(pulumi.ComponentResource):
         if args.pools:
             trust = instance_trust(args.place)
             self._role = ServiceRole("managed-node", ServiceRoleArgs(args.place, trust, _NODE_POLICIES), self._child)
-            self._add_ons = [self._add_on(add_on) for add_on in _ADD_ONS]
+            self._add_ons = [self._add_on(add_on, values) for add_on, values in _ADD_ONS.items()]
             self.placements = {pool: self._group(pool, settings) for pool, settings in args.pools.items()}
         self.register_outputs({})
 
-    def _add_on(self, name: str) -> eks.Addon:
+    def _add_on(self, name: str, values: Mapping[str, str]) -> eks.Addon:
         return eks.Addon(
             name,
             cluster_name=self._args.cluster.name,
             addon_name=name,
+            configuration_values=json.dumps(values) if values else None,
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
             opts=self._child,

@@ -75,6 +75,8 @@ def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
         "subnetSelectorTerms": [{"id": args.subnets[zone]} for zone in args.zones],
         "securityGroupSelectorTerms": [{"id": args.security_group}],
         "ephemeralStorage": {"size": args.settings.disk, "kmsKeyID": args.disk_key},
+        # Not DefaultDeny: that cuts off whatever no policy selects, such as the add-on's CoreDNS in kube-system.
+        "networkPolicy": "DefaultAllow",
         **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
         "tags": dict(args.place.tags),
     }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from infra.declaration.aws.catalogue import partition
 from infra.naming import DOMAIN, PROJECT, fingerprint
 
-_LONGEST_ROLE = 64
+_LONGEST_ROLE, _LONGEST_PREFIX = 64, 30
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class Place:
 
     def key_alias(self, purpose: str) -> str:
         return f"alias/{self.name}-{purpose}"
+
+    def cache_prefix(self, prefix: str) -> str:
+        """Where images of another registry are cached; ECR takes 30 characters, one prefix a cache and account."""
+        name = f"{self.name}/{prefix}"
+        return name if len(name) <= _LONGEST_PREFIX else f"{prefix}-{fingerprint(name)}"
 
     def role_name(self, purpose: str) -> str:
         """IAM takes 64 characters; what is longer is cut and stays unique."""

@@ -17,7 +17,10 @@ _TENTH = 10
 
 
 def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMap:
-    """In EKS's Auto Mode network policies are only stored until this says otherwise."""
+    """In EKS's Auto Mode network policies are only stored until this says otherwise.
+
+    The network's add-on for managed nodes brings the same object: whichever comes second finds it there.
+    """
     return ConfigMap(
         _NAME,
         metadata=ObjectMetaArgs(name=_NAME, namespace="kube-system", labels=labels(_NAME, "network")),

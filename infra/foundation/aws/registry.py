@@ -15,6 +15,8 @@ from infra.foundation.aws.place import Place
 from infra.foundation.contract import Registry
 from infra.naming import PROJECT
 
+_BASE = "cache.base"
+
 
 @dataclass(frozen=True)
 class AwsRegistryArgs:
@@ -36,16 +38,20 @@ class AwsRegistry(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsRegistry", name, None, opts)
         self._args = args
         server = args.place.registry
-        repositories = {image: self._repository(image) for image in args.images}
+        repositories = {
+            image: self._repository(image, f"{args.place.name}/{image}", "IMMUTABLE") for image in args.images
+        }
         mirrors = [
             ecr.PullThroughCacheRule(
                 prefix,
-                ecr_repository_prefix=prefix,
+                ecr_repository_prefix=args.place.cache_prefix(prefix),
                 upstream_registry_url=upstream,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for prefix, upstream in args.settings.mirrors.items()
         ]
+        # Made before the first pull, or ECR would make it without a key or tags, and it would outlive the stack.
+        base = self._repository(_BASE, cached_repository(args.place, args.settings.base_image), "MUTABLE")
         token = ecr.get_authorization_token_output(
             registry_id=args.place.account, opts=pulumi.InvokeOutputOptions(provider=args.account, parent=self)
         )
@@ -57,16 +63,16 @@ class AwsRegistry(pulumi.ComponentResource):
             password=password,
             pull_config=None,
             builder=args.builder,
-            ready=[*repositories.values(), *mirrors],
+            ready=[*repositories.values(), *mirrors, base],
         )
         self.register_outputs({"server": server})
 
-    def _repository(self, image: str) -> ecr.Repository:
+    def _repository(self, image: str, name: str, mutability: str) -> ecr.Repository:
         args = self._args
         repository = ecr.Repository(
             image,
-            name=f"{args.place.name}/{image}",
-            image_tag_mutability="IMMUTABLE",
+            name=name,
+            image_tag_mutability=mutability,
             image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[
                 ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=args.key)
@@ -81,6 +87,18 @@ class AwsRegistry(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         return repository
+
+
+def cached_repository(place: Place, image: str) -> str:
+    """Where a mirror keeps an image that is named by the mirror's prefix, and perhaps by tag or digest."""
+    prefix, _, path = image.partition("@")[0].partition("/")
+    return f"{place.cache_prefix(prefix)}/{path.partition(':')[0]}"
+
+
+def cached_image(place: Place, image: str) -> str:
+    """How the same image is pulled through the mirror."""
+    prefix, _, rest = image.partition("/")
+    return f"{place.registry}/{place.cache_prefix(prefix)}/{rest}"
 
 
 def lifecycle(settings: Settings) -> str:

@@ -1,8 +1,6 @@
-"""The teams' secrets in Secrets Manager, where people and pipelines of the account find them."""
+"""The teams' secrets in Secrets Manager, where people and pipelines of the account find and renew them."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import pulumi
 from pulumi_aws import secretsmanager
@@ -20,8 +18,11 @@ def stored_secret(
     value: pulumi.Output[str],
     protect: bool,
     opts: pulumi.ResourceOptions,
-) -> Sequence[pulumi.Resource]:
-    """One secret under its stack's and its team's name, and its value. Without protection it is gone at once."""
+) -> pulumi.Output[str]:
+    """One secret under its stack's and its team's name. Without protection it is gone at once.
+
+    Returns the value that is the current one there: whoever changes it in Secrets Manager has the last word.
+    """
     secret = secretsmanager.Secret(
         name,
         name=f"{place.name}/{team}/{name}",
@@ -32,4 +33,8 @@ def stored_secret(
         opts=opts,
     )
     version = secretsmanager.SecretVersion(name, secret_id=secret.id, secret_string=value, opts=opts)
-    return [secret, version]
+    current = secretsmanager.get_secret_version_output(
+        secret_id=version.secret_id, opts=pulumi.InvokeOutputOptions(provider=opts.provider, depends_on=[version])
+    )
+    stored: pulumi.Output[str] = pulumi.Output.secret(current.secret_string)
+    return stored

@@ -6,13 +6,15 @@ import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.storage.v1 import StorageClass
 
+from infra.foundation.aws.place import Place
 from infra.naming import labels
 
 _NAME = "gp3"
 
 
-def storage_class(key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> StorageClass:
-    """EKS's Auto Mode brings the driver and no class."""
+def storage_class(place: Place, key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> StorageClass:
+    """EKS's Auto Mode brings the driver and no class; disks that it makes are tagged as all that is the stack's."""
+    tags = {f"tagSpecification_{number}": f"{tag}={value}" for number, (tag, value) in enumerate(place.tags.items(), 1)}
     return StorageClass(
         _NAME,
         metadata=ObjectMetaArgs(
@@ -21,7 +23,7 @@ def storage_class(key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> Stora
             annotations={"storageclass.kubernetes.io/is-default-class": "true"},
         ),
         provisioner="ebs.csi.eks.amazonaws.com",
-        parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": key},
+        parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": key, **tags},
         volume_binding_mode="WaitForFirstConsumer",
         allow_volume_expansion=True,
         opts=opts,

@@ -1,10 +1,14 @@
-"""The functions that a program invokes: answered from settings and tables, so that a preview and `up` see the same."""
+"""The functions that a program invokes: answered from settings and tables, so that a preview and `up` see the same.
+
+The one about a secret asks the account: it can only be invoked when the secret is there.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 
+from workstation.plugins.aws.api import Api
 from workstation.plugins.aws.policy_document import policy_document
 from workstation.plugins.aws.settings import Settings, partition_of
 from workstation.plugins.marshal import Bag
@@ -33,8 +37,10 @@ _DIRECTIONS = {
 _IMAGE_DIGITS = 17
 
 
-def invoke(token: str, args: Bag, settings: Settings) -> Bag:
+def invoke(token: str, args: Bag, settings: Settings, api: Api) -> Bag:
     """The result of one function."""
+    if token == "aws:secretsmanager/getSecretVersion:getSecretVersion":
+        return _secret_version(args, settings, api)
     function = _FUNCTIONS.get(token)
     if function is None:
         raise ProviderError(f"the stand-in for the aws plugin does not offer the function {token}")
@@ -110,6 +116,15 @@ def _parameter(args: Bag, settings: Settings) -> Bag:
     arn = f"arn:{settings.partition}:ssm:{region}::parameter{name}"
     known = {"arn": arn, "type": "String", "value": value, "insecureValue": value, "version": 1, "region": region}
     return {**args, "id": name, "withDecryption": args.get("withDecryption", True), **known}
+
+
+def _secret_version(args: Bag, settings: Settings, api: Api) -> Bag:
+    region, id = args.get("region") or settings.region, args["secretId"]
+    wanted = {"SecretId": id, "VersionStage": args.get("versionStage") or "AWSCURRENT"}
+    found = api.call("secretsmanager", region, "GetSecretValue", wanted)
+    version = found["VersionId"]
+    known = {"arn": found["ARN"], "secretString": found["SecretString"], "versionStages": found["VersionStages"]}
+    return {**args, "id": f"{id}|{version}", "region": region, "versionId": version, **known}
 
 
 def _digest(*parts: str) -> str:

@@ -70,7 +70,7 @@ class AwsProvider(Provider):
         self._life(urn).delete(id, inputs)
 
     def invoke(self, token: str, args: Bag) -> Bag:
-        return functions.invoke(token, args, self.settings)
+        return functions.invoke(token, args, self.settings, self.api)
 
     def _life(self, urn: str) -> Lifecycle:
         return Lifecycle(_kind(urn), self.api)

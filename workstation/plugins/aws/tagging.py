@@ -42,7 +42,7 @@ EKS = Tagging(
     keys="tagKeys",
 )
 NODES = replace(EKS, held=False)
-LOGS = EKS
+LOGS = METRICS = GRAFANA = EKS
 IAM_ROLE = Tagging("TagRole", "UntagRole", Lookup("ListRoleTags", {"RoleName": "{id}"}, "Tags"), "RoleName", "{id}")
 IAM_POLICY = Tagging(
     "TagPolicy", "UntagPolicy", Lookup("ListPolicyTags", {"PolicyArn": "{id}"}, "Tags"), "PolicyArn", "{id}"
@@ -62,6 +62,13 @@ RDS = Tagging(
 )
 SECRETS = Tagging(
     "TagResource", "UntagResource", Lookup("DescribeSecret", {"SecretId": "{id}"}, "Tags"), "SecretId", "{id}"
+)
+TOPICS = Tagging(
+    "TagResource",
+    "UntagResource",
+    Lookup("ListTagsForResource", {"ResourceArn": "{id}"}, "Tags"),
+    "ResourceArn",
+    "{id}",
 )
 S3 = Tagging(
     "PutBucketTagging",

@@ -7,10 +7,12 @@ from workstation.plugins.aws.kinds import (
     ecr,
     eks,
     endpoints,
+    grafana,
     iam,
     keys,
     launch_template,
     logs,
+    metrics,
     network,
     nodes,
     rds,
@@ -18,6 +20,7 @@ from workstation.plugins.aws.kinds import (
     s3,
     secrets,
     security_groups,
+    topics,
 )
 
 _MODULES = (
@@ -35,6 +38,9 @@ _MODULES = (
     rds,
     logs,
     secrets,
+    metrics,
+    topics,
+    grafana,
 )
 
 KINDS: dict[str, Kind] = {kind.token: kind for module in _MODULES for kind in module.KINDS}

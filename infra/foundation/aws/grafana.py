@@ -1,0 +1,70 @@
+"""Amazon Managed Grafana: where people of the company look at dashboards, with the login that they have anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import grafana
+
+from infra.declaration.aws.settings import ManagedGrafana as Settings
+from infra.foundation.aws.grafana_access import SERVICE, query_policy
+from infra.foundation.aws.iam import service_trust
+from infra.foundation.aws.metrics import MetricsStore
+from infra.foundation.aws.place import Place
+from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
+from infra.foundation.contract import ManagedGrafana
+from infra.naming import PROJECT
+
+
+@dataclass(frozen=True)
+class GrafanaWorkspaceArgs:
+    settings: Settings
+    place: Place
+    metrics: MetricsStore
+
+
+class GrafanaWorkspace(pulumi.ComponentResource):
+    """It may ask the stack's own store of metrics and nothing else of the account."""
+
+    arn: pulumi.Output[str]
+    offer: ManagedGrafana
+
+    def __init__(self, name: str, args: GrafanaWorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsGrafanaWorkspace", name, None, opts)
+        settings, place = args.settings, args.place
+        role = ServiceRole(
+            name,
+            ServiceRoleArgs(
+                place,
+                service_trust(place, SERVICE, place.arn("grafana", "/workspaces/*")),
+                own={"metrics": args.metrics.arn.apply(query_policy)},
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        workspace = grafana.Workspace(
+            name,
+            name=place.name,
+            description=f"Dashboards of stack {place.stack}",
+            account_access_type="CURRENT_ACCOUNT",
+            authentication_providers=["AWS_SSO"],
+            permission_type="CUSTOMER_MANAGED",
+            role_arn=role.arn,
+            data_sources=["PROMETHEUS"],
+            grafana_version=settings.version,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),
+        )
+        groups = {"ADMIN": settings.admins, "EDITOR": settings.editors, "VIEWER": settings.viewers}
+        for grafana_role, ids in groups.items():
+            if ids:
+                grafana.RoleAssociation(
+                    f"{name}-{grafana_role.lower()}",
+                    workspace_id=workspace.id,
+                    role=grafana_role,
+                    group_ids=list(ids),
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+        self.arn = workspace.arn
+        url = pulumi.Output.concat("https://", workspace.endpoint)
+        self.offer = ManagedGrafana(workspace.id, url, place.region, args.metrics.endpoint)
+        self.register_outputs({"url": url})

@@ -1,0 +1,47 @@
+"""Amazon Managed Prometheus: where metrics stay longer than the cluster keeps them, and than the cluster itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import amp
+
+from infra.foundation.aws.iam import allow, document
+from infra.foundation.aws.place import Place
+from infra.foundation.contract import RemoteWrite
+from infra.naming import PROJECT
+
+
+@dataclass(frozen=True)
+class MetricsStoreArgs:
+    place: Place
+    key: pulumi.Input[str]
+    protect: bool
+
+
+class MetricsStore(pulumi.ComponentResource):
+    """Rules and alerts are evaluated in the cluster: the workspace has none of its own, and so nothing to log."""
+
+    arn: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    """Where it answers queries."""
+    offer: RemoteWrite
+
+    def __init__(self, name: str, args: MetricsStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsMetricsStore", name, None, opts)
+        workspace = amp.Workspace(
+            name,
+            alias=args.place.name,
+            kms_key_arn=args.key,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.arn, self.endpoint = workspace.arn, workspace.prometheus_endpoint
+        url = pulumi.Output.concat(self.endpoint, "api/v1/remote_write")
+        self.offer = RemoteWrite(url, args.place.region)
+        self.register_outputs({"url": url})
+
+
+def write_policy(workspace: str) -> str:
+    """Adding to one workspace: neither reading it nor changing it."""
+    return document(allow(["aps:RemoteWrite"], [workspace]))
