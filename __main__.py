@@ -1,11 +1,15 @@
 """Declaration, platform, outputs."""
 
+import gc
+
 import pulumi
 
 from infra.declaration import SETTING, DeclarationError, declare
 from infra.outputs import export
 from infra.platform import build
 from infra.secrets import given_values, is_encrypted
+
+gc.disable()  # a run is short and keeps what it makes: looking for garbage would take a fifth of its time
 
 stack, config = pulumi.get_stack(), pulumi.Config()
 written = config.get_object(SETTING)

@@ -13,12 +13,14 @@ DOMAIN = "ml-platform.io"
 """The prefix of our labels, annotations and taints."""
 
 BASE, TRACKING, REGISTRY, STATUS = "base", "tracking", "registry", "status"
+GRAFANA, DASHBOARDS = "grafana", "dashboards"
+RECEIVERS = "receivers"
 NVIDIA_DEVICE_PLUGIN = "nvidia-device-plugin"
 ADMINISTRATOR = "admin"
 """Who may do everything on the tracking server; teams log in to it by their names."""
-RESERVED_SECRETS = frozenset({"platform", REGISTRY, TRACKING, STATUS, "tracking-credentials"})
+RESERVED_SECRETS = frozenset({"platform", REGISTRY, TRACKING, STATUS, GRAFANA, RECEIVERS, "tracking-credentials"})
 """The stack's own setting, what `make rotate` knows besides declared secrets, and Secrets of every namespace."""
-OWN_IMAGES = frozenset({BASE, TRACKING, REGISTRY, STATUS, NVIDIA_DEVICE_PLUGIN})
+OWN_IMAGES = frozenset({BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN})
 """Images of the platform itself; declared ones can't have these names."""
 
 SIMULATED_LABEL = f"{DOMAIN}/simulated"

@@ -9,6 +9,9 @@ import pulumi
 
 from infra.foundation import Foundation, Registry
 from infra.images import BuiltImage
+from infra.monitoring.dashboards.delivery import Delivery
+from infra.monitoring.grafana import PORT as GRAFANA_PORT
+from infra.monitoring.grafana import Grafana
 from infra.naming import ADMINISTRATOR
 from infra.secrets import Login
 from infra.serving import PORT, Serving
@@ -43,6 +46,12 @@ class ServerWithLogin(TypedDict):
     password: pulumi.Output[str]
 
 
+class ServerElsewhere(TypedDict):
+    """One that is not the platform's own, with logins of its own."""
+
+    url: pulumi.Input[str]
+
+
 class PrivateRegistry(TypedDict):
     """Without a login where everybody, nodes and people, comes with an identity of their own."""
 
@@ -64,6 +73,7 @@ class Outputs(TypedDict):
     images: dict[str, pulumi.Output[str]]
     tracking: ServerWithLogin
     status: ServerWithLogin | None
+    grafana: ServerWithLogin | ServerElsewhere | None
     registry: PrivateRegistry
     pools: dict[str, Pool]
 
@@ -76,6 +86,7 @@ def outputs(
     training: Mapping[str, Training],
     serving: Mapping[str, Serving],
     status_page: StatusPage | None,
+    grafana: Grafana | Delivery | None,
 ) -> Outputs:
     """What the components have to say, in one place."""
     return Outputs(
@@ -91,6 +102,7 @@ def outputs(
             password=administrator.password,
         ),
         status=_status(status_page) if status_page else None,
+        grafana=_grafana(grafana) if grafana else None,
         registry=_registry(foundation.registry),
         pools={name: Pool(simulated=placement.simulated) for name, placement in foundation.pools.items()},
     )
@@ -115,6 +127,18 @@ def _status(page: StatusPage) -> ServerWithLogin:
         port=STATUS_PORT,
         username=ADMINISTRATOR,
         password=page.password,
+    )
+
+
+def _grafana(grafana: Grafana | Delivery) -> ServerWithLogin | ServerElsewhere:
+    if isinstance(grafana, Delivery):
+        return ServerElsewhere(url=grafana.url)
+    return ServerWithLogin(
+        namespace=grafana.namespace,
+        service=grafana.service,
+        port=GRAFANA_PORT,
+        username=ADMINISTRATOR,
+        password=grafana.password,
     )
 
 

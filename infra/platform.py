@@ -8,16 +8,22 @@ import pulumi
 
 from infra import foundation as foundations
 from infra.admission.component import Admission, AdmissionArgs
-from infra.admission.exceptions import devices_namespace, exceptions, pod_security
+from infra.admission.exceptions import exceptions, pod_security
 from infra.declaration import Platform
 from infra.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
+from infra.devices import Devices, DevicesArgs, gpu_pools
 from infra.foundation import Volume
 from infra.images import Images, ImagesArgs, image_sources
+from infra.monitoring.alert import PLATFORM
 from infra.monitoring.component import ALERTMANAGER, ALERTMANAGER_PORT, Monitoring, MonitoringArgs
 from infra.monitoring.dashboards import DashboardFiles, DashboardFilesArgs
-from infra.monitoring.images import GPU_SIMULATOR, KUBE_STATE_METRICS, PROMETHEUS
+from infra.monitoring.dashboards.delivery import Delivery, DeliveryArgs, target
+from infra.monitoring.gpu_exporter import GpuExporterArgs
+from infra.monitoring.grafana import Grafana, GrafanaArgs
+from infra.monitoring.images import DCGM_EXPORTER, GPU_SIMULATOR, KUBE_STATE_METRICS, PROMETHEUS
+from infra.monitoring.images import drawing as grafana_images
 from infra.monitoring.images import needed as monitoring_images
-from infra.naming import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, STATUS, TRACKING, selector
+from infra.naming import ADMINISTRATOR, BASE, DASHBOARDS, GRAFANA, NVIDIA_DEVICE_PLUGIN, STATUS, TRACKING, selector
 from infra.outputs import Outputs, outputs
 from infra.secrets import GeneratedPassword, TrackingLogins
 from infra.serving import Serving, ServingArgs
@@ -39,18 +45,20 @@ from infra.training import Training, TrainingArgs
 
 def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]]) -> Outputs:
     """Everything that one declaration asks for; `given` are the values of its secrets that are not generated."""
-    plugin_pools = own_plugin_pools(declared)
+    plugin_pools, measured_pools = own_plugin_pools(declared), gpu_pools(declared) if declared.monitoring else []
     needed = [*([NVIDIA_DEVICE_PLUGIN] if plugin_pools else [])]
     if declared.monitoring is not None:
-        needed += [STATUS, *monitoring_images(simulated=declared.foundation.simulates_pools)]
+        simulated = declared.foundation.simulates_pools
+        needed += [STATUS, *monitoring_images(simulated=simulated, real_gpus=bool(measured_pools))]
+    needed += grafana_images(deployed=declared.deploys_grafana, elsewhere=declared.grafana_is_elsewhere)
     sources = image_sources(declared.images, needed)
     foundation = foundations.lay(declared, stack, images=[BASE, *sources])
     on_cluster = pulumi.ResourceOptions(providers=[foundation.kubernetes])
     pull_config = foundation.registry.pull_config
     excepted = exceptions(declared.namespace, declared.policy.exceptions)
-    admission = Admission(
-        "admission", AdmissionArgs(declared.namespace, stack, foundation.registry.server, excepted), on_cluster
-    )
+    base = pulumi.Output.from_input(foundation.registry.repositories[BASE])
+    own_images = base.apply(lambda repository: repository.removesuffix(f"/{BASE}"))
+    admission = Admission("admission", AdmissionArgs(declared.namespace, stack, own_images, excepted), on_cluster)
     # Nothing runs in a namespace before the cluster looks at what comes into it.
     admitted = pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=[admission])
 
@@ -60,17 +68,13 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
         pulumi.ResourceOptions(providers=[foundation.registry.builder]),
     ).built
 
-    if plugin_pools:
-        DevicePlugins(
-            "device-plugins",
-            DevicePluginsArgs(
-                stack=stack,
-                namespace=devices_namespace(declared.namespace),
-                image=images[NVIDIA_DEVICE_PLUGIN],
-                pools={pool: foundation.pools[pool] for pool in plugin_pools},
-            ),
-            admitted,
-        )
+    devices: Devices | None = None
+    if plugin_pools or measured_pools:
+        devices = Devices("devices", DevicesArgs(stack, declared.namespace), admitted)
+    if devices is not None and plugin_pools:
+        pools = {pool: foundation.pools[pool] for pool in plugin_pools}
+        args = DevicePluginsArgs(devices, images[NVIDIA_DEVICE_PLUGIN], pools)
+        DevicePlugins("device-plugins", args, on_cluster)
 
     logins = TrackingLogins(
         "tracking", declared.rotations.get(TRACKING, 0), pulumi.ResourceOptions(providers=[foundation.random])
@@ -117,7 +121,7 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
     }
     secrets = TeamSecrets(
         "secrets",
-        TeamSecretsArgs(declared.secrets, given, declared.rotations, teams, foundation),
+        TeamSecretsArgs(declared.secrets, given, declared.rotations, {PLATFORM: own, **teams}, foundation),
         pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random]),
     ).by_name
     # Whatever talks to the tracking server waits for it.
@@ -154,6 +158,7 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
         for name, endpoint in declared.serving.items()
     }
     status_page: StatusPage | None = None
+    grafana: Grafana | Delivery | None = None
     if declared.monitoring is not None:
         monitoring = Monitoring(
             "monitoring",
@@ -168,11 +173,27 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
                 gpu_simulator=images.get(GPU_SIMULATOR),
                 pools=foundation.pools,
                 secrets={name: secrets[name].value for name in declared.monitoring.secrets()},
+                registry=foundation.registry.metrics,
                 volume=foundation.storage.volume or Volume(None),
                 protect_data=declared.protect_data,
+                gpu_exporter=(
+                    GpuExporterArgs(
+                        image=images[DCGM_EXPORTER],
+                        devices=devices,
+                        pools={pool: foundation.pools[pool] for pool in measured_pools},
+                        interval=declared.monitoring.scrape_interval,
+                    )
+                    if devices is not None and measured_pools
+                    else None
+                ),
+                metrics_store=foundation.metrics_store,
+                topics=foundation.topics,
+                bind_identity=foundation.bind_identity,
             ),
             on_cluster,
         )
+        prometheus = f"http://{monitoring.service}:{monitoring.port}"
+        dashboards = DashboardFiles("dashboards", DashboardFilesArgs(own), on_cluster)
         status_page = StatusPage(
             STATUS,
             StatusPageArgs(
@@ -183,8 +204,8 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
                 endpoints=serving,
                 jobs=training,
                 pools=foundation.pools,
-                dashboards=DashboardFiles("dashboards", DashboardFilesArgs(own), on_cluster),
-                prometheus=f"http://{monitoring.service}:{monitoring.port}",
+                dashboards=dashboards,
+                prometheus=prometheus,
                 alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
                 password=GeneratedPassword(
                     STATUS, declared.rotations.get(STATUS, 0), pulumi.ResourceOptions(providers=[foundation.random])
@@ -192,4 +213,13 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
             ),
             on_cluster,
         )
-    return outputs(foundation, images, tracking, logins.of(ADMINISTRATOR), training, serving, status_page)
+        if declared.deploys_grafana:
+            password = GeneratedPassword(
+                GRAFANA, declared.rotations.get(GRAFANA, 0), pulumi.ResourceOptions(providers=[foundation.random])
+            )
+            grafana = Grafana(GRAFANA, GrafanaArgs(images[GRAFANA], own, dashboards, prometheus, password), on_cluster)
+        elif declared.grafana_is_elsewhere:
+            where = target(declared.monitoring.grafana, foundation.grafana, secrets)
+            put = DeliveryArgs(stack, where, images[DASHBOARDS], own, foundation.bind_identity, dashboards)
+            grafana = Delivery(DASHBOARDS, put, on_cluster)
+    return outputs(foundation, images, tracking, logins.of(ADMINISTRATOR), training, serving, status_page, grafana)

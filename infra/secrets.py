@@ -114,8 +114,8 @@ def keyed_fingerprint(key: pulumi.Output[str], secret: pulumi.Output[str]) -> pu
 
 
 def lines(values: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
-    """One value a line."""
-    return pulumi.Output.all(*values).apply(lambda known: "".join(f"{value}\n" for value in known))
+    """One value a line, each once."""
+    return pulumi.Output.all(*values).apply(lambda known: "".join(f"{value}\n" for value in sorted(set(known))))
 
 
 def docker_config(server: str, username: str, password: pulumi.Output[str]) -> pulumi.Output[str]:

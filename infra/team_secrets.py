@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -32,12 +32,12 @@ class TeamSecret:
 
 @dataclass(frozen=True)
 class TeamSecretsArgs:
-    """`given` are the values of those that are not generated."""
+    """`given` are the values of those that are not generated; `owners` are the teams, and the platform itself."""
 
     declared: Mapping[str, Settings]
     given: Mapping[str, pulumi.Output[str]]
     rotations: Mapping[str, int]
-    teams: Mapping[str, Workspace]
+    owners: Mapping[str, Workspace]
     foundation: Foundation
 
 
@@ -57,19 +57,23 @@ class TeamSecrets(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _secret(self, name: str, settings: Settings) -> TeamSecret:
-        workspace = self._args.teams[settings.team]
-        data, value = self._content(name, settings)
+        workspace = self._args.owners[settings.team]
+        value, also_accepted = self._value(name, settings)
+        stored = self._args.foundation.store_secret(name, settings.team, value, self._child)
+        data = {VALUE: stored}
+        if also_accepted:
+            data[ACCEPTED] = lines([stored, *also_accepted])
         secret = kubernetes.core.v1.Secret(
             name,
             metadata=ObjectMetaArgs(name=name, namespace=workspace.namespace, labels=labels(name, "secret")),
             string_data=data,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[workspace]),
         )
-        self._args.foundation.store_secret(name, settings.team, value, self._child)
-        return TeamSecret(name, value, keyed_fingerprint(self._key, data.get(ACCEPTED, value)), secret)
+        return TeamSecret(name, stored, keyed_fingerprint(self._key, data.get(ACCEPTED, stored)), secret)
 
-    def _content(self, name: str, settings: Settings) -> tuple[dict[str, pulumi.Output[str]], pulumi.Output[str]]:
+    def _value(self, name: str, settings: Settings) -> tuple[pulumi.Output[str], Sequence[pulumi.Output[str]]]:
+        """What is sent, and of a generated one also what is accepted around a renewal."""
         if not settings.generate:
-            return {VALUE: self._args.given[name]}, self._args.given[name]
+            return self._args.given[name], []
         password = GeneratedPassword(name, self._args.rotations.get(name, 0), self._child)
-        return {VALUE: password.current, ACCEPTED: lines(password.accepted)}, password.current
+        return password.current, password.accepted

@@ -121,6 +121,7 @@ def pod_template(
     restart_policy: str = "Always",
     grace_seconds: int = 30,
     purpose: Purpose | None = None,
+    user: int = _NONROOT,
 ) -> PodTemplateSpecArgs:
     """A pod that the `restricted` Pod Security level admits, with a root file system that nothing writes to."""
     scratch = Mount(VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_SCRATCH)), "/tmp")
@@ -142,9 +143,9 @@ def pod_template(
             tolerations=tolerations(placement) if placement else None,
             security_context=PodSecurityContextArgs(
                 run_as_non_root=True,
-                run_as_user=_NONROOT,
-                run_as_group=_NONROOT,
-                fs_group=_NONROOT,
+                run_as_user=user,
+                run_as_group=user,
+                fs_group=user,
                 fs_group_change_policy="OnRootMismatch",
                 seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
             ),

@@ -18,6 +18,7 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
+from infra.devices import Devices
 from infra.monitoring.scraping import ACCOUNT, COMPONENT
 from infra.naming import labels
 from infra.tenancy import Workspace
@@ -26,6 +27,9 @@ from infra.workload import Mount
 _RBAC = "rbac.authorization.k8s.io"
 _READ = ("get", "list", "watch")
 _HOUR = 3600
+
+Space = Workspace | Devices
+"""A namespace of the stack."""
 
 Rule = tuple[str, Sequence[str], Sequence[str]]
 """API group, resources, verbs."""
@@ -53,7 +57,7 @@ READS_CLUSTER = Access(
 
 
 def account(
-    name: str, workspace: Workspace, access: Access, looked_into: Sequence[Workspace], parent: pulumi.Resource
+    name: str, workspace: Workspace, access: Access, looked_into: Sequence[Space], parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
     """An account of the program's own with what it may read; its token is in the pod only by `token_mount`."""
     inside = pulumi.ResourceOptions(parent=parent, depends_on=[workspace])
@@ -114,7 +118,7 @@ def _binding_everywhere(role: str, name: str, subject: SubjectArgs, parent: pulu
     )
 
 
-def _binding(role: str, name: str, subject: SubjectArgs, space: Workspace, parent: pulumi.Resource) -> pulumi.Resource:
+def _binding(role: str, name: str, subject: SubjectArgs, space: Space, parent: pulumi.Resource) -> pulumi.Resource:
     return kubernetes.rbac.v1.RoleBinding(
         f"{space.namespace}-{role}",
         metadata=ObjectMetaArgs(name=role, namespace=space.namespace, labels=labels(name, COMPONENT)),

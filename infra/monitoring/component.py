@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -12,29 +12,34 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.declaration.model import Resources
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.declaration.units import memory_bytes
-from infra.foundation import Placement, Volume
+from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.monitoring.access import ASKS_KUBELETS, Access, account, token_mount
 from infra.monitoring.exporters import gpu_simulator, kube_state_metrics, node_exporter
+from infra.monitoring.gpu_exporter import GpuExporterArgs, gpu_exporter
 from infra.monitoring.routing import SECRETS, routing
 from infra.monitoring.rules import rules_file
 from infra.monitoring.scraping import COMPONENT, PORT_NAME, prometheus_config
 from infra.monitoring.server import Server, probe
-from infra.naming import PROJECT, labels
+from infra.naming import PROJECT, RECEIVERS, labels
 from infra.tenancy import Workspace
 from infra.workload import Container, secret_mount
 
 NAME, PORT = "prometheus", 9090
 ALERTMANAGER, ALERTMANAGER_PORT = "alertmanager", 9093
-_RECEIVERS = "receivers"
 _SILENCES = "1Gi"
 _USED = 0.8
 """Of its volume: what is compacted is there twice for a while."""
 
 
+def no_identity(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
+    """Where there is nothing outside of the cluster that it could reach."""
+    return ()
+
+
 @dataclass(frozen=True)
 class MonitoringArgs:
-    """`endpoints`: the namespace of each; `secrets`: the values that receivers name."""
+    """`endpoints`: the namespace of each; `secrets`: the values that receivers name, `topics` the topics."""
 
     settings: Settings
     stack: str
@@ -49,6 +54,13 @@ class MonitoringArgs:
     secrets: Mapping[str, pulumi.Output[str]]
     volume: Volume
     protect_data: bool
+    gpu_exporter: GpuExporterArgs | None = None
+    """None where no GPUs are real."""
+    registry: str | None = None
+    """Where it tells its metrics; None where it tells none."""
+    metrics_store: RemoteWrite | None = None
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    bind_identity: IdentityBinder = no_identity
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -69,12 +81,24 @@ class Monitoring(pulumi.ComponentResource):
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
             gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._looked_into, self)
+        if args.gpu_exporter is not None:
+            gpu_exporter(args.gpu_exporter, self)
         self.register_outputs({"service": self.service})
 
     def _prometheus(self) -> None:
         args, settings = self._args, self._args.settings
         server = Server(NAME, args.workspace, self)
-        scraped = prometheus_config(settings, args.stack, self.namespace, sorted(args.teams), ALERTMANAGER)
+        devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
+        scraped = prometheus_config(
+            settings,
+            args.stack,
+            self.namespace,
+            sorted(args.teams),
+            ALERTMANAGER,
+            devices=[each.namespace for each in devices],
+            registry=args.registry,
+            store=args.metrics_store,
+        )
         given, config = server.config({"prometheus.yml": scraped, "rules.yml": rules_file(settings, args.endpoints)})
         data, claim = server.data(settings.storage, args.volume, args.protect_data)
         container = Container(
@@ -93,34 +117,51 @@ class Monitoring(pulumi.ComponentResource):
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
-        reader = account(NAME, args.workspace, ASKS_KUBELETS, self._looked_into, self)
-        server.service(PORT, server.deployment(container, [*reader, config, claim]))
+        before = [
+            *account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *devices], self),
+            *(self._identity(NAME, writes_metrics=True) if args.metrics_store else []),
+            config,
+            claim,
+        ]
+        server.service(PORT, server.deployment(container, before))
 
     def _alertmanager(self) -> None:
         args = self._args
         server = Server(ALERTMANAGER, args.workspace, self)
-        given, config = server.config({"alertmanager.yml": routing(args.settings, self.namespace)})
+        given, config = server.config({"alertmanager.yml": routing(args.settings, self.namespace, args.topics)})
         data, claim = server.data(_SILENCES, args.volume, args.protect_data)
         container = Container(
             name=ALERTMANAGER,
             image=args.image.reference,
-            resources=Resources(cpu="25m", memory="64Mi"),
+            resources=Resources(cpu="25m", memory="96Mi"),
             args=[ALERTMANAGER, f"--web.listen-address=:{ALERTMANAGER_PORT}", "--cluster.listen-address="],
             ports={PORT_NAME: ALERTMANAGER_PORT},
-            mounts=[given, data, secret_mount(_RECEIVERS, _RECEIVERS, SECRETS)],
+            mounts=[given, data, secret_mount(RECEIVERS, RECEIVERS, SECRETS)],
             startup_probe=probe("/-/ready", period=1, failures=60),
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
-        nothing_to_read = account(ALERTMANAGER, args.workspace, Access(), [], self)
-        after = [*nothing_to_read, config, claim, self._secrets()]
-        server.service(ALERTMANAGER_PORT, server.deployment(container, after))
+        before = [
+            *account(ALERTMANAGER, args.workspace, Access(), [], self),
+            *(self._identity(ALERTMANAGER, publishes=sorted(args.topics)) if args.topics else []),
+            config,
+            claim,
+            self._secrets(),
+        ]
+        server.service(ALERTMANAGER_PORT, server.deployment(container, before))
+
+    def _identity(
+        self, name: str, *, writes_metrics: bool = False, publishes: Sequence[str] = ()
+    ) -> Sequence[pulumi.Resource]:
+        """Outside of the cluster."""
+        identity = WorkloadIdentity(name, self.namespace, name, writes_metrics=writes_metrics, publishes=publishes)
+        return self._args.bind_identity(identity, pulumi.ResourceOptions(parent=self))
 
     def _secrets(self) -> pulumi.Resource:
         """The declared secrets that receivers need, each a file of its name; Alertmanager reads them anew each time."""
         return kubernetes.core.v1.Secret(
-            _RECEIVERS,
-            metadata=ObjectMetaArgs(name=_RECEIVERS, namespace=self.namespace, labels=labels(_RECEIVERS, COMPONENT)),
+            RECEIVERS,
+            metadata=ObjectMetaArgs(name=RECEIVERS, namespace=self.namespace, labels=labels(RECEIVERS, COMPONENT)),
             string_data=dict(self._args.secrets),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )

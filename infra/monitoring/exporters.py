@@ -20,6 +20,7 @@ from infra.naming import POOL_LABEL, labels, selector
 from infra.tenancy import Workspace
 from infra.workload import Container, pod_template
 
+_OPTIONS = "options.yml"
 _OBJECTS = "daemonsets,deployments,jobs,nodes,persistentvolumeclaims,pods,resourcequotas,statefulsets"
 _RECOMMENDED = "[app.kubernetes.io/name,app.kubernetes.io/component]"
 _LABELS = f"nodes=[{POOL_LABEL}],pods={_RECOMMENDED},deployments={_RECOMMENDED},jobs={_RECOMMENDED}"
@@ -33,7 +34,9 @@ _NO_DISKS = "^(cgroup2?|devpts|mqueue|proc|sysfs|tmpfs)$"
 def kube_state_metrics(
     image: BuiltImage, workspace: Workspace, looked_into: Sequence[Workspace], parent: pulumi.Resource
 ) -> None:
-    """Asks the API for what is in the stack's namespaces, and for the nodes."""
+    """Asks the API for what is in the stack's namespaces, and for the nodes. It notices new ones as it runs."""
+    server = Server(KUBE_STATE_METRICS, workspace, parent)
+    given, config = server.config({_OPTIONS: {"namespaces": sorted(space.namespace for space in looked_into)}})
     container = Container(
         name=KUBE_STATE_METRICS,
         image=image.reference,
@@ -41,17 +44,18 @@ def kube_state_metrics(
         args=[
             "--port=8080",
             "--telemetry-port=8081",
-            f"--namespaces={','.join(space.namespace for space in looked_into)}",
+            f"--config={given.path}/{_OPTIONS}",
             f"--resources={_OBJECTS}",
             f"--metric-labels-allowlist={_LABELS}",
         ],
         ports={PORT_NAME: 8080},
-        mounts=[token_mount()],
+        mounts=[given, token_mount()],
         startup_probe=probe("/healthz", period=1, failures=60),
         readiness_probe=probe("/healthz", period=10, failures=3),
         liveness_probe=probe("/healthz", period=10, failures=6),
     )
-    _reader(KUBE_STATE_METRICS, container, READS_CLUSTER, workspace, looked_into, parent)
+    reader = account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, looked_into, parent)
+    server.deployment(container, [*reader, config])
 
 
 def gpu_simulator(
@@ -69,18 +73,8 @@ def gpu_simulator(
         readiness_probe=probe("/metrics", period=10, failures=3),
         liveness_probe=probe("/metrics", period=30, failures=6),
     )
-    _reader(GPU_SIMULATOR, container, READS_PODS, workspace, looked_into, parent)
-
-
-def _reader(
-    name: str,
-    container: Container,
-    access: Access,
-    workspace: Workspace,
-    looked_into: Sequence[Workspace],
-    parent: pulumi.Resource,
-) -> None:
-    Server(name, workspace, parent).deployment(container, account(name, workspace, access, looked_into, parent))
+    reader = account(GPU_SIMULATOR, workspace, READS_PODS, looked_into, parent)
+    Server(GPU_SIMULATOR, workspace, parent).deployment(container, reader)
 
 
 def node_exporter(

@@ -15,6 +15,9 @@ PROMETHEUS = frozenset(
         "ALERTS",
         "prometheus_config_last_reload_successful",
         "prometheus_notifications_errors_total",
+        "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
+        "prometheus_remote_storage_queue_highest_timestamp_seconds",
+        "prometheus_remote_storage_samples_failed_total",
         "prometheus_rule_evaluation_failures_total",
         "prometheus_tsdb_compactions_failed_total",
         "prometheus_tsdb_head_series",
@@ -88,6 +91,34 @@ SERVING = frozenset(
         "inference_model_created_timestamp_seconds",
     }
 )
+TRAINING = frozenset(
+    {
+        "training_accuracy",
+        "training_loss",
+        "training_progress_ratio",
+        "training_samples_per_second",
+    }
+)
+"""What a job tells of itself, if it does; what else it tells is collected too."""
+TRACKING = frozenset(
+    {
+        "tracking_requests_total",
+        "tracking_request_duration_seconds_bucket",
+        "tracking_request_duration_seconds_count",
+        "tracking_request_duration_seconds_sum",
+        "tracking_requests_in_flight",
+    }
+)
+REGISTRY = frozenset(
+    {
+        "registry_http_requests_total",
+        "registry_http_request_duration_seconds_bucket",
+        "registry_http_request_duration_seconds_count",
+        "registry_http_request_duration_seconds_sum",
+        "registry_http_in_flight_requests",
+    }
+)
+"""There where the registry is the platform's own."""
 GPU = frozenset(
     {
         "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS",
@@ -111,7 +142,7 @@ GPUS_PENDING = "pod:gpus_pending:count"
 RECORDED = frozenset({ERROR_BUDGET, SLOW_BUDGET, FAST_BUCKET, CHAMPION_AGE, GPUS_FREE, GPUS_PENDING})
 """Made by rules of ours."""
 
-KNOWN = PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | GPU | RECORDED
+KNOWN = PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | TRAINING | TRACKING | REGISTRY | GPU | RECORDED
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds: into these an endpoint sorts its answers, and only between them can be told fast from slow."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from infra.monitoring.alert import MINUTE, Alert
+from infra.monitoring.alert import MINUTE, WHOSE_EVER, Alert
 
 WATCHDOG = "Watchdog"
+
+_BEHIND_SECONDS = 300
+_READ = "prometheus_remote_storage_queue_highest_timestamp_seconds"
+_SENT = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds"
 
 ALERTS = (
     Alert(
         "TargetDown",
-        "up == 0",
+        # Not every job tells something: one is missed only if it did.
+        'up{job!="training"} == 0 or up{job="training"} == 0 and max_over_time(up{job="training"}[1h]) == 1',
         "{{ $labels.job }} at {{ $labels.instance }} does not answer",
         after=5 * MINUTE,
+        team=WHOSE_EVER,
     ),
     Alert(
         "MonitoringConfigRejected",
@@ -36,6 +42,14 @@ ALERTS = (
         "{{ $labels.job }} can't deliver alerts",
         after=2 * MINUTE,
         severity="critical",
+    ),
+    Alert(
+        "RemoteWriteFails",
+        # Before anything was sent there is nothing to say when.
+        f"max by (instance) ({_READ} - ({_SENT} or 0 * {_READ})) > {_BEHIND_SECONDS} or "
+        "sum by (instance) (rate(prometheus_remote_storage_samples_failed_total[5m])) > 0",
+        "metrics don't come to where they are kept beside the cluster",
+        after=10 * MINUTE,
     ),
     Alert(WATCHDOG, "vector(1)", "always there while alerts are evaluated and delivered", after=0, severity="none"),
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.declaration.monitoring import Email, Monitoring, Receiver, Slack, Webhook
+from infra.foundation import Topic
 from infra.monitoring.alert import PLATFORM
 from infra.monitoring.own_alerts import WATCHDOG
 
@@ -15,10 +16,12 @@ SECRETS = "/var/run/secrets/receivers"
 _NOBODY = "nobody at all"
 """No declared receiver can be called so."""
 _SIGN_OF_LIFE = "1m"
+_SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
+"""SNS refuses one of more than a hundred characters, which Alertmanager's own easily has."""
 
 
-def routing(settings: Monitoring, platform: str) -> Mapping[str, Any]:
-    """`platform` is the platform's own namespace, whose alerts are the platform team's."""
+def routing(settings: Monitoring, platform: str, topics: Mapping[str, Topic] | None = None) -> Mapping[str, Any]:
+    """`platform` is the platform's own namespace, whose alerts are the platform team's; `topics` are the place's."""
     return {
         "route": {
             "receiver": settings.default_receiver or _NOBODY,
@@ -47,7 +50,7 @@ def routing(settings: Monitoring, platform: str) -> Mapping[str, Any]:
         ],
         "receivers": [
             {"name": _NOBODY},
-            *({"name": name, **_way(receiver)} for name, receiver in settings.receivers.items()),
+            *({"name": name, **_way(receiver, topics or {})} for name, receiver in settings.receivers.items()),
         ],
     }
 
@@ -66,13 +69,15 @@ def _inhibit(source: str, hushed: str, *same: str) -> Mapping[str, Any]:
     }
 
 
-def _way(receiver: Receiver) -> Mapping[str, Any]:
+def _way(receiver: Receiver, topics: Mapping[str, Topic]) -> Mapping[str, Any]:
     if receiver.webhook is not None:
         return {"webhook_configs": [_webhook(receiver.webhook)]}
     if receiver.email is not None:
         return {"email_configs": [_email(receiver.email)]}
-    assert receiver.slack is not None
-    return {"slack_configs": [_slack(receiver.slack)]}
+    if receiver.slack is not None:
+        return {"slack_configs": [_slack(receiver.slack)]}
+    assert receiver.sns is not None
+    return {"sns_configs": [_sns(topics[receiver.sns.topic])]}
 
 
 def _webhook(webhook: Webhook) -> Mapping[str, Any]:
@@ -88,6 +93,11 @@ def _email(email: Email) -> Mapping[str, Any]:
 
 def _slack(slack: Slack) -> Mapping[str, Any]:
     return {"channel": slack.channel, "api_url_file": _file(slack.url), "send_resolved": True}
+
+
+def _sns(topic: Topic) -> Mapping[str, Any]:
+    signed = {"sigv4": {"region": topic.region}}
+    return {"topic_arn": topic.arn, "subject": _SUBJECT, "send_resolved": True, **signed}
 
 
 def _file(secret: str) -> str:

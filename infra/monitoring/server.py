@@ -51,8 +51,8 @@ class Server:
         return pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace])
 
     def config(self, files: Mapping[str, Mapping[str, Any]]) -> tuple[Mount, pulumi.Resource]:
-        """Files that change under the running program, which reads them anew by itself."""
-        texts = {file: yaml.safe_dump(content, sort_keys=False, width=120) for file, content in files.items()}
+        """Files that change under the running program, which reads them anew by itself; parts may be known later."""
+        texts = {file: pulumi.Output.from_input(content).apply(_text) for file, content in files.items()}
         config = kubernetes.core.v1.ConfigMap(self.name, metadata=self.metadata, data=texts, opts=self._after_workspace)
         volume = VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=self.name))
         return Mount(volume, _GIVEN, read_only=True), config
@@ -108,6 +108,10 @@ class Server:
             ),
             opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[deployment]),
         )
+
+
+def _text(content: object) -> str:
+    return yaml.safe_dump(content, sort_keys=False, width=120)
 
 
 def probe(path: str, period: int, failures: int) -> ProbeArgs:

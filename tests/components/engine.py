@@ -28,6 +28,7 @@ class Step:
     operation: str
     type: str
     name: str
+    urn: str
     state: Mapping[str, Any]
 
 
@@ -58,4 +59,4 @@ class Project(Pulumi):
 
 def _step(step: Mapping[str, Any]) -> Step:
     state = step.get("newState") or step["oldState"]
-    return Step(step["op"], state["type"], step["urn"].rpartition("::")[2], state)
+    return Step(step["op"], state["type"], step["urn"].rpartition("::")[2], step["urn"], state)

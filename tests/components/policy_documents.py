@@ -12,6 +12,7 @@ from tests.components.recorder import Recorder
 _PROPERTIES = ("assumeRolePolicy", "policy")
 _NOT_IAM = ("LifecyclePolicy",)
 _TRUST = "assumeRolePolicy"
+_NAMED_ONE_BY_ONE = {"iam", "kms", "secretsmanager", "sts"}
 _UNPINNABLE = {"ec2.amazonaws.com"}
 """Sends no account; its roles can be given to this account's instances only."""
 
@@ -52,13 +53,28 @@ def faults(document: Document) -> list[str]:
 
 
 def _faults(statement: Mapping[str, Any], trust: bool) -> Iterator[str]:
-    if {"*", "*:*"} & set(listed(statement.get("Action", []))) or "NotAction" in statement:
-        yield "allows every action"
     principals = _principals(statement)
+    if "NotAction" in statement:
+        yield "allows every action"
+    actions = listed(statement.get("Action", []))
+    if not (actions == ["kms:*"] and list(principals) == ["AWS"] and principals["AWS"][0].endswith(":root")):
+        yield from _wide(actions, statement)
     if any("*" in names for names in principals.values()) or "NotPrincipal" in statement:
         yield "lets everybody in"
     if trust:
         yield from _open_trust(principals, statement.get("Condition", {}).get("StringEquals", {}))
+
+
+def _wide(actions: list[str], statement: Mapping[str, Any]) -> Iterator[str]:
+    """A service as a whole is for those whose names or whose region hold it; what decides who may what, for nobody."""
+    for action in actions:
+        service, _, name = action.partition(":")
+        if "*" in service:
+            yield "allows every action"
+        elif service in _NAMED_ONE_BY_ONE and "*" in name:
+            yield f"allows a pattern of {service}'s actions"
+        elif set(name) == {"*"} and "*" in listed(statement.get("Resource")) and "Condition" not in statement:
+            yield f"allows all of {service}"
 
 
 def _open_trust(principals: Mapping[str, list[str]], pinned: Mapping[str, Any]) -> Iterator[str]:

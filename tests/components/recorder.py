@@ -42,6 +42,8 @@ class Recorder(pulumi.runtime.Mocks):
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         if args.token == "aws:ecr/getAuthorizationToken:getAuthorizationToken":
             return {"password": "password-of-registry"}, []
+        if args.token == "aws:secretsmanager/getSecretVersion:getSecretVersion":
+            return {"secretString": f"stored-in-{args.args['secretId']}"}, []
         raise AssertionError(f"the program called {args.token}: previews must need no credentials")
 
 
@@ -65,6 +67,14 @@ _AWS: dict[str, dict[str, Any]] = {
         "vpcConfig": {"clusterSecurityGroupId": "sg-cluster", "subnetIds": []},
     },
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:amp/workspace:Workspace": {
+        "arn": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-1",
+        "prometheusEndpoint": "https://metrics.example/workspaces/ws-1/",
+    },
+    "aws:grafana/workspace:Workspace": {
+        "arn": "arn:aws:grafana:eu-central-1:123456789012:/workspaces/g-1",
+        "endpoint": "g-1.grafana-workspace.eu-central-1.amazonaws.com",
+    },
     "aws:rds/instance:Instance": {
         "address": "database.example",
         "masterUserSecrets": [

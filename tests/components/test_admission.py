@@ -48,8 +48,9 @@ def test_two_platforms_in_one_cluster_have_policies_of_their_own() -> None:
 
 
 def test_images_come_from_the_stack_s_own_registry() -> None:
-    assert registry(platform(small())) == r"r'127\.0\.0\.1:5000'"
-    assert registry(platform(on_aws())) == r"r'123456789012\.dkr\.ecr\.eu\-central\-1\.amazonaws\.com'"
+    assert registry(platform(small())) == r"r'127\.0\.0\.1:5000/ml\-platform'"
+    account = r"123456789012\.dkr\.ecr\.eu\-central\-1\.amazonaws\.com"
+    assert registry(platform(on_aws())) == rf"r'{account}/ml\-platform\-test'"
 
 
 def test_a_declared_exception_is_one_rule_less_in_one_namespace_and_says_why() -> None:

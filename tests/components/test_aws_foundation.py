@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.foundation.aws.place import Place
 from infra.naming import DOMAIN
 from tests.components.recorder import Recorder, created, inputs, platform
 from tests.declaration.samples import GONE, on_aws
@@ -93,9 +94,12 @@ def test_traffic_is_recorded() -> None:
     recorder = stack()
     assert inputs(recorder, "aws:ec2/flowLog:FlowLog", "network")["trafficType"] == "ALL"
     groups = all_of(recorder, "aws:cloudwatch/logGroup:LogGroup")
-    assert {name: (group["name"], group["retentionInDays"]) for name, group in groups.items()} == {
-        "cluster": ("/aws/eks/ml-platform-test/cluster", 90),
-        "flow": ("/ml-platform-test/flow", 90),
+    assert all(group["retentionInDays"] == 90 for group in groups.values())
+    assert {name: group["name"] for name, group in groups.items()} == {
+        "cluster": "/aws/eks/ml-platform-test/cluster",
+        "flow": "/ml-platform-test/flow",
+        "tracking-postgresql": "/aws/rds/instance/ml-platform-test-tracking/postgresql",
+        "tracking-upgrade": "/aws/rds/instance/ml-platform-test-tracking/upgrade",
     }
     assert all("kmsKeyId" in group for group in groups.values())
 
@@ -121,7 +125,8 @@ def test_each_purpose_has_a_key_that_is_renewed() -> None:
 
 def test_images_have_repositories_whose_tags_never_move() -> None:
     repositories = all_of(stack(), "aws:ecr/repository:Repository")
-    assert sorted(repositories) == ["base", "nvidia-device-plugin", "serving", "tracking", "training"]
+    assert sorted(repositories) == ["base", "cache.base", "nvidia-device-plugin", "serving", "tracking", "training"]
+    del repositories["cache.base"]  # it has the tags that others give
     for name, repository in repositories.items():
         assert repository["name"] == f"ml-platform-test/{name}"
         assert repository["imageTagMutability"] == "IMMUTABLE"
@@ -139,10 +144,33 @@ def test_old_images_go() -> None:
 def test_the_base_image_comes_through_the_mirror() -> None:
     recorder = stack()
     rule = inputs(recorder, "aws:ecr/pullThroughCacheRule:PullThroughCacheRule", "ecr-public")
-    assert (rule["ecrRepositoryPrefix"], rule["upstreamRegistryUrl"]) == ("ecr-public", "public.ecr.aws")
+    assert (rule["ecrRepositoryPrefix"], rule["upstreamRegistryUrl"]) == (
+        "ml-platform-test/ecr-public",
+        "public.ecr.aws",
+    )
     build = inputs(recorder, "docker:index/image:Image", "base")["build"]
     registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
-    assert build["args"]["BASE"] == f"{registry}/ecr-public/docker/library/python:3.12-slim-bookworm"
+    assert build["args"]["BASE"] == f"{registry}/ml-platform-test/ecr-public/docker/library/python:3.12-slim-bookworm"
+    cache = inputs(recorder, "aws:ecr/repository:Repository", "cache.base")
+    assert cache["name"] == "ml-platform-test/ecr-public/docker/library/python"
+    assert cache["encryptionConfigurations"][0]["encryptionType"] == "KMS"
+
+
+@pytest.mark.parametrize(("stack", "prefix"), [("test", "ml-platform-test/ecr-public"), ("evaluation", "ecr-public-")])
+def test_caches_of_two_stacks_have_prefixes_that_ecr_takes(stack: str, prefix: str) -> None:
+    found = Place("123456789012", "eu-central-1", stack, "ml", "ml").cache_prefix("ecr-public")
+    assert found.startswith(prefix)
+    assert len(found) <= 30
+
+
+def test_disks_of_pods_have_the_stacks_tags() -> None:
+    parameters = inputs(stack(), "kubernetes:storage.k8s.io/v1:StorageClass", "gp3")["parameters"]
+    assert {key: value for key, value in parameters.items() if key.startswith("tagSpecification")} == {
+        "tagSpecification_1": f"{DOMAIN}/project=ml-platform",
+        "tagSpecification_2": f"{DOMAIN}/stack=test",
+        "tagSpecification_3": f"{DOMAIN}/team=ml-platform",
+        "tagSpecification_4": f"{DOMAIN}/cost-centre=4711",
+    }
 
 
 def test_artifacts_are_versioned_encrypted_and_private() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -132,6 +133,17 @@ def test_without_managed_pools_eks_looks_after_all_nodes() -> None:
     recorder = stack(**{"nodePools.h100": GONE})
     assert created(recorder, "aws:eks/addon:Addon") == []
     assert "managed-node" not in created(recorder, "aws:iam/role:Role")
+
+
+def test_policies_between_pods_hold_on_nodes_of_both_kinds() -> None:
+    recorder = stack()
+    values = inputs(recorder, "aws:eks/addon:Addon", "vpc-cni")["configurationValues"]
+    assert json.loads(values) == {"enableNetworkPolicy": "true"}
+    bought = [inputs(recorder, NODE_CLASS, name)["spec"] for name in created(recorder, NODE_CLASS)]
+    assert [spec["networkPolicy"] for spec in bought] == ["DefaultAllow", "DefaultAllow"]
+    (switch,) = [each for each in recorder.resources if each.name == "amazon-vpc-cni"]
+    assert switch.inputs["data"] == {"enable-network-policy-controller": "true"}
+    assert "::kubernetes-adopting::" in switch.provider, "whichever comes second finds the other's object there"
 
 
 def test_a_job_finds_its_nodes() -> None:

@@ -69,12 +69,48 @@ def test_plain_values_stay_plain_where_the_cluster_does_not_exist_yet(steps: lis
 def test_data_is_protected(steps: list[Step]) -> None:
     protected = {step.type for step in steps if step.state.get("protect")}
     assert protected == {
+        "aws:amp/workspace:Workspace",
         "aws:ecr/repository:Repository",
         "aws:eks/cluster:Cluster",
         "aws:kms/key:Key",
         "aws:rds/instance:Instance",
         "aws:s3/bucket:Bucket",
+        "kubernetes:core/v1:PersistentVolumeClaim",
     }
+
+
+@pytest.mark.parametrize(
+    ("user", "used"),
+    [
+        ("kubernetes:batch/v1:Job digits", "kubernetes:karpenter.sh/v1:NodePool cpu"),
+        ("kubernetes:karpenter.sh/v1:NodePool cpu", "kubernetes:eks.amazonaws.com/v1:NodeClass cpu"),
+        ("kubernetes:eks.amazonaws.com/v1:NodeClass cpu", "aws:eks/cluster:Cluster cluster"),
+        ("kubernetes:apps/v1:Deployment digits", "aws:eks/cluster:Cluster cluster"),
+        ("kubernetes:apps/v1:Deployment tracking", "aws:s3/bucketPolicy:BucketPolicy artifacts"),
+        ("kubernetes:apps/v1:Deployment tracking", "aws:rds/instance:Instance tracking"),
+        ("aws:rds/instance:Instance tracking", "aws:ec2/vpc:Vpc network"),
+        ("aws:eks/cluster:Cluster cluster", "aws:ec2/natGateway:NatGateway eu-central-1a"),
+    ],
+)
+def test_what_is_used_goes_after_its_users(steps: list[Step], user: str, used: str) -> None:
+    """The engine destroys in the opposite order of what it knows to depend on what."""
+    known = {step.urn: step for step in steps}
+    by_name = {f"{step.type} {step.name}": step.urn for step in steps}
+    seen: set[str] = set()
+    ahead = [by_name[user]]
+    while ahead:
+        urn = ahead.pop()
+        if urn in known and urn not in seen:
+            seen.add(urn)
+            ahead += _needed(known[urn].state)
+    assert by_name[used] in seen
+
+
+def _needed(state: Mapping[str, Any]) -> set[str]:
+    """By URN, all that the engine makes before, and removes after."""
+    provider = state.get("provider", "").rpartition("::")[0]
+    properties = [urn for urns in state.get("propertyDependencies", {}).values() for urn in urns or []]
+    return {*(state.get("dependencies") or []), *properties, provider, state.get("parent", "")} - {""}
 
 
 def test_the_policies_are_kept(project: Project) -> None:

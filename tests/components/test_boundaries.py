@@ -16,7 +16,7 @@ _SHARED = [
 ]
 _STACKS = [file.name.split(".")[1] for file in REPOSITORY.glob("Pulumi.*.yaml")]
 _PLACES = re.compile(rf"\b(aws|ecr|eks|iam|s3|rds|kwok|local|localhost|{'|'.join(_STACKS)})\b", re.IGNORECASE)
-_ALLOWED = {"svc.cluster.local", '"localhost"'}
+_ALLOWED = {"svc.cluster.local", '"localhost"', '"/dev/null"'}
 """Names inside every cluster and on every machine."""
 
 

@@ -56,10 +56,18 @@ AUDIENCE = {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}
 ANY_SUBJECT = {"token.actions.githubusercontent.com:sub": "repo:example/*"}
 POD = {"Service": "pods.eks.amazonaws.com"}
 
+HERE = {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}
+
 PLANTED = [
     (policy(Action="*"), False, "allows every action"),
     (policy(Action=["s3:GetObject", "*:*"]), False, "allows every action"),
+    (policy(Action="**"), False, "allows every action"),
+    (policy(Action="i*"), False, "allows every action"),
     (policy(NotAction="iam:*"), False, "allows every action"),
+    (policy(Action="iam:Pass*"), False, "allows a pattern of iam's actions"),
+    (policy(Action="kms:*", Condition=HERE), False, "allows a pattern of kms's actions"),
+    (policy(Action="kms:*", Principal={"AWS": "arn:aws:iam::1:role/a"}), False, "allows a pattern of kms's actions"),
+    (policy(Action=["ec2:DescribeVpcs", "ec2:**"]), False, "allows all of ec2"),
     (policy(Action="s3:GetObject", Principal="*"), False, "lets everybody in"),
     (policy(Action="s3:GetObject", Principal={"AWS": ["*"]}), False, "lets everybody in"),
     (policy(Action="sts:AssumeRole", Principal=POD), True, "does not pin cluster, namespace and service account"),
@@ -95,6 +103,13 @@ def test_a_planted_fault_is_found(text: str, trust: bool, fault: str) -> None:
     assert faults(document(text, trust)) == [fault]
 
 
+def test_a_service_is_allowed_whole_where_a_condition_or_names_hold_it() -> None:
+    bucket = policy(Action="s3:*", Resource="arn:aws:s3:::ml-platform-test-*")
+    account = policy(Action="kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"})
+    for text in (bucket, account, policy(Action="ec2:*", Condition=HERE)):
+        assert faults(document(text)) == []
+
+
 def test_a_role_of_a_pod_refuses_every_other_pod() -> None:
     trust = document(pod_trust(PLACE, "vision", "serving-digits"), trust=True)
     own = {
@@ -128,6 +143,9 @@ def test_a_service_acts_for_this_account_only() -> None:
 def test_every_workload_has_a_role_of_its_own(prod: Recorder) -> None:
     associations = created(prod, "aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert associations == [
+        "ml-platform-alertmanager",
+        "ml-platform-dashboards",
+        "ml-platform-prometheus",
         "ml-platform-tracking",
         "vision-serving-digits",
         "vision-training-digits",
@@ -150,7 +168,10 @@ def test_only_the_tracking_server_reads_the_database_login(prod: Recorder) -> No
         for name in created(prod, ROLE_POLICY)
         if any("secretsmanager:GetSecretValue" in statement["Action"] for statement in statements(prod, name))
     ]
-    assert readers == ["ml-platform-tracking-database"]
+    assert readers == ["ci-deploy-platform", "ml-platform-tracking-database"]
+    of_deploy = statements(prod, "ci-deploy-platform")
+    read = [each["Resource"] for each in of_deploy if "secretsmanager:GetSecretValue" in each["Action"]]
+    assert read == [[PLACE.arn("secretsmanager", f"secret:{PLACE.name}/*")]], "the teams' own only"
     (reads, _) = statements(prod, "ml-platform-tracking-database")
     assert reads["Resource"] == ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 
 from tests.components.recorder import inputs, platform
 from tests.declaration.samples import small
@@ -13,10 +14,28 @@ from tests.declaration.samples import small
 def test_the_registry_answers_on_loopback_only_and_asks_for_a_password() -> None:
     recorder = platform(small())
     container = inputs(recorder, "docker:index/container:Container", "registry")
-    assert container["ports"] == [{"internal": 5000, "external": 5000, "ip": "127.0.0.1"}]
+    assert container["ports"] == [
+        {"internal": 5000, "external": 5000, "ip": "127.0.0.1"},
+        {"internal": 5001, "external": 5001, "ip": "127.0.0.1"},
+    ]
     (upload,) = inputs(recorder, "docker:index/container:Container", "registry-passwords")["uploads"]
     lines = [f"platform-{slot}:$2a$10$hash-of-registry-{slot}\n" for slot in range(3)]
     assert upload == {"file": "/auth/htpasswd", "content": "".join(lines)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "targets"),
+    [
+        ({"foundation.local.registryPort": 5055}, ["10.244.0.1:5056"]),
+        ({"foundation.local.kubeContext": "of-somebody-else"}, None),
+    ],
+)
+def test_the_registry_s_metrics_are_asked_for_where_a_way_leads_there(
+    settings: dict[str, object], targets: list[str] | None
+) -> None:
+    config = inputs(platform(small(**settings, monitoring={})), "kubernetes:core/v1:ConfigMap", "prometheus")
+    jobs = {job["job_name"]: job for job in yaml.safe_load(config["data"]["prometheus.yml"])["scrape_configs"]}
+    assert jobs.get("registry", {}).get("static_configs", [{"targets": None}]) == [{"targets": targets}]
 
 
 def test_a_new_password_needs_no_new_registry() -> None:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
 from tests.components.recorder import created
 from tests.iam_evaluator import Context, Request, allowed
-from tests.iam_evaluator.prod import PLACE, bucket_policy, key_policy, prod_role, stack
+from tests.iam_evaluator.prod import (
+    FOREIGN_CLUSTER,
+    KEY,
+    PLACE,
+    REGION,
+    TOPIC,
+    WORKSPACE,
+    bucket_policy,
+    key_policy,
+    prod_role,
+    stack,
+    topic_policy,
+)
+from tests.iam_evaluator.secrets import FOREIGN_SECRETS, LOGIN, OWN_DATABASE, reading_secret
 from tests.iam_evaluator.weaker import (
     about_everything,
     may_everything,
@@ -24,9 +36,6 @@ WRITERS = {"vision-training-digits": "teams/vision", "ml-platform-tracking": "mo
 READERS = {"vision-serving-digits": "teams/vision"}
 PREFIXES = WRITERS | READERS
 """What is whose in the artifact store; a team's pods reach models through the tracking server only."""
-
-KEY = PLACE.arn("kms", "key/0f0f0f0f-0000-4000-8000-000000000000")
-REGION = "aws:RequestedRegion"
 
 
 def on_object(name: str, action: str, prefix: str, context: Context | None = None) -> Request:
@@ -114,10 +123,58 @@ def test_the_bucket_and_its_key_are_used_in_one_way_only() -> None:
 
 
 def test_only_the_tracking_server_reads_the_login_of_its_database() -> None:
-    login = PLACE.arn("secretsmanager", "secret:rds!db-1")
-    asked = {name: prod_role(name).asks("secretsmanager:GetSecretValue", login) for name in PREFIXES}
+    asked = {name: reading_secret(name, LOGIN, OWN_DATABASE) for name in PREFIXES}
     assert allowed({"tracking": asked.pop("ml-platform-tracking")}) == {"tracking": True}
     refused({name: (request, may_everything) for name, request in asked.items()})
+
+
+PROMETHEUS, ALERTMANAGER = "ml-platform-prometheus", "ml-platform-alertmanager"
+
+
+def test_prometheus_adds_to_its_workspace_and_does_nothing_else_there() -> None:
+    prometheus, alertmanager = prod_role(PROMETHEUS), prod_role(ALERTMANAGER)
+    assert allowed({"own": prometheus.asks("aps:RemoteWrite", WORKSPACE)}) == {"own": True}
+    refused(
+        {
+            "another workspace": (
+                prometheus.asks("aps:RemoteWrite", PLACE.arn("aps", "workspace/ws-2")),
+                about_everything,
+            ),
+            "by Alertmanager": (alertmanager.asks("aps:RemoteWrite", WORKSPACE), may_everything),
+            "reading": (
+                prometheus.asks("aps:QueryMetrics", WORKSPACE),
+                lambda request: unbounded(may_everything(request)),
+            ),
+        }
+    )
+
+
+def test_alertmanager_publishes_to_the_stack_s_topics_and_uses_their_key_for_nothing_else() -> None:
+    prometheus, alertmanager = prod_role(PROMETHEUS), prod_role(ALERTMANAGER)
+    through = key_use("alerts", "sns.eu-central-1.amazonaws.com")
+    elsewhere = {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}
+    own = {
+        "publish": alertmanager.asks("sns:Publish", TOPIC, resource_policy=topic_policy()),
+        "encrypt": alertmanager.asks("kms:GenerateDataKey", KEY, through, key_policy("alerts")),
+        "decrypt": alertmanager.asks("kms:Decrypt", KEY, through, key_policy("alerts")),
+    }
+    assert allowed(own) == dict.fromkeys(own, True)
+    without_tls = alertmanager.asks("sns:Publish", TOPIC, {"aws:SecureTransport": "false"}, topic_policy())
+    refused(
+        {
+            "another topic": (alertmanager.asks("sns:Publish", f"{TOPIC}-2"), about_everything),
+            "by Prometheus": (prometheus.asks("sns:Publish", TOPIC), may_everything),
+            "without TLS": (without_tls, without_denials),
+            "a key of another purpose": (
+                alertmanager.asks("kms:Decrypt", KEY, {**through, **key_use("secrets", None)}, key_policy("alerts")),
+                without_condition("kms:ResourceAliases"),
+            ),
+            "the key through S3": (
+                alertmanager.asks("kms:Decrypt", KEY, {**through, **elsewhere}, key_policy("alerts")),
+                without_condition("kms:ViaService"),
+            ),
+        }
+    )
 
 
 def test_no_role_of_the_stack_makes_users_or_their_keys() -> None:
@@ -145,74 +202,21 @@ def test_the_boundary_holds_even_where_a_role_may_everything() -> None:
         "take on another role": role.asks("sts:AssumeRole", PLACE.iam_arn("role/admin")),
         "read a foreign bucket": role.asks("s3:GetObject", "arn:aws:s3:::someone-else/secret"),
         "use a key in another region": role.asks("kms:Decrypt", KEY, {REGION: "us-east-1"}, key_policy()),
+        "change a foreign cluster": role.asks("eks:CreateAccessEntry", FOREIGN_CLUSTER),
+        "change who uses a key": role.asks("kms:PutKeyPolicy", KEY, key_use(), key_policy()),
         "change a secret": role.asks("secretsmanager:PutSecretValue", PLACE.arn("secretsmanager", "secret:x-AbCdEf")),
     }
-    refused({what: (may_everything(request), unbounded) for what, request in attempts.items()})
+    reads = {what: reading_secret("ml-platform-tracking", *secret) for what, secret in FOREIGN_SECRETS.items()}
+    refused({what: (may_everything(request), unbounded) for what, request in (attempts | reads).items()})
 
 
-BOUNDED = "iam:PermissionsBoundary"
-WITHIN = {BOUNDED: PLACE.boundary}
-NEW_ROLE = PLACE.iam_arn(f"role/{PLACE.name}-new")
-DECIDING = [
-    f"iam:{action}"
-    for action in (
-        "AttachRolePolicy",
-        "CreateRole",
-        "DeleteRolePolicy",
-        "DetachRolePolicy",
-        "PutRolePermissionsBoundary",
-        "PutRolePolicy",
-    )
-]
-"""What decides what a role may do."""
-
-
-def test_a_deploy_makes_and_changes_roles_within_the_boundary_only() -> None:
-    deploy = prod_role("ci-deploy")
-    requests = {action: deploy.asks(action, NEW_ROLE, WITHIN) for action in DECIDING}
+def test_within_the_boundary_a_role_may_what_the_stack_needs() -> None:
+    role = prod_role("ml-platform-tracking")
+    own = PLACE.arn("eks", f"nodegroup/{PLACE.name}/h100/0f0f0f0f")
+    requests = {
+        "the login of its database": reading_secret("ml-platform-tracking", LOGIN, OWN_DATABASE),
+        "its cluster": may_everything(role.asks("eks:DescribeCluster", PLACE.cluster_arn)),
+        "its pool": may_everything(role.asks("eks:DescribeNodegroup", own)),
+        "its disks' key": may_everything(role.asks("kms:CreateGrant", KEY, key_use("disks"), key_policy())),
+    }
     assert allowed(requests) == dict.fromkeys(requests, True)
-    outside = {"without a boundary": {}, "within another one": {BOUNDED: PLACE.iam_arn("policy/wider")}}
-    refused(
-        {
-            f"{action} {what}": (deploy.asks(action, NEW_ROLE, context), without_condition(BOUNDED))
-            for action in DECIDING
-            for what, context in outside.items()
-        }
-    )
-
-
-def test_a_deploy_touches_neither_the_boundary_nor_the_pipeline_even_where_it_may_everything_else() -> None:
-    deploy = prod_role("ci-deploy")
-    (everything,) = may_everything(deploy.asks("iam:GetRole", NEW_ROLE)).own
-    deploy = replace(deploy, own=(*deploy.own, everything))
-    own = PLACE.iam_arn(f"role/{deploy.name}")
-    versions = ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion")
-    attempts = [
-        deploy.asks("iam:DeleteRolePermissionsBoundary", NEW_ROLE, WITHIN),
-        *(deploy.asks(f"iam:{action}", PLACE.boundary) for action in versions),
-        *(deploy.asks(action, own, WITHIN) for action in DECIDING),
-        *(deploy.asks(f"iam:{action}", own) for action in ("DeleteRole", "UpdateAssumeRolePolicy")),
-    ]
-    refused({f"{request.action} {request.resource}": (request, without_denials) for request in attempts})
-
-
-def test_a_deploy_keeps_to_the_stack() -> None:
-    deploy, given = prod_role("ci-deploy"), "iam:PassedToService"
-    node = PLACE.iam_arn(f"role/{PLACE.name}-node")
-    to_eks = deploy.asks("iam:PassRole", node, {given: "eks.amazonaws.com"})
-    assert allowed({"gives EKS its role": to_eks}) == {"gives EKS its role": True}
-    refused(
-        {
-            "a cluster in another region": (
-                deploy.asks("eks:DeleteCluster", PLACE.cluster_arn, {REGION: "us-east-1"}),
-                without_condition(REGION),
-            ),
-            "a foreign bucket": (deploy.asks("s3:GetObject", "arn:aws:s3:::someone-else/secret"), about_everything),
-            "a foreign role": (deploy.asks("iam:CreateRole", PLACE.iam_arn("role/admin"), WITHIN), about_everything),
-            "a role for a service that runs anything": (
-                deploy.asks("iam:PassRole", node, {given: "lambda.amazonaws.com"}),
-                without_condition(given),
-            ),
-            "a policy of its own": (deploy.asks("iam:CreatePolicy", PLACE.iam_arn("policy/wide")), may_everything),
-        }
-    )

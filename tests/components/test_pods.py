@@ -45,6 +45,12 @@ def test_every_pod_is_restricted(owner: str) -> None:
     assert set(container(pod)["resources"]["limits"]) >= {"cpu", "memory"}
 
 
+def test_a_job_is_told_at_which_port_it_is_asked_for_metrics() -> None:
+    pod = pods(stack())["Job digits"]
+    (port,) = container(pod)["ports"]
+    assert (port["name"], str(int(port["containerPort"]))) == ("metrics", env(pod)["METRICS_PORT"])
+
+
 @pytest.mark.parametrize("owner", ["Job digits", "Deployment digits"])
 def test_clients_find_the_tracking_server_and_their_login(owner: str) -> None:
     recorder = stack()

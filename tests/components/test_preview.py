@@ -71,8 +71,10 @@ def test_what_can_not_start_fails_in_time(steps: list[Step], type_: str, name: s
 def test_data_is_protected_by_declaration(project: Project) -> None:
     project.declare(DEV | {"protectData": True})
     protected = sorted(step.type for step in project.steps() if step.state.get("protect"))
+    with_policies = project.run("preview", "--policy-pack", str(REPOSITORY / "policies"))
     project.declare(DEV)
-    assert protected == ["docker:index/volume:Volume", *["kubernetes:core/v1:PersistentVolumeClaim"] * 3]
+    assert protected == [*["docker:index/volume:Volume"] * 2, *["kubernetes:core/v1:PersistentVolumeClaim"] * 3]
+    assert with_policies.changes()["create"] > 100
 
 
 def test_mistakes_end_the_preview_without_a_traceback(project: Project) -> None:

@@ -51,6 +51,12 @@ def test_a_secret_is_a_file_of_just_the_workloads_that_name_it() -> None:
     assert mounted(recorder, "Deployment tracking") == {"tracking": "/var/run/secrets/logins"}
 
 
+def test_the_platform_s_own_is_in_its_namespace_alone() -> None:
+    recorder = stack(**{"secrets.mail": {"team": "platform", "generate": True}})
+    assert inputs(recorder, SECRET, "mail")["metadata"]["namespace"] == "ml-platform"
+    assert [owner for owner in pods(recorder) if "mail" in mounted(recorder, owner)] == []
+
+
 def test_no_value_is_in_an_environment() -> None:
     recorder = stack()
     values = ["a-token", *(f"password-of-{name}" for name in created(recorder, PASSWORD))]
@@ -100,6 +106,8 @@ def test_on_aws_every_declared_secret_is_in_secrets_manager_under_a_key_of_its_o
     assert stored["kmsKeyId"] and stored["tags"] == {"team": "vision"}
     value = inputs(recorder, "aws:secretsmanager/secretVersion:SecretVersion", "token")
     assert value["secretString"] == "a-token"
+    assert inputs(recorder, SECRET, "token")["stringData"] == {"value": "stored-in-token-id"}
+    assert "stored-in-key-id" in inputs(recorder, SECRET, "key")["stringData"]["accepted"].splitlines()
 
 
 def test_a_stack_without_secrets_makes_none() -> None:

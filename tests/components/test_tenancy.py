@@ -14,6 +14,7 @@ from tests.declaration.samples import on_aws, small
 NETWORK = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
+QUOTAS = "kubernetes:core/v1:ResourceQuota"
 CLASS = "kubernetes:scheduling.k8s.io/v1:PriorityClass"
 GROUPS = {"viewer": ["guests"], "admin": ["leads", "owners"]}
 QUOTA = {"cpu": 12, "memory": "32Gi", "gpus": 2}
@@ -64,16 +65,28 @@ def test_groups_are_bound_in_their_team_only() -> None:
 
 def test_a_quota_limits_what_is_asked_for() -> None:
     recorder = stack(**{"teams.vision.quota": QUOTA})
-    assert created(recorder, "kubernetes:core/v1:ResourceQuota") == ["vision-team"]
-    assert inputs(recorder, "kubernetes:core/v1:ResourceQuota", "vision-team")["spec"]["hard"] == {
+    assert [name for name in created(recorder, QUOTAS) if name.endswith("-team")] == ["vision-team"]
+    assert inputs(recorder, QUOTAS, "vision-team")["spec"]["hard"] == {
         "requests.cpu": "12",
         "requests.memory": "32Gi",
         "limits.memory": "32Gi",
+        "limits.ephemeral-storage": "100Gi",
         "requests.storage": "0",
         "requests.nvidia.com/gpu": "2",
         "pods": "100",
     }
     assert created(recorder, "kubernetes:core/v1:LimitRange") == ["speech-team", "vision-team"]
+
+
+def test_no_team_takes_a_priority_but_its_own_with_a_quota_or_without() -> None:
+    recorder = stack(**{"teams.vision.quota": QUOTA})
+    for team in ("speech", "vision"):
+        spec = inputs(recorder, QUOTAS, f"{team}-priorities-of-others")["spec"]
+        exists, others = spec["scopeSelector"]["matchExpressions"]
+        assert spec["hard"] == {"pods": "0"}
+        assert exists == {"scopeName": "PriorityClass", "operator": "Exists"}
+        assert (others["scopeName"], others["operator"]) == ("PriorityClass", "NotIn")
+        assert others["values"] == ["ml-platform-training", "ml-platform-serving"]
 
 
 def test_nothing_reaches_a_team_but_its_neighbours_and_monitoring() -> None:
@@ -122,7 +135,8 @@ def test_a_team_reaches_its_neighbours_names_and_the_tracking_server() -> None:
 def test_the_hole_to_the_tracking_server_fits_its_pods() -> None:
     template = pods(stack())["Deployment tracking"]
     assert template["metadata"]["labels"].items() >= TRACKING.items()
-    assert [port["containerPort"] for port in template["spec"]["containers"][0]["ports"]] == [5000]
+    ports = {port["name"]: port["containerPort"] for port in template["spec"]["containers"][0]["ports"]}
+    assert ports == {"http": 5000, "metrics": 5001}
 
 
 def test_the_platform_answers_its_own_teams_on_the_tracking_servers_port_only() -> None:

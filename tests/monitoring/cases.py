@@ -37,12 +37,15 @@ _OFFERS = 'kube_node_status_allocatable{node="a10g-0",resource="nvidia_com_gpu"}
 _OTHER = 'namespace="vision",pod="other"'
 _OTHER_HOLDS = f'kube_pod_container_resource_requests{{{_OTHER},resource="nvidia_com_gpu",node="a10g-0"}}'
 _OTHER_RUNS = f'kube_pod_status_phase{{{_OTHER},phase="Running"}}'
+_REMOTE, _URL = "prometheus_remote_storage", '{instance="p",url="https://store.example"}'
 _JOB = 'namespace="vision",job_name="digits"'
 _JOB_LABELS = {"namespace": "vision", "job_name": "digits"}
 _ENDPOINT = 'namespace="vision",endpoint="digits"'
 _ENDPOINT_LABELS = {"namespace": "vision", "endpoint": "digits"}
 _WAITING = "kube_pod_container_status_waiting_reason"
 _MODEL = f'{_ENDPOINT},model="digits",version="3"'
+_REGISTRY = 'up{job="registry",instance="10.244.0.1:5001"}'
+_TELLS = 'up{job="training",instance="train",namespace="vision"}'
 _VOLUME = 'namespace="ml-platform",persistentvolumeclaim="tracking"'
 
 
@@ -61,6 +64,16 @@ def _durations(slow_a_minute: int) -> Series:
         f'{name}_bucket{{{_ENDPOINT},le="0.5"}}': f"0+{100 - slow_a_minute}x600",
         f'{name}_bucket{{{_ENDPOINT},le="1.0"}}': "0+100x600",
         f"{name}_count{{{_ENDPOINT}}}": "0+100x600",
+    }
+
+
+def _asked(failed_a_minute: int) -> Series:
+    """A hundred requests a minute, and a server that is asked as often whether it is well."""
+    name = "tracking_requests_total"
+    return {
+        f'{name}{{route="runs",code="500"}}': f"0+{failed_a_minute}x60",
+        f'{name}{{route="runs",code="200"}}': f"0+{100 - failed_a_minute}x60",
+        f'{name}{{route="health",code="200"}}': "0+100x60",
     }
 
 
@@ -160,6 +173,34 @@ CASES = (
         team="vision",
     ),
     Case(
+        "TrainingStalled",
+        {f"training_progress_ratio{{{_JOB}}}": "0.5x90"},
+        {
+            'training_progress_ratio{namespace="vision",job_name="moves"}': "0+0.01x90",
+            'training_progress_ratio{namespace="vision",job_name="done"}': "1x90",
+        },
+        "job digits runs and has got no further for an hour",
+        _JOB_LABELS,
+        minutes=80,
+        team="vision",
+    ),
+    Case(
+        "TrainingDiverged",
+        {f'training_loss{{{_JOB},split="train"}}': "0.5x10" + 50 * " NaN"},
+        {f'training_loss{{{_JOB},split="train"}}': "0.5-0.01x60"},
+        "the loss of job digits is no number any more",
+        _JOB_LABELS,
+        team="vision",
+    ),
+    Case(
+        "TrainingDiverged",
+        {f'training_loss{{{_JOB},split="train"}}': "0.5x10" + 50 * " Inf"},
+        {f'training_loss{{{_JOB},split="train"}}': "1e30x60"},
+        "the loss of job digits is no number any more",
+        _JOB_LABELS,
+        team="vision",
+    ),
+    Case(
         "ServingFailing",
         _answers(10),
         _answers(1),
@@ -211,6 +252,7 @@ CASES = (
             {
                 f'{_WAITING}{{{_POD},container="main",reason="CrashLoopBackOff"}}': 1,
                 f'kube_pod_info{{{_POD},node="workstation"}}': 1,
+                f'kube_pod_info{{{_POD},node="workstation",pod_ip="10.244.0.9"}}': 1,
             }
         ),
         _same({f'kube_pod_info{{{_POD},node="workstation"}}': 1}),
@@ -306,6 +348,29 @@ CASES = (
         severity="critical",
     ),
     Case(
+        "RegistryUnreachable",
+        _same({_REGISTRY: 0}),
+        _same({_REGISTRY: 1}),
+        "the registry does not answer",
+        {"job": "registry"},
+        severity="critical",
+    ),
+    Case(
+        "TrackingFailing",
+        _asked(failed_a_minute=10),
+        _asked(failed_a_minute=2),
+        "the tracking server fails 10% of its requests",
+        severity="critical",
+    ),
+    Case(
+        "TargetDown",
+        {_TELLS: "1x10 0x50"},
+        {_TELLS: "0x60"},
+        "training at train does not answer",
+        {"job": "training", "instance": "train", "namespace": "vision"},
+        team="vision",
+    ),
+    Case(
         "TargetDown",
         _same({'up{job="kubelet",instance="n"}': 0}),
         _same({'up{job="kubelet",instance="n"}': 1}),
@@ -327,6 +392,28 @@ CASES = (
         "Prometheus fails to evaluate rules or to keep its data",
         {"instance": "p"},
         severity="critical",
+    ),
+    Case(
+        "RemoteWriteFails",
+        {f"{_REMOTE}_queue_highest_timestamp_seconds{_URL}": f"60+60{LONG}"},
+        {
+            f"{_REMOTE}_queue_highest_timestamp_seconds{_URL}": f"60+60{LONG}",
+            f"{_REMOTE}_queue_highest_sent_timestamp_seconds{_URL}": f"0+60{LONG}",
+            f"{_REMOTE}_samples_failed_total{_URL}": f"3+0{LONG}",
+        },
+        "metrics don't come to where they are kept beside the cluster",
+        {"instance": "p"},
+    ),
+    Case(
+        "RemoteWriteFails",
+        {
+            f"{_REMOTE}_queue_highest_timestamp_seconds{_URL}": f"60+60{LONG}",
+            f"{_REMOTE}_queue_highest_sent_timestamp_seconds{_URL}": f"60+60{LONG}",
+            f"{_REMOTE}_samples_failed_total{_URL}": f"0+5{LONG}",
+        },
+        {f"{_REMOTE}_samples_failed_total{_URL}": f"0+0{LONG}"},
+        "metrics don't come to where they are kept beside the cluster",
+        {"instance": "p"},
     ),
     Case(
         "NotificationsFail",

@@ -51,6 +51,8 @@ def world(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with stack:
             world.up(stack)
             world.populate()
-            yield world
+            world.serve()
+            with world.asked():
+                yield world
     finally:
         world.remove_node()

@@ -1,4 +1,4 @@
-"""Monitoring's images, built from the repository and handed to the node without a registry in between."""
+"""Monitoring's images and that of endpoints, built here and handed to the node without a registry in between."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from workstation import paths, run
 from workstation.base_image import IMAGE
 from workstation.cluster import containers
 
+SERVING = "serving"
 _PREFIX = "docker.io/ml-platform-tests"
 
 
 def provide(client: docker.DockerClient) -> dict[str, str]:
     """The reference of each; what the node has already is not brought again."""
     base = _build(client, BASE, IMAGE)
-    found = {name: _build(client, name, base) for name in needed(simulated=True)}
+    found = {name: _build(client, name, base) for name in (*needed(simulated=True), SERVING)}
     ctr = ["ctr", "--address", str(containers.SOCKET), "--namespace", "k8s.io", "images"]
     there = run.output([*ctr, "list", "--quiet"]).split()
     for reference in found.values():

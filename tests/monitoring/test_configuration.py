@@ -29,9 +29,10 @@ def read(world: World) -> bool:
 def rules(world: World) -> Iterator[str]:
     """The rules as they were, and as they are again afterwards."""
     text = str(world.core.read_namespaced_config_map("prometheus", world.platform).data["rules.yml"])
+    working = alerts(world)
     yield text
     give(world, text)
-    eventually(lambda: read(world), _NOTICED, "the working rules")
+    eventually(lambda: read(world) and alerts(world) == working, _NOTICED, "the working rules")
 
 
 def give(world: World, text: str) -> None:

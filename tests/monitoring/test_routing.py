@@ -47,7 +47,7 @@ def test_alertmanager_reads_every_kind_of_receiver(amtool: Promtool) -> None:
 )
 def test_a_team_is_told_of_its_own(amtool: Promtool, labels: list[str], receiver: str) -> None:
     answer = amtool.run("config", "routes", "test", "--config.file=alertmanager.yml", *labels)
-    assert answer.text.split()[-1] == receiver, answer.text  # a warning about its own flags may stand before
+    assert answer.text.split() == [receiver]
 
 
 def test_without_receivers_nobody_is_told() -> None:

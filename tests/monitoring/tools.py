@@ -11,7 +11,7 @@ from docker.errors import ContainerError
 
 @dataclass(frozen=True)
 class Answer:
-    """What a checker ended with and said."""
+    """What a checker ended with and said; of one that has failed, why."""
 
     code: int
     text: str
@@ -37,7 +37,6 @@ class Promtool:
                 network_mode="none",
                 tmpfs={"/data": ""},  # or the image's own volume would outlive the container
                 remove=True,
-                stderr=True,
             )
         except ContainerError as error:
             return Answer(error.exit_status, _text(error.stderr))

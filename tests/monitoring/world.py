@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -16,13 +18,21 @@ from kubernetes.client.exceptions import ApiException
 
 from infra.monitoring.images import GPU_SIMULATOR
 from infra.naming import SIMULATED_LABEL, STACK_LABEL, labels
-from tests.monitoring.scripts import ENDPOINT, RECEIVER
+from tests.monitoring.images import SERVING
+from tests.monitoring.lookup import KNOWN, model, question
+from tests.monitoring.scripts import RECEIVER, REGISTER
 from tests.pulumi_engine import Pulumi
 from tests.waiting import eventually
 from workstation import paths
 from workstation.cluster.addresses import CONTEXT, NODE_NAME
 
-HOOK_PORT = 8080
+HOOK_PORT = ENDPOINT_PORT = 8080
+_REGISTERED = {
+    "MODEL_NAME": "digits",
+    "MODEL_URI": "models:/digits@champion",
+    "MLFLOW_TRACKING_URI": "file:///models/registry",
+    "MLFLOW_ALLOW_FILE_STORE": "true",
+}
 PROGRAM = """
 import sys
 
@@ -75,10 +85,12 @@ pulumi.export("service", monitoring.service)
 
 @dataclass
 class World:
-    """`told` is what the receiver has been sent."""
+    """`word` is what the endpoint is asked for, `answered` the last status of its answers."""
 
     core: client.CoreV1Api
     images: Mapping[str, str]
+    word: int = KNOWN
+    answered: int | None = None
     run: str = field(default_factory=lambda: f"mon-{uuid4().hex[:6]}")
 
     @property
@@ -122,16 +134,39 @@ class World:
         stack.up()
 
     def populate(self) -> None:
-        """The receiver, an endpoint that answers, and a simulated node."""
+        """The receiver and a simulated node."""
         accounts = self.core.list_namespaced_service_account
         eventually(lambda: accounts(self.platform).items and accounts(self.team).items, what="the service accounts")
         self.core.create_namespaced_pod(self.platform, self.pod("hook", RECEIVER, {"app": "hook"}))
         hook = {"selector": {"app": "hook"}, "ports": [{"port": HOOK_PORT}]}
         self.core.create_namespaced_service(self.platform, {"metadata": {"name": "hook"}, "spec": hook})
-        self.core.create_namespaced_pod(self.team, self.pod("digits-0", ENDPOINT, labels("digits", "serving")))
         self.core.create_node(self._node())
-        for space, name in ((self.platform, "hook"), (self.team, "digits-0")):
-            eventually(lambda space=space, name=name: self.is_ready(space, name), 120, name)  # type: ignore[misc]
+        eventually(lambda: self.is_ready(self.platform, "hook"), 120, "the receiver")
+
+    def serve(self) -> None:
+        """An endpoint of the platform's own code, with a model that knows some words."""
+        self.core.create_namespaced_pod(self.team, self._endpoint())
+        eventually(lambda: self.is_ready(self.team, "digits-0"), 240, "the endpoint")
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """The endpoint is, five times a second."""
+        address = self.core.read_namespaced_pod("digits-0", self.team).status.pod_ip
+        url = f"http://{address}:{ENDPOINT_PORT}/v2/models/digits/infer"
+        over = Event()
+
+        def ask() -> None:
+            while not over.wait(0.2):
+                with suppress(requests.RequestException):
+                    self.answered = requests.post(url, json=question(self.word), timeout=5).status_code
+
+        thread = Thread(target=ask)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def remove_node(self) -> None:
         """It belongs to no namespace that goes."""
@@ -168,12 +203,27 @@ class World:
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         }
         container["resources"]["limits"]["cpu"] = "500m"  # type: ignore[index]
-        if script in (RECEIVER, ENDPOINT):
+        if script == RECEIVER:
             container["readinessProbe"] = {"tcpSocket": {"port": HOOK_PORT}, "periodSeconds": 1}
         security = {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
         spec = {"restartPolicy": restart, "containers": [container], "securityContext": security}
         place = {"nodeSelector": {"kubernetes.io/hostname": NODE_NAME}, "terminationGracePeriodSeconds": 0}
         return {"metadata": {"name": name, "labels": dict(marks)}, "spec": {**spec, **place}}
+
+    def _endpoint(self) -> dict[str, Any]:
+        """The image as it is; beforehand, what it serves is registered in a folder."""
+        pod = self.pod("digits-0", "", labels("digits", "serving"))
+        (container,) = pod["spec"]["containers"]
+        del container["command"]
+        container["image"] = self.images[SERVING]
+        container["resources"] = {kind: {"cpu": "50m", "memory": "512Mi"} for kind in ("requests", "limits")}
+        container["resources"]["limits"]["cpu"] = "1"
+        container["env"] = [{"name": name, "value": value} for name, value in _REGISTERED.items()]
+        container["volumeMounts"] = [{"name": "models", "mountPath": "/models"}]
+        register = {**container, "name": "register", "command": ["python", "-c", REGISTER, model()]}
+        container["readinessProbe"] = {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 1}
+        more = {"initContainers": [register], "volumes": [{"name": "models", "emptyDir": {}}]}
+        return {**pod, "spec": {**pod["spec"], **more}}
 
     def is_ready(self, space: str, name: str) -> bool:
         conditions = self.core.read_namespaced_pod(name, space).status.conditions or []
@@ -188,11 +238,14 @@ class World:
         return answer.json()["data"]
 
     def _answer(self, url: str) -> requests.Response | None:
-        """None while no pod is ready."""
+        """None while no pod is ready, or while the machine is too busy to answer."""
         known = self.core.api_client.configuration
-        answer = requests.get(
-            f"{known.host}{url}", cert=(known.cert_file, known.key_file), verify=known.ssl_ca_cert, timeout=30
-        )
+        try:
+            answer = requests.get(
+                f"{known.host}{url}", cert=(known.cert_file, known.key_file), verify=known.ssl_ca_cert, timeout=30
+            )
+        except requests.RequestException:
+            return None
         return None if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else answer
 
     def query(self, expression: str) -> list[dict[str, Any]]:
@@ -204,7 +257,7 @@ class World:
         return float(found[0]["value"][1]) if found else None
 
     def told(self, alert: str, status: str) -> list[dict[str, Any]]:
-        """What the receiver was sent about one alert."""
-        lines = self.core.read_namespaced_pod_log("hook", self.platform).splitlines()
+        """What the receiver was sent about one alert. Its last line may not have been written to its end."""
+        *lines, _ = self.core.read_namespaced_pod_log("hook", self.platform).split("\n")
         sent = [each for line in lines if line.startswith("{") for each in json.loads(line)["alerts"]]
         return [each for each in sent if each["labels"]["alertname"] == alert and each["status"] == status]

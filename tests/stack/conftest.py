@@ -1,7 +1,7 @@
 """The whole dev stack once more, beside any other on this machine: other namespaces, pools and registry port."""
 
+import secrets
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,21 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client, config
+from playwright.sync_api import Browser
 
+from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine, remove_installation
-from workstation import docker_engine, paths
-from workstation.cluster import containers, control_plane
+from tests.status_page.browser import chromium
+from workstation import daemons, docker_engine, paths
+from workstation.cluster import containers, control_plane, gateways
 
 PROJECT = "ml-platform"
 STACK = "test"
 TEAM = "trial"
+GIVEN, GIVEN_VALUE = "given", f"given-{secrets.token_hex(16)}"
+"""A secret whose value somebody has set in the stack's settings, and a job reads."""
+DECOY = f"decoy-{secrets.token_hex(16)}"
+"""A word that is no secret, and lies in the state as a secret must not."""
 OWNED = ("secrets", "models", "training", "serving")
 PARTS = ("__main__.py", "Pulumi.yaml", "infra", "images")
 
@@ -37,11 +44,10 @@ def registry_port() -> int:
     return free_port()
 
 
-def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,8 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     if find_engine() is None or docker_engine.host() is None or not control_plane.is_ready():
         pytest.skip("needs pulumi, a Docker engine and the local cluster; `make test` starts them where it can")
     containers.trust_registry(registry_port)
+    gateway = gateways.to_registry_metrics(registry_port + 1)
+    gateway.start()
     stack = Pulumi(tmp_path_factory.mktemp("trial"), {"KUBECONFIG": str(paths.KUBECONFIG)}, project=PROJECT)
     for part in PARTS:
         source = paths.REPOSITORY / part
@@ -61,8 +69,10 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     (stack.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(_declaration(registry_port)))
     try:
         with stack:
+            stack.run("config", "set", "--secret", GIVEN, GIVEN_VALUE)
             yield stack
     finally:
+        daemons.stop(gateway.name)
         remove_installation()
 
 
@@ -78,7 +88,7 @@ def _ask_for_little(platform: dict[str, Any]) -> None:
     for workload in [*platform["serving"].values(), platform["training"]["digits"]]:
         workload["resources"] = {"cpu": "100m", "memory": "768Mi"}
     platform["tracking"] = {"resources": {"cpu": "100m", "memory": "1Gi"}}
-    platform["monitoring"] = {"cpu": "50m"}
+    platform["monitoring"] = {"cpu": "50m", "scrapeInterval": "5s"}
 
 
 def _declaration(registry_port: int) -> dict[str, Any]:
@@ -87,9 +97,12 @@ def _declaration(registry_port: int) -> dict[str, Any]:
     platform = document["config"]["ml-platform:platform"]
     platform["foundation"]["local"]["registryPort"] = registry_port
     platform["namespace"] = "trial-platform"
-    platform["teams"] = {TEAM: {}}
+    platform["teams"] = {TEAM: {"quota": next(iter(platform["teams"].values()))["quota"]}}
     _ask_for_little(platform)
     platform["nodePools"] = {"trialgpu": next(iter(platform["nodePools"].values()))}
+    platform["secrets"][GIVEN] = {}
+    platform["training"]["digits"]["secrets"] = [GIVEN]
+    platform["training"]["digits-gpu"]["args"] = [f"--note={DECOY}"]
     for owned in [item for part in OWNED for item in platform[part].values()]:
         owned["team"] = TEAM
         if "pool" in owned:

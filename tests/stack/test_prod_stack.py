@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from tests.plugins import aws_account
+from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine
-from tests.stack.conftest import PARTS, PROJECT, STACK, free_port, point_at_this_python
+from tests.stack.conftest import PARTS, PROJECT, STACK, point_at_this_python
 from workstation import moto_server, paths
 from workstation.errors import WorkstationError
 from workstation.leftovers import require_none
@@ -27,7 +28,7 @@ EXCLUDED = ("**::kubernetes:**", "**$kubernetes:**", "**$docker:**")
 """Objects in the cluster, and images built by Docker: with all that waits for them."""
 
 AWS_ONLY = [*(part for glob in EXCLUDED for part in ("--exclude", glob)), "--exclude-dependents"]
-SERVICES = {"ec2", "ecr", "eks", "iam", "kms", "logs", "rds", "s3", "secretsmanager"}
+SERVICES = {"amp", "ec2", "ecr", "eks", "iam", "kms", "logs", "rds", "s3", "secretsmanager", "sns"}
 
 
 @dataclass(frozen=True)

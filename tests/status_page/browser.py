@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, HttpCredentials, Page
+from playwright.sync_api import Browser, HttpCredentials, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 Scheme = Literal["light", "dark"]
@@ -45,6 +46,18 @@ class Visit:
     def section(self, title: str) -> str:
         """The words of the section with this heading, in one line."""
         return " ".join(self.page.get_by_role("region", name=title, exact=True).inner_text().split())
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The distribution's own; a machine without it skips the test."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"needs {CHROMIUM}; `make test` installs it where it can")
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox is not for root.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @contextmanager

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from infra.monitoring.dashboards import as_json
 from tests.images.conftest import engine
 from tests.images.engine import IMAGES, Engine, address, wait_for
 from tests.images.services import mounted
 from tests.pulumi_engine import Pulumi, find_engine
-from tests.status_page.browser import CHROMIUM
+from tests.status_page.browser import chromium
 from tests.status_page.world import PageWorld, on_the_node
 from workstation import paths
 from workstation.cluster import control_plane
@@ -24,13 +24,8 @@ __all__ = ["engine"]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs {CHROMIUM}; `make test` installs it where it can")
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox is not for root.
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

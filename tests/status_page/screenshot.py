@@ -8,17 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
-from tests.status_page.browser import CHROMIUM, visit
+from tests.status_page.browser import chromium, visit
 
 
 def main(copy: Path, picture: Path) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        with visit(browser, copy.resolve().as_uri(), None) as seen:
-            seen.page.screenshot(path=picture, full_page=True)
-        browser.close()
+    with chromium() as browser, visit(browser, copy.resolve().as_uri(), None) as seen:
+        seen.page.screenshot(path=picture, full_page=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from infra.monitoring.dashboards.panel import Dashboard, Panel, stat
 
+_UP = 'up{job!="training"}'
 _FIRING = 'ALERTS{alertstate="firing",severity!="none"}'
 
 OVERVIEW = Dashboard(
@@ -17,8 +18,8 @@ OVERVIEW = Dashboard(
         stat("Pods running", 'sum(kube_pod_status_phase{phase="Running"})', "In all namespaces that are watched."),
         stat(
             "Targets that answer",
-            "sum(up) / count(up)",
-            "Of everything that Prometheus asks for metrics.",
+            f"sum({_UP}) / count({_UP})",
+            "Of everything that Prometheus asks for metrics, but for jobs: not all of them tell something.",
             unit="percentunit",
         ),
         stat(
@@ -76,10 +77,44 @@ OVERVIEW = Dashboard(
         Panel(
             "Answering targets",
             "percentunit",
-            {"{{job}}": "avg by (job) (up)"},
+            {"{{job}}": f"avg by (job) ({_UP})"},
             "By what they are; below 100 % some part of the platform says nothing about itself.",
             kind="bars",
             whole=1,
+        ),
+        Panel(
+            "Tracking: requests",
+            "reqps",
+            {"{{route}}": 'sum by (route) (rate(tracking_requests_total{route!="health"}[5m]))'},
+            "To the tracking server, by what they are about.",
+        ),
+        Panel(
+            "Tracking: requests failed",
+            "percentunit",
+            {
+                "failed": (
+                    '(sum(rate(tracking_requests_total{code=~"5.."}[5m])) or vector(0)) '
+                    "/ sum(rate(tracking_requests_total[5m]))"
+                )
+            },
+            "By the tracking server itself; refusals don't count.",
+        ),
+        Panel(
+            "Tracking: time to answer",
+            "s",
+            {
+                "{{route}}": (
+                    "histogram_quantile(0.95, sum by (route, le) "
+                    '(rate(tracking_request_duration_seconds_bucket{route!="health"}[5m])))'
+                )
+            },
+            "95 of 100 answers of the tracking server are faster.",
+        ),
+        Panel(
+            "Registry: requests",
+            "reqps",
+            {"{{method}} {{code}}": "sum by (method, code) (rate(registry_http_requests_total[5m]))"},
+            "Pulls are get, pushes are put and patch; without a login each first answer is 401.",
         ),
         Panel(
             "Time series in memory",

@@ -26,6 +26,25 @@ TRAINING = Dashboard(
             "The scheduler finds no node for them.",
         ),
         Panel(
+            "Progress",
+            "percentunit",
+            {_JOB: f"max by ({_BY}) (training_progress_ratio)"},
+            "The part of a running job that is done, as it tells itself.",
+            whole=1,
+        ),
+        Panel(
+            "Loss",
+            "short",
+            {f"{_JOB} {{{{split}}}}": f"min by ({_BY}, split) (training_loss)"},
+            "How far models are off while they are trained, as running jobs tell it.",
+        ),
+        Panel(
+            "Samples a second",
+            "short",
+            {_JOB: f"sum by ({_BY}) (training_samples_per_second)"},
+            "That running jobs learn from, all pods of a job together.",
+        ),
+        Panel(
             "Pods at work",
             "short",
             {"{{namespace}}": "sum by (namespace) (kube_job_status_active)"},

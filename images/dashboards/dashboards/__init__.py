@@ -1,0 +1,1 @@
+"""Puts the platform's dashboards into a Grafana through its HTTP API."""

@@ -1,0 +1,81 @@
+"""What follows from something worse is not told while that goes on: a real Alertmanager, a real receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from docker import DockerClient
+
+from infra.monitoring.images import PROMETHEUS
+from tests.monitoring.alertmanager import Alertmanager, Labels, run
+from tests.monitoring.cases import CASES
+from tests.monitoring.images import built
+from tests.monitoring.receivers import Posts
+from tests.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Told:
+    """Both ends of the way."""
+
+    alertmanager: Alertmanager
+    hook: Posts
+
+    def of(self, alert: str, status: str = "firing") -> list[Labels]:
+        return [each["labels"] for each in self.hook.told(alert, status)]
+
+
+@pytest.fixture(scope="module")
+def told(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    with Posts().served() as hook:
+        settings = {"receivers": {"hook": {"webhook": {"url": hook.address}}}, "defaultReceiver": "hook"}
+        with run(engine, built(engine, PROMETHEUS), tmp_path_factory.mktemp("inhibition"), settings, {}) as started:
+            yield Told(started, hook)
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_told(told: Told) -> None:
+    told.hook.received.clear()
+
+
+def alert(name: str, **changes: str) -> Labels:
+    """With the labels that its rule gives it, and no others."""
+    case = next(case for case in CASES if case.alert == name)
+    assert changes.keys() <= case.labels.keys()
+    return {"alertname": name, "severity": case.severity, "team": case.team, **case.labels, **changes}
+
+
+@pytest.mark.parametrize(
+    ("source", "hushed", "same"),
+    [
+        ("NodeNotReady", "GpuXidError", "node"),
+        ("NodeNotReady", "PodCrashLoops", "node"),
+        ("NodeNotReady", "GpuIdle", "node"),
+        ("ServingFailing", "ServingErrorBudgetShrinks", "endpoint"),
+        ("ServingFailing", "ServingSlow", "endpoint"),
+        ("ServingFailing", "ServingLatencyBudgetShrinks", "endpoint"),
+        ("ServingSlow", "ServingLatencyBudgetShrinks", "endpoint"),
+    ],
+)
+def test_a_consequence_is_told_only_when_its_cause_is_over(told: Told, source: str, hushed: str, same: str) -> None:
+    """One that has another cause is told meanwhile. It is of the same group: they would come together."""
+    where = f"{source}-{hushed}".lower()
+    cause, consequence = alert(source, **{same: where}), alert(hushed, **{same: where})
+    another = alert(hushed, **{same: f"another-{where}"})
+    told.alertmanager.fire(cause, consequence, another)
+    eventually(lambda: told.of(source) and told.of(hushed), 30, "what is to be told")
+    assert told.of(source) == [cause]
+    assert told.of(hushed) == [another]
+    told.alertmanager.end(cause)
+    eventually(lambda: consequence in told.of(hushed), 30, "what the cause had hushed")
+    told.alertmanager.end(consequence, another)
+
+
+def test_a_node_that_is_not_ready_hushes_nothing_that_has_no_node(told: Told) -> None:
+    node, elsewhere = alert("NodeNotReady"), alert("JobFailed")
+    assert "node" not in elsewhere
+    told.alertmanager.fire(node, elsewhere)
+    eventually(lambda: told.of("NodeNotReady") and told.of("JobFailed"), 30, "both")
+    told.alertmanager.end(node, elsewhere)

@@ -1,0 +1,119 @@
+"""What monitoring shows of a stack that lives, and taking that stack's whole cluster down and up again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import requests
+from kubernetes import client
+from playwright.sync_api import Browser, Error
+from rich.console import Console
+from rich.table import Table
+
+from tests.status_page.browser import Visit, visit
+from tests.status_page.panels import Answer, answers
+from workstation.cluster import control_plane, gateways, lifecycle
+from workstation.cluster.addresses import CONTEXT
+from workstation.errors import WorkstationError
+from workstation.forward import forward
+from workstation.prediction import Endpoint
+from workstation.stack import environment
+
+STEADY = ("Endpoints", "Firing alerts", "Parts of the platform")
+"""Sections of the page that say the same as long as all is well."""
+PATIENCE = 420
+"""Seconds in which rates must be there, which look back over five minutes and need two scrapes."""
+
+
+def all_panels(prometheus: str, endpoint: Endpoint, model: str) -> list[Answer]:
+    """Of every query, as soon as none is empty. The endpoint is asked meanwhile: without, there's no time to answer."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with suppress(WorkstationError):  # a request that the model refuses is answered too
+            endpoint.ask("POST", f"/v2/models/{model}/infer", json={"inputs": []})
+        found = list(answers(prometheus))
+        if all(each.series for each in found) or time.monotonic() > deadline:
+            return found
+        time.sleep(5)
+
+
+def tell(found: list[Answer]) -> str:
+    """How many there are, in a line; all of them are in the test's output."""
+    table = Table("dashboard", "panel", "series")
+    for each in found:
+        table.add_row(each.dashboard, each.panel, str(each.series))
+    Console(width=100).print(table)
+    panels, empty = {(each.dashboard, each.panel) for each in found}, [each for each in found if not each.series]
+    return f"{len(found)} queries of {len(panels)} panels, {len(empty)} empty"
+
+
+@contextmanager
+def open_page(browser: Browser, page: dict[str, Any]) -> Iterator[Visit]:
+    """As a person gets it, with the login that the stack gave."""
+    where, login = (page["namespace"], page["service"], page["port"]), (page["username"], page["password"])
+    with forward(*where, CONTEXT, environment()) as address, visit(browser, address, login) as seen:
+        yield seen
+
+
+def steady(browser: Browser, page: dict[str, Any]) -> dict[str, str]:
+    """What the page says in its steady sections; nothing while it can't ask everybody, or isn't there."""
+    try:
+        with open_page(browser, page) as seen:
+            incomplete = seen.page.get_by_role("region", name="What could not be asked").count()
+            return {} if incomplete else {title: seen.section(title) for title in STEADY}
+    except (WorkstationError, Error):
+        return {}
+
+
+def steady_again(browser: Browser, page: dict[str, Any], before: dict[str, str], seconds: float) -> dict[str, str]:
+    """What the page says as soon as it says the same as before, or else at the end."""
+    deadline = time.monotonic() + seconds
+    while (now := steady(browser, page)) != before and time.monotonic() < deadline:
+        time.sleep(1)
+    return now
+
+
+def restart_cluster() -> float:
+    """All of it: every container ends, and so does the control plane. When it was down, in seconds since 1970."""
+    registries = gateways.to_registries()
+    lifecycle.stop()
+    down = time.time()
+    assert not control_plane.is_ready()
+    lifecycle.start(lambda _: None)
+    for gateway in registries:  # as `up` does for its own stack's
+        gateway.start()
+    return down
+
+
+def train_again(api: client.ApiClient, job: dict[str, Any]) -> None:
+    """The same once more, by hand: what a job tells of itself is there only while Prometheus sees it run."""
+    batch = client.BatchV1Api(api)
+    spec = batch.read_namespaced_job(job["job"], job["namespace"]).spec
+    labels = spec.template.metadata.labels.items()
+    spec.selector, spec.manual_selector = None, None
+    spec.template.metadata.labels = {name: value for name, value in labels if name.startswith("app.kubernetes.io/")}
+    batch.create_namespaced_job(job["namespace"], {"metadata": {"name": f"{job['job']}-again"}, "spec": spec})
+
+
+def all_started_after(moment: float, pods: Iterable[Any]) -> bool:
+    """Whether every container is ready, and not just from before."""
+    statuses = [status for pod in pods for status in pod.status.container_statuses]
+    running = [status.state.running for status in statuses if status.ready and status.state.running]
+    return len(running) == len(statuses) and all(each.started_at.timestamp() >= moment - 1 for each in running)
+
+
+def number(prometheus: str) -> Callable[[str], float | None]:
+    """The first number that a query finds."""
+
+    def ask(query: str) -> float | None:
+        try:
+            answer = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=30)
+        except requests.RequestException:
+            return None
+        found = answer.json()["data"]["result"] if answer.ok else []
+        return float(found[0]["value"][1]) if found else None
+
+    return ask
