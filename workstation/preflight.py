@@ -56,7 +56,7 @@ def kube_context(platform: Platform, stack: str) -> str:
     return f"arn:{partition(aws.region)}:eks:{aws.region}:{aws.account}:cluster/{PROJECT}-{stack}"
 
 
-def machine(registry_port: int) -> None:
+def machine(local: LocalFoundation) -> None:
     """Privileges, disk and ports of a machine that is to run the local cluster."""
     if os.geteuid() != 0 or platform.system() != "Linux":
         raise WorkstationError(
@@ -70,8 +70,9 @@ def machine(registry_port: int) -> None:
         raise WorkstationError("not enough disk", f"{free:.1f} GiB free at {paths.CACHE}, {DISK_GIB} needed", hint=hint)
     if free < 1:
         raise WorkstationError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
-    for port, setting in ((API_PORT, ""), (registry_port, "platform.foundation.local.registryPort")):
-        _require_free(port, setting)
+    _require_free(API_PORT, "")
+    for port in (local.registry_port, local.registry_metrics_port):
+        _require_free(port, "platform.foundation.local.registryPort")
 
 
 def _existing(folder: Path) -> Path:

@@ -23,7 +23,7 @@ from infra.declaration import SETTING, Platform
 from infra.declaration.problems import suggestion
 from infra.declaration.secret_rules import rotatable
 from infra.logins import derived_password
-from infra.naming import PROJECT, REGISTRY, STATUS, TRACKING
+from infra.naming import GRAFANA, PROJECT, REGISTRY, STATUS, TRACKING
 from workstation import paths, preflight, stack, status
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
@@ -189,6 +189,10 @@ def accepted(secret: str, declared: Platform, outputs: Mapping[str, Any], cluste
         page = outputs["status"]
         values = cluster.secret(page["namespace"], page["service"])["accepted"]
         return {Key(Door("/snapshot", *_service(page)), page["username"], value) for value in values.split()}
+    if secret == GRAFANA:
+        server = outputs["grafana"]
+        value = cluster.secret(server["namespace"], server["service"])["value"]
+        return {Key(Door("/api/user", *_service(server)), server["username"], value)}
     found: set[Key] = set()
     for name, endpoint in declared.serving.items():
         if endpoint.api_key == secret:

@@ -5,7 +5,7 @@ import time
 
 from infra.declaration.places import LocalFoundation
 from workstation import aws_preflight, preflight, recovery, stack, summary, toolchain
-from workstation.cluster import containers, lifecycle
+from workstation.cluster import containers, gateways, lifecycle
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
 from workstation.prediction import Score
@@ -18,7 +18,7 @@ def up(name: str) -> int:
     declared = preflight.declaration(name)
     own = preflight.own_cluster(declared)
     if own is not None:
-        preflight.machine(own.registry_port)
+        preflight.machine(own)
     elif not aws_preflight.check(declared) and declared.foundation.aws and not os.environ.get("AWS_ENDPOINT_URL"):
         hint = "log in (see `aws configure sso`); `make preview` shows the whole stack without credentials"
         raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
@@ -40,8 +40,9 @@ def up(name: str) -> int:
 
 
 def start_cluster(progress: Progress, local: LocalFoundation) -> None:
-    """The local cluster, willing to pull from the declared registry."""
+    """The local cluster, willing to pull from the declared registry and to ask it for its metrics."""
     with progress.step("Kubernetes") as step:
         lifecycle.start(step.say)
         containers.trust_registry(local.registry_port)
+        gateways.to_registry_metrics(local.registry_metrics_port).start()
         step.say("control plane, one real node, DNS, volumes, metrics")
