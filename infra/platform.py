@@ -12,22 +12,13 @@ from infra.admission.exceptions import exceptions, pod_security
 from infra.declaration import Platform
 from infra.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
 from infra.devices import Devices, DevicesArgs, gpu_pools
-from infra.foundation import Volume
 from infra.images import Images, ImagesArgs, image_sources
 from infra.monitoring.alert import PLATFORM
-from infra.monitoring.component import ALERTMANAGER, ALERTMANAGER_PORT, Monitoring, MonitoringArgs
-from infra.monitoring.dashboards import DashboardFiles, DashboardFilesArgs
-from infra.monitoring.dashboards.delivery import Delivery, DeliveryArgs, target
-from infra.monitoring.gpu_exporter import GpuExporterArgs
-from infra.monitoring.grafana import Grafana, GrafanaArgs
-from infra.monitoring.images import DCGM_EXPORTER, GPU_SIMULATOR, KUBE_STATE_METRICS, PROMETHEUS
-from infra.monitoring.images import drawing as grafana_images
-from infra.monitoring.images import needed as monitoring_images
-from infra.naming import ADMINISTRATOR, BASE, DASHBOARDS, GRAFANA, NVIDIA_DEVICE_PLUGIN, STATUS, TRACKING, selector
+from infra.naming import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, TRACKING, selector
+from infra.observability import Seen, needed_images, observe
 from infra.outputs import Outputs, outputs
-from infra.secrets import GeneratedPassword, TrackingLogins
+from infra.secrets import TrackingLogins
 from infra.serving import Serving, ServingArgs
-from infra.status_page import StatusPage, StatusPageArgs
 from infra.team_secrets import TeamSecrets, TeamSecretsArgs
 from infra.tenancy import (
     Priorities,
@@ -46,12 +37,8 @@ from infra.training import Training, TrainingArgs
 def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]]) -> Outputs:
     """Everything that one declaration asks for; `given` are the values of its secrets that are not generated."""
     plugin_pools, measured_pools = own_plugin_pools(declared), gpu_pools(declared) if declared.monitoring else []
-    needed = [*([NVIDIA_DEVICE_PLUGIN] if plugin_pools else [])]
-    if declared.monitoring is not None:
-        simulated = declared.foundation.simulates_pools
-        needed += [STATUS, *monitoring_images(simulated=simulated, real_gpus=bool(measured_pools))]
-    needed += grafana_images(deployed=declared.deploys_grafana, elsewhere=declared.grafana_is_elsewhere)
-    sources = image_sources(declared.images, needed)
+    plugin_image = [NVIDIA_DEVICE_PLUGIN] if plugin_pools else []
+    sources = image_sources(declared.images, [*plugin_image, *needed_images(declared)])
     foundation = foundations.lay(declared, stack, images=[BASE, *sources])
     on_cluster = pulumi.ResourceOptions(providers=[foundation.kubernetes])
     pull_config = foundation.registry.pull_config
@@ -157,69 +144,9 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
         )
         for name, endpoint in declared.serving.items()
     }
-    status_page: StatusPage | None = None
-    grafana: Grafana | Delivery | None = None
-    if declared.monitoring is not None:
-        monitoring = Monitoring(
-            "monitoring",
-            MonitoringArgs(
-                settings=declared.monitoring,
-                stack=stack,
-                workspace=own,
-                teams=teams,
-                endpoints={name: endpoint.team for name, endpoint in declared.serving.items()},
-                image=images[PROMETHEUS],
-                kube_state_metrics=images[KUBE_STATE_METRICS],
-                gpu_simulator=images.get(GPU_SIMULATOR),
-                pools=foundation.pools,
-                secrets={name: secrets[name].value for name in declared.monitoring.secrets()},
-                registry=foundation.registry.metrics,
-                volume=foundation.storage.volume or Volume(None),
-                protect_data=declared.protect_data,
-                gpu_exporter=(
-                    GpuExporterArgs(
-                        image=images[DCGM_EXPORTER],
-                        devices=devices,
-                        pools={pool: foundation.pools[pool] for pool in measured_pools},
-                        interval=declared.monitoring.scrape_interval,
-                    )
-                    if devices is not None and measured_pools
-                    else None
-                ),
-                metrics_store=foundation.metrics_store,
-                topics=foundation.topics,
-                bind_identity=foundation.bind_identity,
-            ),
-            on_cluster,
-        )
-        prometheus = f"http://{monitoring.service}:{monitoring.port}"
-        dashboards = DashboardFiles("dashboards", DashboardFilesArgs(own), on_cluster)
-        status_page = StatusPage(
-            STATUS,
-            StatusPageArgs(
-                stack=stack,
-                image=images[STATUS],
-                workspace=own,
-                teams=teams,
-                endpoints=serving,
-                jobs=training,
-                pools=foundation.pools,
-                dashboards=dashboards,
-                prometheus=prometheus,
-                alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
-                password=GeneratedPassword(
-                    STATUS, declared.rotations.get(STATUS, 0), pulumi.ResourceOptions(providers=[foundation.random])
-                ),
-            ),
-            on_cluster,
-        )
-        if declared.deploys_grafana:
-            password = GeneratedPassword(
-                GRAFANA, declared.rotations.get(GRAFANA, 0), pulumi.ResourceOptions(providers=[foundation.random])
-            )
-            grafana = Grafana(GRAFANA, GrafanaArgs(images[GRAFANA], own, dashboards, prometheus, password), on_cluster)
-        elif declared.grafana_is_elsewhere:
-            where = target(declared.monitoring.grafana, foundation.grafana, secrets)
-            put = DeliveryArgs(stack, where, images[DASHBOARDS], own, foundation.bind_identity, dashboards)
-            grafana = Delivery(DASHBOARDS, put, on_cluster)
-    return outputs(foundation, images, tracking, logins.of(ADMINISTRATOR), training, serving, status_page, grafana)
+    views = observe(
+        Seen(declared, stack, foundation, images, own, teams, secrets, training, serving, devices), on_cluster
+    )
+    return outputs(
+        foundation, images, tracking, logins.of(ADMINISTRATOR), training, serving, views.status_page, views.grafana
+    )
