@@ -183,7 +183,9 @@ def test_a_pull_request_gets_its_comment(clone: Clone, github: GitHub) -> None:
     assert "- kubernetes:core/v1:Node a10g-1" in text
     prod = text[text.index("### Stack `prod`") :]
     assert "+ kubernetes:karpenter.sh/v1:NodePool l4" in prod
-    assert re.search(r"### Stack `prod`: \d+ created$", prod, re.MULTILINE), prod  # its neighbours stay as they are
+    # Its neighbours stay as they are, but for the status page's list of pools, which the running page reads anew.
+    assert re.search(r"### Stack `prod`: \d+ created, 1 changed$", prod, re.MULTILINE), prod
+    assert "~ kubernetes:core/v1:ConfigMap status" in prod
 
     where = {"GITHUB_API_URL": github.address, "GITHUB_REPOSITORY": "o/n", "NUMBER": "7", "GITHUB_TOKEN": "a-token"}
     for _ in range(2):

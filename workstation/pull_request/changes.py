@@ -18,11 +18,13 @@ EMPTY: Plan = {"steps": [], "problems": []}
 
 DATA_CARRIERS = frozenset(
     {
+        "aws:amp/workspace:Workspace",
         "aws:ecr/repository:Repository",
         "aws:eks/cluster:Cluster",
         "aws:kms/key:Key",
         "aws:rds/instance:Instance",
         "aws:s3/bucket:Bucket",
+        "aws:s3/bucketV2:BucketV2",
         "aws:secretsmanager/secret:Secret",
         "docker:index/volume:Volume",
         "kubernetes:core/v1:PersistentVolumeClaim",
