@@ -95,7 +95,7 @@ def train_again(api: client.ApiClient, job: dict[str, Any]) -> None:
     labels = spec.template.metadata.labels.items()
     spec.selector, spec.manual_selector = None, None
     spec.template.metadata.labels = {name: value for name, value in labels if name.startswith("app.kubernetes.io/")}
-    batch.create_namespaced_job(job["namespace"], {"metadata": {"name": f"{job['job']}-again"}, "spec": spec})
+    batch.create_namespaced_job(job["namespace"], {"metadata": {"generateName": f"{job['job']}-again-"}, "spec": spec})
 
 
 def all_started_after(moment: float, pods: Iterable[Any]) -> bool:
