@@ -121,7 +121,8 @@ def test_no_panel_of_a_dashboard_is_empty(
     found = []
     for _ in range(5):  # a job of some seconds can end between two looks at it
         shown.train_again(core.api_client, outputs["jobs"]["digits"])
-        found = shown.all_panels(prometheus(core, outputs), Endpoint(address(core, served), served["api_key"]), "digits")
+        endpoint = Endpoint(address(core, served), served["api_key"])
+        found = shown.all_panels(prometheus(core, outputs), endpoint, "digits")
         if all(each.series for each in found):
             break
     said = shown.tell(found)
