@@ -11,6 +11,8 @@ PROJECT = "ml-platform"
 
 DOMAIN = "ml-platform.io"
 """The prefix of our labels, annotations and taints."""
+PLATFORM = "platform"
+"""Who answers for what belongs to no team."""
 
 BASE, TRACKING, REGISTRY, STATUS = "base", "tracking", "registry", "status"
 GRAFANA, DASHBOARDS = "grafana", "dashboards"

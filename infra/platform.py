@@ -13,8 +13,7 @@ from infra.declaration import Platform
 from infra.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
 from infra.devices import Devices, DevicesArgs, gpu_pools
 from infra.images import Images, ImagesArgs, image_sources
-from infra.monitoring.alert import PLATFORM
-from infra.naming import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, TRACKING, selector
+from infra.naming import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, PLATFORM, TRACKING, selector
 from infra.observability import Seen, needed_images, observe
 from infra.outputs import Outputs, outputs
 from infra.secrets import TrackingLogins

@@ -17,14 +17,14 @@ from pulumi_policy.proxy import UnknownValueError
 NOT_KNOWN = b"not known yet"
 
 
-def evaluate(expression: str, **bound: Any) -> Any:  # noqa: ANN401  any JSON
+def evaluate(expression: str, **bound: Any) -> Any:
     """What an expression says, or `NOT_KNOWN`."""
     result = _compiled(expression).eval(data=bound)
     value = None if result.type() == cel.Type.ERROR else result.plain_value()
     return NOT_KNOWN if result.type() == cel.Type.ERROR or value == NOT_KNOWN else value
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401  any JSON
+def plain(value: Any) -> Any:
     """A resource's inputs as CEL takes them; whole numbers come over the wire as fractions."""
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401  any JSON
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _item(value: Any, key: Any) -> Any:  # noqa: ANN401
+def _item(value: Any, key: Any) -> Any:
     try:
         return plain(value[key])
     except UnknownValueError:

@@ -12,7 +12,7 @@ import yaml
 from infra.naming import PROJECT
 
 
-def setting(urn: str, *path: str) -> Any:  # noqa: ANN401  as YAML has it
+def setting(urn: str, *path: str) -> Any:
     """One setting of the stack that a resource belongs to; None where it is not written.
 
     Whether the declaration is valid is not asked here: the program itself refuses one that is not.
@@ -24,7 +24,7 @@ def setting(urn: str, *path: str) -> Any:  # noqa: ANN401  as YAML has it
 
 
 @cache
-def _platform(file: Path) -> Any:  # noqa: ANN401
+def _platform(file: Path) -> Any:
     content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
     config = (content or {}).get("config") or {}
     return config.get(f"{PROJECT}:platform") or {}

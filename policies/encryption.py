@@ -39,7 +39,7 @@ def _disks(args: ResourceValidationArgs) -> Iterator[str]:
         yield "nodes' disks are encrypted with a key of AWS's (ephemeralStorage.kmsKeyID)"
 
 
-def _disk(value: Any, *path: str, on: object) -> Iterator[str]:  # noqa: ANN401
+def _disk(value: Any, *path: str, on: object) -> Iterator[str]:
     if differs(value, *path, "encrypted", wanted=on):
         yield "a disk is not encrypted"
     elif missing(value, *path, "kmsKeyId"):

@@ -60,11 +60,11 @@ def _exact_keys(statement: dict[str, Any]) -> set[str]:
     return {*(conditions.get("StringEquals") or {}), *(key for key, values in patterns.items() if _all_named(values))}
 
 
-def _all_named(patterns: Any) -> bool:  # noqa: ANN401
+def _all_named(patterns: Any) -> bool:
     return bool(patterns) and all(_NAMED.fullmatch(str(each)) for each in _listed(patterns))
 
 
-def _documents(props: Any) -> Iterator[str]:  # noqa: ANN401
+def _documents(props: Any) -> Iterator[str]:
     inline = [known(each, "policy") for each in known_items(known(props, "inlinePolicies"))]
     for text in [*(known(props, name) for name in _DOCUMENTS), *inline]:
         if isinstance(text, str):
@@ -117,7 +117,7 @@ def _about_everything(statement: dict[str, Any]) -> bool:
     return "NotResource" in statement or any(set(each) <= _WILDCARDS for each in resources)
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

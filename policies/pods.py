@@ -59,7 +59,7 @@ def _server(changes: Manifest) -> Manifest:
     }
 
 
-def container(**changes: Any) -> Manifest:  # noqa: ANN401
+def container(**changes: Any) -> Manifest:
     """One that every rule lets pass, but for what is changed."""
     main = {"name": "main", "image": IMAGE, "resources": {"requests": _AMOUNTS, "limits": _AMOUNTS}, **changes}
     context = changes.get("securityContext", {})
@@ -75,11 +75,11 @@ def _spec(changes: Manifest, spec: Manifest) -> Manifest:
     }
 
 
-def _context(**settings: Any) -> Manifest:  # noqa: ANN401
+def _context(**settings: Any) -> Manifest:
     return pod({"securityContext": settings})
 
 
-def _volume(**source: Any) -> Manifest:  # noqa: ANN401
+def _volume(**source: Any) -> Manifest:
     return pod(spec={"volumes": [{"name": "data", **source}]})
 
 

@@ -81,7 +81,7 @@ class StackRule(Rule):
             report(f"{finding}; {self.fix}", resource.urn)
 
 
-def known(value: Any, *path: str) -> Any:  # noqa: ANN401
+def known(value: Any, *path: str) -> Any:
     """What is found along a path; None where it is absent, or not known before it exists."""
     try:
         return _found(value, path)
@@ -89,7 +89,7 @@ def known(value: Any, *path: str) -> Any:  # noqa: ANN401
         return None
 
 
-def known_items(value: Any) -> Iterator[Any]:  # noqa: ANN401
+def known_items(value: Any) -> Iterator[Any]:
     """The entries of a list, without those that are not known yet."""
     for position in range(len(value) if value is not None and not isinstance(value, str) else 0):
         try:
@@ -98,7 +98,7 @@ def known_items(value: Any) -> Iterator[Any]:  # noqa: ANN401
             continue
 
 
-def missing(value: Any, *path: str) -> bool:  # noqa: ANN401
+def missing(value: Any, *path: str) -> bool:
     """Whether nothing is set at the end of a path, or nothing is in it; what is not known yet is not missing."""
     try:
         found = _found(value, path)
@@ -107,7 +107,7 @@ def missing(value: Any, *path: str) -> bool:  # noqa: ANN401
     return found is None or (isinstance(found, Sized) and len(found) == 0)
 
 
-def differs(value: Any, *path: str, wanted: object) -> bool:  # noqa: ANN401
+def differs(value: Any, *path: str, wanted: object) -> bool:
     """Whether something else than `wanted` is set there, or nothing; what is not known yet may still be it."""
     try:
         return bool(_found(value, path) != wanted)
@@ -115,7 +115,7 @@ def differs(value: Any, *path: str, wanted: object) -> bool:  # noqa: ANN401
         return False
 
 
-def _found(value: Any, path: Sequence[str]) -> Any:  # noqa: ANN401
+def _found(value: Any, path: Sequence[str]) -> Any:
     for key in path:
         if not isinstance(value, Mapping):
             return None

@@ -49,12 +49,12 @@ def _untagged(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"without {', '.join(absent)}"
 
 
-def _known_keys(props: Any, field: str) -> Mapping[str, None]:  # noqa: ANN401
+def _known_keys(props: Any, field: str) -> Mapping[str, None]:
     """The names of tags; their values may come later."""
     return dict.fromkeys(known(props, field) or {})
 
 
-def _unknown(props: Any) -> bool:  # noqa: ANN401
+def _unknown(props: Any) -> bool:
     """Whether all tags come later."""
     return any(field in props and known(props, field) is None for field in ("tags", "tagsAll"))
 

@@ -58,7 +58,7 @@ def listed(client: Client, stack: str) -> Iterator[Leftover]:
         yield Leftover(arn, _ending(client, arn))
 
 
-def _identities(iam: Any, wanted: Mapping[str, str]) -> Iterator[str]:  # noqa: ANN401
+def _identities(iam: Any, wanted: Mapping[str, str]) -> Iterator[str]:
     """The ARNs of roles, policies and identity providers with the tags; `iam` is boto3's client."""
     prefix = f"{PROJECT}-{wanted[f'{DOMAIN}/stack']}-"
     for page in iam.get_paginator("list_roles").paginate():

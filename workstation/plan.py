@@ -48,7 +48,7 @@ def _step(metadata: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def presentable(value: Any) -> Any:  # noqa: ANN401  any JSON
+def presentable(value: Any) -> Any:
     """The same value without secrets and the plugins' own notes, and with a word for what is not known yet."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:

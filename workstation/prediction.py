@@ -58,7 +58,7 @@ class Endpoint:
     address: str
     api_key: str | None = None
 
-    def ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON
+    def ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
         """An answer in JSON; an error says what the endpoint said."""
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         answer = requests.request(method, f"{self.address}{path}", headers=headers, timeout=30, **sent)

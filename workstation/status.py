@@ -136,33 +136,33 @@ def cluster_api(name: str, declared: Platform) -> client.ApiClient:
     return config.new_client_from_config(_files(declared), context=preflight.kube_context(declared, name))
 
 
-def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:  # noqa: ANN401
+def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:
     deployment = _read(apps.read_namespaced_deployment, output["service"], output["namespace"])
     ready = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
     return Workload(name, output["namespace"], ready, output["model"], image, _service_address(core, output), False)
 
 
-def _job(batch: Any, name: str, output: Mapping[str, Any]) -> Workload:  # noqa: ANN401
+def _job(batch: Any, name: str, output: Mapping[str, Any]) -> Workload:
     job = _read(batch.read_namespaced_job, output["job"], output["namespace"])
     image = job.spec.template.spec.containers[0].image if job else ""
     state = _job_state(job.status) if job else "missing"
     return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
 
 
-def _job_state(status: Any) -> str:  # noqa: ANN401
+def _job_state(status: Any) -> str:
     if status.succeeded:
         seconds = (status.completion_time - status.start_time).total_seconds()
         return f"succeeded in {seconds:.0f} s"
     return "failed" if status.failed else "running" if status.active else "pending"
 
 
-def _service_address(core: Any, output: Mapping[str, Any]) -> str:  # noqa: ANN401
+def _service_address(core: Any, output: Mapping[str, Any]) -> str:
     service = _read(core.read_namespaced_service, output["service"], output["namespace"])
     return f"http://{service.spec.cluster_ip}:{output['port']}" if service else ""
 
 
-def _read(call: Any, name: str, namespace: str) -> Any:  # noqa: ANN401
+def _read(call: Any, name: str, namespace: str) -> Any:
     """The object, or None where it is not there."""
     try:
         return call(name, namespace)
@@ -172,7 +172,7 @@ def _read(call: Any, name: str, namespace: str) -> Any:  # noqa: ANN401
         raise
 
 
-def _node(node: Any, pods: Iterable[Any]) -> Node:  # noqa: ANN401
+def _node(node: Any, pods: Iterable[Any]) -> Node:
     labels = node.metadata.labels or {}
     running = [p for p in pods if p.spec.node_name == node.metadata.name and p.status.phase in ("Pending", "Running")]
     return Node(
@@ -185,7 +185,7 @@ def _node(node: Any, pods: Iterable[Any]) -> Node:  # noqa: ANN401
     )
 
 
-def _gpus(pod: Any) -> int:  # noqa: ANN401
+def _gpus(pod: Any) -> int:
     return sum(int((c.resources.limits or {}).get(GPU, 0)) for c in pod.spec.containers if c.resources)
 
 

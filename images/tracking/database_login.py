@@ -20,7 +20,7 @@ class NoLogin(Exception):
     """The secret could not be read; its text says why."""
 
 
-def secret_reader(secret: str, client: Any = None) -> Fetch:  # noqa: ANN401
+def secret_reader(secret: str, client: Any = None) -> Fetch:
     """Reads the secret that an ARN names, in the ARN's own region."""
     if client is None:
         import boto3

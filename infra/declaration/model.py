@@ -19,7 +19,7 @@ from infra.declaration.pools import NodePool
 from infra.declaration.secrets import Secret
 from infra.declaration.settings import Settings
 from infra.declaration.teams import Team
-from infra.declaration.units import Cpu, Memory, Name, Seconds, ShortName
+from infra.declaration.units import Cpu, Memory, Name, Seconds, ShortName, written
 from infra.naming import PROJECT
 
 
@@ -57,7 +57,7 @@ class Training(Settings):
     pool: ShortName | None = Field(default=None, description="The node pool to run in; needed for GPUs")
     gpus: int = Field(default=0, ge=0)
     secrets: SecretNames = Field(default=(), description="Read from /var/run/secrets/<name>/value")
-    timeout: Seconds = Field(default="3m", description="Retries included")  # type: ignore[assignment]
+    timeout: Seconds = Field(default=written("3m"), description="Retries included")
     retries: int = Field(default=1, ge=0, le=10)
 
 
@@ -73,7 +73,7 @@ class Serving(Settings):
     api_key: Name | None = Field(
         default=None, description="The generated secret that callers must send as a bearer token"
     )
-    timeout: Seconds = Field(default="3m", description="For a rollout to be complete")  # type: ignore[assignment]
+    timeout: Seconds = Field(default=written("3m"), description="For a rollout to be complete")
 
 
 class Tracking(Settings):
@@ -81,7 +81,7 @@ class Tracking(Settings):
 
     storage: Memory = Field(default="2Gi", description="The size of its volume")
     resources: Resources = Resources(memory="1Gi")
-    timeout: Seconds = Field(default="3m")  # type: ignore[assignment]
+    timeout: Seconds = Field(default=written("3m"))
 
 
 class Platform(Settings):

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from infra.declaration.grafana import Grafana
 from infra.declaration.problems import suggestion
 from infra.declaration.settings import Settings
-from infra.declaration.units import Cpu, Memory, Name, Seconds
-from infra.monitoring.alert import PLATFORM
+from infra.declaration.units import Cpu, Memory, Name, Seconds, written
 from infra.monitoring.metrics import BUCKETS, KNOWN, named_in
+from infra.naming import PLATFORM
 
 _SPAN = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?$")
 _ALERT = r"^[A-Z][A-Za-z0-9]{2,62}$"
@@ -93,8 +93,8 @@ class Objective(Settings):
 
     availability: Percent = Field(default=99.5, description="Percent of requests that are not failed by the endpoint")
     fast: Percent = Field(default=99.0, description="Percent of requests that are answered within the latency")
-    latency: Latency = Field(default="500ms")  # type: ignore[assignment]
-    champion_age: Span = Field(default="90d", description="How old the served version may become")  # type: ignore[assignment]
+    latency: Latency = Field(default=written("500ms"))
+    champion_age: Span = Field(default=written("90d"), description="How old the served version may become")
 
 
 class Webhook(Settings):
@@ -155,7 +155,7 @@ class Rule(Settings):
     """An alert of the platform team's own."""
 
     expr: Query = Field(description="PromQL; whatever it finds is said")
-    after: Seconds = Field(default="5m", description="How long it must have been found")  # type: ignore[assignment]
+    after: Seconds = Field(default=written("5m"), description="How long it must have been found")
     severity: Literal["critical", "warning"] = "warning"
     team: Name = Field(default=PLATFORM, description="Who answers for it")
     summary: str
@@ -165,22 +165,22 @@ class Rule(Settings):
 class Notifications(Settings):
     """How alerts that belong together are told together."""
 
-    wait: Seconds = Field(default="10s", description="For more of the kind, before the first is told")  # type: ignore[assignment]
-    interval: Seconds = Field(default="1m", description="Before news of the same kind are told")  # type: ignore[assignment]
-    repeat: Seconds = Field(default="4h", description="Before what goes on is told again")  # type: ignore[assignment]
+    wait: Seconds = Field(default=written("10s"), description="For more of the kind, before the first is told")
+    interval: Seconds = Field(default=written("1m"), description="Before news of the same kind are told")
+    repeat: Seconds = Field(default=written("4h"), description="Before what goes on is told again")
 
 
 class Monitoring(Settings):
     """Prometheus and Alertmanager."""
 
-    retention: Span = Field(default="7d", description="How long metrics are kept")  # type: ignore[assignment]
+    retention: Span = Field(default=written("7d"), description="How long metrics are kept")
     storage: Memory = Field(default="5Gi", description="The size of the volume with metrics")
     cpu: Cpu = Field(default="200m", description="Prometheus's own")
     memory: Memory = Field(default="512Mi", description="Prometheus's own")
-    scrape_interval: Seconds = Field(default="30s")  # type: ignore[assignment]
+    scrape_interval: Seconds = Field(default=written("30s"))
     objective: Objective = Field(default=Objective(), description="Of every endpoint that has none of its own")
     objectives: dict[Name, Objective] = Field(default={}, description="By endpoint")
-    period: Span = Field(default="30d", description="Over which objectives hold")  # type: ignore[assignment]
+    period: Span = Field(default=written("30d"), description="Over which objectives hold")
     alert_after: dict[AlertName, Seconds] = Field(
         default={}, description="By alert, how long it must last, where that differs"
     )

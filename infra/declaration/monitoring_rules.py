@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from infra.declaration.monitoring import Monitoring
 from infra.declaration.problems import Problem, suggestion
-from infra.monitoring.alert import PLATFORM
 from infra.monitoring.alerts import NAMES
 from infra.monitoring.serving_alerts import LONGEST_PART, SHORTEST_PART
+from infra.naming import PLATFORM
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from infra.declaration.aws.units import Reservation, Zone
 from infra.declaration.settings import Settings
-from infra.declaration.units import Cpu, LabelKey, LabelValue, Memory, Seconds, Taint
+from infra.declaration.units import Cpu, LabelKey, LabelValue, Memory, Seconds, Taint, written
 
 Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
 
@@ -49,4 +49,4 @@ class NodePool(Settings):
     )
     disk: Memory = Field(default="100Gi", description="Each node's")
     efa: bool = Field(default=False, description="The network that lets GPUs of several nodes work together")
-    expiry: Seconds = Field(default="336h", description="How old a node may become")  # type: ignore[assignment]
+    expiry: Seconds = Field(default=written("336h"), description="How old a node may become")

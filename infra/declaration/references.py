@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.declaration.problems import Problem, suggestion
-from infra.monitoring.alert import PLATFORM
+from infra.naming import PLATFORM
 
 _REFERENCES = (
     ("models", "team", "teams"),

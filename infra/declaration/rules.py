@@ -21,9 +21,8 @@ from infra.declaration.secret_rules import (
 )
 from infra.declaration.team_rules import a_group_has_one_role_in_a_team, workloads_fit_their_quota
 from infra.declaration.units import cpu_millis, memory_bytes
-from infra.monitoring.alert import PLATFORM
 from infra.monitoring.images import OWN as MONITORING_IMAGES
-from infra.naming import ADMINISTRATOR, OWN_IMAGES, image_context
+from infra.naming import ADMINISTRATOR, OWN_IMAGES, PLATFORM, image_context
 
 _EKS_POOLS = ("default", "general-purpose", "system")
 _TAKEN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}

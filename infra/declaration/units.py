@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
@@ -22,6 +22,11 @@ _LABEL_KEY = re.compile(
 )
 _TAINT = re.compile(r"^([^=:]+)(?:=([^=:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$")
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def written(text: str) -> Any:
+    """A default as a person would write it: the type's validator makes what is kept of it, as of any other value."""
+    return text
 
 
 def cpu_millis(quantity: str) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.naming import PLATFORM
+
 Severity = Literal["critical", "warning", "none"]
 """Critical: somebody is to act now; warning: within days; none: nothing is wrong."""
 
-PLATFORM = "platform"
-"""Who answers for what belongs to no team."""
 OF_NAMESPACE = "{{ $labels.namespace }}"
 """A team's namespace carries the team's name."""
 WHOSE_EVER = '{{ or $labels.namespace "platform" }}'

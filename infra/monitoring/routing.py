@@ -7,8 +7,8 @@ from typing import Any
 
 from infra.declaration.monitoring import Email, Monitoring, Receiver, Slack, Webhook
 from infra.foundation import Topic
-from infra.monitoring.alert import PLATFORM
 from infra.monitoring.own_alerts import WATCHDOG
+from infra.naming import PLATFORM
 
 SECRETS = "/var/run/secrets/receivers"
 """Where Alertmanager finds the declared secrets, each a file of its name."""

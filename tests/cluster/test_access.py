@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -102,7 +103,7 @@ def teams(run: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[s
             admin.create_namespaced_secret(name, {"metadata": {"name": "model-key"}, "stringData": {"key": "x"}})
             admin.create_namespaced_pod(name, pod("works"))
         for name in names:
-            eventually(lambda name=name: running(admin, name), 60, f"the pod of {name}")  # type: ignore[misc]
+            eventually(partial(running, admin, name), 60, f"the pod of {name}")
         yield names
 
 

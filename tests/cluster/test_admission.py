@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -76,7 +77,7 @@ def places(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> 
         with stack:
             stack.up()
             for rule in POD_RULES:
-                eventually(lambda rule=rule: refused(rule, found), 60, f"rule {rule.name}")  # type: ignore[misc]
+                eventually(partial(refused, rule, found), 60, f"rule {rule.name}")
             yield found
     finally:
         for name in (found.own, found.excepted, found.foreign):
@@ -156,7 +157,7 @@ def daemon_set(spec: dict[str, Any]) -> Manifest:
 
 
 @pytest.mark.parametrize("owner", [job, cron_job, daemon_set])
-def test_whoever_applies_a_controller_is_told_at_once(places: Places, owner: Any) -> None:  # noqa: ANN401
+def test_whoever_applies_a_controller_is_told_at_once(places: Places, owner: Any) -> None:
     good, bad = dict(CASES[IMAGES].passes["spec"]), dict(CASES[IMAGES].refuses["spec"])
     assert apply(places.own, owner(good)).code == 0
     assert f"{places.run}-{IMAGES.name}" in apply(places.own, owner(bad)).text

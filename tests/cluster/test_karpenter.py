@@ -33,7 +33,7 @@ def objects() -> Iterator[client.CustomObjectsApi]:
         definitions.delete_custom_resource_definition(NAME)
 
 
-def _established(definitions: Any) -> bool:  # noqa: ANN401
+def _established(definitions: Any) -> bool:
     found = definitions.read_custom_resource_definition(NAME)
     return any(each.type == "Established" and each.status == "True" for each in found.status.conditions or [])
 

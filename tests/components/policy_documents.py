@@ -109,6 +109,6 @@ def _principals(statement: Mapping[str, Any]) -> dict[str, list[str]]:
     return {kind: listed(names) for kind, names in named.items()}
 
 
-def listed(value: Any) -> list[Any]:  # noqa: ANN401
+def listed(value: Any) -> list[Any]:
     """IAM takes one for a list of one."""
     return value if isinstance(value, list) else [value]

@@ -85,7 +85,7 @@ _AWS: dict[str, dict[str, Any]] = {
 """What AWS makes up by itself and the program uses."""
 
 
-def unwrapped(value: Any) -> Any:  # noqa: ANN401
+def unwrapped(value: Any) -> Any:
     """Secrets as their values."""
     if isinstance(value, dict):
         return unwrapped(value["value"]) if SECRET in value else {key: unwrapped(item) for key, item in value.items()}

@@ -23,15 +23,15 @@ def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The image's code and the server of its own tests."""
     for folder in (CODE, CODE / "tests"):
         monkeypatch.syspath_prepend(str(folder))
-    import fake_grafana  # type: ignore[import-not-found]
+    import fake_grafana  # type: ignore[import-not-found]  # the image's own code
 
     yield fake_grafana
     for name in [each for each in sys.modules if each.split(".")[0] in ("dashboards", "fake_grafana")]:
         del sys.modules[name]
 
 
-def test_every_dashboard_gets_there_as_it_is_declared(grafana: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    from dashboards.__main__ import main  # type: ignore[import-not-found]
+def test_every_dashboard_gets_there_as_it_is_declared(grafana: Any, tmp_path: Path) -> None:
+    from dashboards.__main__ import main  # type: ignore[import-not-found]  # the image's own code
 
     stack = platform(grafanas.existing(), grafana_token="glsa_right")
     (container,) = inputs(stack, "kubernetes:batch/v1:Job", "dashboards")["spec"]["template"]["spec"]["containers"]

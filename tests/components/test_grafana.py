@@ -28,7 +28,7 @@ OWN, OTHER = (f"arn:aws:grafana:eu-central-1:123456789012:/workspaces/{id}" for 
 METRICS = "arn:aws:aps:eu-central-1:123456789012:workspace/{}"
 
 
-def with_existing(**settings: Any) -> Recorder:  # noqa: ANN401
+def with_existing(**settings: Any) -> Recorder:
     return platform(grafanas.existing(**settings), grafana_token=TOKEN)
 
 
@@ -159,7 +159,7 @@ def test_what_is_refused_is_not_tried_again_and_a_failed_job_is_made_anew() -> N
 
 
 def test_an_unchanged_job_is_the_same_and_every_change_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def name(**settings: Any) -> str:  # noqa: ANN401
+    def name(**settings: Any) -> str:
         return str(inputs(with_existing(**settings), JOB, "dashboards")["metadata"]["name"])
 
     names = [name(), name(url="https://other.example.com"), name(datasource="Prometheus")]

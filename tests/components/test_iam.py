@@ -47,7 +47,7 @@ def test_no_policy_is_too_wide_and_no_trust_is_open(prod: Recorder) -> None:
     assert {f"{each.type} {each.name}": faults(each) for each in documents(prod) if faults(each)} == {}
 
 
-def policy(**statement: Any) -> str:  # noqa: ANN401
+def policy(**statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **statement}]})
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from infra.logins import derived_password
 from tests.components.recorder import Recorder, created, inputs, platform, pods
-from tests.declaration.samples import REPOSITORY, small
+from tests.declaration.samples import DEV_IMAGES, REPOSITORY, small
 
 JOB = {"team": "vision", "image": "training", "model": "digits"}
 
@@ -26,17 +26,7 @@ def test_every_stack_file_is_built() -> None:
 
 def test_dev_is_one_model_from_training_to_serving() -> None:
     stack = dev()
-    assert created(stack, "docker:index/image:Image") == [
-        "base",
-        "gpu-simulator",
-        "kube-state-metrics",
-        "prometheus",
-        "registry",
-        "serving",
-        "status",
-        "tracking",
-        "training",
-    ]
+    assert created(stack, "docker:index/image:Image") == DEV_IMAGES
     assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "speech", "vision"]
     assert created(stack, "kubernetes:batch/v1:Job") == ["digits", "digits-gpu"]
     watching = ["alertmanager", "gpu-simulator", "kube-state-metrics", "prometheus", "status"]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.components.engine import Project, Step
-from tests.declaration.samples import REPOSITORY
+from tests.declaration.samples import DEV_IMAGES, REPOSITORY
 from tests.pulumi_engine import find_engine, remove_installation
 
 DEV = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())["config"]["ml-platform:platform"]
@@ -38,17 +38,7 @@ def state(steps: list[Step], type_: str, name: str) -> dict[str, object]:
 
 def test_everything_would_be_created(steps: list[Step]) -> None:
     assert {step.operation for step in steps} == {"create"}
-    assert sorted(step.name for step in steps if step.type == "docker:index/image:Image") == [
-        "base",
-        "gpu-simulator",
-        "kube-state-metrics",
-        "prometheus",
-        "registry",
-        "serving",
-        "status",
-        "tracking",
-        "training",
-    ]
+    assert sorted(step.name for step in steps if step.type == "docker:index/image:Image") == DEV_IMAGES
 
 
 def test_no_provider_is_a_default_one(steps: list[Step]) -> None:

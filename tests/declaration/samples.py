@@ -59,6 +59,19 @@ _ON_AWS: dict[str, Any] = {
     },
 }
 
+DEV_IMAGES = [
+    "base",
+    "gpu-simulator",
+    "kube-state-metrics",
+    "prometheus",
+    "registry",
+    "serving",
+    "status",
+    "tracking",
+    "training",
+]
+"""What the dev stack builds, in the order of the names."""
+
 GONE = object()
 
 

@@ -44,7 +44,7 @@ class Engine:
                 pytest.fail(f"{name}: {error}\n" + "\n".join(lines[-20:]), pytrace=False)
         return self.built[name]
 
-    def start(self, image: str, alias: str | None = None, **options: Any) -> Container:  # noqa: ANN401
+    def start(self, image: str, alias: str | None = None, **options: Any) -> Container:
         container = self.client.containers.create(
             self.image(image),
             name=f"{self.name}-{alias or image}-{len(self.containers)}",

@@ -24,7 +24,7 @@ class Tracking:
     teams: dict[str, tuple[str, str]]
     container: Container
 
-    def artifact(self, run_id: str, path: str) -> Any:  # noqa: ANN401
+    def artifact(self, run_id: str, path: str) -> Any:
         answer = requests.get(
             f"{self.url}/get-artifact", {"run_uuid": run_id, "path": path}, auth=self.login, timeout=20
         )

@@ -66,7 +66,7 @@ def test_tracking_writes_the_password_to_no_log(engine: Engine, tracking: Tracki
     assert engine.password not in output(tracking.container)
 
 
-def ask(tracking: Tracking, login: Login, method: str, path: str, **sent: Any) -> requests.Response:  # noqa: ANN401
+def ask(tracking: Tracking, login: Login, method: str, path: str, **sent: Any) -> requests.Response:
     return requests.request(method, f"{tracking.url}{path}", auth=login, timeout=30, **sent)
 
 
@@ -161,7 +161,7 @@ def s3(engine: Engine) -> Iterator[str]:
     server.stop()
 
 
-def store(url: str) -> Any:  # noqa: ANN401
+def store(url: str) -> Any:
     return boto3.client("s3", endpoint_url=url, **S3_LOGIN)
 
 

@@ -229,7 +229,7 @@ class World:
         conditions = self.core.read_namespaced_pod(name, space).status.conditions or []
         return any(each.type == "Ready" and each.status == "True" for each in conditions)
 
-    def ask(self, path: str) -> Any:  # noqa: ANN401
+    def ask(self, path: str) -> Any:
         """Prometheus's own API, through the API server."""
         url = f"/api/v1/namespaces/{self.platform}/services/prometheus:9090/proxy/api/v1/{path}"
         answer = eventually(lambda: self._answer(url), 60, "a pod behind the service")

@@ -36,7 +36,7 @@ _LISTS = (
 )
 
 
-def client(service: str, url: str) -> Any:  # noqa: ANN401
+def client(service: str, url: str) -> Any:
     """A client of the emulator at `url`."""
     return boto3.Session("test", "test", region_name=REGION).client(service, endpoint_url=url)
 

@@ -23,7 +23,7 @@ BUSYBOX = Path("/bin/busybox")
 
 
 @pytest.fixture(scope="session")
-def engine() -> Any:  # noqa: ANN401
+def engine() -> Any:
     """The Docker engine of this machine."""
     from docker import APIClient, from_env
     from docker.errors import DockerException
@@ -85,7 +85,7 @@ pulumi.export("name", image.image_name)
 
 
 @pytest.fixture
-def program(engine: Any, context: Path, registry: RegistryServer) -> Iterator[Program]:  # noqa: ANN401
+def program(engine: Any, context: Path, registry: RegistryServer) -> Iterator[Program]:
     """The program's images are taken from the engine at the end, which the official plugin would not do either."""
     yield Program(context, registry)
     for image in engine.images(f"{registry.address}/*"):
@@ -180,7 +180,7 @@ def test_a_preview_needs_no_engine(pulumi: Pulumi, program: Program) -> None:
 def test_a_container_runs_with_its_files_volumes_networks_and_ports(
     pulumi: Pulumi,
     program: Program,
-    engine: Any,  # noqa: ANN401
+    engine: Any,
 ) -> None:
     port = _free_port()
     pulumi.program(program.image(more=_container(port)))
@@ -209,7 +209,7 @@ def test_a_container_runs_with_its_files_volumes_networks_and_ports(
     assert outputs["volume"] not in [volume["Name"] for volume in engine.volumes()["Volumes"] or []]
 
 
-def test_a_container_that_stopped_is_started_again(pulumi: Pulumi, program: Program, engine: Any) -> None:  # noqa: ANN401
+def test_a_container_that_stopped_is_started_again(pulumi: Pulumi, program: Program, engine: Any) -> None:
     pulumi.program(program.image(more=_container(_free_port())))
     outputs = pulumi.up().outputs
     engine.stop(outputs["id"], timeout=0)
@@ -220,7 +220,7 @@ def test_a_container_that_stopped_is_started_again(pulumi: Pulumi, program: Prog
     assert engine.inspect_container(outputs["id"])["State"]["Running"]
 
 
-def test_what_a_killed_engine_was_making_is_taken_away(pulumi: Pulumi, program: Program, engine: Any) -> None:  # noqa: ANN401
+def test_what_a_killed_engine_was_making_is_taken_away(pulumi: Pulumi, program: Program, engine: Any) -> None:
     pulumi.program(program.image())
     pulumi.up()
     pulumi.program(
@@ -248,7 +248,7 @@ docker.Container(
     pulumi.run("cancel", "--yes", "--stack", "test")
 
 
-def test_a_container_that_vanished_is_made_again(pulumi: Pulumi, program: Program, engine: Any) -> None:  # noqa: ANN401
+def test_a_container_that_vanished_is_made_again(pulumi: Pulumi, program: Program, engine: Any) -> None:
     pulumi.program(program.image(more=_container(_free_port())))
     outputs = pulumi.up().outputs
     engine.remove_container(outputs["id"], force=True)
@@ -258,7 +258,7 @@ def test_a_container_that_vanished_is_made_again(pulumi: Pulumi, program: Progra
     assert engine.inspect_container(again.outputs["id"])["State"]["Running"]
 
 
-def test_a_registry_image_is_pushed_and_removed(pulumi: Pulumi, program: Program, engine: Any) -> None:  # noqa: ANN401
+def test_a_registry_image_is_pushed_and_removed(pulumi: Pulumi, program: Program, engine: Any) -> None:
     name = f"{program.registry.address}/mirrored:1"
     engine.build(path=str(program.context), tag=name, rm=True, decode=True)
     for _ in engine.build(path=str(program.context), tag=name, rm=True, decode=True):

@@ -13,7 +13,7 @@ from policies.rules import RULES
 KINDS = ("aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
 
 
-def bucket(kind: str) -> Any:  # noqa: ANN401
+def bucket(kind: str) -> Any:
     """With nothing that a bucket needs."""
     urn = f"urn:pulumi:test::trial::{kind}::models"
     options = SimpleNamespace(protect=False)

@@ -19,11 +19,11 @@ def env(name: str, value: str) -> Manifest:
     return pod({"env": [{"name": name, "value": value}]})
 
 
-def from_elsewhere(name: str, **source: Any) -> Manifest:  # noqa: ANN401
+def from_elsewhere(name: str, **source: Any) -> Manifest:
     return pod({"env": [{"name": name, "valueFrom": source}]})
 
 
-def beside(kind: str, **changes: Any) -> Manifest:  # noqa: ANN401
+def beside(kind: str, **changes: Any) -> Manifest:
     """The good pod with another container."""
     return pod(spec={kind: [container(name="other", **changes)]})
 

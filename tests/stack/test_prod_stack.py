@@ -42,7 +42,7 @@ class Prod:
     def account(self) -> str:
         return str(declared()["foundation"]["aws"]["account"])
 
-    def declare(self, **changes: Any) -> None:  # noqa: ANN401
+    def declare(self, **changes: Any) -> None:
         """Pulumi.prod.yaml with some settings of its own."""
         settings = {"ml-platform:platform": declared() | {"protectData": False} | changes}
         (self.stack.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": settings}))

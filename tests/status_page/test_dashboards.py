@@ -20,7 +20,7 @@ PANELS = [pytest.param(panel, id=f"{each.uid}: {panel.title}") for each in DASHB
 def page_units(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """The status page's own module; it needs none of the image's packages."""
     monkeypatch.syspath_prepend(str(IMAGES / "status"))
-    from status import units  # type: ignore[import-not-found]
+    from status import units  # type: ignore[import-not-found]  # the image's own code, on the path for this test
 
     yield units
     for name in ("status", "status.units"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -68,15 +70,19 @@ def test_a_firing_alert_is_shown_with_its_runbook(world: PageWorld, browser: Bro
         assert "docs/runbooks/GpuJobPending.md" in seen.section("Firing alerts")
 
 
+def accounts(world: PageWorld, space: str) -> list[Any]:
+    return list(world.core.list_namespaced_service_account(space).items)
+
+
 def test_nobody_else_reaches_it_and_nobody_gets_in_without_the_login(world: PageWorld) -> None:
     stranger = f"stranger-{uuid4().hex[:6]}"
     inside = str(world.core.read_namespaced_service("status", world.platform).spec.cluster_ip)
     world.core.create_namespace({"metadata": {"name": stranger}})
     try:
         for space in (stranger, world.platform):
-            eventually(lambda space=space: world.core.list_namespaced_service_account(space).items)  # type: ignore[misc]
+            eventually(partial(accounts, world, space))
             world.core.create_namespaced_pod(space, pod("asks", "exec /busybox sleep 600", {"app": "asks"}))
-            eventually(lambda space=space: running(world, space), 60, f"the pod in {space}")  # type: ignore[misc]
+            eventually(partial(running, world, space), 60, f"the pod in {space}")
         assert answers(world.core, world.platform, "asks", inside, 8080), "its neighbours reach it"
         assert not answers(world.core, stranger, "asks", inside, 8080)
     finally:

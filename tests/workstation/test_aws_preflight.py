@@ -59,7 +59,7 @@ def moto(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     return cache(lambda service: _client(service, endpoint_url=endpoint))
 
 
-def _client(service: str, **more: str) -> Any:  # noqa: ANN401
+def _client(service: str, **more: str) -> Any:
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     return boto3.client(service, region_name=REGION, **keys, **more)
 

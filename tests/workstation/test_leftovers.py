@@ -35,7 +35,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.stop()
 
 
-def client(service: str) -> Any:  # noqa: ANN401
+def client(service: str) -> Any:
     return boto3.client(service, region_name=PLACE.region)
 
 

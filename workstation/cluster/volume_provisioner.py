@@ -25,7 +25,7 @@ PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 log = logging.getLogger("volumes")
 
 
-def provision(core: client.CoreV1Api, claim: Any) -> None:  # noqa: ANN401 (the client has no types)
+def provision(core: client.CoreV1Api, claim: Any) -> None:
     """Make the folder and the volume for a claim whose pod has been placed on this node."""
     annotations = claim.metadata.annotations or {}
     waits = claim.status.phase == "Pending" and claim.spec.storage_class_name == STORAGE_CLASS
@@ -64,7 +64,7 @@ def provision(core: client.CoreV1Api, claim: Any) -> None:  # noqa: ANN401 (the 
             raise
 
 
-def reclaim(core: client.CoreV1Api, volume: Any) -> None:  # noqa: ANN401 (the client has no types)
+def reclaim(core: client.CoreV1Api, volume: Any) -> None:
     """Remove a released volume of ours together with its folder."""
     ours = (volume.metadata.annotations or {}).get(PROVISIONED_BY) == PROVISIONER
     if not ours or volume.status.phase != "Released" or volume.metadata.deletion_timestamp:

@@ -36,7 +36,7 @@ def covers(prefix: str, path: str) -> bool:
     return path == prefix or path.startswith((f"{prefix}.", f"{prefix}["))
 
 
-def changed_paths(old: Any, new: Any) -> dict[str, Change]:  # noqa: ANN401
+def changed_paths(old: Any, new: Any) -> dict[str, Change]:
     """Each changed leaf, such as `spec.template.spec.containers[0].env[0].value`; secrecy itself is not a change."""
     return dict(_walk(old, new, ""))
 
@@ -47,7 +47,7 @@ def touched(detailed: Iterable[str], rules: Iterable[str]) -> list[str]:
     return [path for path in detailed if any(covers(rule, path) or covers(path, rule) for rule in rules)]
 
 
-def _walk(old: Any, new: Any, path: str) -> Iterator[tuple[str, Change]]:  # noqa: ANN401
+def _walk(old: Any, new: Any, path: str) -> Iterator[tuple[str, Change]]:
     old, new = _open(old), _open(new)
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
@@ -60,7 +60,7 @@ def _walk(old: Any, new: Any, path: str) -> Iterator[tuple[str, Change]]:  # noq
         yield path, "update"
 
 
-def _pair(old: Any, new: Any, path: str) -> Iterator[tuple[str, Change]]:  # noqa: ANN401
+def _pair(old: Any, new: Any, path: str) -> Iterator[tuple[str, Change]]:
     if old is None and new is None:
         return
     if old is None:
@@ -71,7 +71,7 @@ def _pair(old: Any, new: Any, path: str) -> Iterator[tuple[str, Change]]:  # noq
         yield from _walk(old, new, path)
 
 
-def _open(value: Any) -> Any:  # noqa: ANN401
+def _open(value: Any) -> Any:
     while isinstance(value, Secret):
         value = value.value
     return value

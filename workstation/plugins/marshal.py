@@ -64,7 +64,7 @@ def decode(bag: Struct | None) -> Bag:
     return {key: _decode_value(value) for key, value in fields.items() if value.WhichOneof("kind") != "null_value"}
 
 
-def _decode_value(value: Value) -> Any:  # noqa: ANN401
+def _decode_value(value: Value) -> Any:
     match value.WhichOneof("kind"):
         case "string_value":
             return UNKNOWN if value.string_value in UNKNOWN_TEXTS else value.string_value
@@ -81,7 +81,7 @@ def _decode_value(value: Value) -> Any:  # noqa: ANN401
             return None
 
 
-def _decode_object(struct: Struct) -> Any:  # noqa: ANN401
+def _decode_object(struct: Struct) -> Any:
     fields = decode(struct)
     match fields.get(SIGNATURE):
         case None:
@@ -105,7 +105,7 @@ def encode(bag: Mapping[str, Any]) -> Struct:
     return struct
 
 
-def _encode_value(value: Any, into: Value) -> None:  # noqa: ANN401
+def _encode_value(value: Any, into: Value) -> None:
     match value:
         case None:
             into.null_value = 0  # type: ignore[assignment]
@@ -133,7 +133,7 @@ def _encode_value(value: Any, into: Value) -> None:  # noqa: ANN401
             raise TypeError(f"a property can't hold {type(value).__name__}")
 
 
-def reveal(tree: Any) -> Any:  # noqa: ANN401
+def reveal(tree: Any) -> Any:
     """The tree with every `Secret` replaced by what it holds."""
     match tree:
         case Secret():
@@ -146,7 +146,7 @@ def reveal(tree: Any) -> Any:  # noqa: ANN401
             return tree
 
 
-def _holds(tree: Any, kind: type) -> bool:  # noqa: ANN401
+def _holds(tree: Any, kind: type) -> bool:
     match tree:
         case _ if isinstance(tree, kind):
             return True
@@ -160,11 +160,11 @@ def _holds(tree: Any, kind: type) -> bool:  # noqa: ANN401
             return False
 
 
-def has_unknown(tree: Any) -> bool:  # noqa: ANN401
+def has_unknown(tree: Any) -> bool:
     """Whether something in the tree is not known yet."""
     return _holds(tree, Unknown)
 
 
-def has_secret(tree: Any) -> bool:  # noqa: ANN401
+def has_secret(tree: Any) -> bool:
     """Whether something in the tree is secret."""
     return _holds(tree, Secret)

@@ -27,7 +27,7 @@ THREADS = 64
 _PACKAGE = "workstation.plugins.messages"
 
 
-def messages(name: str) -> Any:  # noqa: ANN401  generated modules have no useful static type here
+def messages(name: str) -> Any:
     """The generated module `<name>_pb2` of the installed SDK."""
     if _PACKAGE not in sys.modules:
         spec = find_spec("pulumi")
@@ -39,7 +39,7 @@ def messages(name: str) -> Any:  # noqa: ANN401  generated modules have no usefu
     return import_module(f"{_PACKAGE}.{name}_pb2")
 
 
-def _handlers(file: Any, service: str, implementation: object) -> grpc.GenericRpcHandler:  # noqa: ANN401
+def _handlers(file: Any, service: str, implementation: object) -> grpc.GenericRpcHandler:
     from google.protobuf.message_factory import GetMessageClass
 
     descriptor = file.DESCRIPTOR.services_by_name[service]
@@ -59,7 +59,7 @@ def _handlers(file: Any, service: str, implementation: object) -> grpc.GenericRp
     return grpc.method_handlers_generic_handler(descriptor.full_name, methods)
 
 
-def serve(file: Any, service: str, implementation: object, at_end: Callable[[], None] = lambda: None) -> None:  # noqa: ANN401
+def serve(file: Any, service: str, implementation: object, at_end: Callable[[], None] = lambda: None) -> None:
     """Serve one service on a free loopback port, print the port for the engine, and end with the engine."""
     server = grpc.server(ThreadPoolExecutor(max_workers=THREADS), options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((_handlers(file, service, implementation),))

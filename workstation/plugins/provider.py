@@ -91,7 +91,7 @@ def urn_type(urn: str) -> str:
     return urn.split("::", 3)[2].rsplit("$", 1)[-1]
 
 
-def setting(config: Bag, key: str, default: Any = None) -> Any:  # noqa: ANN401
+def setting(config: Bag, key: str, default: Any = None) -> Any:
     """A provider setting that is no plain text: SDKs send booleans, numbers and objects of providers as JSON texts."""
     value = reveal(config.get(key))
     if not isinstance(value, str):

@@ -43,7 +43,7 @@ def _comments(target: PullRequest) -> Iterator[Mapping[str, Any]]:
         page += 1
 
 
-def _call(target: PullRequest, method: str, address: str, content: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
+def _call(target: PullRequest, method: str, address: str, content: Mapping[str, str] | None = None) -> Any:
     headers = {"Authorization": f"Bearer {target.token}", "Accept": "application/vnd.github+json"}
     try:
         answer = requests.request(method, address, json=content, headers=headers, timeout=30)

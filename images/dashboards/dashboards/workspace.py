@@ -33,7 +33,7 @@ def token(workspace: str) -> Iterator[str]:
         raise Unreachable(f"workspace {workspace}: {error}") from None
 
 
-def _service_account(client: Any, workspace: str) -> str:  # noqa: ANN401
+def _service_account(client: Any, workspace: str) -> str:
     """One for all runs: each would be charged as a user. It administers, because it makes a data source."""
     pages = client.get_paginator("list_workspace_service_accounts").paginate(workspaceId=workspace)
     for account in (each for page in pages for each in page["serviceAccounts"]):

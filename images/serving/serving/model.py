@@ -66,7 +66,7 @@ class Model:
         return names or list(self._outputs)
 
 
-def tensor_metadata(node: Any) -> TensorMetadata:  # noqa: ANN401  (ONNX Runtime's own type has no public name)
+def tensor_metadata(node: Any) -> TensorMetadata:
     if node.type not in NAME_OF_ONNX_TYPE:
         raise UnsupportedModel(f"'{node.name}' is a {node.type}, which the protocol can't carry")
     shape = [size if isinstance(size, int) else ANY_SIZE for size in node.shape]

@@ -38,7 +38,7 @@ class Source:
             limits=httpx.Limits(max_connections=AT_ONCE),
         )
 
-    async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401
+    async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Any:
         try:
             answer = await self._client.get(path, params=params, headers=headers)
         except httpx.TimeoutException:

@@ -45,7 +45,7 @@ def deployment(namespace: str, name: str, ready: int, wanted: int = 1) -> Object
     }
 
 
-def job(namespace: str, name: str, *, gpus: int = 0, simulated: bool = False, **status: Any) -> Object:  # noqa: ANN401
+def job(namespace: str, name: str, *, gpus: int = 0, simulated: bool = False, **status: Any) -> Object:
     labels = {"ml-platform.io/simulated": "true"} if simulated else {}
     container = {"name": "training", "resources": {"limits": {"nvidia.com/gpu": str(gpus)} if gpus else {}}}
     return {

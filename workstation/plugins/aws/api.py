@@ -47,7 +47,7 @@ class Api:
         if report.has_errors():
             raise ProviderError(f"{operation}: {_one_line(report.generate_report())}")
 
-    def input_shape(self, service: str, region: str, operation: str) -> Any:  # noqa: ANN401
+    def input_shape(self, service: str, region: str, operation: str) -> Any:
         """What AWS's model says of an operation's request."""
         return self._client(service, region).meta.service_model.operation_model(operation).input_shape
 
@@ -78,13 +78,13 @@ class Api:
             raise ProviderError(f"AWS account ID not allowed: {account}{known}")
         self.account, self._verified = account, True
 
-    def _client(self, service: str, region: str) -> Any:  # noqa: ANN401
+    def _client(self, service: str, region: str) -> Any:
         with self._lock:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new_client(service, region)
             return self._clients[service, region]
 
-    def _new_client(self, service: str, region: str) -> Any:  # noqa: ANN401
+    def _new_client(self, service: str, region: str) -> Any:
         url = only_loopback(service, self.settings.endpoint(service))
         import boto3
         from botocore.config import Config
@@ -120,13 +120,13 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _guard(request: Any, **_: Any) -> None:  # noqa: ANN401
+def _guard(request: Any, **_: Any) -> None:
     """The last look before the wire: whatever happened to the address on the way, it is loopback or nothing."""
     if not is_loopback(request.url):
         raise ProviderError(f"the stand-in for the aws plugin refuses to send anything to {request.url}")
 
 
-def _refused(operation: str, error: Any) -> ProviderError:  # noqa: ANN401
+def _refused(operation: str, error: Any) -> ProviderError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     message = _one_line(str(error.response.get("Error", {}).get("Message", "")))
     absent = ("NotFound" in code or "NoSuch" in code or code == "404") and "not been implemented" not in message

@@ -69,7 +69,7 @@ def _automatic_name(kind: Kind, urn: str, olds: Bag, naming: Naming) -> str:
     return rule.prefix + (name.lower() if rule.lower else name)
 
 
-def _all_tags(tags: Any, settings: Settings) -> Any:  # noqa: ANN401
+def _all_tags(tags: Any, settings: Settings) -> Any:
     if has_unknown(tags):
         return UNKNOWN
     return {**settings.default_tags, **(tags or {})}
@@ -112,7 +112,7 @@ def _name_is_taken(kind: Kind, olds: Bag, news: Bag) -> bool:
     return key not in news.get(DEFAULTS, []) and olds.get(key) == news.get(key)
 
 
-def same_or_new(key: str, old: Any, new: Any) -> Any:  # noqa: ANN401
+def same_or_new(key: str, old: Any, new: Any) -> Any:
     """The old value where the new one means the same."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {name: same_or_new(name, old.get(name), value) for name, value in new.items()}
@@ -136,7 +136,7 @@ def same_document(one: str, other: str) -> bool:
         return False
 
 
-def _canonical(node: Any) -> Any:  # noqa: ANN401
+def _canonical(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _canonical(value) for key, value in node.items()}
     if isinstance(node, list):

@@ -66,12 +66,12 @@ def _statement(statement: Bag) -> Bag:
     return {key: made[key] for key in _ORDER if made.get(key)}
 
 
-def _one_or_sorted(items: list[Any]) -> Any:  # noqa: ANN401
+def _one_or_sorted(items: list[Any]) -> Any:
     texts = sorted((_interpolated(item) for item in items), reverse=True)
     return texts[0] if len(texts) == 1 else texts
 
 
-def _principals(entries: list[Bag]) -> Any:  # noqa: ANN401
+def _principals(entries: list[Bag]) -> Any:
     found: dict[str, list[str]] = {}
     for entry in entries:
         found.setdefault(entry["type"], []).extend(entry.get("identifiers") or [])
@@ -91,7 +91,7 @@ def _conditions(entries: list[Bag]) -> Mapping[str, Any]:
     }
 
 
-def _interpolated(text: Any) -> str:  # noqa: ANN401
+def _interpolated(text: Any) -> str:
     """`&{aws:username}` stands for IAM's own `${aws:username}`."""
     return str(text).replace("&{", "${")
 

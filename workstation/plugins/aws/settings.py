@@ -50,7 +50,7 @@ class Settings:
         return self.endpoints.get(service) or os.environ.get(variable) or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
-def region_of(config: Bag) -> Any:  # noqa: ANN401
+def region_of(config: Bag) -> Any:
     """The declared region, else the environment's; it may be unknown yet."""
     region = config.get("region")
     found = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") if region is None else region
@@ -65,15 +65,15 @@ def partition_of(region: str) -> tuple[str, str]:
     return _PARTITIONS.get(next(prefixes, ""), ("aws", "amazonaws.com"))
 
 
-def _texts(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
-def _plain(value: Any) -> Bag:  # noqa: ANN401
+def _plain(value: Any) -> Bag:
     return value if isinstance(value, dict) else {}
 
 
-def _endpoints(value: Any) -> dict[str, str]:  # noqa: ANN401
+def _endpoints(value: Any) -> dict[str, str]:
     entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
     named = {service: str(url) for entry in entries for service, url in entry.items() if url}
     return {**named, "logs": named.get("logs") or named.get("cloudwatchlogs", "")}

@@ -81,7 +81,7 @@ S3 = Tagging(
 )
 
 
-def written(tagging: Tagging, tags: Bag) -> Any:  # noqa: ANN401
+def written(tagging: Tagging, tags: Bag) -> Any:
     """Tags as the service wants them."""
     if tagging.form == "map":
         return dict(tags)
@@ -89,7 +89,7 @@ def written(tagging: Tagging, tags: Bag) -> Any:  # noqa: ANN401
     return [{tagging.form: key, value: text} for key, text in tags.items()]
 
 
-def read(tagging: Tagging, found: Any) -> dict[str, str]:  # noqa: ANN401
+def read(tagging: Tagging, found: Any) -> dict[str, str]:
     """Tags as the service gives them, without those of AWS itself."""
     value = tagging.form.replace("Key", "Value")
     pairs = (found or {}) if tagging.form == "map" else {pair[tagging.form]: pair[value] for pair in found or []}

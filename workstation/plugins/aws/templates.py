@@ -55,7 +55,7 @@ class _Names(dict[str, Any]):
         return self._known.value(name)
 
 
-def fill(template: Any, known: Known) -> Any:  # noqa: ANN401
+def fill(template: Any, known: Known) -> Any:
     """A template, or a tree of them, with its braces filled."""
     match template:
         case str():

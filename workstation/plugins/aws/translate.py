@@ -33,13 +33,13 @@ def _path(shape: Shape, key: str, names: Mapping[str, str]) -> list[str]:
     return [found]
 
 
-def _place(made: Bag, shape: Shape, path: list[str], value: Any, names: Mapping[str, str]) -> None:  # noqa: ANN401
+def _place(made: Bag, shape: Shape, path: list[str], value: Any, names: Mapping[str, str]) -> None:
     for member in path[:-1]:
         shape, made = shape.members[member], made.setdefault(member, {})
     made[path[-1]] = _value(shape.members[path[-1]], value, names)
 
 
-def _value(shape: Shape, value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _value(shape: Shape, value: Any, names: Mapping[str, str]) -> Any:
     match shape.type_name:
         case "structure":
             return _structure(shape, value, names)
@@ -57,7 +57,7 @@ def _value(shape: Shape, value: Any, names: Mapping[str, str]) -> Any:  # noqa: 
             return value
 
 
-def _structure(shape: Shape, value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _structure(shape: Shape, value: Any, names: Mapping[str, str]) -> Any:
     """Pulumi flattens lists of at most one, and the API wraps single values (`{"Value": true}`)."""
     if isinstance(value, list):
         value = value[0] if value else {}
@@ -67,14 +67,14 @@ def _structure(shape: Shape, value: Any, names: Mapping[str, str]) -> Any:  # no
     return request(shape, value, names)
 
 
-def _items(member: Shape, value: Any) -> list[Any]:  # noqa: ANN401
+def _items(member: Shape, value: Any) -> list[Any]:
     """A list; a map where the API wants pairs of Key and Value; one item where Pulumi has no list."""
     if isinstance(value, dict) and set(getattr(member, "members", ())) == {"Key", "Value"}:
         return [{"Key": key, "Value": text} for key, text in value.items()]
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: Any) -> str:  # noqa: ANN401
+def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -98,7 +98,7 @@ def observed(bag: Mapping[str, Any], live: Mapping[str, Any], names: Mapping[str
     return {key: _seen(key, value, _find(key, live, names), names) for key, value in bag.items()}
 
 
-def _find(key: str, live: Mapping[str, Any], names: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _find(key: str, live: Mapping[str, Any], names: Mapping[str, str]) -> Any:
     path = names.get(key, "").split(".")
     if path[0] not in live:
         found = matching(key, live)
@@ -109,7 +109,7 @@ def _find(key: str, live: Mapping[str, Any], names: Mapping[str, str]) -> Any:  
     return node
 
 
-def _seen(key: str, ours: Any, live: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _seen(key: str, ours: Any, live: Any, names: Mapping[str, str]) -> Any:
     if isinstance(live, list) and len(live) == 1 and not isinstance(ours, list):
         live = live[0]
     match ours, live:

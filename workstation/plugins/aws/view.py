@@ -54,7 +54,7 @@ class View:
             return None
         return None if not isinstance(found, dict) or self.kind.empty(found, wanted) else found
 
-    def lookup(self, lookup: Lookup, id: str, wanted: Bag) -> Any:  # noqa: ANN401
+    def lookup(self, lookup: Lookup, id: str, wanted: Bag) -> Any:
         """The answer to a question of the table's."""
         arguments = fill(lookup.arguments, self.known(wanted, id))
         answer = self.api.call(lookup.service or self.kind.service, self.region(wanted), lookup.operation, arguments)
@@ -76,12 +76,12 @@ class View:
         self.api.verify()
         return Store(self.api.settings.endpoint(self.kind.service) or "")
 
-    def _first(self, name: str, id: str, wanted: Bag, live: Bag) -> Any:  # noqa: ANN401
+    def _first(self, name: str, id: str, wanted: Bag, live: Bag) -> Any:
         """An output from the first of its sources that has a value."""
         values = (self._value(source, id, wanted, live) for source in _each(self.kind.outputs[name]))
         return next((value for value in values if value is not None), None)
 
-    def _value(self, source: str | Lookup, id: str, wanted: Bag, live: Bag) -> Any:  # noqa: ANN401
+    def _value(self, source: str | Lookup, id: str, wanted: Bag, live: Bag) -> Any:
         match source:
             case Lookup():
                 return self.lookup(source, id, wanted)
@@ -91,7 +91,7 @@ class View:
                 return _plain(search(source, live))
 
 
-def search(path: str, answer: Any) -> Any:  # noqa: ANN401
+def search(path: str, answer: Any) -> Any:
     """JMESPath, imported as late as boto3, which brings it."""
     import jmespath
 
@@ -102,12 +102,12 @@ def _each(sources: str | Lookup | tuple[str | Lookup, ...]) -> Iterator[str | Lo
     yield from sources if isinstance(sources, tuple) else (sources,)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     """Times as texts, the rest as it is."""
     return value.strftime(TIME) if hasattr(value, "strftime") else value
 
 
-def _put(bag: Bag, name: str, value: Any) -> None:  # noqa: ANN401
+def _put(bag: Bag, name: str, value: Any) -> None:
     """Set an output, unless the program set it or there is nothing to say; a dotted name reaches into an object."""
     head, _, rest = name.partition(".")
     if rest and bag.get(head) is not UNKNOWN:
@@ -118,7 +118,7 @@ def _put(bag: Bag, name: str, value: Any) -> None:  # noqa: ANN401
         bag[name] = value
 
 
-def _get(bag: Bag, name: str) -> Any:  # noqa: ANN401
+def _get(bag: Bag, name: str) -> Any:
     head, _, rest = name.partition(".")
     inner = bag.get(head)
     return _get(inner, rest) if rest and isinstance(inner, dict) else None if rest else inner

@@ -121,13 +121,13 @@ def login_for(engine: Engine, name: str, registry: Bag) -> Login | None:
     return engine.login(HUB if address == DOCKER_HUB else address)
 
 
-def _local_digest(client: Any, name: str, parsed: ImageName) -> str:  # noqa: ANN401
+def _local_digest(client: Any, name: str, parsed: ImageName) -> str:
     for digest in client.inspect_image(name)["RepoDigests"]:
         if ImageName.parse(digest).base == parsed.base:
             return str(digest)
     return "<none>@<none>"
 
 
-def _remember(client: Any, login: Login) -> None:  # noqa: ANN401
+def _remember(client: Any, login: Login) -> None:
     """Let a build pull private base images; the client has no public way to add a login without contacting it."""
     client._auth_configs.add_auth(registry_key(login.address), login.auth_config())

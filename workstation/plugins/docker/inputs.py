@@ -87,13 +87,13 @@ def _must_go_first(token: str, replaces: list[str], before: Bag, after: Bag) -> 
     return bool(replaces) and (token == CONTAINER or same_name)
 
 
-def _port(port: Any) -> Any:  # noqa: ANN401
+def _port(port: Any) -> Any:
     if port is UNKNOWN:
         return port
     return {**_PORT_DEFAULTS, **port, "__defaults": sorted(key for key in _PORT_DEFAULTS if key not in port)}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return plain(value)
     return [_plain(item) for item in value] if isinstance(value, list) else value
@@ -105,7 +105,7 @@ def _comparable(token: str, inputs: Bag) -> Bag:
     return {key: _sorted(key, value) for key, value in complete.items() if value != []}
 
 
-def _sorted(key: str, value: Any) -> Any:  # noqa: ANN401
+def _sorted(key: str, value: Any) -> Any:
     if isinstance(value, list) and key not in _ORDERED:
         return sorted(value, key=lambda item: json.dumps(item, sort_keys=True, default=str))
     return value
