@@ -43,6 +43,7 @@ def _step(metadata: Mapping[str, Any]) -> dict[str, Any]:
         "urn": metadata["urn"],
         "type": state["type"],
         "custom": bool(state.get("custom")),
+        "provider": (metadata.get("provider") or "").rpartition("::")[0],
         "protect": bool(state.get("protect")),
         "inputs": _settled(state.get("inputs") or {}),
     }

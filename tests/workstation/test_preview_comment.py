@@ -25,6 +25,8 @@ from workstation.pull_request.touched import touched_stacks
 STACKS = ["dev", "prod"]
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+KUBERNETES = "pulumi:providers:kubernetes"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
@@ -45,8 +47,19 @@ def test_file_names_tell_the_stacks(files: list[str], stacks: list[str]) -> None
 
 
 def step(type_: str, name: str, protect: bool = False, **inputs: object) -> dict[str, Any]:
-    urn = f"urn:pulumi:dev::ml-platform::{type_}::{name}"
-    return {"operation": "create", "urn": urn, "type": type_, "custom": True, "protect": protect, "inputs": inputs}
+    return {
+        "operation": "create",
+        "urn": urn(type_, name),
+        "type": type_,
+        "custom": True,
+        "protect": protect,
+        "provider": "",
+        "inputs": inputs,
+    }
+
+
+def urn(type_: str, name: str) -> str:
+    return f"urn:pulumi:dev::ml-platform::{type_}::{name}"
 
 
 def deployment(replicas: int, app: str = "web") -> dict[str, Any]:
@@ -90,6 +103,21 @@ def test_an_update_in_place_names_what_changes() -> None:
 )
 def test_the_plugin_says_what_is_replaced(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert [change.kind for change in compare(planned(before), planned(after))] == ["replaced"]
+
+
+@pytest.mark.parametrize("order", [("kubernetes", "adopting"), ("adopting", "kubernetes")])
+def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> None:
+    """Two providers of one plugin are registered in an order that nothing fixes."""
+    config = {"kubernetes": {"enableConfigMapMutable": "true"}, "adopting": {"upsertExistingObjects": "true"}}
+    providers = [step(KUBERNETES, name, False, **config[name]) for name in order]
+
+    def plan_with(value: str) -> dict[str, Any]:
+        inputs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": value}}
+        held = [step(CONFIG_MAP, name, False, **inputs) | {"provider": urn(KUBERNETES, name)} for name in config]
+        return planned(*providers, *held)
+
+    changes = compare(plan_with("old"), plan_with("new"))
+    assert {change.name: change.kind for change in changes} == {"kubernetes": "changed", "adopting": "replaced"}
 
 
 def test_what_the_policies_protect_counts_as_data() -> None:
@@ -164,10 +192,10 @@ def event_log(folder: Path, *events: dict[str, Any]) -> Path:
     return file
 
 
-def created(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    urn = f"urn:pulumi:dev::ml-platform::{type_}::{name}"
-    state = {"type": type_, "urn": urn, "custom": True, "inputs": inputs}
-    return {"resourcePreEvent": {"metadata": {"op": "create", "urn": urn, "new": state, "old": None}}}
+def created(type_: str, name: str, inputs: dict[str, Any], **more: str) -> dict[str, Any]:
+    state = {"type": type_, "urn": urn(type_, name), "custom": True, "inputs": inputs}
+    metadata = {"op": "create", "urn": urn(type_, name), "new": state, "old": None, **more}
+    return {"resourcePreEvent": {"metadata": metadata}}
 
 
 def test_a_plan_holds_no_secret_and_no_name_that_is_drawn_anew(tmp_path: Path) -> None:
@@ -185,6 +213,12 @@ def test_a_plan_holds_no_secret_and_no_name_that_is_drawn_anew(tmp_path: Path) -
     assert first == {"name": plan.AUTOMATIC, "path": "/", "policy": plan.UNKNOWN}
     assert second == {"metadata": {"name": "digits-cffd9713"}, "stringData": plan.MASKED}
     assert third["metadata"]["name"] == plan.AUTOMATIC
+
+
+def test_a_plan_tells_the_provider_without_its_id(tmp_path: Path) -> None:
+    reference = f"{urn(KUBERNETES, 'cluster')}::04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    log = event_log(tmp_path, created(CONFIG_MAP, "a", {}, provider=reference), created(KUBERNETES, "cluster", {}))
+    assert [step["provider"] for step in plan.read(log)["steps"]] == [urn(KUBERNETES, "cluster"), ""]
 
 
 def test_a_plan_tells_what_went_wrong(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ class Change:
 def compare(base: Plan, head: Plan) -> list[Change]:
     """Every change in the order of the plans, deletions last."""
     before, after = _resources(base), _resources(head)
-    plugins = Plugins(before.values())
+    plugins = Plugins(after)
     created = [_change("created", step) for urn, step in after.items() if urn not in before]
     kept = [_difference(before[urn], step, plugins) for urn, step in after.items() if urn in before]
     deleted = [_change("deleted", step) for urn, step in before.items() if urn not in after]

@@ -1,6 +1,6 @@
 """Whether a changed resource is replaced: asked of the plugin that would update it, so that no rule stands twice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -12,19 +12,18 @@ _PROVIDER = "pulumi:providers:"
 
 
 class Plugins:
-    """The stand-ins, each configured as the plan's own provider is."""
+    """The stand-ins, each configured as a provider of the plan is: two providers of one plugin may differ."""
 
-    def __init__(self, steps: Iterable[Step]) -> None:
-        self._settings = {
-            step["type"].removeprefix(_PROVIDER): step["inputs"] for step in steps if step["type"].startswith(_PROVIDER)
-        }
+    def __init__(self, resources: Mapping[str, Step]) -> None:
+        """`resources` are the plan's, by URN."""
+        self._providers = {urn: step for urn, step in resources.items() if step["type"].startswith(_PROVIDER)}
         self._loaded: dict[str, Provider | None] = {}
 
     def replace(self, before: Step, after: Step) -> bool:
         """Whether the step from one to the other needs a new resource; without a plugin nobody can say so."""
         urn, old, new = after["urn"], dict(before["inputs"]), dict(after["inputs"])
-        is_provider = after["type"].startswith(_PROVIDER)
-        plugin = self._plugin(after["type"].removeprefix(_PROVIDER) if is_provider else after["type"].split(":")[0])
+        is_provider = urn in self._providers
+        plugin = self._plugin(after)
         if plugin is None:
             return False
         try:
@@ -33,10 +32,13 @@ class Plugins:
             return False
         return bool(found.replaces)
 
-    def _plugin(self, package: str) -> Provider | None:
-        if package not in self._loaded:
-            self._loaded[package] = _load(package, self._settings.get(package, {}))
-        return self._loaded[package]
+    def _plugin(self, step: Step) -> Provider | None:
+        """The plugin of a resource, or of a provider itself."""
+        urn = step["urn"] if step["urn"] in self._providers else step["provider"]
+        if urn not in self._loaded:
+            settings = self._providers[urn]["inputs"] if urn in self._providers else {}
+            self._loaded[urn] = _load(step["type"].removeprefix(_PROVIDER).split(":")[0], settings)
+        return self._loaded[urn]
 
 
 def _load(package: str, settings: Mapping[str, Any]) -> Provider | None:
