@@ -20,9 +20,9 @@ from infra.secrets import TrackingLogins
 from infra.serving import Serving, ServingArgs
 from infra.team_secrets import TeamSecrets, TeamSecretsArgs
 from infra.tenancy import (
+    Destination,
     Priorities,
     PrioritiesArgs,
-    Server,
     TrackingAccess,
     Workspace,
     WorkspaceArgs,
@@ -66,7 +66,7 @@ def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]
         "tracking", declared.rotations.get(TRACKING, 0), pulumi.ResourceOptions(providers=[foundation.random])
     )
     priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    server = Server(declared.namespace, selector(TRACKING, TRACKING), PORT)
+    server = Destination(declared.namespace, selector(TRACKING, TRACKING), PORT)
     own = Workspace(
         declared.namespace,
         WorkspaceArgs(

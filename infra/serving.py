@@ -8,19 +8,14 @@ from typing import Final
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
-from pulumi_kubernetes.core.v1 import (
-    HTTPGetActionArgs,
-    ProbeArgs,
-    ServicePortArgs,
-    ServiceSpecArgs,
-)
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.core.v1 import ProbeArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.declaration.model import Serving as Settings
 from infra.foundation import Foundation, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.naming import DOMAIN, PROJECT, labels, selector
+from infra.naming import DOMAIN, PROJECT
+from infra.server import Server, probe
 from infra.team_secrets import ACCEPTED, TeamSecret
 from infra.tenancy import Workspace
 from infra.training import Training
@@ -69,53 +64,31 @@ class Serving(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
         self._args = args
         self._account = f"{_COMPONENT}-{name}"
-        self._labels = labels(name, _COMPONENT)
-        self._selector = selector(name, _COMPONENT)
+        self._server = Server(name, _COMPONENT, args.workspace, self)
         self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
-        deployment = self._deployment()
-        self._service(deployment)
+        self._server.service(PORT, after=self._deployment())
         if args.settings.replicas > 1:
             self._disruption_budget()
         self.register_outputs({"service": self.service})
-
-    @property
-    def _metadata(self) -> ObjectMetaArgs:
-        return ObjectMetaArgs(name=self.service, namespace=self.namespace, labels=self._labels)
 
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
         identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=(team_prefix(args.workspace),))
         account = service_account(self._account, args.workspace, identity, args.foundation, self)
-        wait = f"{settings.timeout}s"
-        return kubernetes.apps.v1.Deployment(
-            self.service,
-            metadata=self._metadata,
-            spec=DeploymentSpecArgs(
-                replicas=settings.replicas,
-                progress_deadline_seconds=settings.timeout,
-                strategy=DeploymentStrategyArgs(
-                    type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
-                ),
-                selector=LabelSelectorArgs(match_labels=self._selector),
-                template=pod_template(
-                    self._container(),
-                    args.workspace,
-                    account=self._account,
-                    labels=self._labels,
-                    annotations=self._roll_on(),
-                    grace_seconds=_GRACE_SECONDS,
-                    purpose=_COMPONENT,
-                ),
-            ),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*account, *args.trained_by, *(secret.ready for secret in self._read)],
-                custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
-            ),
+        template = pod_template(
+            self._container(),
+            args.workspace,
+            account=self._account,
+            labels=self._server.labels,
+            annotations=self._roll_on(),
+            grace_seconds=_GRACE_SECONDS,
+            purpose=_COMPONENT,
         )
+        after = [*account, *args.trained_by, *(secret.ready for secret in self._read)]
+        return self._server.deployment(template, after, replicas=settings.replicas, timeout=settings.timeout)
 
     def _roll_on(self) -> dict[str, pulumi.Input[str]]:
         """What the pods read only once, when they start: the champion, the login to the registry of models, secrets."""
@@ -146,31 +119,16 @@ class Serving(pulumi.ComponentResource):
             liveness_probe=_probe("live", period=10, failures=3),
         )
 
-    def _service(self, deployment: pulumi.Resource) -> None:
-        kubernetes.core.v1.Service(
-            self.service,
-            metadata=self._metadata,
-            spec=ServiceSpecArgs(
-                selector=self._selector, ports=[ServicePortArgs(name="http", port=PORT, target_port="http")]
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
-        )
-
     def _disruption_budget(self) -> None:
         kubernetes.policy.v1.PodDisruptionBudget(
             self.service,
-            metadata=self._metadata,
+            metadata=self._server.metadata,
             spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self._selector)
+                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self._server.selector)
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )
 
 
 def _probe(state: str, period: int, failures: int) -> ProbeArgs:
-    return ProbeArgs(
-        http_get=HTTPGetActionArgs(path=f"/v2/health/{state}", port="http"),
-        period_seconds=period,
-        failure_threshold=failures,
-        timeout_seconds=2,
-    )
+    return probe(f"/v2/health/{state}", period=period, failures=failures, timeout=2)

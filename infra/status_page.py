@@ -12,30 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs
-from pulumi_kubernetes.core.v1 import (
-    ConfigMapVolumeSourceArgs,
-    HTTPGetActionArgs,
-    ProbeArgs,
-    ServicePortArgs,
-    ServiceSpecArgs,
-    VolumeArgs,
-)
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
 from infra.monitoring.access import Access, account, token_mount
 from infra.monitoring.dashboards import DashboardFiles
-from infra.naming import PROJECT, labels, selector
+from infra.naming import PROJECT
 from infra.secrets import GeneratedPassword, lines
+from infra.server import Server, probe
 from infra.serving import Serving
 from infra.team_secrets import ACCEPTED
 from infra.tenancy import Workspace
 from infra.training import Training
-from infra.workload import Container, Mount, pod_template, secret_mount
+from infra.workload import Container, config_mount, pod_template, secret_mount
 
 NAME = "status"
 PORT = 8080
@@ -52,6 +42,7 @@ _READS = Access(
     ],
 )
 _RESOURCES = Resources(cpu="25m", memory="96Mi")
+_GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -82,16 +73,23 @@ class StatusPage(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:StatusPage", name, None, opts)
         self._args = args
         self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
-        self._metadata = ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels(NAME, NAME))
-        self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.workspace])
-        reader = account(NAME, args.workspace, _READS, [args.workspace, *args.teams.values()], self)
-        files = [self._declared(), self._login(), args.dashboards.config_map]
-        self._service(self._deployment([*reader, *files]))
+        server = Server(NAME, NAME, args.workspace, self)
+        after = [
+            *account(NAME, args.workspace, _READS, [args.workspace, *args.teams.values()], self),
+            server.config({_FILE: json.dumps(self._declared(), indent=1, sort_keys=True)}),
+            # The page reads it anew for each request, so that a renewal needs no new pod.
+            server.secret({ACCEPTED: lines(args.password.accepted)}),
+            args.dashboards.config_map,
+        ]
+        template = pod_template(
+            self._container(), args.workspace, account=NAME, labels=server.labels, grace_seconds=_GRACE_SECONDS
+        )
+        server.service(PORT, after=server.deployment(template, after))
         self.register_outputs({"service": self.service})
 
-    def _declared(self) -> pulumi.Resource:
+    def _declared(self) -> dict[str, object]:
         args = self._args
-        content = {
+        return {
             "stack": args.stack,
             "namespace": self.namespace,
             "teams": sorted(args.teams),
@@ -101,27 +99,6 @@ class StatusPage(pulumi.ComponentResource):
             "jobs": {name: {"namespace": each.namespace, "job": each.job_name} for name, each in args.jobs.items()},
             "pools": {name: each.simulated for name, each in args.pools.items()},
         }
-        data = {_FILE: json.dumps(content, indent=1, sort_keys=True)}
-        return kubernetes.core.v1.ConfigMap(NAME, metadata=self._metadata, data=data, opts=self._child)
-
-    def _login(self) -> pulumi.Resource:
-        """The page reads it anew for each request, so that a renewal needs no new pod."""
-        data = {ACCEPTED: lines(self._args.password.accepted)}
-        return kubernetes.core.v1.Secret(NAME, metadata=self._metadata, string_data=data, opts=self._child)
-
-    def _deployment(self, after: list[pulumi.Resource]) -> pulumi.Resource:
-        return kubernetes.apps.v1.Deployment(
-            NAME,
-            metadata=self._metadata,
-            spec=DeploymentSpecArgs(
-                replicas=1,
-                selector=LabelSelectorArgs(match_labels=selector(NAME, NAME)),
-                template=pod_template(
-                    self._container(), self._args.workspace, account=NAME, labels=labels(NAME, NAME), grace_seconds=5
-                ),
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
-        )
 
     def _container(self) -> Container:
         args = self._args
@@ -138,36 +115,12 @@ class StatusPage(pulumi.ComponentResource):
             },
             ports={"http": PORT},
             mounts=[
-                _files("declared", NAME, _DECLARED),
-                _files("dashboards", args.dashboards.name, _DASHBOARDS),
+                config_mount("declared", NAME, _DECLARED),
+                config_mount("dashboards", args.dashboards.name, _DASHBOARDS),
                 secret_mount("login", NAME, _LOGIN),
                 token_mount(),
             ],
-            startup_probe=_probe(period=1, failures=60),
-            readiness_probe=_probe(period=5, failures=2),
-            liveness_probe=_probe(period=10, failures=3),
+            startup_probe=probe("/healthz", period=1, failures=60),
+            readiness_probe=probe("/healthz", period=5, failures=2),
+            liveness_probe=probe("/healthz", period=10, failures=3),
         )
-
-    def _service(self, deployment: pulumi.Resource) -> None:
-        kubernetes.core.v1.Service(
-            NAME,
-            metadata=self._metadata,
-            spec=ServiceSpecArgs(
-                selector=selector(NAME, NAME), ports=[ServicePortArgs(name="http", port=PORT, target_port="http")]
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
-        )
-
-
-def _files(name: str, config_map: str, path: str) -> Mount:
-    source = ConfigMapVolumeSourceArgs(name=config_map)
-    return Mount(VolumeArgs(name=name, config_map=source), path, read_only=True)
-
-
-def _probe(period: int, failures: int) -> ProbeArgs:
-    return ProbeArgs(
-        http_get=HTTPGetActionArgs(path="/healthz", port="http"),
-        period_seconds=period,
-        failure_threshold=failures,
-        timeout_seconds=5,
-    )

@@ -5,26 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import (
-    EmptyDirVolumeSourceArgs,
-    HTTPGetActionArgs,
-    PersistentVolumeClaimSpecArgs,
-    PersistentVolumeClaimVolumeSourceArgs,
-    ProbeArgs,
-    ServicePortArgs,
-    ServiceSpecArgs,
-    VolumeArgs,
-    VolumeResourceRequirementsArgs,
-)
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
 from infra.declaration.model import Tracking as Settings
 from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.monitoring.scraping import PORT_NAME
-from infra.naming import PROJECT, labels, selector
+from infra.naming import PROJECT
 from infra.secrets import TrackingLogins, lines
+from infra.server import Server, probe
 from infra.tenancy import Workspace
 from infra.workload import Container, Mount, pod_template, secret_mount, service_account
 
@@ -72,82 +61,28 @@ class Tracking(pulumi.ComponentResource):
         self._args = args
         self.namespace = args.workspace.namespace
         self.uri = tracking_uri(self.namespace)
-        self._metadata = ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels(NAME, NAME))
+        self._server = Server(NAME, NAME, args.workspace, self)
         identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",), database=True)
-        volume = args.foundation.storage.volume
+        data, claimed = self._data(args.foundation.storage.volume)
         before = [
             *service_account(NAME, args.workspace, identity, args.foundation, self),
-            self._secret(),
-            *([self._claim(volume)] if volume else []),
-            self._service(),
+            self._server.secret({"keys": lines(args.logins.keys)}),
+            *claimed,
+            # The pods come after their name, which they ask for as they start.
+            self._server.service(PORT, awaited=False),
         ]
-        self._deployment(before)
+        template = pod_template(self._container(data), args.workspace, account=NAME, labels=self._server.labels)
+        self._server.deployment(template, before, alone=True, timeout=args.settings.timeout)
         self.register_outputs({"uri": self.uri})
 
-    def _secret(self) -> pulumi.Resource:
-        return kubernetes.core.v1.Secret(
-            NAME,
-            metadata=self._metadata,
-            string_data={"keys": lines(self._args.logins.keys)},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
-        )
+    def _data(self, volume: Volume | None) -> tuple[Mount, list[pulumi.Resource]]:
+        """Where the server keeps what no database and no bucket keeps."""
+        if volume is None:
+            return Mount(VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")), _DATA), []
+        mount, claim = self._server.data(self._args.settings.storage, volume, self._args.protect_data)
+        return mount, [claim]
 
-    def _claim(self, volume: Volume) -> pulumi.Resource:
-        return kubernetes.core.v1.PersistentVolumeClaim(
-            NAME,
-            metadata=self._metadata,
-            spec=PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                storage_class_name=volume.storage_class,
-                resources=VolumeResourceRequirementsArgs(requests={"storage": self._args.settings.storage}),
-            ),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[self._args.workspace], protect=self._args.protect_data
-            ),
-        )
-
-    def _service(self) -> pulumi.Resource:
-        return kubernetes.core.v1.Service(
-            NAME,
-            # Its pods come after it, so that their name is known when they ask for it.
-            metadata=ObjectMetaArgs(
-                name=NAME,
-                namespace=self.namespace,
-                labels=labels(NAME, NAME),
-                annotations={"pulumi.com/skipAwait": "true"},
-            ),
-            spec=ServiceSpecArgs(
-                selector=selector(NAME, NAME), ports=[ServicePortArgs(name="http", port=PORT, target_port="http")]
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
-        )
-
-    def _deployment(self, before: list[pulumi.Resource]) -> None:
-        args = self._args
-        timeout = args.settings.timeout
-        wait = f"{timeout}s"
-        kubernetes.apps.v1.Deployment(
-            NAME,
-            metadata=self._metadata,
-            spec=kubernetes.apps.v1.DeploymentSpecArgs(
-                replicas=1,
-                # Two servers on one database file would spoil it.
-                strategy=kubernetes.apps.v1.DeploymentStrategyArgs(type="Recreate"),
-                progress_deadline_seconds=timeout,
-                selector=LabelSelectorArgs(match_labels=selector(NAME, NAME)),
-                template=pod_template(
-                    self._container(),
-                    args.workspace,
-                    account=NAME,
-                    labels=labels(NAME, NAME),
-                ),
-            ),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=before, custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait)
-            ),
-        )
-
-    def _container(self) -> Container:
+    def _container(self, data: Mount) -> Container:
         storage = self._args.foundation.storage
         return Container(
             name=NAME,
@@ -155,13 +90,10 @@ class Tracking(pulumi.ComponentResource):
             resources=self._args.settings.resources,
             env=storage_env(storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
             ports={"http": PORT, PORT_NAME: METRICS_PORT},
-            mounts=[
-                Mount(_data(storage.volume), _DATA),
-                secret_mount("logins", NAME, _LOGINS),
-            ],
-            startup_probe=_probe(period=1, failures=120),
-            readiness_probe=_probe(period=5, failures=2),
-            liveness_probe=_probe(period=10, failures=6),
+            mounts=[data, secret_mount("logins", NAME, _LOGINS)],
+            startup_probe=probe("/health", period=1, failures=120),
+            readiness_probe=probe("/health", period=5, failures=2),
+            liveness_probe=probe("/health", period=10, failures=6),
         )
 
 
@@ -173,18 +105,3 @@ def storage_env(storage: Storage) -> dict[str, pulumi.Input[str]]:
         "MLFLOW_ARTIFACTS_DESTINATION": storage.artifacts,
         **{name: value for name, value in optional.items() if value is not None},
     }
-
-
-def _data(volume: Volume | None) -> VolumeArgs:
-    if volume is None:
-        return VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi"))
-    return VolumeArgs(name="data", persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=NAME))
-
-
-def _probe(period: int, failures: int) -> ProbeArgs:
-    return ProbeArgs(
-        http_get=HTTPGetActionArgs(path="/health", port="http"),
-        period_seconds=period,
-        failure_threshold=failures,
-        timeout_seconds=5,
-    )

@@ -9,9 +9,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
+    ConfigMapVolumeSourceArgs,
     ContainerArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
+    KeyToPathArgs,
     LocalObjectReferenceArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
@@ -78,6 +80,13 @@ def service_account(
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[workspace]),
     )
     return [account, *foundation.bind_identity(identity, pulumi.ResourceOptions(parent=parent))]
+
+
+def config_mount(name: str, config_map: str, path: str, files: Mapping[str, str] | None = None) -> Mount:
+    """A ConfigMap as files; `files` are their keys by path, where they are not the same."""
+    items = [KeyToPathArgs(key=key, path=file) for file, key in files.items()] if files else None
+    source = ConfigMapVolumeSourceArgs(name=config_map, items=items)
+    return Mount(VolumeArgs(name=name, config_map=source), path, read_only=True)
 
 
 def secret_mount(name: str, secret: str, path: str) -> Mount:

@@ -17,10 +17,10 @@ from infra.images import BuiltImage
 from infra.monitoring.access import ASKS_KUBELETS, Access, account, token_mount
 from infra.monitoring.exporters import gpu_simulator, kube_state_metrics, node_exporter
 from infra.monitoring.gpu_exporter import GpuExporterArgs, gpu_exporter
+from infra.monitoring.program import given, probe, program, start
 from infra.monitoring.routing import SECRETS, routing
 from infra.monitoring.rules import rules_file
 from infra.monitoring.scraping import COMPONENT, PORT_NAME, prometheus_config
-from infra.monitoring.server import Server, probe
 from infra.naming import PROJECT, RECEIVERS, labels
 from infra.tenancy import Workspace
 from infra.workload import Container, secret_mount
@@ -87,7 +87,7 @@ class Monitoring(pulumi.ComponentResource):
 
     def _prometheus(self) -> None:
         args, settings = self._args, self._args.settings
-        server = Server(NAME, args.workspace, self)
+        server = program(NAME, args.workspace, self)
         devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         scraped = prometheus_config(
             settings,
@@ -99,7 +99,8 @@ class Monitoring(pulumi.ComponentResource):
             registry=args.registry,
             store=args.metrics_store,
         )
-        given, config = server.config({"prometheus.yml": scraped, "rules.yml": rules_file(settings, args.endpoints)})
+        rules = rules_file(settings, args.endpoints)
+        files, config = given(server, {"prometheus.yml": scraped, "rules.yml": rules})
         data, claim = server.data(settings.storage, args.volume, args.protect_data)
         container = Container(
             name=NAME,
@@ -112,7 +113,7 @@ class Monitoring(pulumi.ComponentResource):
                 f"--storage.tsdb.retention.size={int(memory_bytes(settings.storage) * _USED)}B",
             ],
             ports={PORT_NAME: PORT},
-            mounts=[given, data, token_mount()],
+            mounts=[files, data, token_mount()],
             startup_probe=probe("/-/ready", period=1, failures=180),
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
@@ -123,12 +124,13 @@ class Monitoring(pulumi.ComponentResource):
             config,
             claim,
         ]
-        server.service(PORT, server.deployment(container, before))
+        server.service(PORT, PORT_NAME, start(server, container, before))
 
     def _alertmanager(self) -> None:
         args = self._args
-        server = Server(ALERTMANAGER, args.workspace, self)
-        given, config = server.config({"alertmanager.yml": routing(args.settings, self.namespace, args.topics)})
+        server = program(ALERTMANAGER, args.workspace, self)
+        routes = routing(args.settings, self.namespace, args.topics)
+        files, config = given(server, {"alertmanager.yml": routes})
         data, claim = server.data(_SILENCES, args.volume, args.protect_data)
         container = Container(
             name=ALERTMANAGER,
@@ -136,7 +138,7 @@ class Monitoring(pulumi.ComponentResource):
             resources=Resources(cpu="25m", memory="96Mi"),
             args=[ALERTMANAGER, f"--web.listen-address=:{ALERTMANAGER_PORT}", "--cluster.listen-address="],
             ports={PORT_NAME: ALERTMANAGER_PORT},
-            mounts=[given, data, secret_mount(RECEIVERS, RECEIVERS, SECRETS)],
+            mounts=[files, data, secret_mount(RECEIVERS, RECEIVERS, SECRETS)],
             startup_probe=probe("/-/ready", period=1, failures=60),
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
@@ -148,7 +150,7 @@ class Monitoring(pulumi.ComponentResource):
             claim,
             self._secrets(),
         ]
-        server.service(ALERTMANAGER_PORT, server.deployment(container, before))
+        server.service(ALERTMANAGER_PORT, PORT_NAME, start(server, container, before))
 
     def _identity(
         self, name: str, *, writes_metrics: bool = False, publishes: Sequence[str] = ()

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
 from infra.monitoring.access import READS_CLUSTER, READS_PODS, Access, account, token_mount
 from infra.monitoring.images import GPU_SIMULATOR, KUBE_STATE_METRICS
-from infra.monitoring.scraping import COMPONENT, NODE_EXPORTER, PORT_NAME
-from infra.monitoring.server import Server, probe
-from infra.naming import POOL_LABEL, labels, selector
+from infra.monitoring.program import given, probe, program, start
+from infra.monitoring.scraping import NODE_EXPORTER, PORT_NAME
+from infra.naming import POOL_LABEL
 from infra.tenancy import Workspace
 from infra.workload import Container, pod_template
 
@@ -35,8 +35,9 @@ def kube_state_metrics(
     image: BuiltImage, workspace: Workspace, looked_into: Sequence[Workspace], parent: pulumi.Resource
 ) -> None:
     """Asks the API for what is in the stack's namespaces, and for the nodes. It notices new ones as it runs."""
-    server = Server(KUBE_STATE_METRICS, workspace, parent)
-    given, config = server.config({_OPTIONS: {"namespaces": sorted(space.namespace for space in looked_into)}})
+    server = program(KUBE_STATE_METRICS, workspace, parent)
+    namespaces = sorted(space.namespace for space in looked_into)
+    options, config = given(server, {_OPTIONS: {"namespaces": namespaces}})
     container = Container(
         name=KUBE_STATE_METRICS,
         image=image.reference,
@@ -44,18 +45,18 @@ def kube_state_metrics(
         args=[
             "--port=8080",
             "--telemetry-port=8081",
-            f"--config={given.path}/{_OPTIONS}",
+            f"--config={options.path}/{_OPTIONS}",
             f"--resources={_OBJECTS}",
             f"--metric-labels-allowlist={_LABELS}",
         ],
         ports={PORT_NAME: 8080},
-        mounts=[given, token_mount()],
+        mounts=[options, token_mount()],
         startup_probe=probe("/healthz", period=1, failures=60),
         readiness_probe=probe("/healthz", period=10, failures=3),
         liveness_probe=probe("/healthz", period=10, failures=6),
     )
     reader = account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, looked_into, parent)
-    server.deployment(container, [*reader, config])
+    start(server, container, [*reader, config])
 
 
 def gpu_simulator(
@@ -74,7 +75,7 @@ def gpu_simulator(
         liveness_probe=probe("/metrics", period=30, failures=6),
     )
     reader = account(GPU_SIMULATOR, workspace, READS_PODS, looked_into, parent)
-    Server(GPU_SIMULATOR, workspace, parent).deployment(container, reader)
+    start(program(GPU_SIMULATOR, workspace, parent), container, reader)
 
 
 def node_exporter(
@@ -99,13 +100,15 @@ def node_exporter(
         readiness_probe=probe("/", period=10, failures=3),
         liveness_probe=probe("/", period=30, failures=3),
     )
-    own = labels(NODE_EXPORTER, COMPONENT)
+    exporter = program(NODE_EXPORTER, workspace, parent)
     kubernetes.apps.v1.DaemonSet(
-        NODE_EXPORTER,
-        metadata=ObjectMetaArgs(name=NODE_EXPORTER, namespace=workspace.namespace, labels=own),
+        exporter.name,
+        metadata=exporter.metadata,
         spec=DaemonSetSpecArgs(
-            selector=LabelSelectorArgs(match_labels=selector(NODE_EXPORTER, COMPONENT)),
-            template=pod_template(container, workspace, account=NODE_EXPORTER, labels=own, placement=anywhere),
+            selector=LabelSelectorArgs(match_labels=exporter.selector),
+            template=pod_template(
+                container, workspace, account=exporter.name, labels=exporter.labels, placement=anywhere
+            ),
         ),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=account(NODE_EXPORTER, workspace, Access(), [], parent)),
     )

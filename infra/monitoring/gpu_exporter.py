@@ -25,8 +25,8 @@ from infra.declaration.model import Resources
 from infra.devices import Devices, NodeProgram
 from infra.foundation import Placement
 from infra.images import BuiltImage
+from infra.monitoring.program import probe
 from infra.monitoring.scraping import COMPONENT, GPU_EXPORTER, PORT_NAME
-from infra.monitoring.server import probe
 from infra.naming import POOL_LABEL, labels, selector
 from infra.workload import requirements
 

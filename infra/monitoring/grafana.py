@@ -12,30 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 import yaml
-from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
-from pulumi_kubernetes.core.v1 import (
-    ConfigMapVolumeSourceArgs,
-    EmptyDirVolumeSourceArgs,
-    HTTPGetActionArgs,
-    KeyToPathArgs,
-    ProbeArgs,
-    ServicePortArgs,
-    ServiceSpecArgs,
-    VolumeArgs,
-)
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
 from infra.declaration.model import Resources
 from infra.images import BuiltImage
 from infra.monitoring.access import Access, account
 from infra.monitoring.dashboards import DashboardFiles
-from infra.naming import ADMINISTRATOR, DOMAIN, GRAFANA, PROJECT, fingerprint, labels, selector
+from infra.naming import ADMINISTRATOR, DOMAIN, GRAFANA, PROJECT, fingerprint
 from infra.secrets import GeneratedPassword, public_fingerprint
+from infra.server import Server, probe
 from infra.team_secrets import VALUE
 from infra.tenancy import Workspace
-from infra.workload import Container, Mount, pod_template, secret_mount
+from infra.workload import Container, Mount, config_mount, pod_template, secret_mount
 
 NAME = GRAFANA
 PORT = 3000
@@ -44,7 +33,6 @@ _USER = 472
 _GIVEN, _DASHBOARDS, _DATA, _LOGIN = "/etc/given", "/etc/dashboards", "/var/lib/grafana", "/var/run/secrets/login"
 _HOME = "ml-platform-overview.json"
 _RESOURCES = Resources(cpu="50m", memory="384Mi")
-_TIMEOUT = 180
 
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "server": {"http_port": str(PORT)},
@@ -99,49 +87,26 @@ class Grafana(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:Grafana", name, None, opts)
         self._args = args
         self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
-        self._metadata = ObjectMetaArgs(name=NAME, namespace=self.namespace, labels=labels(NAME, NAME))
-        self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.workspace])
         self._files = provisioned(args.prometheus)
-        nothing_to_read = account(NAME, args.workspace, Access(), [], self)
-        after = [*nothing_to_read, self._given(), self._login(), args.dashboards.config_map]
-        self._service(self._deployment(after))
-        self.register_outputs({"service": self.service})
-
-    def _given(self) -> pulumi.Resource:
-        data = {_key(path): text for path, text in self._files.items()}
-        return kubernetes.core.v1.ConfigMap(NAME, metadata=self._metadata, data=data, opts=self._child)
-
-    def _login(self) -> pulumi.Resource:
-        """Grafana makes its administrator when it starts, and knows one password: a renewal rolls its pod."""
-        data = {VALUE: self.password}
-        return kubernetes.core.v1.Secret(NAME, metadata=self._metadata, string_data=data, opts=self._child)
-
-    def _deployment(self, after: list[pulumi.Resource]) -> pulumi.Resource:
-        wait = f"{_TIMEOUT}s"
-        return kubernetes.apps.v1.Deployment(
-            NAME,
-            metadata=self._metadata,
-            spec=DeploymentSpecArgs(
-                replicas=1,
-                progress_deadline_seconds=_TIMEOUT,
-                # The next one answers before this one goes: each has a database of its own, which nobody misses.
-                strategy=DeploymentStrategyArgs(
-                    type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
-                ),
-                selector=LabelSelectorArgs(match_labels=selector(NAME, NAME)),
-                template=pod_template(
-                    self._container(),
-                    self._args.workspace,
-                    account=NAME,
-                    labels=labels(NAME, NAME),
-                    annotations=self._read_at_start(),
-                    user=_USER,
-                ),
-            ),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=after, custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait)
-            ),
+        server = Server(NAME, NAME, args.workspace, self)
+        after = [
+            *account(NAME, args.workspace, Access(), [], self),
+            server.config({_key(path): text for path, text in self._files.items()}),
+            # Grafana makes its administrator when it starts, and knows one password: a renewal rolls its pod.
+            server.secret({VALUE: self.password}),
+            args.dashboards.config_map,
+        ]
+        template = pod_template(
+            self._container(),
+            args.workspace,
+            account=NAME,
+            labels=server.labels,
+            annotations=self._read_at_start(),
+            user=_USER,
         )
+        # Each pod has a database of its own, which nobody misses.
+        server.service(PORT, after=server.deployment(template, after))
+        self.register_outputs({"service": self.service})
 
     def _read_at_start(self) -> dict[str, pulumi.Input[str]]:
         """Dashboards are read anew by themselves."""
@@ -158,28 +123,14 @@ class Grafana(pulumi.ComponentResource):
             env={"GF_PATHS_CONFIG": f"{_GIVEN}/grafana.ini", "GF_PATHS_PROVISIONING": f"{_GIVEN}/provisioning"},
             ports={"http": PORT},
             mounts=[
-                self._given_mount(),
-                _files("dashboards", ConfigMapVolumeSourceArgs(name=self._args.dashboards.name), _DASHBOARDS),
+                config_mount("given", NAME, _GIVEN, {path: _key(path) for path in self._files}),
+                config_mount("dashboards", self._args.dashboards.name, _DASHBOARDS),
                 secret_mount("login", NAME, _LOGIN),
                 Mount(VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")), _DATA),
             ],
-            startup_probe=_probe(period=1, failures=_TIMEOUT),
-            readiness_probe=_probe(period=5, failures=3),
-            liveness_probe=_probe(period=10, failures=6),
-        )
-
-    def _given_mount(self) -> Mount:
-        items = [KeyToPathArgs(key=_key(path), path=path) for path in self._files]
-        return _files("given", ConfigMapVolumeSourceArgs(name=NAME, items=items), _GIVEN)
-
-    def _service(self, deployment: pulumi.Resource) -> None:
-        kubernetes.core.v1.Service(
-            NAME,
-            metadata=self._metadata,
-            spec=ServiceSpecArgs(
-                selector=selector(NAME, NAME), ports=[ServicePortArgs(name="http", port=PORT, target_port="http")]
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+            startup_probe=probe("/api/health", period=1, failures=180),
+            readiness_probe=probe("/api/health", period=5, failures=3),
+            liveness_probe=probe("/api/health", period=10, failures=6),
         )
 
 
@@ -225,16 +176,3 @@ def _yaml(content: Mapping[str, object]) -> str:
 def _key(path: str) -> str:
     """A ConfigMap's keys have no folders."""
     return path.rpartition("/")[2]
-
-
-def _files(name: str, source: ConfigMapVolumeSourceArgs, path: str) -> Mount:
-    return Mount(VolumeArgs(name=name, config_map=source), path, read_only=True)
-
-
-def _probe(period: int, failures: int) -> ProbeArgs:
-    return ProbeArgs(
-        http_get=HTTPGetActionArgs(path="/api/health", port="http"),
-        period_seconds=period,
-        failure_threshold=failures,
-        timeout_seconds=5,
-    )

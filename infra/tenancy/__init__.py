@@ -1,16 +1,16 @@
 """Who shares the cluster and how they are kept apart: namespaces, access, quotas, networks, priorities."""
 
-from infra.tenancy.network import Policies, Server, platform_policies, team_policies
+from infra.tenancy.network import Destination, Policies, platform_policies, team_policies
 from infra.tenancy.priorities import Priorities, PrioritiesArgs
 from infra.tenancy.workspace import PULL_SECRET, TRACKING_SECRET, TrackingAccess, Workspace, WorkspaceArgs
 
 __all__ = [
     "PULL_SECRET",
     "TRACKING_SECRET",
+    "Destination",
     "Policies",
     "Priorities",
     "PrioritiesArgs",
-    "Server",
     "TrackingAccess",
     "Workspace",
     "WorkspaceArgs",

@@ -33,7 +33,7 @@ _MONITORING = {"app.kubernetes.io/component": "monitoring"}
 
 
 @dataclass(frozen=True)
-class Server:
+class Destination:
     """Pods that answer on one port."""
 
     namespace: str
@@ -41,7 +41,7 @@ class Server:
     port: int
 
 
-def team_policies(tracking: Server, egress: Sequence[NetworkHole]) -> Policies:
+def team_policies(tracking: Destination, egress: Sequence[NetworkHole]) -> Policies:
     """A team's pods see each other, names, the tracking server and what the place needs; monitoring sees them."""
     monitoring = _pods(tracking.namespace, _MONITORING)
     return {
@@ -53,7 +53,7 @@ def team_policies(tracking: Server, egress: Sequence[NetworkHole]) -> Policies:
     }
 
 
-def platform_policies(stack: str, tracking: Server) -> Policies:
+def platform_policies(stack: str, tracking: Destination) -> Policies:
     """The tracking server answers the teams of its own stack, and nothing else answers them."""
     teams = NetworkPolicyPeerArgs(
         namespace_selector=LabelSelectorArgs(

@@ -34,11 +34,12 @@ import pulumi_kubernetes as kubernetes
 
 from infra.declaration.teams import Team
 from infra.foundation.local import egress
-from infra.tenancy import Priorities, PrioritiesArgs, Server, Workspace, WorkspaceArgs, platform_policies, team_policies
+from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
+from infra.tenancy import platform_policies, team_policies
 
 cluster = kubernetes.Provider("kubernetes", context={context!r})
 on_cluster = pulumi.ResourceOptions(providers=[cluster])
-server = Server({platform!r}, {labels!r}, {port!r})
+server = Destination({platform!r}, {labels!r}, {port!r})
 own = platform_policies({platform!r}, server) if {closed!r} else {{}}
 policies = team_policies(server, egress({node!r})) if {closed!r} else {{}}
 settings = Team.model_validate({{"groups": {{"admin": ["any"]}}, "quota": {{"cpu": 4, "memory": "4Gi", "pods": 20}}}})

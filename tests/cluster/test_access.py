@@ -46,13 +46,13 @@ import pulumi_kubernetes as kubernetes
 
 from infra.declaration.teams import Team
 from infra.foundation.local import egress
-from infra.tenancy import Priorities, PrioritiesArgs, Server, Workspace, WorkspaceArgs, team_policies
+from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs, team_policies
 
 cluster = kubernetes.Provider("kubernetes", context={context!r})
 adopting = kubernetes.Provider("adopting", context={context!r}, upsert_existing_objects=True)
 on_cluster = pulumi.ResourceOptions(providers=[cluster])
 priorities = Priorities("priorities", PrioritiesArgs({run!r}), on_cluster)
-policies = team_policies(Server({run!r}, {{"app.kubernetes.io/name": "tracking"}}, 5000), egress("10.244.0.1"))
+policies = team_policies(Destination({run!r}, {{"app.kubernetes.io/name": "tracking"}}, 5000), egress("10.244.0.1"))
 for team, settings in {teams!r}.items():
     args = WorkspaceArgs(
         "test",

@@ -45,12 +45,13 @@ from infra.declaration.monitoring import Monitoring as Settings
 from infra.foundation import Volume
 from infra.images import BuiltImage
 from infra.monitoring.component import Monitoring, MonitoringArgs
-from infra.tenancy import Priorities, PrioritiesArgs, Server, Workspace, WorkspaceArgs, platform_policies, team_policies
+from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
+from infra.tenancy import platform_policies, team_policies
 
 images = {{name: BuiltImage(name, "", pulumi.Output.from_input(image)) for name, image in {images!r}.items()}}
 cluster = kubernetes.Provider("kubernetes", context={context!r}, enable_config_map_mutable=True)
 on_cluster = pulumi.ResourceOptions(providers=[cluster])
-tracking = Server({platform!r}, {{"app.kubernetes.io/name": "tracking"}}, 5000)
+tracking = Destination({platform!r}, {{"app.kubernetes.io/name": "tracking"}}, 5000)
 priorities = Priorities("priorities", PrioritiesArgs({platform!r}), on_cluster)
 
 

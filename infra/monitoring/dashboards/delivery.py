@@ -13,7 +13,6 @@ from pulumi_kubernetes.batch.v1 import (
     PodFailurePolicyOnExitCodesRequirementArgs,
     PodFailurePolicyRuleArgs,
 )
-from pulumi_kubernetes.core.v1 import ConfigMapVolumeSourceArgs, VolumeArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.declaration.grafana import ExistingGrafana, Grafana
@@ -26,7 +25,7 @@ from infra.monitoring.dashboards.provision import DashboardFiles
 from infra.naming import DASHBOARDS, PROJECT, fingerprint, labels
 from infra.team_secrets import VALUE, TeamSecret
 from infra.tenancy import Workspace
-from infra.workload import Container, Mount, pod_template, secret_folder, secret_mounts
+from infra.workload import Container, config_mount, pod_template, secret_folder, secret_mounts
 
 _FILES = "/etc/dashboards"
 _GIVE_UP = 2
@@ -143,11 +142,10 @@ class Delivery(pulumi.ComponentResource):
 
     def _container(self) -> Container:
         args, target = self._args, self._args.target
-        files = VolumeArgs(name="dashboards", config_map=ConfigMapVolumeSourceArgs(name=args.dashboards.name))
         return Container(
             name=DASHBOARDS,
             image=args.image.reference,
             resources=_RESOURCES,
             env={"GRAFANA_URL": target.url, "STACK": args.stack, "DASHBOARDS": _FILES, **target.env},
-            mounts=[Mount(files, _FILES, read_only=True), *secret_mounts(target.secrets)],
+            mounts=[config_mount("dashboards", args.dashboards.name, _FILES), *secret_mounts(target.secrets)],
         )
