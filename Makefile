@@ -38,6 +38,9 @@ down: setup ## destroy the stack, stop the cluster, prove that nothing is left
 
 lint: setup ## format, style and types
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+	@for tests in images/*/tests; do \
+		(cd $$tests/.. && ../../.venv/bin/mypy --config-file ../mypy.ini --cache-dir ../../.mypy_cache/$${tests%/tests} .) \
+		|| { echo "in $${tests%/tests}"; exit 1; }; done
 
 test: lint ## every test that this machine can run; starts and stops what it needs
 	@$(PYTHON) -m workstation.testing

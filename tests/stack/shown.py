@@ -24,6 +24,8 @@ from workstation.stack import environment
 
 STEADY = ("Endpoints", "Firing alerts", "Parts of the platform")
 """Sections of the page that say the same as long as all is well."""
+UNMEASURED = "no server says a version"
+"""Of an endpoint, until Prometheus has asked its pods once."""
 PATIENCE = 420
 """Seconds in which rates must be there, which look back over five minutes and need two scrapes."""
 
@@ -59,11 +61,12 @@ def open_page(browser: Browser, page: dict[str, Any]) -> Iterator[Visit]:
 
 
 def steady(browser: Browser, page: dict[str, Any]) -> dict[str, str]:
-    """What the page says in its steady sections; nothing while it can't ask everybody, or isn't there."""
+    """What the page says in its steady sections; nothing while somebody has not told it yet, or it isn't there."""
     try:
         with open_page(browser, page) as seen:
             incomplete = seen.page.get_by_role("region", name="What could not be asked").count()
-            return {} if incomplete else {title: seen.section(title) for title in STEADY}
+            said = {title: seen.section(title) for title in STEADY}
+            return {} if incomplete or UNMEASURED in said["Endpoints"] else said
     except (WorkstationError, Error):
         return {}
 

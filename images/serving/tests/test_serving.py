@@ -95,8 +95,8 @@ class Serving(unittest.TestCase):
 class ApiKeys(unittest.TestCase):
     def test_any_of_the_keys_lets_in_and_nothing_else(self) -> None:
         keys = ("first", "second")
-        for header in ("Bearer first", "bearer second"):
-            self.assertTrue(admits(keys, header), header)
+        for good in ("Bearer first", "bearer second"):
+            self.assertTrue(admits(keys, good), good)
         for header in (None, "", "Bearer", "Bearer ", "Bearer third", "Basic first", "first"):
             self.assertFalse(admits(keys, header), header)
 

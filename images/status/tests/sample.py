@@ -44,10 +44,7 @@ def prometheus_answers(request: httpx.Request) -> httpx.Response:
     asked = request.url.params
     seed = sum(map(ord, asked["query"])) % 97
     found = [
-        {
-            "metric": {**labels, "job": labels["node"], "resource": "pods", "severity": "none"},
-            "phase": number + seed / 7,
-        }
+        ({**labels, "job": labels["node"], "resource": "pods", "severity": "none"}, number + seed / 7)
         for number, labels in enumerate(LABELS[: 1 if "sum(" in asked["query"] else 2 + seed % 2])
     ]
 
@@ -58,12 +55,11 @@ def prometheus_answers(request: httpx.Request) -> httpx.Response:
         start, end, step = (float(asked[name]) for name in ("start", "end", "step"))
         times = [start + step * number for number in range(int((end - start) / step) + 1)]
         series = [
-            {"metric": each["metric"], "values": [[time, value(time, each["phase"])] for time in times]}
-            for each in found
+            {"metric": metric, "values": [[time, value(time, phase)] for time in times]} for metric, phase in found
         ]
         return httpx.Response(200, json={"data": {"resultType": "matrix", "result": series}})
     time = NOW.timestamp()
-    series = [{"metric": each["metric"], "value": [time, value(time, each["phase"])]} for each in found]
+    series = [{"metric": metric, "value": [time, value(time, phase)]} for metric, phase in found]
     return httpx.Response(200, json={"data": {"resultType": "vector", "result": series}})
 
 

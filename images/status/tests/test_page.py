@@ -5,6 +5,7 @@ import json
 import re
 import tempfile
 import unittest
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -197,8 +198,9 @@ class Logins(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await self.status("/", "admin", sample.PASSWORD), 401)
 
     async def test_without_passwords_nobody_gets_in_and_no_server_starts(self) -> None:
-        for break_it in (lambda file: file.write_text("\n"), lambda file: file.unlink()):
-            break_it(self.folder / "passwords")
+        passwords = self.folder / "passwords"
+        for break_it in (partial(passwords.write_text, "\n"), passwords.unlink):
+            break_it()
             self.assertEqual(await self.status("/", "admin", ""), 401)
             with self.assertRaises(NoLogin):
                 Door(self.folder / "passwords").require_passwords()

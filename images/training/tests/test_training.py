@@ -4,7 +4,9 @@ import unittest
 
 import numpy as np
 from mlflow.exceptions import MlflowException
+from onnx import ModelProto
 from prometheus_client import REGISTRY
+from sklearn.svm import SVC
 from training import data, errors, model, progress, registry
 from training.__main__ import parse
 from training.model import Hyperparameters
@@ -28,6 +30,10 @@ class Split(unittest.TestCase):
 
 
 class Model(unittest.TestCase):
+    digits: data.Digits
+    classifier: SVC
+    exported: ModelProto
+
     @classmethod
     def setUpClass(cls) -> None:
         cls.digits = data.load()

@@ -1,6 +1,7 @@
 """Handwritten digits, split the same way every time."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,13 @@ HOLDOUT_FRACTION = 0.25
 SPLIT_SEED = 20240229
 
 
+class Holdout(TypedDict):
+    """One label an input."""
+
+    inputs: list[list[float]]
+    labels: list[int]
+
+
 @dataclass(frozen=True)
 class Digits:
     """8x8 images as 64 numbers from 0 to 16; training never sees the holdout."""
@@ -25,7 +33,7 @@ class Digits:
     holdout_images: Images
     holdout_labels: Labels
 
-    def holdout_document(self) -> dict[str, list[list[float]] | list[int]]:
+    def holdout_document(self) -> Holdout:
         """The held-out digits as plain JSON, for whoever checks the served model."""
         return {"inputs": self.holdout_images.tolist(), "labels": self.holdout_labels.tolist()}
 
