@@ -13,6 +13,21 @@ import psutil
 from workstation import paths
 from workstation.errors import WorkstationError, tail
 
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+_INHERITED = {
+    *("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),  # the Docker engine pulls, which may lead through an inspecting proxy
+    *_PROXIES,
+    *map(str.upper, _PROXIES),
+}
+_INHERITED_BEGINNINGS = ("LC_", "XDG_", "ML_PLATFORM_")
+
+
+def inherited_environment() -> dict[str, str]:
+    """What a process that outlives its command takes over: where things are, and no token, key or mark of a CI job."""
+    kept = [name for name in os.environ if name in _INHERITED or name.startswith(_INHERITED_BEGINNINGS)]
+    return {name: os.environ[name] for name in kept}
+
 
 @dataclass(frozen=True)
 class Daemon:
@@ -22,6 +37,7 @@ class Daemon:
     command: Sequence[str]
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Beside what it inherits."""
     timeout: float = 60
     """Seconds until it must be ready."""
 
@@ -66,7 +82,7 @@ class Daemon:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd="/",
-                env={**os.environ, **self.environment},
+                env={**inherited_environment(), **self.environment},
             )
         created = psutil.Process(child.pid).create_time()
         self.pid_file.write_text(f"{child.pid} {created}\n")

@@ -19,6 +19,7 @@ def down(name: str) -> int:
     """Destroy the stack; stop the local cluster where it stood on that, look at the account on AWS. The exit code."""
     progress = Progress()
     declared = preflight.declaration(name)
+    stack.require_backend(name, declared)
     own = preflight.own_cluster(declared)
     if stack.exists(name):
         if own is not None and not lifecycle.is_running():
@@ -36,10 +37,11 @@ def down(name: str) -> int:
 
 
 def _destroy(name: str, declared: Platform, progress: Progress) -> None:
-    for done in recovery.recover(name, preflight.kube_context(declared, name)):
+    context = preflight.kube_context(declared, name)
+    for done in recovery.recover(name, context):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi destroy --stack {name}"):
-        stack.update(["destroy"], name)
+        stack.update(["destroy"], name, context)
     stack.forget(name)
 
 

@@ -20,7 +20,8 @@ from urllib3.exceptions import HTTPError
 
 from infra.declaration import Platform
 from infra.naming import DOMAIN
-from workstation import console, paths, preflight
+from workstation import console, preflight
+from workstation.cluster.kubeconfig import files
 from workstation.errors import WorkstationError
 
 _SIGNER = "kubernetes.io/kube-apiserver-client"
@@ -73,8 +74,7 @@ def first_group(declared: Platform, team: str, role: str) -> str:
 
 def _api(context: str) -> client.ApiClient:
     """As the administrator, who alone may approve."""
-    own = str(paths.KUBECONFIG) if paths.KUBECONFIG.exists() else None
-    return config.new_client_from_config(own, context=context)
+    return config.new_client_from_config(files(context), context=context)
 
 
 def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespace: str, seconds: int) -> str:

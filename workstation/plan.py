@@ -21,7 +21,7 @@ _DRAWN = re.compile(r"-[0-9a-f]{7,8}$")
 
 def read(events: Path) -> dict[str, Any]:
     """The planned steps by resource, how many of each kind, and what went wrong."""
-    logged = list(_events(events))
+    logged = list(logged_events(events))
     steps = [_step(event["resourcePreEvent"]["metadata"]) for event in logged if "resourcePreEvent" in event]
     problems = {json.dumps(problem): problem for event in logged if (problem := _problem(event))}
     return {
@@ -31,7 +31,8 @@ def read(events: Path) -> dict[str, Any]:
     }
 
 
-def _events(file: Path) -> Iterator[dict[str, Any]]:
+def logged_events(file: Path) -> Iterator[dict[str, Any]]:
+    """The engine's events, one a line; none where it did not get as far as to write any."""
     for line in file.read_text().splitlines() if file.exists() else []:
         yield json.loads(line)
 

@@ -1,4 +1,4 @@
-"""What must hold before anything is touched: the declaration, privileges, free disk, free ports."""
+"""What must hold before anything is touched: the declaration, privileges, free disk, free ports, a base image."""
 
 import os
 import platform
@@ -12,9 +12,10 @@ from infra.declaration import DeclarationError, Platform, load
 from infra.declaration.aws.catalogue import partition
 from infra.declaration.places import LocalFoundation
 from infra.naming import PROJECT
-from workstation import paths
+from workstation import base_image, docker_engine, paths, stack
 from workstation.cluster.addresses import API_PORT, CONTEXT
 from workstation.errors import WorkstationError
+from workstation.forward import require_kubectl
 
 DISK_GIB = 12
 """Free space that a first `make up` may need: tools, Go's build cache, images."""
@@ -73,6 +74,20 @@ def machine(local: LocalFoundation) -> None:
     _require_free(API_PORT, "")
     for port in (local.registry_port, local.registry_metrics_port):
         _require_free(port, "platform.foundation.local.registryPort")
+
+
+def other_cluster(local: LocalFoundation) -> None:
+    """What a machine must have to work on a cluster of the user's own: nothing of it is installed or started here."""
+    require_kubectl(stack.environment(local.kube_context))
+    if docker_engine.host() is None:
+        why = f"images are built with one; it is started here only for the cluster {CONTEXT}"
+        raise WorkstationError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
+    if local.base_image == base_image.IMAGE and not docker_engine.client().images.list(base_image.IMAGE):
+        raise WorkstationError(
+            f"platform.foundation.local.baseImage: '{local.base_image}' is not on this machine",
+            f"it is in no registry, and is made here only for the cluster {CONTEXT}",
+            hint=f"set baseImage to something that can be pulled, such as {base_image.PUBLIC_IMAGE}",
+        )
 
 
 def _existing(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from infra.declaration.stack_file import is_encrypted
-from workstation import go_tools, paths, plan, preflight, run, stack, toolchain
+from workstation import paths, plan, preflight, run, stack, toolchain
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
 from workstation.plugins import install as plugins
@@ -34,7 +34,7 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     engine = toolchain.ensure_engine(Progress())
     home = paths.PULUMI_HOME if official else STAND_INS
     plugins.ensure_plugins(home, lambda _: None, engine, download=official)
-    environment = _environment(engine, home) if official else {**_environment(engine, home), **_NOWHERE}
+    environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"
         done = _run(engine, name, Path(folder), events, environment, quiet=as_json)
@@ -45,18 +45,9 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     return 0
 
 
-def _environment(engine: Path, home: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        **stack.EVENT_LOG,
-        "PATH": os.pathsep.join([str(engine.parent), str(go_tools.KUBERNETES.folder()), os.environ["PATH"]]),
-        "PULUMI_HOME": str(home),
-        "PULUMI_CONFIG_PASSPHRASE": "preview",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "KUBECONFIG": NO_CLUSTER,
-    }
+def _environment(home: Path) -> dict[str, str]:
+    chosen = {"PULUMI_CONFIG_PASSPHRASE": "preview", "KUBECONFIG": NO_CLUSTER}
+    return {**os.environ, **stack.EVENT_LOG, **toolchain.environment(home), **chosen}
 
 
 def _run(

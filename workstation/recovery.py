@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from docker.errors import NotFound
 
-from workstation import docker_engine, go_tools, paths, run, stack
+from workstation import docker_engine, paths, run, stack
 from workstation.errors import WorkstationError
 
 FIELD_MANAGER = "pulumi-kubernetes"
@@ -62,9 +62,9 @@ def _discard(resource: Mapping[str, Any], context: str) -> None:
 
 def _discard_object(token: str, metadata: Mapping[str, Any], context: str) -> None:
     """Delete an object that Pulumi has made; another's of the same name stays."""
-    kubectl = [str(go_tools.KUBERNETES.program("kubectl")), "--context", context]
+    kubectl = ["kubectl", "--context", context]
     target = [_kubectl_kind(token), str(metadata["name"]), *_in_namespace(metadata)]
-    environment = stack.environment()
+    environment = stack.environment(context)
     get = ["get", *target, "--ignore-not-found", "--show-managed-fields", "--output", "json"]
     found = run.output([*kubectl, *get], environment=environment)
     if not found:

@@ -27,7 +27,7 @@ from infra.naming import GRAFANA, PROJECT, REGISTRY, STATUS, TRACKING
 from workstation import paths, preflight, stack, status
 from workstation.console import Progress, console
 from workstation.errors import WorkstationError
-from workstation.forward import forward
+from workstation.forward import forward, require_kubectl
 
 RENEWALS = 2
 WITHIN = 180
@@ -102,15 +102,18 @@ def rotate(name: str, secret: str) -> int:
     """Renew `secret` of stack `name`; the exit code."""
     declared = preflight.declaration(name)
     require_rotatable(declared, name, secret)
+    stack.require_backend(name, declared)
     if not stack.exists(name):
         raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
     progress = Progress()
     context = preflight.kube_context(declared, name)
-    cluster = Cluster(client.CoreV1Api(status.cluster_api(name, declared)), context, stack.environment())
+    environment = stack.environment(context)
+    require_kubectl(environment)
+    cluster = Cluster(client.CoreV1Api(status.cluster_api(name, declared)), context, environment)
 
     def up() -> None:
         with progress.quiet_step(f"pulumi up --stack {name}"):
-            stack.update(["up", "--suppress-outputs"], name)
+            stack.update(["up", "--suppress-outputs"], name, context)
 
     file = paths.REPOSITORY / f"Pulumi.{name}.yaml"
     refused = renew(

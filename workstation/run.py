@@ -41,9 +41,10 @@ def logged(
     *,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    inherited: Mapping[str, str] = os.environ,
     hint: str = "",
 ) -> None:
-    """Run `command` with its output in the log called `name`."""
+    """Run `command` with its output in the log called `name`; its environment is `inherited` and `environment`."""
     log = paths.LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
@@ -53,7 +54,7 @@ def logged(
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env={**inherited, **(environment or {})},
             check=False,
         )
     if done.returncode:

@@ -10,11 +10,11 @@ from workstation.console import console
 def shell(name: str) -> int:
     """Run $SHELL with everything on PATH; its exit code."""
     declared = preflight.declaration(name)
+    stack.require_backend(name, declared)
     stack.ensure(name)
-    environment = dict(stack.environment())
-    environment["PULUMI_STACK"] = name
-    program = os.environ.get("SHELL", "/bin/sh")
     context = preflight.kube_context(declared, name)
+    environment = {**stack.environment(context), "PULUMI_STACK": name}
+    program = os.environ.get("SHELL", "/bin/sh")
     console.print(f"[dim]pulumi --stack {name} and kubectl --context {context} work here; `exit` ends it[/]")
     with stack.salt_kept_out(name):
         return subprocess.run([program], env=environment, check=False).returncode

@@ -13,7 +13,10 @@ from typing import Any
 
 import yaml
 
-from workstation import docker_engine, go_tools, paths, run, toolchain
+from infra.declaration import Platform
+from workstation import docker_engine, paths, plan, run, toolchain
+from workstation.cluster import kubeconfig
+from workstation.cluster.addresses import CONTEXT
 from workstation.errors import WorkstationError
 
 PROJECT = "ml-platform"
@@ -25,24 +28,34 @@ EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
 def on_this_machine() -> bool:
     """Whether the state lies here; a team that names a backend of its own keeps state, secrets and locks there."""
-    return os.environ.get("PULUMI_BACKEND_URL", OWN_BACKEND) == OWN_BACKEND
+    return (os.environ.get("PULUMI_BACKEND_URL") or OWN_BACKEND) == OWN_BACKEND
 
 
-def environment() -> Mapping[str, str]:
-    """What `pulumi` and `kubectl` need to work on the stacks of this machine."""
-    path = [paths.BIN, go_tools.KUBERNETES.folder(), paths.REPOSITORY / ".venv" / "bin", os.environ["PATH"]]
-    chosen = {
-        "PATH": os.pathsep.join(str(folder) for folder in path),
-        "PULUMI_HOME": str(paths.PULUMI_HOME),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-    }
+def require_backend(stack: str, declared: Platform) -> None:
+    """A stack that does not stand on this machine must not have its only state here, unless somebody has said so."""
+    aws = declared.foundation.aws
+    if aws is None or not on_this_machine():
+        return
+    raise WorkstationError(
+        f"PULUMI_BACKEND_URL names no backend for stack {stack}",
+        "it stands on platform.foundation.aws: its state, and the key to the secrets in it, would be known to\n"
+        f"this machine alone, in {paths.STATE}",
+        hint=f"export PULUMI_BACKEND_URL='s3://<bucket>?region={aws.region}', see docs/aws.md\n"
+        "(file://<another folder> keeps both on this machine, if that is what you want)",
+    )
+
+
+def environment(context: str = CONTEXT) -> Mapping[str, str]:
+    """What `pulumi` and `kubectl` need to work on a stack whose cluster the kube context names.
+
+    Other contexts than the workstation's own are in the user's kubeconfig.
+    """
+    chosen = toolchain.environment(paths.PULUMI_HOME)
     if on_this_machine():
         chosen["PULUMI_BACKEND_URL"] = OWN_BACKEND
         chosen["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
-    if paths.KUBECONFIG.exists():  # the local cluster; without it, a cluster of the user's own by kubectl's convention
-        chosen["KUBECONFIG"] = str(paths.KUBECONFIG)
+    if context == CONTEXT:
+        chosen["KUBECONFIG"] = kubeconfig.files(context)
     engine = docker_engine.host()
     return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
 
@@ -101,7 +114,7 @@ def _ensure_passphrase() -> None:
         paths.PASSPHRASE.write_text(secrets.token_urlsafe(32))
 
 
-def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
+def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, Any]]:
     """Run `pulumi up` or `pulumi destroy` in front of the user; the engine's events, for whoever wants figures."""
     events = paths.LOGS / f"pulumi-{command[0]}-{stack}.events"
     events.unlink(missing_ok=True)
@@ -120,7 +133,7 @@ def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
         done = subprocess.run(
             [toolchain.engine(), *map(str, arguments)],
             cwd=paths.REPOSITORY,
-            env={**environment(), **EVENT_LOG},
+            env={**environment(context), **EVENT_LOG},
             stdin=subprocess.DEVNULL,
             check=False,
         )
@@ -129,12 +142,7 @@ def update(command: Sequence[str], stack: str) -> list[dict[str, Any]]:
         raise WorkstationError(
             f"pulumi {command[0]} of stack {stack}", f"exit code {done.returncode}", log=events, hint=hint
         )
-    return list(_events(events))
-
-
-def _events(file: Path) -> Iterator[dict[str, Any]]:
-    for line in file.read_text().splitlines() if file.exists() else []:
-        yield json.loads(line)
+    return list(plan.logged_events(events))
 
 
 def changes(events: Sequence[dict[str, Any]]) -> dict[str, int]:

@@ -1,10 +1,8 @@
 """What runs where: endpoints, jobs, images, nodes and their GPUs, as a table or as JSON."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
@@ -15,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from infra.declaration import Platform
 from workstation import paths, preflight, stack
-from workstation.cluster import lifecycle
+from workstation.cluster import kubeconfig, lifecycle
 from workstation.console import console
 from workstation.errors import WorkstationError
 from workstation.plugins.aws.kept import kept_by_stand_in
@@ -112,7 +110,7 @@ def collect(name: str, declared: Platform) -> Status:
 def _unseen(name: str, declared: Platform) -> str:
     """Why a cluster in EKS can't be asked; one of the local machine always can."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
-    if aws is None or context in _contexts(_files(declared)):
+    if aws is None or context in _contexts(kubeconfig.files(context)):
         return ""
     command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
     return f"the cluster was not asked, no kubeconfig has the context {context}: run `{command}`"
@@ -125,15 +123,10 @@ def _contexts(files: str) -> list[str]:
         return []
 
 
-def _files(declared: Platform) -> str:
-    """The workstation's kubeconfig for its own cluster, else the user's: never the one for the other."""
-    own = preflight.uses_own_cluster(declared)
-    return str(paths.KUBECONFIG) if own else os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-
-
 def cluster_api(name: str, declared: Platform) -> client.ApiClient:
     """The stack's cluster, by its own context."""
-    return config.new_client_from_config(_files(declared), context=preflight.kube_context(declared, name))
+    context = preflight.kube_context(declared, name)
+    return config.new_client_from_config(kubeconfig.files(context), context=context)
 
 
 def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:

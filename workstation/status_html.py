@@ -22,7 +22,8 @@ def write(name: str, out: Path) -> int:
     if page is None:
         raise WorkstationError(f"stack {name} has no status page yet", hint="run `make up`")
     where = (page["namespace"], page["service"], page["port"])
-    with forward(*where, preflight.kube_context(declared, name), stack.environment()) as address:
+    context = preflight.kube_context(declared, name)
+    with forward(*where, context, stack.environment(context)) as address:
         text = fetch(address, page["username"], page["password"])
     keep(out, text)
     console.print(f"[bold]{out}[/]  {len(text.encode()) / 1024:.0f} KiB; open it in a browser")

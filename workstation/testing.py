@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             _browser(progress)
         else:
             console.console.print("[yellow]![/] tests on Docker and Kubernetes are skipped: they need root on Linux")
-        return _pytest(arguments, able)
+        return _pytest(arguments)
     finally:
         if own:
             down.stop_everything(progress)
@@ -56,10 +56,8 @@ def _browser(progress: Progress) -> None:
         console.console.print(f"[yellow]![/] tests of pages are skipped: {error}")
 
 
-def _pytest(arguments: Sequence[str], able: bool) -> int:
-    environment = dict(stack.environment()) | {"ML_PLATFORM_BIN": str(toolchain.engine().parent)}
-    if able:
-        environment["KUBECONFIG"] = str(paths.KUBECONFIG)
+def _pytest(arguments: Sequence[str]) -> int:
+    environment = {**stack.environment(), "ML_PLATFORM_BIN": str(toolchain.engine().parent)}
     command = [sys.executable, "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, check=False).returncode
 

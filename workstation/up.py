@@ -16,9 +16,12 @@ def up(name: str) -> int:
     began = time.monotonic()
     progress = Progress()
     declared = preflight.declaration(name)
+    stack.require_backend(name, declared)
     own = preflight.own_cluster(declared)
     if own is not None:
         preflight.machine(own)
+    elif declared.foundation.local is not None:
+        preflight.other_cluster(declared.foundation.local)
     elif not aws_preflight.check(declared) and declared.foundation.aws and not os.environ.get("AWS_ENDPOINT_URL"):
         hint = "log in (see `aws configure sso`); `make preview` shows the whole stack without credentials"
         raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
@@ -26,10 +29,11 @@ def up(name: str) -> int:
     if own is not None:
         start_cluster(progress, own)
     stack.ensure(name)
-    for done in recovery.recover(name, preflight.kube_context(declared, name)):
+    context = preflight.kube_context(declared, name)
+    for done in recovery.recover(name, context):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
-        changes = stack.changes(stack.update(["up", "--suppress-outputs"], name))
+        changes = stack.changes(stack.update(["up", "--suppress-outputs"], name, context))
         step.say(summary.describe(changes))
     scores: list[Score] = []
     if declared.foundation.local is not None:  # in EKS the endpoints answer whoever has a way into the cluster

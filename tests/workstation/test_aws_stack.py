@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.ports import free_port
-from workstation import daemons, down, moto_server, paths, preflight, stack, status, up
+from workstation import daemons, down, moto_server, paths, preflight, rotation, shell, stack, status, up
 from workstation.cluster import lifecycle
 from workstation.errors import WorkstationError
+from workstation.go_tools import GoModule
 from workstation.plugins.aws.kept import Store
 
 
@@ -30,17 +32,71 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "update", never)
 
 
+@pytest.fixture
+def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the team has said that its state is."""
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'backend'}")
+
+
+COMMANDS: dict[str, Callable[[], int]] = {
+    "up": lambda: up.up("prod"),
+    "down": lambda: down.down("prod"),
+    "rotate": lambda: rotation.rotate("prod", "digits-key"),
+    "shell": lambda: shell.shell("prod"),
+}
+
+
+@pytest.mark.parametrize("url", [None, "", stack.OWN_BACKEND], ids=["unset", "empty", "in a shell on dev"])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_its_state_is_not_kept_on_a_machine_that_nobody_chose(
+    command: Callable[[], int], url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if url is not None:
+        monkeypatch.setenv("PULUMI_BACKEND_URL", url)
+    with pytest.raises(WorkstationError, match="PULUMI_BACKEND_URL names no backend for stack prod") as refused:
+        command()
+    assert "platform.foundation.aws" in refused.value.why
+    assert "export PULUMI_BACKEND_URL='s3://<bucket>?region=eu-central-1', see docs/aws.md" in refused.value.hint
+    assert not paths.STATE.exists()
+
+
+@pytest.mark.usefixtures("backend")
+def test_a_backend_of_the_teams_own_takes_no_passphrase_of_this_machine(tmp_path: Path) -> None:
+    stack.require_backend("prod", preflight.declaration("prod"))
+    environment = stack.environment("arn")
+    assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path / 'backend'}"
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in environment
+
+
+def test_dev_is_on_this_machine_and_keeps_its_state_there() -> None:
+    stack.require_backend("dev", preflight.declaration("dev"))
+    assert stack.environment()["PULUMI_BACKEND_URL"] == stack.OWN_BACKEND
+
+
+@pytest.mark.usefixtures("backend")
+def test_rotate_without_kubectl_says_so_and_waits_for_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GoModule, "folder", lambda _: tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(WorkstationError, match="no kubectl"):
+        rotation.rotate("prod", "digits-key")
+
+
+@pytest.mark.usefixtures("backend")
 def test_up_without_credentials_stops_before_anything_is_installed() -> None:
     with pytest.raises(WorkstationError, match="no credentials for account 123456789012"):
         up.up("prod")
     assert not paths.STATE.exists()
 
 
+@pytest.mark.usefixtures("backend")
 def test_down_leaves_the_local_cluster_alone_and_ends_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     def never() -> None:
         raise AssertionError("the local cluster was stopped")
 
     monkeypatch.setattr(lifecycle, "stop", never)
+    monkeypatch.setattr(stack, "exists", lambda _: False)
     port = free_port()
     moto_server.start(port)
     assert daemons.is_running(f"moto-{port}")

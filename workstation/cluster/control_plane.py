@@ -10,7 +10,7 @@ import psutil
 import requests
 import yaml
 
-from workstation import go_tools, paths, run
+from workstation import daemons, go_tools, paths, run
 from workstation.cluster import certificates, kubeconfig
 from workstation.cluster.addresses import API_PORT, NAME, NODE_IP, SERVICE_CIDR
 from workstation.errors import WorkstationError, tail
@@ -56,9 +56,12 @@ def is_ready() -> bool:
 
 
 def _kwokctl(*arguments: str) -> None:
+    """The components that it starts have its environment."""
     environment = {"KWOK_WORKDIR": str(HOME), "KUBECONFIG": str(paths.CLUSTER / "kwokctl-kubeconfig")}
     command = [str(go_tools.KWOK.program("kwokctl")), "--name", NAME, *arguments]
-    run.logged("kwokctl", command, environment=environment, cwd=paths.CLUSTER)
+    run.logged(
+        "kwokctl", command, environment=environment, inherited=daemons.inherited_environment(), cwd=paths.CLUSTER
+    )
 
 
 def _write_configuration() -> None:

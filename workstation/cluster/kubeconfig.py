@@ -1,10 +1,22 @@
 """Kubeconfig files for people and for the cluster's own parts."""
 
+import os
 from pathlib import Path
 
 import yaml
 
+from workstation import paths
 from workstation.cluster.addresses import API_PORT, CONTEXT
+
+
+def files(context: str) -> str:
+    """Where the context is looked for: the workstation's file for its own cluster, else the user's. Never both.
+
+    As in $KUBECONFIG, there may be several.
+    """
+    if context == CONTEXT:
+        return str(paths.KUBECONFIG)
+    return os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
 
 
 def write(path: Path, authority: Path, certificate: Path, key: Path) -> Path:

@@ -65,7 +65,7 @@ def _remove_group(group: Path) -> None:
     _rmdir(group)
 
 
-def _rmdir(folder: Path, attempts: int = 20) -> None:
+def _rmdir(folder: Path, attempts: int = 200) -> None:
     for _ in range(attempts):
         with suppress(OSError):
             folder.rmdir()

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from subprocess import DEVNULL
@@ -72,15 +75,49 @@ def ensure_engine(bin_dir: Path, engine: Path) -> None:
 
 
 def official_engine(other_than: Path) -> Path | None:
-    """A published `pulumi` on PATH, recognised by the language host beside it; never the one that we installed."""
+    """The first published `pulumi` on PATH that is new enough for the SDK; never the one that we installed."""
+    published = _published_engines(other_than)
+    return next((pulumi for pulumi in published if _numbers(engine_version(pulumi)) >= oldest_engine()), None)
+
+
+def outdated_engines(other_than: Path) -> dict[Path, str]:
+    """The published ones that are not, with what they call their version."""
+    versions = {pulumi: engine_version(pulumi) for pulumi in _published_engines(other_than)}
+    return {pulumi: version for pulumi, version in versions.items() if _numbers(version) < oldest_engine()}
+
+
+def oldest_engine() -> tuple[int, ...]:
+    """What pyproject.toml asks for, such as (3, 259)."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    (wanted,) = [found[1] for line in project["dependencies"] if (found := re.match(r"pulumi>=([\d.]+)", line))]
+    return _numbers(wanted)
+
+
+@cache
+def engine_version(pulumi: Path) -> str:
+    """Such as `v3.259.0`; one that can't be run has none, and counts as older than any."""
+    env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        done = subprocess.run([pulumi, "version"], env=env, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "of no version"
+    return done.stdout.strip() or "of no version"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"v?(\d+(?:\.\d+)*)", version)
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def _published_engines(other_than: Path) -> Iterator[Path]:
+    """Each is recognised by the language host beside it."""
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         pulumi = Path(folder, "pulumi")
         if not os.access(pulumi, os.X_OK) or Path(folder).resolve() == other_than.resolve():
             continue
         host = pulumi.resolve().parent / LANGUAGE_HOST
         if host.exists() and not _is_stand_in(host):
-            return pulumi
-    return None
+            yield pulumi
 
 
 def exec_script(engine: Path) -> Path:
