@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from infra.foundation import Foundation, Registry
+from infra.foundation import Foundation, Pipeline, Registry
 from infra.images import BuiltImage
 from infra.monitoring.dashboards.delivery import Delivery
 from infra.monitoring.grafana import PORT as GRAFANA_PORT
@@ -64,6 +64,13 @@ class Pool(TypedDict):
     simulated: bool
 
 
+class Roles(TypedDict):
+    """What workflows take on."""
+
+    preview_role: pulumi.Input[str]
+    deploy_role: pulumi.Input[str]
+
+
 class Outputs(TypedDict):
     """By declared name; passwords are secrets."""
 
@@ -76,6 +83,7 @@ class Outputs(TypedDict):
     grafana: ServerWithLogin | ServerElsewhere | None
     registry: PrivateRegistry
     pools: dict[str, Pool]
+    pipeline: Roles | None
 
 
 def outputs(
@@ -105,6 +113,7 @@ def outputs(
         grafana=_grafana(grafana) if grafana else None,
         registry=_registry(foundation.registry),
         pools={name: Pool(simulated=placement.simulated) for name, placement in foundation.pools.items()},
+        pipeline=_roles(foundation.pipeline) if foundation.pipeline else None,
     )
 
 
@@ -118,6 +127,10 @@ def _registry(registry: Registry) -> PrivateRegistry:
     if registry.pull_config is None:
         return PrivateRegistry(address=registry.server)
     return PrivateRegistry(address=registry.server, username=registry.username, password=registry.password)
+
+
+def _roles(pipeline: Pipeline) -> Roles:
+    return Roles(preview_role=pipeline.preview, deploy_role=pipeline.deploy)
 
 
 def _status(page: StatusPage) -> ServerWithLogin:

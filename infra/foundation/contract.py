@@ -106,6 +106,14 @@ class ManagedGrafana:
     """Where it asks the place's store of metrics, with an identity of its own."""
 
 
+@dataclass(frozen=True)
+class Pipeline:
+    """Roles of the place that workflows take on: one that may only ask on pull requests, one that deploys."""
+
+    preview: pulumi.Input[str]
+    deploy: pulumi.Input[str]
+
+
 Port = tuple[Literal["TCP", "UDP"], int]
 
 
@@ -177,3 +185,5 @@ class Foundation:
     """Those that receivers of alerts name."""
     grafana: ManagedGrafana | None = None
     """None: the place runs none."""
+    pipeline: Pipeline | None = None
+    """None: whoever deploys comes with rights of their own."""

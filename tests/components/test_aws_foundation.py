@@ -283,7 +283,28 @@ def test_pods_need_no_login_to_pull() -> None:
     assert "imagePullSecrets" not in pod
 
 
+PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+
+
+def test_whoever_sets_up_the_pipeline_is_told_its_roles() -> None:
+    assert stack().outputs["pipeline"] == {
+        "deploy_role": "arn:Role/ci-deploy",
+        "preview_role": "arn:Role/ci-preview",
+    }
+
+
+def test_an_identity_provider_that_is_there_is_used_and_left_alone() -> None:
+    arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    assert created(stack(), PROVIDER) == ["ci"]
+    recorder = stack(**{f"{AWS}.ci.provider": arn})
+    assert created(recorder, PROVIDER) == []
+    for role in ("ci-deploy", "ci-preview"):
+        (statement,) = json.loads(inputs(recorder, "aws:iam/role:Role", role)["assumeRolePolicy"])["Statement"]
+        assert statement["Principal"] == {"Federated": arn}
+
+
 def test_without_github_there_are_no_roles_for_it() -> None:
     recorder = stack(**{f"{AWS}.ci": GONE})
-    assert created(recorder, "aws:iam/openIdConnectProvider:OpenIdConnectProvider") == []
+    assert recorder.outputs["pipeline"] is None
+    assert created(recorder, PROVIDER) == []
     assert [name for name in created(recorder, "aws:iam/role:Role") if name.startswith("ci-")] == []

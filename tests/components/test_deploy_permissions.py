@@ -79,6 +79,27 @@ def test_a_deploy_makes_and_removes_what_monitoring_has_in_the_account() -> None
     )
 
 
+STATE = "arn:aws:s3:::example-ml-platform-state"
+"""What prod declares as `foundation.aws.ci.stateBucket`."""
+
+
+def test_a_deploy_keeps_the_state_that_is_there_before_the_stack() -> None:
+    deploy, file = prod_role("ci-deploy"), f"{STATE}/.pulumi/stacks/ml-platform/prod.json"
+    requests = {
+        "lists": deploy.asks("s3:ListBucket", STATE),
+        **{action: deploy.asks(f"s3:{action}Object", file) for action in ("Get", "Put", "Delete")},
+        **{action: deploy.asks(f"kms:{action}", KEY, None, key_policy()) for action in ("Encrypt", "Decrypt")},
+    }
+    assert allowed(requests) == dict.fromkeys(requests, True)
+    preview = prod_role("ci-preview")
+    refused(
+        {
+            "a pull request reads the state": (preview.asks("s3:GetObject", file), may_everything),
+            "the bucket is deleted": (deploy.asks("s3:DeleteBucket", STATE), may_everything),
+        }
+    )
+
+
 def test_a_deploy_keeps_to_the_stack() -> None:
     deploy, given = prod_role("ci-deploy"), "iam:PassedToService"
     node = PLACE.iam_arn(f"role/{PLACE.name}-node")

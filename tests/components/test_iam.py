@@ -221,13 +221,14 @@ def test_the_boundary_lets_no_role_make_roles() -> None:
     }
 
 
-def test_the_preview_role_sees_no_data(prod: Recorder) -> None:
-    attached = [
-        each.inputs["policyArn"].rpartition("/")[2]
-        for each in prod.resources
-        if each.type.endswith("RolePolicyAttachment") and each.name.startswith("ci-preview")
-    ]
-    assert sorted(attached) == ["SecurityAudit", "ViewOnlyAccess"]
+def test_the_preview_role_asks_what_aws_offers_and_sees_nothing_of_what_runs(prod: Recorder) -> None:
+    attached = [each.name for each in prod.resources if each.type.endswith("RolePolicyAttachment")]
+    assert [name for name in attached if name.startswith("ci-preview")] == []
+    assert [name for name in created(prod, ROLE_POLICY) if name.startswith("ci-preview")] == ["ci-preview-preflight"]
+    actions = {action for statement in statements(prod, "ci-preview-preflight") for action in statement["Action"]}
+    assert {action.partition(":")[0] for action in actions} == {"ec2", "eks", "iam", "servicequotas"}
+    assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in actions)
+    assert not [action for action in actions if action.endswith(("*", "Instances", "Clusters", "Roles", "Policies"))]
 
 
 def test_long_names_stay_unique_and_short_enough() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from infra.foundation.aws.iam import GITHUB, GITHUB_AUDIENCE
+from infra.declaration.aws.names import GITHUB, GITHUB_AUDIENCE
+from infra.foundation.aws.iam import github_trust
 from tests.components.recorder import created, inputs
 from tests.iam_evaluator import Request, allowed
 from tests.iam_evaluator.prod import PLACE, prod_role, stack
@@ -135,6 +139,15 @@ def workflow(role: str, subject: str, audience: str | None = GITHUB_AUDIENCE, pr
 def test_a_workflow_takes_on_the_role_of_its_occasion() -> None:
     requests = {role: workflow(role, subject) for role, subject in OCCASIONS.items()}
     assert allowed(requests) == {"ci-preview": True, "ci-deploy": True}
+
+
+def test_a_repository_whose_ids_github_signs_is_declared_with_them() -> None:
+    """Its workflows come as `repo:owner@id/name@id:...`, and whoever takes over a name that became free does not."""
+    own = "repo:example@12345/ml-platform@67890:environment:prod"
+    subjects = {"ours": own, "another owner": own.replace("12345", "99999"), "no ids": OCCASIONS["ci-deploy"]}
+    trust = json.loads(github_trust(PLACE, own))
+    requests = {who: replace(workflow("ci-deploy", each), resource_policy=trust) for who, each in subjects.items()}
+    assert allowed(requests) == {"ours": True, "another owner": False, "no ids": False}
 
 
 @pytest.mark.parametrize("role", OCCASIONS)

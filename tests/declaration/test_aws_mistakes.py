@@ -13,6 +13,7 @@ from tests.declaration.samples import GONE, on_aws, refusal
 
 AWS = "foundation.aws"
 ROLE = "arn:aws:iam::123456789012:role/team"
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
 NOT_FOR_SERVICES = "is none that EKS takes; write /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 GPUS = {"model": "NVIDIA-A10G", "count": 1}
 
@@ -24,7 +25,11 @@ MISTAKES = [
     (f"{AWS}.costCentre", GONE, f"{AWS}: missing setting 'costCentre'"),
     (f"{AWS}.region", "eu-central-9", f"{AWS}.region: 'eu-central-9' is no region of AWS; did you mean 'eu-central-2'?"),
     (f"{AWS}.logDays", 91, f"{AWS}.logDays: 91 is not known; write 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653"),
-    (f"{AWS}.ci.repository", "ml-platform", f"{AWS}.ci.repository: 'ml-platform' is no repository; write owner/name"),
+    (f"{AWS}.ci.repository", "ml-platform", f"{AWS}.ci.repository: 'ml-platform' is no repository; write owner/name, or owner@id/name@id"),
+    (f"{AWS}.ci.repository", "example@1/ml-platform", f"{AWS}.ci.repository: 'example@1/ml-platform' is no repository; write owner/name, or owner@id/name@id"),
+    (f"{AWS}.ci.provider", "github", f"{AWS}.ci.provider: 'github' is no identity provider for GitHub; write {PROVIDER}"),
+    (f"{AWS}.ci.provider", PROVIDER.replace("123456789012", "999999999999"), f"{AWS}.ci.provider: arn:aws:iam::999999999999:oidc-provider/token.actions.githubusercontent.com is not in account 123456789012; write {PROVIDER}"),
+    (f"{AWS}.ci.stateBucket", "s3://state", f"{AWS}.ci.stateBucket: 's3://state' is no name of a bucket; write the name alone, such as example-ml-platform-state"),
     (f"{AWS}.registry.baseImage", "python:3.12", f"{AWS}.registry.baseImage: 'python:3.12' does not begin with a mirror; write one of ecr-public before it"),
     (f"{AWS}.managedPrometheus", {}, f"{AWS}.managedPrometheus: nothing collects metrics for it; declare 'monitoring' too"),
     # Networks

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,13 +17,18 @@ import pytest
 from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
+from infra.declaration import load
+from infra.declaration.aws.names import GITHUB
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
-from infra.foundation.aws import keys
 from infra.foundation.aws.node_groups import _ADD_ONS
+from infra.naming import DOMAIN, PROJECT
 from tests.declaration.samples import REPOSITORY
+from tests.iam_evaluator import allowed
+from tests.iam_evaluator.prod import PLACE, prod_role
 from workstation.aws_preflight import Finding, examine
 from workstation.aws_preflight.finding import Client, Wanted
+from workstation.aws_preflight.pipeline import github_has_one_identity_provider
 from workstation.aws_preflight.place import (
     account_is_declared,
     caller_gets_into_the_cluster,
@@ -30,7 +36,6 @@ from workstation.aws_preflight.place import (
     zones_are_open,
 )
 from workstation.aws_preflight.pools import (
-    SCALING_ROLE,
     auto_scaling_has_its_role,
     reservations_are_active,
     zones_offer_the_types,
@@ -115,13 +120,16 @@ def _called_by(role: str) -> Answer:
     return ("get_caller_identity", {}, {"Account": ACCOUNT, "Arn": arn, "UserId": "AROA:somebody"})
 
 
-@pytest.mark.parametrize(("role", "gets_in"), [("admin", True), ("ml-platform-prod-ci-deploy", True), ("other", False)])
+PIPELINE = ("ml-platform-prod-ci-deploy", "ml-platform-prod-ci-preview")
+
+
+@pytest.mark.parametrize(("role", "fine"), [("admin", True), *((role, True) for role in PIPELINE), ("other", False)])
 def test_whoever_is_no_admin_is_told_before_there_is_a_cluster(
-    stubbed: Callable[..., Client], role: str, gets_in: bool
+    stubbed: Callable[..., Client], role: str, fine: bool
 ) -> None:
     aws = foundation(ci={"repository": "example/ml-platform"})
     found = list(caller_gets_into_the_cluster(stubbed({"sts": [_called_by(role)]}), wanted(aws)))
-    assert [finding.setting for finding in found] == ([] if gets_in else ["platform.foundation.aws.cluster.admins"])
+    assert [finding.setting for finding in found] == ([] if fine else ["platform.foundation.aws.cluster.admins"])
     assert not any(finding.blocking for finding in found)
 
 
@@ -165,12 +173,92 @@ def test_zones_must_exist(moto: Client) -> None:
 
 def test_managed_pools_need_the_role_of_auto_scaling(moto: Client) -> None:
     managed = wanted(h100=pool("p5.48xlarge", managed=True, min=1, max=1))
-    assert keys.SCALING_ROLE.endswith(f"/{SCALING_ROLE}")
     (line,) = said(auto_scaling_has_its_role(moto, managed))
     assert line.startswith("platform.nodePools.h100.managed: the account has no AWSServiceRoleForAutoScaling")
     assert said(auto_scaling_has_its_role(moto, wanted(cpu=pool("m7i.large")))) == []
     moto("iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
     assert said(auto_scaling_has_its_role(moto, managed)) == []
+
+
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
+OF_A_STACK = [{"Key": f"{DOMAIN}/project", "Value": PROJECT}]
+
+
+@contextmanager
+def provider(moto: Client, *audiences: str, tags: Sequence[Mapping[str, str]] = ()) -> Iterator[None]:
+    """An account that lets GitHub's workflows in."""
+    made = moto("iam").create_open_id_connect_provider
+    made(Url=f"https://{GITHUB}", ClientIDList=audiences, ThumbprintList=["0" * 40], Tags=tags)
+    try:
+        yield
+    finally:
+        moto("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
+
+
+def github(moto: Client, **ci: str) -> list[str]:
+    aws = foundation(ci={"repository": "example/ml-platform", **ci})
+    return said(github_has_one_identity_provider(moto, wanted(aws)))
+
+
+def test_a_second_identity_provider_is_not_tried(moto: Client) -> None:
+    assert github(moto) == []
+    with provider(moto, "sts.amazonaws.com"):
+        (line,) = github(moto)
+        assert line.startswith("platform.foundation.aws.ci.provider: the account has an identity provider for GitHub")
+        assert line.endswith(f"; write provider: {PROVIDER}")
+        assert github(moto, provider=PROVIDER) == []
+        assert said(github_has_one_identity_provider(moto, wanted(foundation()))) == [], "nobody comes from GitHub"
+    with provider(moto, "sts.amazonaws.com", tags=OF_A_STACK):
+        assert github(moto) == [], "a stack has made it"
+
+
+def test_a_declared_identity_provider_must_let_workflows_in(moto: Client) -> None:
+    assert github(moto, provider=PROVIDER) == [
+        f"platform.foundation.aws.ci.provider: '{PROVIDER}' is not there; leave it out, so that the stack makes it"
+    ]
+    with provider(moto, "someone-else"):
+        (line,) = github(moto, provider=PROVIDER)
+    assert "does not take tokens that are made out for sts.amazonaws.com" in line
+    assert f"--open-id-connect-provider-arn {PROVIDER} --client-id sts.amazonaws.com" in line
+
+
+ABOUT = {
+    "iam:GetRole": PLACE.scaling_role,
+    "iam:GetOpenIDConnectProvider": PROVIDER,
+    "iam:ListOpenIDConnectProviderTags": PROVIDER,
+    "servicequotas:GetServiceQuota": PLACE.arn("servicequotas", "ec2/L-1216C47A"),
+}
+
+
+@pytest.mark.parametrize("role", ["ci-deploy", "ci-preview"])
+def test_the_pipelines_roles_may_ask_all_of_it(moto: Client, role: str) -> None:
+    asked = questions(moto)
+    assert set(ABOUT) < asked
+    assert {action.partition(":")[0] for action in asked} == {"ec2", "eks", "iam", "servicequotas"}
+    requests = {action: prod_role(role).asks(action, ABOUT.get(action, "*")) for action in asked}
+    assert allowed(requests) == dict.fromkeys(requests, True)
+
+
+def questions(moto: Client) -> set[str]:
+    """What the pre-flight of prod asks, as policies name it; who one is, is told to everybody."""
+    asked = {"servicequotas:GetAWSDefaultServiceQuota"}
+
+    def client(service: str) -> Any:
+        made = moto(service)
+        made.meta.events.register("before-call", note)
+        return made
+
+    def note(model: Any, **_: object) -> None:
+        asked.add(f"{model.service_model.signing_name}:{model.name}")
+
+    prod = load(REPOSITORY / "Pulumi.prod.yaml")
+    aws = prod.foundation.aws
+    assert aws is not None and aws.ci is not None
+    declared = aws.model_copy(update={"ci": aws.ci.model_copy(update={"provider": PROVIDER})})
+    with provider(moto):
+        for each in (aws, declared):
+            examine(client, Wanted(each, prod.node_pools))
+        return asked - {"sts:GetCallerIdentity"}
 
 
 def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:

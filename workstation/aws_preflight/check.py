@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 from rich.markup import escape
 
 from infra.declaration import Platform
-from workstation.aws_preflight import place, pools, quotas, versions
+from workstation.aws_preflight import pipeline, place, pools, quotas, versions
 from workstation.aws_preflight.finding import AWS, Client, Finding, Wanted
 from workstation.console import console
 from workstation.errors import WorkstationError
@@ -25,6 +25,7 @@ CONTENT: Sequence[Check] = (
     place.zones_are_open,
     place.caller_gets_into_the_cluster,
     place.kubernetes_login_is_possible,
+    pipeline.github_has_one_identity_provider,
     versions.version_is_supported,
     versions.add_ons_fit,
     pools.zones_offer_the_types,

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from workstation.aws_preflight.finding import AWS, Client, Finding, Wanted
 
+_PIPELINE = ("-ci-deploy", "-ci-preview")
+"""How the names of the pipeline's roles end: the one gets in, the other never tries."""
+
 
 def account_is_declared(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Whose credentials these are."""
@@ -23,7 +26,7 @@ def caller_gets_into_the_cluster(client: Client, wanted: Wanted) -> Iterator[Fin
     arn = client("sts").get_caller_identity()["Arn"]
     role = arn.split("/")[1] if ":assumed-role/" in arn else None
     admins = {admin.rpartition("/")[2] for admin in wanted.aws.cluster.admins}
-    if role not in admins and not (wanted.aws.ci and role and role.endswith("-ci-deploy")):
+    if role not in admins and not (wanted.aws.ci and role and role.endswith(_PIPELINE)):
         yield Finding(
             f"{AWS}.cluster.admins",
             f"{arn} is none of them, and would be let into the cluster by nobody",

@@ -7,13 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from infra.declaration.aws.names import SCALING_ROLE
 from infra.declaration.pools import NodePool
 from workstation.aws_preflight.finding import POOLS, Client, Finding, Wanted
 
 _RESERVED = {"reserved": "default", "capacityBlock": "capacity-block"}
 """Capacity, and what EC2 calls the type of its reservation."""
-
-SCALING_ROLE = "AWSServiceRoleForAutoScaling"
 
 
 def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
@@ -68,7 +67,7 @@ def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Findin
             raise
         yield Finding(
             f"{POOLS}.{managed[0]}.managed",
-            f"the account has no {SCALING_ROLE.rpartition('/')[2]}, which makes managed nodes",
+            f"the account has no {SCALING_ROLE}, which makes managed nodes",
             "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once an account",
         )
 

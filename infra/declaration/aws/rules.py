@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
-from infra.declaration.aws.catalogue import KUBERNETES_VERSIONS, regions
+from infra.declaration.aws.catalogue import KUBERNETES_VERSIONS, partition, regions
+from infra.declaration.aws.names import GITHUB
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.problems import Problem, suggestion
 
@@ -84,6 +85,15 @@ def admins_are_of_the_account(aws: AwsFoundation) -> Iterator[Problem]:
             )
 
 
+def pipeline_comes_in_by_the_account(aws: AwsFoundation) -> Iterator[Problem]:
+    """No role trusts an identity provider of another account."""
+    if aws.ci is None or aws.ci.provider is None:
+        return
+    expected = f"arn:{partition(aws.region)}:iam::{aws.account}:oidc-provider/{GITHUB}"
+    if aws.ci.provider != expected:
+        yield Problem("ci.provider", f"{aws.ci.provider} is not in account {aws.account}; write {expected}")
+
+
 def base_image_comes_through_a_mirror(aws: AwsFoundation) -> Iterator[Problem]:
     """Nothing is pulled from a public registry directly."""
     image, mirrors = aws.registry.base_image, aws.registry.mirrors
@@ -122,6 +132,7 @@ RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
     kubernetes_version_is_offered,
     api_is_not_open_to_the_world,
     admins_are_of_the_account,
+    pipeline_comes_in_by_the_account,
     base_image_comes_through_a_mirror,
     grafana_has_metrics_to_show,
     people_have_one_role_in_grafana,

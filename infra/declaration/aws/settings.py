@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.declaration.aws.units import Account, CachePrefix, Cidr, GitRepository, IdentityGroup, RoleArn, Tag, Zone
+from infra.declaration.aws.units import (
+    Account,
+    Bucket,
+    CachePrefix,
+    Cidr,
+    GitRepository,
+    IdentityGroup,
+    ProviderArn,
+    RoleArn,
+    Tag,
+    Zone,
+)
 from infra.declaration.settings import Settings
 from infra.declaration.teams import Group
 
@@ -47,7 +58,7 @@ class Cluster(Settings):
     upgrade_policy: Literal["STANDARD", "EXTENDED"] = Field(
         default="STANDARD", description="EXTENDED stays on an old version longer, at a price"
     )
-    deletion_protection: bool = True
+    deletion_protection: bool = Field(default=True, description="EKS refuses to delete the cluster while this is on")
 
 
 OpenRegistry = Literal["public.ecr.aws", "quay.io", "registry.k8s.io"]
@@ -71,18 +82,23 @@ class ImageRegistry(Settings):
 class Database(Settings):
     """The tracking server's PostgreSQL. RDS makes its password, keeps it and renews it."""
 
-    instance_class: str = "db.t4g.medium"
+    instance_class: str = Field(default="db.t4g.medium", description="The type of its machine, as RDS names it")
     version: str = Field(default="17", description="PostgreSQL's major version")
-    storage: int = Field(default=50, ge=20, le=65536, description="GiB")
+    storage: int = Field(default=50, ge=20, le=65536, description="The size of its disk, in GiB")
     multi_zone: bool = Field(default=True, description="With a standby in another zone")
-    backup_days: int = Field(default=14, ge=1, le=35)
+    backup_days: int = Field(default=14, ge=1, le=35, description="How many days back it can be restored")
 
 
 class Ci(Settings):
-    """Roles for GitHub's workflows: one that reads on pull requests, one that deploys from an environment."""
+    """Roles for GitHub's workflows: one that asks on pull requests, one that deploys from an environment."""
 
-    repository: GitRepository
-    state_bucket: str | None = Field(default=None, description="The S3 bucket with Pulumi's state, if it is in one")
+    repository: GitRepository = Field(
+        description="The repository on GitHub whose workflows take on the roles, as GitHub signs it: docs/aws.md"
+    )
+    provider: ProviderArn | None = Field(
+        default=None, description="The account's identity provider for GitHub, if something else has made it"
+    )
+    state_bucket: Bucket | None = Field(default=None, description="The S3 bucket with Pulumi's state, if it is in one")
     environment: str = Field(default="prod", description="The GitHub environment whose approval stands before a deploy")
 
 
@@ -96,7 +112,7 @@ class ManagedPrometheus(Settings):
 class ManagedGrafana(Settings):
     """A workspace of Amazon Managed Grafana. People come in through IAM Identity Center, as members of a group."""
 
-    version: str = Field(default="10.4", description="Grafana's")
+    version: str = Field(default="10.4", description="Grafana's version")
     admins: Annotated[IdentityGroups, Field(min_length=1)] = Field(description="Ids of groups that administer it")
     editors: IdentityGroups = Field(default=(), description="Ids of groups that may draw dashboards of their own")
     viewers: IdentityGroups = Field(default=(), description="Ids of groups that look at it")
@@ -106,15 +122,15 @@ class AwsFoundation(Settings):
     """One AWS account and region."""
 
     account: Account = Field(description="Nothing is done in any other account")
-    region: str
+    region: str = Field(description="The region, such as eu-central-1")
     team: Tag = Field(description="A tag on every resource: who answers for it")
     cost_centre: Tag = Field(description="A tag on every resource: who pays for it")
-    network: Network
-    cluster: Cluster
-    registry: ImageRegistry = ImageRegistry()
-    database: Database = Database()
-    log_days: LogDays = 90
-    ci: Ci | None = None
+    network: Network = Field(description="The VPC")
+    cluster: Cluster = Field(description="The EKS cluster")
+    registry: ImageRegistry = Field(default=ImageRegistry(), description="The private registry in ECR")
+    database: Database = Field(default=Database(), description="The tracking server's database in RDS")
+    log_days: LogDays = Field(default=90, description="How many days logs are kept")
+    ci: Ci | None = Field(default=None, description="Roles for GitHub's workflows; none: no such roles")
     managed_prometheus: ManagedPrometheus | None = Field(
         default=None, description="Keeps metrics beyond the cluster; without it the cluster's own volume is all"
     )

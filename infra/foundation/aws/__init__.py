@@ -33,7 +33,7 @@ from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_i
 from infra.foundation.aws.secrets import stored_secret
 from infra.foundation.aws.topics import Topics, TopicsArgs
 from infra.foundation.aws.volumes import storage_class
-from infra.foundation.contract import Foundation, Placement, Registry, Storage, Topic, WorkloadIdentity
+from infra.foundation.contract import Foundation, Pipeline, Placement, Registry, Storage, Topic, WorkloadIdentity
 from infra.naming import PROJECT
 
 
@@ -74,6 +74,7 @@ class AwsFoundation(pulumi.ComponentResource):
             NetworkArgs(settings.network, place, settings.log_days, self._keys[keys.LOGS]),
             self._in_account,
         )
+        self._ci = self._make_ci()
         self._cluster = self._make_cluster()
         in_cluster = kubernetes.Provider(
             "kubernetes",
@@ -115,6 +116,7 @@ class AwsFoundation(pulumi.ComponentResource):
             metrics_store=self._metrics.offer if self._metrics else None,
             topics=self._make_topics(),
             grafana=self._grafana.offer if self._grafana else None,
+            pipeline=Pipeline(preview=self._ci.preview, deploy=self._ci.deploy) if self._ci else None,
         )
         self.register_outputs({"registry": place.registry})
 
@@ -128,13 +130,17 @@ class AwsFoundation(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
+    def _make_ci(self) -> Ci | None:
+        settings = self._args.settings
+        if settings.ci is None:
+            return None
+        return Ci("ci", CiArgs(settings.ci, self._place, settings.managed_grafana is not None), self._in_account)
+
     def _make_cluster(self) -> Cluster:
         """Nodes need the way out, and the private ways to AWS, until the last of them is gone."""
         settings, place, network = self._args.settings, self._place, self._network
         private = EndpointsArgs(network, place, settings.network.cidr, self._more_purposes())
         endpoints = Endpoints("endpoints", private, self._in_account)
-        deploying = CiArgs(settings.ci, place, settings.managed_grafana is not None) if settings.ci else None
-        ci = Ci("ci", deploying, self._in_account) if deploying else None
         return Cluster(
             "cluster",
             ClusterArgs(
@@ -144,7 +150,7 @@ class AwsFoundation(pulumi.ComponentResource):
                 secrets_key=self._keys[keys.CLUSTER],
                 log_key=self._keys[keys.LOGS],
                 log_days=settings.log_days,
-                deployer=ci.deploy if ci else None,
+                deployer=self._ci.deploy if self._ci else None,
                 protect=self._args.protect_data,
                 after=[network, endpoints],
             ),

@@ -1,4 +1,4 @@
-"""What GitHub's workflows may do, without any stored key: read on pull requests, deploy after an approval."""
+"""What GitHub's workflows may do, without any stored key: ask on pull requests, deploy after an approval."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
+from infra.declaration.aws.names import GITHUB, GITHUB_AUDIENCE
 from infra.declaration.aws.settings import Ci as Settings
 from infra.foundation.aws import grafana_access
 from infra.foundation.aws.iam import (
-    GITHUB,
-    GITHUB_AUDIENCE,
     Statement,
     allow,
     cluster_parts,
@@ -20,13 +19,9 @@ from infra.foundation.aws.iam import (
     document,
     github_trust,
 )
-from infra.foundation.aws.keys import SCALING_ROLE
 from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 from infra.naming import PROJECT
-
-_READS = ["SecurityAudit", "job-function/ViewOnlyAccess"]
-"""How everything is configured, and nothing of what is in it."""
 
 _REGIONAL = ("aps", "ec2", "ecr", "elasticloadbalancing", "logs")
 _KEY_CHANGES = [
@@ -111,10 +106,14 @@ _BOUNDARY_CHANGES = [
     f"iam:{action}"
     for action in ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion")
 ]
-_QUOTA_READS = [
-    f"servicequotas:{action}" for action in ("GetAWSDefaultServiceQuota", "GetServiceQuota", "ListServiceQuotas")
+_PREFLIGHT_READS = [
+    *(f"ec2:Describe{what}" for what in ("AvailabilityZones", "CapacityReservations")),
+    *(f"ec2:Describe{what}" for what in ("InstanceTypeOfferings", "InstanceTypes")),
+    *(f"eks:Describe{what}" for what in ("AddonVersions", "ClusterVersions")),
+    "iam:ListOpenIDConnectProviders",
+    *(f"servicequotas:Get{what}" for what in ("AWSDefaultServiceQuota", "ServiceQuota")),
 ]
-"""For the pre-flight."""
+"""What AWS offers, how much of it, and what is reserved: nothing of what runs."""
 
 _LEFTOVER_READS = [
     "tag:GetResources",
@@ -139,27 +138,43 @@ class CiArgs:
 class Ci(pulumi.ComponentResource):
     """Two roles, because a pull request is written by anyone and a deploy is approved by someone."""
 
+    preview: pulumi.Output[str]
     deploy: pulumi.Output[str]
+    """Their ARNs."""
 
     def __init__(self, name: str, args: CiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsCi", name, None, opts)
         place, repository = args.place, args.settings.repository
-        provider = iam.OpenIdConnectProvider(
-            name,
-            url=f"https://{GITHUB}",
-            client_id_lists=[GITHUB_AUDIENCE],
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        after = pulumi.ResourceOptions(parent=self, depends_on=[provider])
+        provider = [] if args.settings.provider else [self._identity_provider(name)]
+        after = pulumi.ResourceOptions(parent=self, depends_on=provider)
         pull_request = github_trust(place, f"repo:{repository}:pull_request")
-        ServiceRole("ci-preview", ServiceRoleArgs(place, pull_request, _READS, unbounded=True), after)
+        questions: dict[str, pulumi.Input[str]] = {"preflight": document(*preflight_statements(place))}
+        asking = ServiceRoleArgs(place, pull_request, own=questions, unbounded=True)
+        self.preview = ServiceRole("ci-preview", asking, after).arn
         environment = github_trust(place, f"repo:{repository}:environment:{args.settings.environment}")
         more = grafana_access.deploy_statements(place) if args.grafana else []
         statements = [*deploy_statements(place, args.settings.state_bucket), *more]
         policies: dict[str, pulumi.Input[str]] = {"platform": document(*statements)}
         bounds = ServiceRoleArgs(place, environment, own=policies, unbounded=True)
         self.deploy = ServiceRole("ci-deploy", bounds, after).arn
-        self.register_outputs({"deploy": self.deploy})
+        self.register_outputs({"preview": self.preview, "deploy": self.deploy})
+
+    def _identity_provider(self, name: str) -> iam.OpenIdConnectProvider:
+        return iam.OpenIdConnectProvider(
+            name,
+            url=f"https://{GITHUB}",
+            client_id_lists=[GITHUB_AUDIENCE],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def preflight_statements(place: Place) -> list[Statement]:
+    """What the pre-flight asks, and no more: whoever writes a pull request decides what runs with it."""
+    return [
+        allow(_PREFLIGHT_READS, ["*"]),
+        allow(["iam:GetRole"], [place.scaling_role]),
+        allow(["iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviderTags"], [place.github]),
+    ]
 
 
 def deploy_statements(place: Place, state_bucket: str | None = None) -> list[Statement]:
@@ -189,9 +204,8 @@ def deploy_statements(place: Place, state_bucket: str | None = None) -> list[Sta
         allow(_BOUNDED_CHANGES, roles, {"StringEquals": {"iam:PermissionsBoundary": place.boundary}}),
         deny([*_ROLE_CHANGES, *_BOUNDED_CHANGES], [place.iam_arn(f"role/{place.name}-ci-*")]),
         deny(["iam:DeleteRolePermissionsBoundary", *_BOUNDARY_CHANGES], [*roles, place.boundary]),
-        allow([*_QUOTA_READS, *_LEFTOVER_READS], ["*"]),
+        *preflight_statements(place),
+        allow(_LEFTOVER_READS, ["*"]),
         *([allow(_STATE_CHANGES, [state, f"{state}/*"])] if state_bucket else []),
         allow(["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": _PASSED_TO}}),
-        allow(["iam:GetRole"], [place.iam_arn(SCALING_ROLE)]),
-        allow(["iam:GetOpenIDConnectProvider"], [place.iam_arn(f"oidc-provider/{GITHUB}")]),
     ]

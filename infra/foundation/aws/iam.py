@@ -10,13 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infra.declaration.aws.names import GITHUB, GITHUB_AUDIENCE
 from infra.foundation.aws.place import Place
 
 Statement = dict[str, Any]
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
-
-GITHUB = "token.actions.githubusercontent.com"
-GITHUB_AUDIENCE = "sts.amazonaws.com"
 
 
 def document(*statements: Statement) -> str:
@@ -82,7 +80,7 @@ def pod_trust(place: Place, namespace: str, service_account: str) -> str:
 def github_trust(place: Place, subject: str) -> str:
     """The workflows of one repository, on one occasion."""
     return _trust(
-        {"Federated": place.iam_arn(f"oidc-provider/{GITHUB}")},
+        {"Federated": place.github},
         ["sts:AssumeRoleWithWebIdentity"],
         {"StringEquals": {f"{GITHUB}:aud": GITHUB_AUDIENCE, f"{GITHUB}:sub": subject}},
     )

@@ -26,7 +26,6 @@ _PURPOSES = {
 }
 _MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to whoever subscribed"}
 """Of stacks that have something for them."""
-SCALING_ROLE = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 _USE = [
     *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
     *("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
@@ -83,8 +82,8 @@ def key_policy(place: Place, purpose: str, scaling_groups: bool = False) -> str:
 
 
 def _auto_scaling(place: Place) -> list[Statement]:
-    """Auto Scaling's own role, which AWS makes with an account's first group and nobody can give policies to."""
-    role = {"AWS": place.iam_arn(SCALING_ROLE)}
+    """Its role is one that nobody can give policies to."""
+    role = {"AWS": place.scaling_role}
     only_for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
     return [grant(role, _USE, ["*"]), grant(role, ["kms:CreateGrant"], ["*"], only_for_aws)]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.declaration.aws.catalogue import partition
+from infra.declaration.aws.names import GITHUB, SCALING_ROLE
 from infra.naming import DOMAIN, PROJECT, fingerprint
 
 _LONGEST_ROLE, _LONGEST_PREFIX = 64, 30
@@ -73,6 +74,16 @@ class Place:
     def boundary(self) -> str:
         """The permissions boundary of every role that the stack makes."""
         return self.iam_arn(f"policy/{self.boundary_name}")
+
+    @property
+    def github(self) -> str:
+        """The account's identity provider for GitHub, whoever has made it."""
+        return self.iam_arn(f"oidc-provider/{GITHUB}")
+
+    @property
+    def scaling_role(self) -> str:
+        """The role of Auto Scaling, the same for the whole account."""
+        return self.iam_arn(f"role/aws-service-role/autoscaling.amazonaws.com/{SCALING_ROLE}")
 
     def managed_policy(self, name: str) -> str:
         """A policy that AWS itself keeps."""
