@@ -181,7 +181,7 @@ def pod(name: str, script: str, labels: Mapping[str, str], port: int = PORT) -> 
         "imagePullPolicy": "Never",
         "command": ["/busybox", "sh", "-c", script],
         "env": [{"name": "PORT", "value": str(port)}],
-        "resources": {kind: {"cpu": "50m", "memory": "32Mi"} for kind in ("requests", "limits")},
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "64Mi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     if script == ANSWER:

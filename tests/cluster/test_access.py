@@ -109,7 +109,7 @@ def teams(run: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[s
 
 def settings(team: str) -> dict[str, Any]:
     groups = {role: [group(team, role)] for role in ROLES}
-    return {"groups": groups, "quota": {"cpu": 1, "memory": "1Gi", "pods": 20}}
+    return {"groups": groups, "quota": {"cpu": 1, "memory": "4Gi", "pods": 20}}
 
 
 def group(team: str, role: str) -> str:

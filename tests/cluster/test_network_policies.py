@@ -79,9 +79,15 @@ def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def matrix(world: World, pytestconfig: pytest.Config) -> Matrix:
     """Everybody has tried to reach everything, under the platform's policies."""
+    eventually(lambda: _each_reaches_itself(world), 60, "every service")
     found = reached(world)
     show(table("with the platform's policies", found), pytestconfig, width=120)
     return found
+
+
+def _each_reaches_itself(world: World) -> bool:
+    """What is ready is not yet known to kube-proxy, which refuses until it is."""
+    return all(world.reaches(who, world.service_address(who), each.port) for who, each in world.places.items())
 
 
 def reached(world: World) -> Matrix:
@@ -182,6 +188,7 @@ def test_without_the_policies_all_of_it_is_reached(world: World, matrix: Matrix,
     """The same attempts, so that those above can fail; no policy is needed to close IPv6."""
     world.up(closed=False)
     eventually(lambda: world.reaches("red", world.address("blue")), what="the end of the policies")
+    eventually(lambda: _each_reaches_itself(world), 60, "every service")
     found = reached(world)
     show(table("without policies", found), pytestconfig, width=120)
     for who, row in found.items():

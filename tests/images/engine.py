@@ -17,7 +17,7 @@ from workstation.base_image import IMAGE
 
 IMAGES = Path(__file__).parents[2] / "images"
 USERNAME = "admin"
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 @dataclass
@@ -97,7 +97,7 @@ def wait_for(url: str, container: Container, status: int = 200) -> float:
 
 
 def run_to_end(container: Container) -> tuple[int, str]:
-    code = container.wait(timeout=120)["StatusCode"]
+    code = container.wait(timeout=300)["StatusCode"]
     return int(code), output(container)
 
 

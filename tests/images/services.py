@@ -86,11 +86,20 @@ def train(
 
 
 def serve(
-    engine: Engine, credentials: Path, uri: str = f"models:/{MODEL}@champion", tracking_uri: str = TRACKING_URI
+    engine: Engine,
+    credentials: Path,
+    uri: str = f"models:/{MODEL}@champion",
+    tracking_uri: str = TRACKING_URI,
+    drain_seconds: int = 2,
 ) -> Container:
     return engine.start(
         "serving",
-        environment={"MLFLOW_TRACKING_URI": tracking_uri, "MODEL_NAME": MODEL, "MODEL_URI": uri, "DRAIN_SECONDS": "2"},
+        environment={
+            "MLFLOW_TRACKING_URI": tracking_uri,
+            "MODEL_NAME": MODEL,
+            "MODEL_URI": uri,
+            "DRAIN_SECONDS": str(drain_seconds),
+        },
         volumes=mounted(credentials, "/home/nonroot/.mlflow"),
         ports={"8080/tcp": ("127.0.0.1", 0)},
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import socket
 import subprocess
 import time
 from functools import cache
@@ -15,6 +14,8 @@ from types import TracebackType
 import bcrypt
 import pytest
 import requests
+
+from tests.ports import free_port
 
 _CONFIG = """
 version: 0.1
@@ -46,9 +47,7 @@ class RegistryServer:
 
     def __init__(self, folder: Path, user: str, password: str) -> None:
         self.folder, self.user, self.password = folder, user, password
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
 
     def status(self, repository: str, reference: str) -> int:
         """The registry's answer to a request for a manifest."""
@@ -66,12 +65,12 @@ class RegistryServer:
         self._process = subprocess.Popen(
             [binary, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
                 requests.get(f"http://{self.address}/v2/", timeout=1)
                 return self
-            except requests.ConnectionError:
+            except requests.RequestException:
                 time.sleep(0.05)
         self._process.kill()
         raise AssertionError("the registry did not start")

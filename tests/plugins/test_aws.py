@@ -16,7 +16,7 @@ from workstation.plugins.aws.policy_document import policy_document
 from workstation.plugins.provider import ProviderError
 
 SAMPLE = (Path(__file__).parent / "aws_sample.py").read_text()
-PREVIEW_SECONDS = 30
+PREVIEW_SECONDS = 90
 BUCKET = """
 import pulumi, pulumi_aws as aws
 provider = aws.Provider("aws", region="eu-west-1"{settings})

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.plugins.aws_account import held
+from tests.ports import free_port
 from tests.pulumi_engine import Pulumi
 from workstation import moto_server, paths
 from workstation.errors import WorkstationError
@@ -32,9 +33,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A free port, and a state folder of the test's own."""
     for name, folder in (("STATE", ""), ("LOGS", "logs"), ("PIDS", "pids")):
         monkeypatch.setattr(paths, name, tmp_path / "state" / "ml-platform" / folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = int(probe.getsockname()[1])
+    number = free_port()
     yield number
     moto_server.stop(number)
 

@@ -6,7 +6,6 @@ The tests follow each other on one stack, as a user would; the emulator is a rea
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.aws_account import client, held
+from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, Result, find_engine
 from workstation import moto_server, paths
 from workstation.plugins.aws.kept import kept_by_stand_in
@@ -43,12 +43,6 @@ class Account:
             if resource["type"].endswith(f":{kind}") and resource["urn"].endswith(f"::{name}")
         )
         return dict(found)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,9 @@ import pytest
 import requests
 
 from tests.plugins.registry import RegistryServer
+from tests.ports import free_port
 from tests.pulumi_engine import Pulumi
+from tests.waiting import eventually
 from workstation.plugins.docker.context import BuildContext
 
 CONTAINER = "docker:index/container:Container"
@@ -182,7 +183,7 @@ def test_a_container_runs_with_its_files_volumes_networks_and_ports(
     program: Program,
     engine: Any,
 ) -> None:
-    port = _free_port()
+    port = free_port()
     pulumi.program(program.image(more=_container(port)))
     outputs = pulumi.up().outputs
     seen = engine.inspect_container(outputs["id"])
@@ -191,7 +192,7 @@ def test_a_container_runs_with_its_files_volumes_networks_and_ports(
     assert seen["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
     assert seen["HostConfig"]["Memory"] == 64 * 1024 * 1024
     assert seen["Config"]["Labels"]["team"] == "search"
-    assert requests.get(f"http://127.0.0.1:{port}/index.html", timeout=10).text == "uploaded"
+    assert eventually(lambda: _text(f"http://127.0.0.1:{port}/index.html"), what="the server") == "uploaded"
     assert "not-for-state" not in pulumi.stored()
     assert pulumi.up().changes() == {"unchanged": 5}
     assert pulumi.refresh().code == 0
@@ -210,7 +211,7 @@ def test_a_container_runs_with_its_files_volumes_networks_and_ports(
 
 
 def test_a_container_that_stopped_is_started_again(pulumi: Pulumi, program: Program, engine: Any) -> None:
-    pulumi.program(program.image(more=_container(_free_port())))
+    pulumi.program(program.image(more=_container(free_port())))
     outputs = pulumi.up().outputs
     engine.stop(outputs["id"], timeout=0)
     pulumi.refresh()
@@ -249,7 +250,7 @@ docker.Container(
 
 
 def test_a_container_that_vanished_is_made_again(pulumi: Pulumi, program: Program, engine: Any) -> None:
-    pulumi.program(program.image(more=_container(_free_port())))
+    pulumi.program(program.image(more=_container(free_port())))
     outputs = pulumi.up().outputs
     engine.remove_container(outputs["id"], force=True)
     pulumi.refresh()
@@ -357,7 +358,9 @@ def _soon(condition: Callable[[], bool], seconds: float = 60) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _text(url: str) -> str:
+    """What a server says; nothing while it doesn't listen yet."""
+    try:
+        return requests.get(url, timeout=10).text
+    except requests.RequestException:
+        return ""

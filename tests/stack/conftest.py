@@ -41,7 +41,7 @@ def apps() -> client.AppsV1Api:
 
 @pytest.fixture(scope="session")
 def registry_port() -> int:
-    return free_port()
+    return free_port(beside=1)  # of its metrics
 
 
 @pytest.fixture

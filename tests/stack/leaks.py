@@ -4,12 +4,14 @@ import base64
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from kubernetes import client
 
 from tests.pulumi_engine import Pulumi
+from tests.waiting import eventually
 from workstation import docker_engine, go_tools, paths
 from workstation.cluster import control_plane
 
@@ -33,17 +35,35 @@ def logs(core: client.CoreV1Api, namespaces: Iterable[str]) -> Iterator[tuple[st
     for namespace in namespaces:
         for pod in core.list_namespaced_pod(namespace).items:
             if pod.spec.node_name and not pod.spec.node_name.startswith("trialgpu"):
-                yield f"log of {pod.metadata.name}", core.read_namespaced_pod_log(pod.metadata.name, namespace).encode()
+                yield f"log of {pod.metadata.name}", _log(core, pod.metadata.name, namespace)
     for container in docker_engine.client().containers.list():
         yield f"log of {container.name}", container.logs()
 
 
+def _log(core: client.CoreV1Api, pod: str, namespace: str) -> bytes:
+    """Nothing of a pod that has gone meanwhile."""
+    try:
+        return str(core.read_namespaced_pod_log(pod, namespace)).encode()
+    except client.ApiException as error:
+        if error.status != 404:
+            raise
+        return b""
+
+
 def manifests() -> Iterator[tuple[str, bytes]]:
     """`kubectl get -o yaml` of every kind but Secrets, in all namespaces."""
-    kinds = _kubectl("api-resources", "--verbs=list", "--output=name").decode().split()
+    kinds = eventually(_kinds, 60, "every API to answer")
     for kind in kinds:
         if kind != "secrets":
             yield kind, _kubectl("get", kind, "--all-namespaces", "--output=yaml")
+
+
+def _kinds() -> list[str]:
+    """None while one of the APIs doesn't answer for a moment."""
+    try:
+        return _kubectl("api-resources", "--verbs=list", "--output=name").decode().split()
+    except subprocess.CalledProcessError:
+        return []
 
 
 def processes() -> Iterator[tuple[str, bytes]]:
@@ -87,7 +107,8 @@ def etcd() -> Iterator[tuple[str, bytes]]:
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.is_symlink():
-            yield str(file), file.read_bytes()
+            with suppress(FileNotFoundError):  # gone since it was listed
+                yield str(file), file.read_bytes()
 
 
 def _kubectl(*arguments: str) -> bytes:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.status_page.browser import Visit, visit
 from tests.status_page.panels import Answer, answers
+from tests.waiting import eventually
 from workstation.cluster import control_plane, gateways, lifecycle
 from workstation.cluster.addresses import CONTEXT
 from workstation.errors import WorkstationError
@@ -24,17 +25,25 @@ from workstation.stack import environment
 
 STEADY = ("Endpoints", "Firing alerts", "Parts of the platform")
 """Sections of the page that say the same as long as all is well."""
+BETWEEN_JOBS = 45
 UNMEASURED = "no server says a version"
 """Of an endpoint, until Prometheus has asked its pods once."""
 PATIENCE = 420
 """Seconds in which rates must be there, which look back over five minutes and need two scrapes."""
 
 
-def all_panels(prometheus: str, endpoint: Endpoint, model: str) -> list[Answer]:
-    """Of every query, as soon as none is empty. The endpoint is asked meanwhile: without, there's no time to answer."""
-    deadline = time.monotonic() + PATIENCE
+def all_panels(prometheus: str, endpoint: Endpoint, model: str, train: Callable[[], object]) -> list[Answer]:
+    """Of every query, as soon as none is empty.
+
+    Meanwhile the endpoint is asked, for without that there is no time to answer, and a job runs again and again, for
+    one of some seconds can end between two looks at it.
+    """
+    deadline, next_job = time.monotonic() + PATIENCE, 0.0
     while True:
-        with suppress(WorkstationError):  # a request that the model refuses is answered too
+        if time.monotonic() > next_job:
+            train()
+            next_job = time.monotonic() + BETWEEN_JOBS
+        with suppress(WorkstationError, requests.RequestException):  # what the model refuses is answered too
             endpoint.ask("POST", f"/v2/models/{model}/infer", json={"inputs": []})
         found = list(answers(prometheus))
         if all(each.series for each in found) or time.monotonic() > deadline:
@@ -71,6 +80,12 @@ def steady(browser: Browser, page: dict[str, Any]) -> dict[str, str]:
         return {}
 
 
+def at_rest(browser: Browser, page: dict[str, Any]) -> dict[str, str]:
+    """The same, but nothing unless both servers are ready and no alert fires, which would tell since when."""
+    said = steady(browser, page)
+    return said if said and "2 of 2 ready" in said["Endpoints"] and "None" in said["Firing alerts"] else {}
+
+
 def steady_again(browser: Browser, page: dict[str, Any], before: dict[str, str], seconds: float) -> dict[str, str]:
     """What the page says as soon as it says the same as before, or else at the end."""
     deadline = time.monotonic() + seconds
@@ -91,14 +106,37 @@ def restart_cluster() -> float:
     return down
 
 
-def train_again(api: client.ApiClient, job: dict[str, Any]) -> None:
-    """The same once more, by hand: what a job tells of itself is there only while Prometheus sees it run."""
+def train_again(api: client.ApiClient, job: dict[str, Any]) -> str:
+    """The same once more, by hand; its name. What a job tells of itself is there only while Prometheus sees it run."""
     batch = client.BatchV1Api(api)
     spec = batch.read_namespaced_job(job["job"], job["namespace"]).spec
     labels = spec.template.metadata.labels.items()
     spec.selector, spec.manual_selector = None, None
     spec.template.metadata.labels = {name: value for name, value in labels if name.startswith("app.kubernetes.io/")}
-    batch.create_namespaced_job(job["namespace"], {"metadata": {"generateName": f"{job['job']}-again-"}, "spec": spec})
+    metadata = {"generateName": f"{job['job']}-again-"}
+    created = batch.create_namespaced_job(job["namespace"], {"metadata": metadata, "spec": spec})
+    return str(created.metadata.name)
+
+
+@contextmanager
+def nothing_measures(api: client.ApiClient, namespace: str) -> Iterator[None]:
+    """All of monitoring is gone meanwhile, as if it had failed at once."""
+    apps, core = client.AppsV1Api(api), client.CoreV1Api(api)
+    chosen = {"label_selector": "app.kubernetes.io/component=monitoring"}
+    names = [each.metadata.name for each in apps.list_namespaced_deployment(namespace, **chosen).items]
+    try:
+        for name in names:
+            apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": 0}})
+        eventually(lambda: _of_deployments(core, namespace, chosen) == [], 120, "the end of monitoring's pods")
+        yield
+    finally:
+        for name in names:
+            apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": 1}})
+
+
+def _of_deployments(core: client.CoreV1Api, namespace: str, chosen: dict[str, str]) -> list[str]:
+    found = core.list_namespaced_pod(namespace, **chosen).items
+    return [pod.metadata.name for pod in found if pod.metadata.owner_references[0].kind == "ReplicaSet"]
 
 
 def all_started_after(moment: float, pods: Iterable[Any]) -> bool:

@@ -60,7 +60,7 @@ class Change:
 
 
 def compare(base: Plan, head: Plan) -> list[Change]:
-    """Every change in the order of the plans, deletions last."""
+    """Every change, deletions last."""
     before, after = _resources(base), _resources(head)
     plugins = Plugins(after)
     created = [_change("created", step) for urn, step in after.items() if urn not in before]
@@ -70,8 +70,9 @@ def compare(base: Plan, head: Plan) -> list[Change]:
 
 
 def _resources(plan: Plan) -> dict[str, Step]:
-    """Components only group other resources."""
-    return {step["urn"]: step for step in plan["steps"] if step["custom"]}
+    """In an order that is the same each time, as the plan's is not. Components only group other resources."""
+    steps = sorted(plan["steps"], key=lambda step: str(step["urn"]))
+    return {step["urn"]: step for step in steps if step["custom"]}
 
 
 def _difference(before: Step, after: Step, plugins: Plugins) -> Change | None:
