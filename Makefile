@@ -4,7 +4,7 @@ BASE ?= origin/main
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig rotate test lint setup
+.PHONY: help up down status preview preflight comment shell kubeconfig rotate test lint check schema setup
 
 help: ## these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,14 +36,20 @@ rotate: setup ## renew a generated SECRET=...: no request is refused, and in the
 down: setup ## destroy the stack, stop the cluster, prove that nothing is left
 	@$(PYTHON) -m workstation down --stack $(STACK)
 
+check: setup ## whether the stack's file can be built; needs no engine
+	@$(PYTHON) -m infra.declaration Pulumi.$(STACK).yaml
+
+schema: setup ## write schema/ and docs/settings.md anew from the models in infra/declaration
+	@$(PYTHON) -m infra.declaration.schema && $(PYTHON) -m infra.declaration.settings_page
+
 lint: setup ## format, style and types
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
 	@for tests in images/*/tests; do \
 		(cd $$tests/.. && ../../.venv/bin/mypy --config-file ../mypy.ini --cache-dir ../../.mypy_cache/$${tests%/tests} .) \
 		|| { echo "in $${tests%/tests}"; exit 1; }; done
 
-test: lint ## every test that this machine can run; starts and stops what it needs
-	@$(PYTHON) -m workstation.testing
+test: lint ## every test that this machine can run, or ARGS="tests/x -k y"; starts and stops what it needs
+	@$(PYTHON) -m workstation.testing $(ARGS)
 
 setup:
 	@./workstation/bootstrap

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from infra.declaration.monitoring_units import readable_on_the_way
 from infra.declaration.settings import Settings
 from infra.declaration.units import Name
-
-_IN_CLUSTER = (".svc", ".svc.cluster.local")
 
 
 def _address(value: str) -> str:
@@ -19,13 +18,15 @@ def _address(value: str) -> str:
     parts = urlsplit(value)
     if not re.match(r"^https?://[^\s/?#]+", value) or parts.query or parts.fragment or parts.username:
         raise ValueError(f"{value!r} is no address of a Grafana; write one such as https://grafana.example.com")
-    if parts.scheme == "http" and not (parts.hostname or "").endswith(_IN_CLUSTER):
+    if readable_on_the_way(value):
         raise ValueError(f"{value!r} would be sent the token readable for all on the way; write https://")
     return value.rstrip("/")
 
 
 GrafanaAddress = Annotated[
-    str, AfterValidator(_address), WithJsonSchema({"type": "string", "pattern": "^https?://[^\\s/?#]+"})
+    str,
+    AfterValidator(_address),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^\\s/?#]+", "examples": ["https://grafana.example.com"]}),
 ]
 
 
@@ -47,8 +48,8 @@ class ExistingGrafana(Settings):
 class Grafana(Settings):
     """Exactly one."""
 
-    deployed: DeployedGrafana | None = None
-    existing: ExistingGrafana | None = None
+    deployed: DeployedGrafana | None = Field(default=None, description="An own one in the platform's namespace: {}")
+    existing: ExistingGrafana | None = Field(default=None, description="One that is there already")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Grafana:

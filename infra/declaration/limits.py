@@ -13,7 +13,7 @@ from infra.declaration.settings import Settings
 class Limits(Settings):
     """Ceilings on all node pools together, as if each had as many nodes as it may have. The policy pack keeps them."""
 
-    gpus: int = Field(default=32, ge=0)
+    gpus: int = Field(default=32, ge=0, description="GPUs of all pools, simulated ones included")
     hourly_cost: float = Field(default=200, ge=0, description="In dollars, at the list prices of machines on demand")
 
 

@@ -2,90 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from infra.declaration.grafana import Grafana
-from infra.declaration.problems import suggestion
+from infra.declaration.monitoring_units import (
+    AlertName,
+    Http,
+    Interval,
+    Latency,
+    Mailboxes,
+    MailServer,
+    Percent,
+    Query,
+    Runbooks,
+    Span,
+    Summary,
+    readable_on_the_way,
+)
 from infra.declaration.settings import Settings
 from infra.declaration.units import Cpu, Memory, Name, Seconds, written
-from infra.monitoring.metrics import BUCKETS, KNOWN, named_in
 from infra.naming import PLATFORM
-
-_SPAN = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?$")
-_ALERT = r"^[A-Z][A-Za-z0-9]{2,62}$"
-_PARTS = {"ms": 0.001, "s": 1.0}
-
-
-def _span(value: object) -> int:
-    match = _SPAN.match(value) if isinstance(value, str) and value else None
-    days, hours = (int(part or 0) for part in match.groups()) if match else (0, 0)
-    if not days and not hours:
-        raise ValueError(f"{value!r} is no span of time; write days or hours with their unit, such as 15d or 36h")
-    return (days * 24 + hours) * 3600
-
-
-def _percent(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is no percentage; write a number such as 99.5")
-    if not 0 < value < 100:
-        raise ValueError(f"{value} percent leaves nothing to be measured against; write more than 0 and less than 100")
-    return float(value)
-
-
-def _bucket(value: object) -> float:
-    known = {bucket_text(bucket): bucket for bucket in BUCKETS}
-    if value not in known:
-        raise ValueError(f"{value!r} is not measured; write one of {', '.join(known)}")
-    return known[str(value)]
-
-
-def bucket_text(seconds: float) -> str:
-    """As it is declared: `250ms`, `2.5s`."""
-    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
-
-
-def _query(value: str) -> str:
-    try:
-        named = named_in(value)
-    except ValueError as error:
-        raise ValueError(f"is no PromQL: {str(error).splitlines()[0]}") from None
-    for metric in named:
-        if metric not in KNOWN:
-            near = suggestion(metric, KNOWN)
-            hint = near if "did you mean" in near else "; infra/monitoring/metrics.py lists those that are collected"
-            raise ValueError(f"nothing collects the metric '{metric}'{hint}")
-    return value
-
-
-def _http(value: str) -> str:
-    if not re.match(r"^https?://[^\s/]+", value):
-        raise ValueError(f"{value!r} is no address; write one such as https://alerts.example.com/hook")
-    return value
-
-
-def _alert(value: str) -> str:
-    if not re.match(_ALERT, value):
-        raise ValueError(f"{value!r} is no name of an alert; write words without spaces, such as QueueTooLong")
-    return value
-
-
-Span = Annotated[int, BeforeValidator(_span), WithJsonSchema({"type": "string", "pattern": _SPAN.pattern})]
-"""Written as days and hours, kept as seconds."""
-Percent = Annotated[
-    float,
-    BeforeValidator(_percent),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
-]
-Latency = Annotated[
-    float, BeforeValidator(_bucket), WithJsonSchema({"type": "string", "enum": [bucket_text(each) for each in BUCKETS]})
-]
-"""Written as one of the measured bounds (`250ms`), kept as seconds."""
-Query = Annotated[str, AfterValidator(_query)]
-Http = Annotated[str, AfterValidator(_http), WithJsonSchema({"type": "string", "pattern": "^https?://"})]
-AlertName = Annotated[str, AfterValidator(_alert), WithJsonSchema({"type": "string", "pattern": _ALERT})]
 
 
 class Objective(Settings):
@@ -93,31 +31,48 @@ class Objective(Settings):
 
     availability: Percent = Field(default=99.5, description="Percent of requests that are not failed by the endpoint")
     fast: Percent = Field(default=99.0, description="Percent of requests that are answered within the latency")
-    latency: Latency = Field(default=written("500ms"))
+    latency: Latency = Field(default=written("500ms"), description="What counts as fast: one of the measured bounds")
     champion_age: Span = Field(default=written("90d"), description="How old the served version may become")
 
 
 class Webhook(Settings):
     """Gets alerts as JSON by POST."""
 
-    url: Http
+    url: Http = Field(
+        description="Where alerts are sent; with a token by https, or by http to a Service of the cluster"
+    )
     token: Name | None = Field(default=None, description="The secret that is sent as a bearer token")
+
+    @field_validator("token")
+    @classmethod
+    def _nobody_reads_it_on_the_way(cls, token: str | None, given: ValidationInfo) -> str | None:
+        url = given.data.get("url", "")
+        if token is not None and readable_on_the_way(url):
+            raise ValueError(f"would be readable for all on the way to {url}; write https:// in 'url'")
+        return token
 
 
 class Email(Settings):
     """Letters through a mail server that speaks TLS."""
 
-    to: str
-    sender: str
-    server: str = Field(description="Host and port, such as smtp.example.com:587")
-    username: str | None = None
+    to: Mailboxes = Field(description="The address, or several with commas between them")
+    sender: Mailboxes = Field(description="The address that letters come from")
+    server: MailServer = Field(description="Its host and port")
+    username: str | None = Field(default=None, description="Of the login to the server; none: without a login")
     password: Name | None = Field(default=None, description="The secret with the password")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Email:
+        there, missing = ("username", "password") if self.username else ("password", "username")
+        if bool(self.username) != bool(self.password):
+            raise ValueError(f"has a '{there}' without a '{missing}'; write both, or neither for no login")
+        return self
 
 
 class Slack(Settings):
     """Messages in a channel."""
 
-    channel: str
+    channel: str = Field(description="The channel, such as '#vision'")
     url: Name = Field(description="The secret with the address of the incoming webhook")
 
 
@@ -130,10 +85,10 @@ class Sns(Settings):
 class Receiver(Settings):
     """Somebody who hears of alerts: by exactly one way."""
 
-    webhook: Webhook | None = None
-    email: Email | None = None
-    slack: Slack | None = None
-    sns: Sns | None = None
+    webhook: Webhook | None = Field(default=None, description="A program that takes JSON")
+    email: Email | None = Field(default=None, description="An address, through a mail server")
+    slack: Slack | None = Field(default=None, description="A channel of Slack")
+    sns: Sns | None = Field(default=None, description="A topic of Amazon SNS, where the place makes topics")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Receiver:
@@ -154,12 +109,16 @@ class Receiver(Settings):
 class Rule(Settings):
     """An alert of the platform team's own."""
 
-    expr: Query = Field(description="PromQL; whatever it finds is said")
+    expr: Query = Field(
+        description="PromQL; whatever it finds is said. What a team's own code tells has its job: name{job='training'}"
+    )
     after: Seconds = Field(default=written("5m"), description="How long it must have been found")
-    severity: Literal["critical", "warning"] = "warning"
+    severity: Literal["critical", "warning"] = Field(
+        default="warning", description="A label of the alert; critical is for what can't wait"
+    )
     team: Name = Field(default=PLATFORM, description="Who answers for it")
-    summary: str
-    runbook: Http | None = None
+    summary: Summary = Field(description="What is said, in a few words; may use the labels, as in {{ $labels.pod }}")
+    runbook: Http | None = Field(default=None, description="The address of a page that says what to do")
 
 
 class Notifications(Settings):
@@ -175,25 +134,33 @@ class Monitoring(Settings):
 
     retention: Span = Field(default=written("7d"), description="How long metrics are kept")
     storage: Memory = Field(default="5Gi", description="The size of the volume with metrics")
-    cpu: Cpu = Field(default="200m", description="Prometheus's own")
-    memory: Memory = Field(default="512Mi", description="Prometheus's own")
-    scrape_interval: Seconds = Field(default=written("30s"))
-    objective: Objective = Field(default=Objective(), description="Of every endpoint that has none of its own")
-    objectives: dict[Name, Objective] = Field(default={}, description="By endpoint")
+    cpu: Cpu = Field(default="200m", description="Cores that Prometheus asks for")
+    memory: Memory = Field(default="512Mi", description="Prometheus's, asked for and limited alike")
+    scrape_interval: Interval = Field(
+        default=written("30s"),
+        description="How often metrics are asked for and rules are evaluated; at most 1m",
+        examples=["15s", "1m"],
+    )
+    objective: Objective = Field(
+        default=Objective(), description="What is promised of endpoints that have none of their own"
+    )
+    objectives: dict[Name, Objective] = Field(default={}, description="What is promised of one endpoint, by its name")
     period: Span = Field(default=written("30d"), description="Over which objectives hold")
     alert_after: dict[AlertName, Seconds] = Field(
         default={}, description="By alert, how long it must last, where that differs"
     )
-    rules: dict[AlertName, Rule] = Field(default={}, description="More alerts")
-    receivers: dict[Name, Receiver] = Field(default={})
+    rules: dict[AlertName, Rule] = Field(default={}, description="More alerts, by name")
+    receivers: dict[Name, Receiver] = Field(default={}, description="Who may hear of alerts, by name")
     routes: dict[Name, Name] = Field(default={}, description="By team, or 'platform', the receiver of its alerts")
     default_receiver: Name | None = Field(default=None, description="Of alerts without a route; none: nobody")
     watchdog: Name | None = Field(default=None, description="The receiver of a sign of life, told again all the time")
-    notifications: Notifications = Notifications()
+    notifications: Notifications = Field(default=Notifications(), description="When and how often alerts are told")
     grafana: Grafana | None = Field(
         default=None, description="Draws the dashboards beside the status page; none: the page alone does"
     )
-    runbooks: str = Field(default="docs/runbooks", description="Where the pages about alerts are: a folder or address")
+    runbooks: Runbooks = Field(
+        default="docs/runbooks", description="Where the pages about alerts are: a folder or address"
+    )
 
     def topics(self) -> set[str]:
         """Those that receivers name."""

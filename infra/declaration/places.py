@@ -40,8 +40,8 @@ class LocalFoundation(Settings):
 class Foundation(Settings):
     """The place that the platform stands on: exactly one."""
 
-    local: LocalFoundation | None = None
-    aws: AwsFoundation | None = None
+    local: LocalFoundation | None = Field(default=None, description="One Linux machine, or a cluster of your own")
+    aws: AwsFoundation | None = Field(default=None, description="One AWS account and region")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Foundation:

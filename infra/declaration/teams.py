@@ -51,15 +51,17 @@ class Members(Settings):
 class Quota(Settings):
     """The most that all pods and volumes of the team may ask for at one time."""
 
-    cpu: Cpu
-    memory: Memory
+    cpu: Cpu = Field(description="Cores that all pods ask for; idle ones may be used beyond it")
+    memory: Memory = Field(description="Of all pods, asked for and limited alike")
     storage: Memory | None = Field(default=None, description="Of all volumes; none: no volumes")
-    gpus: int = Field(default=0, ge=0)
-    pods: int = Field(default=100, ge=1)
+    gpus: int = Field(default=0, ge=0, description="Whole GPUs of all pods; 0: none")
+    pods: int = Field(default=100, ge=1, description="Pods that have not ended, at one time")
 
 
 class Team(Settings):
     """People who share a namespace of the same name."""
 
-    groups: Members = Members()
-    quota: Quota | None = Field(default=None, description="None: as much as the cluster has")
+    groups: Members = Field(default=Members(), description="Who is in the team, by role")
+    quota: Quota | None = Field(
+        default=None, description="The most that it may ask for; none: as much as the cluster has"
+    )

@@ -107,9 +107,21 @@ def _taint(value: str) -> str:
 
 _NAME_SCHEMA = {"type": "string", "pattern": _DNS_LABEL.pattern}
 
-Cpu = Annotated[str, BeforeValidator(_cpu), WithJsonSchema({"type": ["string", "number"], "pattern": _CPU.pattern})]
-Memory = Annotated[str, BeforeValidator(_memory), WithJsonSchema({"type": "string", "pattern": _MEMORY.pattern})]
-Seconds = Annotated[int, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": _DURATION.pattern})]
+Cpu = Annotated[
+    str,
+    BeforeValidator(_cpu),
+    WithJsonSchema({"type": ["string", "number"], "pattern": _CPU.pattern, "examples": [2, "500m"]}),
+]
+Memory = Annotated[
+    str,
+    BeforeValidator(_memory),
+    WithJsonSchema({"type": "string", "pattern": _MEMORY.pattern, "examples": ["512Mi", "2Gi"]}),
+]
+Seconds = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["90s", "1h30m"]}),
+]
 """Written as a duration (`3m`), kept as seconds."""
 
 Name = Annotated[str, AfterValidator(_name(63)), WithJsonSchema({**_NAME_SCHEMA, "maxLength": 63})]
@@ -120,4 +132,10 @@ ShortName = Annotated[str, AfterValidator(_name(50)), WithJsonSchema({**_NAME_SC
 
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
-Taint = Annotated[str, AfterValidator(_taint), WithJsonSchema({"type": "string", "pattern": _TAINT.pattern})]
+Taint = Annotated[
+    str,
+    AfterValidator(_taint),
+    WithJsonSchema(
+        {"type": "string", "pattern": _TAINT.pattern, "examples": ["example.com/purpose=training:NoSchedule"]}
+    ),
+]

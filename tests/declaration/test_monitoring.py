@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from infra.declaration.monitoring import Monitoring
+from infra.monitoring.metrics import OWN_CODE
+from infra.monitoring.scraping import prometheus_config
 from tests.declaration.samples import accepted, refused
 
 HOOK = {"hook": {"webhook": {"url": "http://alerts.example/hook"}}}
@@ -19,6 +22,10 @@ def rule(**changes: object) -> dict[str, Any]:
     return {"Mine": {"expr": "up == 0", "summary": "mine", **changes}}
 
 
+def mail(**changes: object) -> dict[str, Any]:
+    return {"post": {"email": {"to": "a@b.example", "sender": "c@d.example", "server": "smtp.example:587", **changes}}}
+
+
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     # Time and size
     ({"retention": 7}, "retention: 7 is no span of time; write days or hours with their unit, such as 15d or 36h"),
@@ -27,6 +34,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"retention": "2d"}, "retention: is shorter than alerts look back, a 10th of the period; write at least 72h"),
     ({"storage": "5GB"}, "storage: '5GB' is no amount of memory; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
     ({"scrapeInterval": 30}, "scrapeInterval: 30 is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
+    ({"scrapeInterval": "61s"}, "scrapeInterval: 61 s is too long for alerts that look back over a minute; write at most 1m"),
     ({"period": "1d"}, "period: its shortest window of 10 s holds fewer than 4 samples at a scrapeInterval of 30 s; write a longer period or a shorter interval"),
     # Objectives
     ({"objective": {"availability": 100}}, "objective.availability: 100 percent leaves nothing to be measured against; write more than 0 and less than 100"),
@@ -42,8 +50,19 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"watchdog": "hook"}, "watchdog: receiver 'hook' is not declared; none is declared"),
     ({"receivers": {"nobody": {}}}, "receivers.nobody: hears of alerts by exactly one way; declare 'webhook', 'email', 'slack' or 'sns'"),
     ({"receivers": {"a": {"webhook": {"url": "alerts.example"}}}}, "receivers.a.webhook.url: 'alerts.example' is no address; write one such as https://alerts.example.com/hook"),
+    ({"receivers": {"a": {"webhook": {"url": "https://alerts.example/a hook"}}}}, "receivers.a.webhook.url: 'https://alerts.example/a hook' is no address; write one such as https://alerts.example.com/hook"),
+    ({"receivers": {"a": {"webhook": {"url": "https://alerts example/"}}}}, "receivers.a.webhook.url: 'https://alerts example/' is no address; write one such as https://alerts.example.com/hook"),
+    ({"receivers": {"a": {"webhook": {"url": "https://alerts.example/%zz"}}}}, "receivers.a.webhook.url: 'https://alerts.example/%zz' is no address; write one such as https://alerts.example.com/hook"),
+    ({"receivers": {"a": {"webhook": {"url": "http://alerts.example/hook", "token": "ours"}}}}, "receivers.a.webhook.token: would be readable for all on the way to http://alerts.example/hook; write https:// in 'url'"),
+    ({"receivers": mail(server="smtp.example")}, "receivers.post.email.server: 'smtp.example' is no host with a port; write both, such as smtp.example.com:587"),
+    ({"receivers": mail(server="smtp.example:")}, "receivers.post.email.server: 'smtp.example:' is no host with a port; write both, such as smtp.example.com:587"),
+    ({"receivers": mail(to="")}, "receivers.post.email.to: '' is no address of e-mail; write one such as team@example.com"),
+    ({"receivers": mail(to="a@b.example, c")}, "receivers.post.email.to: 'a@b.example, c' is no address of e-mail; write one such as team@example.com"),
+    ({"receivers": mail(sender="alerts")}, "receivers.post.email.sender: 'alerts' is no address of e-mail; write one such as team@example.com"),
+    ({"receivers": mail(username="alerts")}, "receivers.post.email: has a 'username' without a 'password'; write both, or neither for no login"),
+    ({"receivers": mail(password="ours")}, "receivers.post.email: has a 'password' without a 'username'; write both, or neither for no login"),
     ({"receivers": {"a": {"slack": {"channel": "#ml", "url": "slack-url"}}}}, "receivers.a.slack.url: secret 'slack-url' is not declared; known: ours, theirs"),
-    ({"receivers": {"a": {"webhook": {"url": "http://a.example", "token": "theirs"}}}, "routes": {"speech": "a"}}, "receivers.a.webhook.token: secret 'theirs' belongs to team 'vision', and routes.speech would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
+    ({"receivers": {"a": {"webhook": {"url": "https://a.example", "token": "theirs"}}}, "routes": {"speech": "a"}}, "receivers.a.webhook.token: secret 'theirs' belongs to team 'vision', and routes.speech would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
     ({"receivers": CHAT, "routes": {"vision": "chat", "platform": "chat"}}, "receivers.chat.slack.url: secret 'theirs' belongs to team 'vision', and routes.platform would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
     ({"receivers": CHAT, "defaultReceiver": "chat", "watchdog": "chat"}, "receivers.chat.slack.url: secret 'theirs' belongs to team 'vision', and defaultReceiver, watchdog would tell news of others with it; lead them to another receiver, or write team: platform in secrets.theirs"),
     ({"receivers": {"a": {"sns": {"topic": "alerts"}}}}, "receivers.a.sns: SNS is in AWS only; write 'webhook', 'email' or 'slack', or declare foundation.aws"),
@@ -51,8 +70,17 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"receivers": {"a": {"sns": {}}}}, "receivers.a.sns: missing setting 'topic'"),
     ({"receivers": {"a": {"slcak": {}}}}, "receivers.a: unknown setting 'slcak'; did you mean 'slack'?"),
     # Rules
-    ({"rules": rule(expr="upp == 0")}, "rules.Mine.expr: nothing collects the metric 'upp'; did you mean 'up'?"),
-    ({"rules": rule(expr="rate(my_counter[5m]) > 0")}, "rules.Mine.expr: nothing collects the metric 'my_counter'; infra/monitoring/metrics.py lists those that are collected"),
+    ({"rules": rule(expr="upp == 0")}, "rules.Mine.expr: nothing collects the metric 'upp'; did you mean 'up'? (where a team's own code tells it: upp{job=\"training\"} or upp{job=\"serving\"})"),
+    ({"rules": rule(expr="rate(my_counter[5m]) > 0")}, "rules.Mine.expr: nothing collects the metric 'my_counter'; infra/monitoring/metrics.py lists what is collected (where a team's own code tells it: my_counter{job=\"training\"} or my_counter{job=\"serving\"})"),
+    ({"rules": rule(expr='my_loss{job=~"training"} > 3')}, "rules.Mine.expr: nothing collects the metric 'my_loss'; infra/monitoring/metrics.py lists what is collected (where a team's own code tells it: my_loss{job=\"training\"} or my_loss{job=\"serving\"})"),
+    ({"rules": rule(expr='("abc")')}, "rules.Mine.expr: is text, which finds nothing; write a query such as up == 0"),
+    ({"rules": rule(expr="up[5m]")}, "rules.Mine.expr: is all values of a time; write what is made of them, such as min_over_time(up[5m]) == 0"),
+    ({"rules": rule(expr="up[5m:1m]")}, "rules.Mine.expr: is all values of a time; write what is made of them, such as min_over_time(up[5m]) == 0"),
+    ({"rules": rule(summary="{{ $labels.job ")}, "rules.Mine.summary: '{{ $labels.job ' has no end; write such as {{ $labels.pod }}"),
+    ({"rules": rule(summary="{{ nope }}")}, "rules.Mine.summary: '{{ nope }}' is nothing that can be filled in; write a label or the value, such as {{ $labels.pod }} or {{ $value | humanize }}"),
+    ({"rules": rule(summary="{{ $label.pod }}")}, "rules.Mine.summary: '{{ $label.pod }}' is nothing that can be filled in; write a label or the value, such as {{ $labels.pod }} or {{ $value | humanize }}"),
+    ({"rules": rule(runbook="https://example.com/{{ nope }}")}, "rules.Mine.runbook: 'https://example.com/{{ nope }}' is no address; write one such as https://alerts.example.com/hook"),
+    ({"runbooks": "docs/{{ nope }}"}, "runbooks: 'docs/{{ nope }}' is neither folder nor address; write docs/runbooks or https://example.com/runbooks"),
     ({"rules": rule(team="visoin")}, "rules.Mine.team: team 'visoin' is not declared; did you mean 'vision'?"),
     ({"rules": rule(severity="bad")}, "rules.Mine.severity: 'bad' is not known; write 'critical' or 'warning'"),
     ({"rules": {"GpuIdle": rule()["Mine"]}}, "rules.GpuIdle: 'GpuIdle' is an alert of the platform itself; write another name"),
@@ -66,6 +94,28 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("settings", "line"), MISTAKES, ids=[line[:90] for _, line in MISTAKES])
 def test_a_mistake_costs_one_line(root: Path, settings: dict[str, Any], line: str) -> None:
     assert refused(root, monitoring=settings, **SECRETS) == [f"Pulumi.dev.yaml: platform.monitoring.{line}"]
+
+
+FINE: list[dict[str, Any]] = [
+    {"scrapeInterval": "1m"},
+    {"receivers": mail(to="Vision <a@b.example>, c@d.example", server="[2001:db8::1]:25")},
+    {"receivers": mail(username="alerts", password="ours")},
+    {"receivers": {"a": {"webhook": {"url": "https://[2001:db8::1]:8443/a%20hook?x=1&y=2", "token": "ours"}}}},
+    {"receivers": {"a": {"webhook": {"url": "http://hook.vision.svc:8080/alerts", "token": "ours"}}}},
+    {"rules": rule(summary='{{ $labels.job }}: {{$value | humanizePercentage}}, {{ printf "%.2f" $value }} {braces}')},
+    {"rules": rule(expr='rate(my_counter{job="training"}[5m]) > my_limit{job="serving",pod=~".+"}')},
+    {"runbooks": "https://example.com/runbooks/"},
+]
+
+
+@pytest.mark.parametrize("settings", FINE, ids=str)
+def test_what_is_right_costs_nothing(root: Path, settings: dict[str, Any]) -> None:
+    assert accepted(root, monitoring=settings, **SECRETS).monitoring is not None
+
+
+def test_a_teams_own_code_is_asked_by_these_jobs() -> None:
+    scraped = prometheus_config(Monitoring(), "dev", "ml-platform", ["vision"], "alertmanager")["scrape_configs"]
+    assert set(OWN_CODE) <= {each["job_name"] for each in scraped}
 
 
 def test_what_is_no_query_is_refused_with_the_parsers_reason(root: Path) -> None:
