@@ -123,11 +123,12 @@ def _status_page(seen: Seen, dashboards: DashboardFiles, prometheus: str, opts: 
             teams=seen.teams,
             endpoints=seen.serving,
             jobs=seen.training,
-            pools=seen.foundation.pools,
+            pools={name: seen.foundation.pools[name] for name, pool in seen.declared.node_pools.items() if pool.gpu},
             dashboards=dashboards,
             prometheus=prometheus,
             alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
             password=_password(seen, STATUS),
+            devices=seen.devices,
         ),
         opts,
     )

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.declaration.model import Resources
+from infra.devices import Devices
 from infra.foundation import Placement
 from infra.images import BuiltImage
-from infra.monitoring.access import Access, account, token_mount
+from infra.monitoring.access import Access, Space, account, token_mount
 from infra.monitoring.dashboards import DashboardFiles
 from infra.naming import PROJECT
 from infra.secrets import GeneratedPassword, lines
@@ -47,7 +48,7 @@ _GRACE_SECONDS = 5
 
 @dataclass(frozen=True)
 class StatusPageArgs:
-    """What is declared is told to the page: only so can it miss something."""
+    """What is declared is told to the page: only so can it miss something. `pools` are those with GPUs."""
 
     stack: str
     image: BuiltImage
@@ -60,6 +61,8 @@ class StatusPageArgs:
     prometheus: str
     alertmanager: str
     password: GeneratedPassword
+    devices: Devices | None = None
+    """None where nothing must see devices of nodes."""
 
 
 class StatusPage(pulumi.ComponentResource):
@@ -74,8 +77,9 @@ class StatusPage(pulumi.ComponentResource):
         self._args = args
         self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
         server = Server(NAME, NAME, args.workspace, self)
+        spaces: list[Space] = [args.workspace, *([args.devices] if args.devices else []), *args.teams.values()]
         after = [
-            *account(NAME, args.workspace, _READS, [args.workspace, *args.teams.values()], self),
+            *account(NAME, args.workspace, _READS, spaces, self),
             server.config({_FILE: json.dumps(self._declared(), indent=1, sort_keys=True)}),
             # The page reads it anew for each request, so that a renewal needs no new pod.
             server.secret({ACCEPTED: lines(args.password.accepted)}),
@@ -92,6 +96,7 @@ class StatusPage(pulumi.ComponentResource):
         return {
             "stack": args.stack,
             "namespace": self.namespace,
+            "devices": args.devices.namespace if args.devices else None,
             "teams": sorted(args.teams),
             "endpoints": {
                 name: {"namespace": each.namespace, "model": each.model} for name, each in args.endpoints.items()

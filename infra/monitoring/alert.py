@@ -20,7 +20,8 @@ MINUTE, HOUR = 60, 3600
 
 @dataclass(frozen=True)
 class Alert:
-    """`after` so many seconds in which `expr` always found something it is said; `summary` says of each what."""
+    """`after` so many seconds in which `expr` always found something it is said, and until `lasts` seconds after it
+    finds it no more; `summary` says of each what."""
 
     name: str
     expr: str
@@ -28,6 +29,7 @@ class Alert:
     after: int
     severity: Severity = "warning"
     team: str = PLATFORM
+    lasts: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,37 +4,64 @@ from __future__ import annotations
 
 from infra.monitoring.alert import MINUTE, OF_NAMESPACE, Alert
 
-_CRASHES = 3
+_CRASHES, _MANY_CRASHES = 2, 3
 _LEFT = 0.1
-_WAITING = "kube_pod_container_status_waiting_reason"
 _BY = "namespace, pod, container"
+_DEPLOYMENT, _DAEMON = "namespace, deployment", "namespace, daemonset"
+_KINDS = ("kube_pod_container_status", "kube_pod_init_container_status")
+_SEVERAL = 2
 _PLACE = 'max by (namespace, pod, node) (kube_pod_info{node!=""})'
 """Of each pod just one: after Prometheus has been down it still knows what a pod was before, under other labels."""
-_ASKED = "tracking_requests_total"
+_ASKED = 'tracking_requests_total{route!="health"'
 _FAILED = 0.05
+
+
+def _waits(reason: str, window: str) -> str:
+    """1 for each container, of those that run before a pod's others too, that waited for this reason meanwhile."""
+    each = (f'max_over_time({kind}_waiting_reason{{reason=~"{reason}"}}[{window}])' for kind in _KINDS)
+    return f"max by ({_BY}) ({' or '.join(each)})"
+
+
+def _restarts(window: str) -> str:
+    """Counted, not estimated as `increase` does: the threshold is a small number."""
+    each = (
+        f"max_over_time({kind}_restarts_total[{window}]) - min_over_time({kind}_restarts_total[{window}])"
+        for kind in _KINDS
+    )
+    return f"max by ({_BY}) ({' or '.join(each)})"
+
+
+_NO_IMAGE = _waits("ErrImagePull|ImagePullBackOff", "1m")
 
 ALERTS = (
     Alert(
         "PodCrashLoops",
-        f'(max by ({_BY}) (max_over_time({_WAITING}{{reason="CrashLoopBackOff"}}[1m])) == 1 or '
-        f"max by ({_BY}) (increase(kube_pod_container_status_restarts_total[30m])) > {_CRASHES}) "
-        f"* on (namespace, pod) group_left (node) {_PLACE}",
+        # It may live for minutes in between: neither sign alone is there all the time.
+        f"({_waits('CrashLoopBackOff', '15m')} == 1 and {_restarts('1h')} >= {_CRASHES} "
+        f"or {_restarts('30m')} > {_MANY_CRASHES}) * on (namespace, pod) group_left (node) {_PLACE}",
         "container {{ $labels.container }} of pod {{ $labels.pod }} ends again and again",
         after=5 * MINUTE,
         team=OF_NAMESPACE,
     ),
     Alert(
         "DeploymentDown",
-        "kube_deployment_status_replicas_available == 0 "
-        "and on (namespace, deployment) kube_deployment_spec_replicas > 0",
+        f"max by ({_DEPLOYMENT}) (kube_deployment_status_replicas_available) == 0 "
+        f"and on ({_DEPLOYMENT}) kube_deployment_spec_replicas > 0",
         "no pod of {{ $labels.deployment }} is ready",
         after=3 * MINUTE,
         severity="critical",
         team=OF_NAMESPACE,
     ),
     Alert(
+        "DaemonSetIncomplete",
+        f"max by ({_DAEMON}) (kube_daemonset_status_desired_number_scheduled) "
+        f"- max by ({_DAEMON}) (kube_daemonset_status_number_ready) > 0",
+        "{{ $labels.daemonset }} is missing on {{ $value }} nodes",
+        after=15 * MINUTE,
+    ),
+    Alert(
         "NodeNotReady",
-        'kube_node_status_condition{condition="Ready",status="true"} == 0',
+        'max by (node) (kube_node_status_condition{condition="Ready",status="true"}) == 0',
         "node {{ $labels.node }} is not ready",
         after=2 * MINUTE,
         severity="critical",
@@ -54,17 +81,23 @@ ALERTS = (
         team=OF_NAMESPACE,
     ),
     Alert(
+        "ImagePullFails",
+        f"{_NO_IMAGE} == 1",
+        "container {{ $labels.container }} of pod {{ $labels.pod }} gets no image",
+        after=2 * MINUTE,
+        team=OF_NAMESPACE,
+    ),
+    Alert(
         "RegistryUnreachable",
-        f'count(max by ({_BY}) ({_WAITING}{{reason=~"ErrImagePull|ImagePullBackOff"}}) == 1) > 0 '
-        'or max by (job) (up{job="registry"}) == 0',
+        f'count(count by (namespace) ({_NO_IMAGE} == 1)) >= {_SEVERAL} or max by (job) (up{{job="registry"}}) == 0',
         "{{ if $labels.job }}the registry does not answer{{ else }}"
-        "{{ $value }} containers wait for an image that the registry does not give{{ end }}",
+        "pods of {{ $value }} namespaces get no image from the registry{{ end }}",
         after=2 * MINUTE,
         severity="critical",
     ),
     Alert(
         "TrackingFailing",
-        f'sum(rate({_ASKED}{{code=~"5.."}}[5m])) / sum(rate({_ASKED}{{route!="health"}}[5m])) > {_FAILED}',
+        f'sum(rate({_ASKED},code=~"5.."}}[5m])) / sum(rate({_ASKED}}}[5m])) > {_FAILED}',
         "the tracking server fails {{ $value | humanizePercentage }} of its requests",
         after=5 * MINUTE,
         severity="critical",

@@ -30,6 +30,8 @@ ALERTMANAGER, ALERTMANAGER_PORT = "alertmanager", 9093
 _SILENCES = "1Gi"
 _USED = 0.8
 """Of its volume: what is compacted is there twice for a while."""
+_REPLAY = 900
+"""Seconds in which it reads what it had not compacted before it ended. Killed meanwhile, it would begin anew."""
 
 
 def no_identity(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
@@ -75,9 +77,10 @@ class Monitoring(pulumi.ComponentResource):
         self._args = args
         self.namespace, self.service, self.port = args.workspace.namespace, NAME, PORT
         self._looked_into = [args.workspace, *args.teams.values()]
+        self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         self._alertmanager()
         self._prometheus()
-        kube_state_metrics(args.kube_state_metrics, args.workspace, self._looked_into, self)
+        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._looked_into, *self._devices], self)
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
             gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._looked_into, self)
@@ -88,14 +91,13 @@ class Monitoring(pulumi.ComponentResource):
     def _prometheus(self) -> None:
         args, settings = self._args, self._args.settings
         server = program(NAME, args.workspace, self)
-        devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         scraped = prometheus_config(
             settings,
             args.stack,
             self.namespace,
             sorted(args.teams),
             ALERTMANAGER,
-            devices=[each.namespace for each in devices],
+            devices=[each.namespace for each in self._devices],
             registry=args.registry,
             store=args.metrics_store,
         )
@@ -109,17 +111,18 @@ class Monitoring(pulumi.ComponentResource):
             args=[
                 NAME,
                 f"--web.listen-address=:{PORT}",
+                f"--web.external-url={self._address(NAME, PORT)}",
                 f"--storage.tsdb.retention.time={settings.retention}s",
                 f"--storage.tsdb.retention.size={int(memory_bytes(settings.storage) * _USED)}B",
             ],
             ports={PORT_NAME: PORT},
             mounts=[files, data, token_mount()],
-            startup_probe=probe("/-/ready", period=1, failures=180),
+            startup_probe=probe("/-/ready", period=1, failures=_REPLAY),
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
         before = [
-            *account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *devices], self),
+            *account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *self._devices], self),
             *(self._identity(NAME, writes_metrics=True) if args.metrics_store else []),
             config,
             claim,
@@ -136,7 +139,12 @@ class Monitoring(pulumi.ComponentResource):
             name=ALERTMANAGER,
             image=args.image.reference,
             resources=Resources(cpu="25m", memory="96Mi"),
-            args=[ALERTMANAGER, f"--web.listen-address=:{ALERTMANAGER_PORT}", "--cluster.listen-address="],
+            args=[
+                ALERTMANAGER,
+                f"--web.listen-address=:{ALERTMANAGER_PORT}",
+                f"--web.external-url={self._address(ALERTMANAGER, ALERTMANAGER_PORT)}",
+                "--cluster.listen-address=",
+            ],
             ports={PORT_NAME: ALERTMANAGER_PORT},
             mounts=[files, data, secret_mount(RECEIVERS, RECEIVERS, SECRETS)],
             startup_probe=probe("/-/ready", period=1, failures=60),
@@ -151,6 +159,11 @@ class Monitoring(pulumi.ComponentResource):
             self._secrets(),
         ]
         server.service(ALERTMANAGER_PORT, PORT_NAME, start(server, container, before))
+
+    def _address(self, service: str, port: int) -> str:
+        """What links in messages begin with: the name within the cluster, which people reach by a forwarded port. By
+        itself a server would name its pod, which is gone tomorrow."""
+        return f"http://{service}.{self.namespace}.svc:{port}"
 
     def _identity(
         self, name: str, *, writes_metrics: bool = False, publishes: Sequence[str] = ()

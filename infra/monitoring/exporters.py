@@ -12,10 +12,11 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
-from infra.monitoring.access import READS_CLUSTER, READS_PODS, Access, account, token_mount
+from infra.monitoring.access import READS_CLUSTER, READS_PODS, Access, Space, account, token_mount
 from infra.monitoring.images import GPU_SIMULATOR, KUBE_STATE_METRICS
 from infra.monitoring.program import given, probe, program, start
-from infra.monitoring.scraping import NODE_EXPORTER, PORT_NAME
+from infra.monitoring.scraping import PORT_NAME
+from infra.monitoring.targets import NODE_EXPORTER
 from infra.naming import POOL_LABEL
 from infra.tenancy import Workspace
 from infra.workload import Container, pod_template
@@ -32,7 +33,7 @@ _NO_DISKS = "^(cgroup2?|devpts|mqueue|proc|sysfs|tmpfs)$"
 
 
 def kube_state_metrics(
-    image: BuiltImage, workspace: Workspace, looked_into: Sequence[Workspace], parent: pulumi.Resource
+    image: BuiltImage, workspace: Workspace, looked_into: Sequence[Space], parent: pulumi.Resource
 ) -> None:
     """Asks the API for what is in the stack's namespaces, and for the nodes. It notices new ones as it runs."""
     server = program(KUBE_STATE_METRICS, workspace, parent)

@@ -26,7 +26,8 @@ from infra.devices import Devices, NodeProgram
 from infra.foundation import Placement
 from infra.images import BuiltImage
 from infra.monitoring.program import probe
-from infra.monitoring.scraping import COMPONENT, GPU_EXPORTER, PORT_NAME
+from infra.monitoring.scraping import COMPONENT, PORT_NAME
+from infra.monitoring.targets import GPU_EXPORTER
 from infra.naming import POOL_LABEL, labels, selector
 from infra.workload import requirements
 
@@ -38,12 +39,15 @@ COUNTERS = {
     "DCGM_FI_DEV_POWER_USAGE": ("gauge", "Power draw (in W)."),
     "DCGM_FI_DEV_SM_CLOCK": ("gauge", "SM clock frequency (in MHz)."),
     "DCGM_FI_DEV_XID_ERRORS": ("gauge", "Value of the last XID error encountered."),
+    "DCGM_EXP_XID_ERRORS_COUNT": ("gauge", "Count of XID errors within the window."),
     "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": ("counter", "Total number of double-bit volatile ECC errors."),
     "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": ("gauge", "Bitmask of the reasons why clocks are held back."),
 }
-"""By DCGM's name, Prometheus's type and a text. NVIDIA's own list lacks the last two, and has profiling, for which the
-exporter would need to be the node's administrator."""
+"""By DCGM's name, Prometheus's type and a text. NVIDIA's own list lacks the last three, and has profiling, for which
+the exporter would need to be the node's administrator."""
 
+_XID_WINDOW = 600
+"""Seconds for which an Xid is counted: DCGM keeps no sample longer."""
 _FILE, _FOLDER = "counters.csv", "/etc/counters"
 _POD_RESOURCES = "/var/lib/kubelet/pod-resources"
 _ALL_GPUS = "/var/run/nvidia-container-devices/all"
@@ -102,6 +106,7 @@ def _container(args: GpuExporterArgs) -> ContainerArgs:
         "DCGM_EXPORTER_COLLECTORS": f"{_FOLDER}/{_FILE}",
         "DCGM_EXPORTER_INTERVAL": str(args.interval * 1000),
         "DCGM_EXPORTER_KUBERNETES": "true",
+        "DCGM_EXPORTER_XID_COUNT_WINDOW_SIZE": str(_XID_WINDOW * 1000),
     }
     return ContainerArgs(
         name=GPU_EXPORTER,

@@ -55,6 +55,8 @@ KUBELET = frozenset(
 )
 CLUSTER = frozenset(
     {
+        "kube_daemonset_status_desired_number_scheduled",
+        "kube_daemonset_status_number_ready",
         "kube_deployment_labels",
         "kube_deployment_spec_replicas",
         "kube_deployment_status_replicas_available",
@@ -65,6 +67,7 @@ CLUSTER = frozenset(
         "kube_job_status_active",
         "kube_job_status_failed",
         "kube_job_status_start_time",
+        "kube_job_status_suspended",
         "kube_node_info",
         "kube_node_labels",
         "kube_node_spec_unschedulable",
@@ -75,6 +78,8 @@ CLUSTER = frozenset(
         "kube_pod_container_status_restarts_total",
         "kube_pod_container_status_waiting_reason",
         "kube_pod_info",
+        "kube_pod_init_container_status_restarts_total",
+        "kube_pod_init_container_status_waiting_reason",
         "kube_pod_labels",
         "kube_pod_status_phase",
         "kube_pod_status_unschedulable",
@@ -99,7 +104,7 @@ TRAINING = frozenset(
         "training_samples_per_second",
     }
 )
-"""What a job tells of itself, if it does; what else it tells is collected too."""
+"""What a job tells of itself, if it does."""
 TRACKING = frozenset(
     {
         "tracking_requests_total",
@@ -121,6 +126,7 @@ REGISTRY = frozenset(
 """There where the registry is the platform's own."""
 GPU = frozenset(
     {
+        "DCGM_EXP_XID_ERRORS_COUNT",
         "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS",
         "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL",
         "DCGM_FI_DEV_FB_FREE",
@@ -142,6 +148,8 @@ GPUS_PENDING = "pod:gpus_pending:count"
 RECORDED = frozenset({ERROR_BUDGET, SLOW_BUDGET, FAST_BUCKET, CHAMPION_AGE, GPUS_FREE, GPUS_PENDING})
 """Made by rules of ours."""
 
+OWN_CODE = ("training", "serving")
+"""Jobs of Prometheus whose programs are the teams': what else they tell is collected too."""
 KNOWN = PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | TRAINING | TRACKING | REGISTRY | GPU | RECORDED
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -150,16 +158,31 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 def named_in(query: str) -> list[str]:
     """The metrics that a PromQL query asks for, in its order; `ValueError` for what is no PromQL."""
-    found: list[str] = []
+    return list(dict.fromkeys(name for selector in _selectors(query) for name in _names(selector)))
+
+
+def unknown_in(query: str) -> list[str]:
+    """Those that nothing is known to collect, but for what is said to be of the teams' own code."""
+    selectors = [each for each in _selectors(query) if not _is_of_own_code(each)]
+    return list(dict.fromkeys(name for each in selectors for name in _names(each) if name not in KNOWN))
+
+
+def _selectors(query: str) -> list[promql_parser.VectorSelector]:
+    found: list[promql_parser.VectorSelector] = []
 
     def visit(part: promql_parser.Expr) -> bool:
         selector = part.vector_selector if isinstance(part, promql_parser.MatrixSelector) else part
         if isinstance(selector, promql_parser.VectorSelector):
-            found.extend(_names(selector))
+            found.append(selector)
         return True
 
     promql_parser.walk(promql_parser.parse(query), visit)
-    return list(dict.fromkeys(found))
+    return found
+
+
+def _is_of_own_code(selector: promql_parser.VectorSelector) -> bool:
+    equal = promql_parser.MatchOp.Equal
+    return any((each.name, each.op) == ("job", equal) and each.value in OWN_CODE for each in selector.matchers.matchers)
 
 
 def _names(selector: promql_parser.VectorSelector) -> Iterator[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from infra.monitoring.alert import MINUTE, WHOSE_EVER, Alert
+from infra.monitoring.targets import CADVISOR, KUBE_STATE_METRICS, KUBELET, NODE_EXPORTER
 
 WATCHDOG = "Watchdog"
 
+_ALWAYS_THERE = (KUBE_STATE_METRICS, NODE_EXPORTER, KUBELET, CADVISOR)
+"""Wherever there is a cluster. What measures GPUs is missed by the nodes that have some."""
 _BEHIND_SECONDS = 300
 _READ = "prometheus_remote_storage_queue_highest_timestamp_seconds"
 _SENT = "prometheus_remote_storage_queue_highest_sent_timestamp_seconds"
@@ -18,6 +21,14 @@ ALERTS = (
         "{{ $labels.job }} at {{ $labels.instance }} does not answer",
         after=5 * MINUTE,
         team=WHOSE_EVER,
+    ),
+    Alert(
+        "MetricsMissing",
+        # What is not there at all has no `up` that could be 0.
+        " or ".join(f'absent(up{{job="{job}"}})' for job in _ALWAYS_THERE),
+        "there is no {{ $labels.job }}: alerts on what it tells can't fire",
+        after=5 * MINUTE,
+        severity="critical",
     ),
     Alert(
         "MonitoringConfigRejected",
@@ -40,7 +51,7 @@ ALERTS = (
         "sum by (job) (rate(alertmanager_notifications_failed_total[5m])) > 0 or "
         "sum by (job) (rate(prometheus_notifications_errors_total[5m])) > 0",
         "{{ $labels.job }} can't deliver alerts",
-        after=2 * MINUTE,
+        after=6 * MINUTE,  # longer than one failure is seen
         severity="critical",
     ),
     Alert(

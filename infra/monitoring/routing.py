@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infra.admission.exceptions import devices_namespace
 from infra.declaration.monitoring import Email, Monitoring, Receiver, Slack, Webhook
 from infra.foundation import Topic
+from infra.monitoring import message
 from infra.monitoring.own_alerts import WATCHDOG
 from infra.naming import PLATFORM
 
@@ -15,9 +17,11 @@ SECRETS = "/var/run/secrets/receivers"
 
 _NOBODY = "nobody at all"
 """No declared receiver can be called so."""
-_SIGN_OF_LIFE = "1m"
-_SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
-"""SNS refuses one of more than a hundred characters, which Alertmanager's own easily has."""
+_SIGN_OF_LIFE = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "30s"}
+"""Told every minute, whatever holds of other news: each time that a group is looked at, the last word is too old."""
+_NODE_DOWN = "NodeNotReady"
+_MAY_BE_THE_CAUSE = ("GpuXidError", "GpuEccError")
+"""Of a node's end: they are told with it."""
 
 
 def routing(settings: Monitoring, platform: str, topics: Mapping[str, Topic] | None = None) -> Mapping[str, Any]:
@@ -33,7 +37,7 @@ def routing(settings: Monitoring, platform: str, topics: Mapping[str, Topic] | N
                 {
                     "matchers": [f'alertname="{WATCHDOG}"'],
                     "receiver": settings.watchdog or _NOBODY,
-                    "repeat_interval": _SIGN_OF_LIFE,
+                    **_SIGN_OF_LIFE,
                 },
                 *(
                     {"matchers": [_whose(team, platform)], "receiver": receiver}
@@ -42,7 +46,7 @@ def routing(settings: Monitoring, platform: str, topics: Mapping[str, Topic] | N
             ],
         },
         "inhibit_rules": [
-            _inhibit("NodeNotReady", "alertname=~'.+'", "node"),
+            *_instead_of_what_is_on_the_node(settings),
             _inhibit(
                 "ServingFailing", "alertname=~'ServingErrorBudgetShrinks|ServingSlow|ServingLatency.+'", "endpoint"
             ),
@@ -56,7 +60,16 @@ def routing(settings: Monitoring, platform: str, topics: Mapping[str, Topic] | N
 
 
 def _whose(team: str, platform: str) -> str:
-    return f'team=~"{PLATFORM}|{platform}"' if team == PLATFORM else f'team="{team}"'
+    """What happens in a namespace is its team's."""
+    own = "|".join((PLATFORM, platform, devices_namespace(platform)))
+    return f'team=~"{own}"' if team == PLATFORM else f'team="{team}"'
+
+
+def _instead_of_what_is_on_the_node(settings: Monitoring) -> Sequence[Mapping[str, Any]]:
+    """A team is told nothing of its pods on a node that is down, as long as somebody is told of the node."""
+    if PLATFORM not in settings.routes and settings.default_receiver is None:
+        return []
+    return [_inhibit(_NODE_DOWN, f"alertname!~'{'|'.join(_MAY_BE_THE_CAUSE)}'", "node")]
 
 
 def _inhibit(source: str, hushed: str, *same: str) -> Mapping[str, Any]:
@@ -92,12 +105,12 @@ def _email(email: Email) -> Mapping[str, Any]:
 
 
 def _slack(slack: Slack) -> Mapping[str, Any]:
-    return {"channel": slack.channel, "api_url_file": _file(slack.url), "send_resolved": True}
+    return {"channel": slack.channel, "api_url_file": _file(slack.url), "send_resolved": True, **message.SLACK}
 
 
 def _sns(topic: Topic) -> Mapping[str, Any]:
     signed = {"sigv4": {"region": topic.region}}
-    return {"topic_arn": topic.arn, "subject": _SUBJECT, "send_resolved": True, **signed}
+    return {"topic_arn": topic.arn, "subject": message.SUBJECT, "send_resolved": True, **signed}
 
 
 def _file(secret: str) -> str:

@@ -54,7 +54,8 @@ def _recording(recording: Recording) -> Document:
 def _alert(alert: Alert, settings: Monitoring) -> Document:
     after = settings.alert_after.get(alert.name, alert.after)
     runbook = f"{settings.runbooks.rstrip('/')}/{alert.name}.md"
-    return _entry(alert.name, alert.expr, after, alert.severity, alert.team, alert.summary, runbook)
+    entry = _entry(alert.name, alert.expr, after, alert.severity, alert.team, alert.summary, runbook)
+    return {**entry, "keep_firing_for": f"{alert.lasts}s"} if alert.lasts else entry
 
 
 def _entry(name: str, expr: str, after: int, severity: str, team: str, summary: str, runbook: str | None) -> Document:

@@ -9,13 +9,12 @@ from typing import Any
 
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
+from infra.monitoring.targets import CADVISOR, GPU_EXPORTER, KUBELET, NODE_EXPORTER
 from infra.naming import REGISTRY, SIMULATED_LABEL
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 PORT_NAME = "metrics"
 COMPONENT = "monitoring"
-NODE_EXPORTER, GPU_EXPORTER = "node-exporter", "dcgm-exporter"
-"""They speak of the node that they are on."""
 
 Config = Mapping[str, Any]
 
@@ -30,6 +29,7 @@ _ASK_KUBELETS = {
     "tls_config": {"ca_file": f"{ACCOUNT}/ca.crt"},
 }
 _ON_THEIR_NODE = f"{NODE_EXPORTER}|{GPU_EXPORTER}"
+"""They speak of the node that they are on."""
 _QUEUE = {"max_samples_per_send": 1000, "max_shards": 200, "capacity": 2500}
 """As the makers of such stores advise: few requests, each of them full."""
 _SIMULATED = re.sub(r"\W", "_", SIMULATED_LABEL)
@@ -57,8 +57,8 @@ def prometheus_config(
         "alerting": {"alertmanagers": [_alertmanager(platform, alertmanager)]},
         "scrape_configs": [
             _own([platform, *devices]),
-            _kubelets("kubelet", "/metrics", [_drop("__name__", ".+_bucket")]),
-            _kubelets("cadvisor", "/metrics/cadvisor", [_keep("__name__", _OF_CONTAINERS)]),
+            _kubelets(KUBELET, "/metrics", [_drop("__name__", ".+_bucket")]),
+            _kubelets(CADVISOR, "/metrics/cadvisor", [_keep("__name__", _OF_CONTAINERS)]),
             *of_teams,
             *([{"job_name": REGISTRY, "static_configs": [{"targets": [registry]}]}] if registry else []),
         ],
@@ -115,9 +115,10 @@ def _kubelets(job: str, path: str, kept: Sequence[Config]) -> Config:
 
 
 def _serving(teams: Sequence[str]) -> Config:
-    """Pods of endpoints, under the endpoint's name."""
+    """Pods of endpoints, under the endpoint's name. As with jobs, what they tell may be anybody's code's affair."""
     return {
         "job_name": "serving",
+        "sample_limit": _MOST_SAMPLES,
         "kubernetes_sd_configs": [_pods(teams)],
         "relabel_configs": [
             _keep(f"{_LABEL}component", "serving"),

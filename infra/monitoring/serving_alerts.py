@@ -3,6 +3,7 @@
 An objective leaves a budget of bad answers for a period. How fast it is spent is looked at over two windows at once:
 the long one says that it matters, the short one that it still goes on. Factors and the windows' parts of a period are
 those of Google's SRE workbook: for 30 days they are 1 hour and 5 minutes, 6 hours and 30 minutes, 3 days and 6 hours.
+Where little is asked, one bad answer is a large part: of a few in the long window nothing is said.
 """
 
 from __future__ import annotations
@@ -27,9 +28,41 @@ class Burn:
     factor: float
 
 
+@dataclass(frozen=True)
+class Measure:
+    """How many answers of a window were `bad`, out of `all`."""
+
+    bad: Callable[[str], str]
+    all: Callable[[str], str]
+
+
+_FEWEST = 5
+"""Bad answers in the long window."""
 _FAST = (Burn(720, SHORTEST_PART, 14.4), Burn(120, 1440, 6))
 _SLOW = (Burn(LONGEST_PART, 120, 1),)
 _BY = "namespace, endpoint"
+_SECONDS = "inference_request_duration_seconds"
+
+
+def _failed(window: str) -> str:
+    return f'sum by ({_BY}) (increase(inference_requests_total{{code=~"5.."}}[{window}]))'
+
+
+def _answered(window: str) -> str:
+    return f"sum by ({_BY}) (increase(inference_requests_total[{window}]))"
+
+
+def _late(window: str) -> str:
+    """The bucket that is fast enough differs from one endpoint to the next."""
+    buckets = f"increase({_SECONDS}_bucket[{window}])"
+    return f"({_timed(window)} - sum by ({_BY}) ({buckets} * on ({_BY}, le) group_left () {FAST_BUCKET}))"
+
+
+def _timed(window: str) -> str:
+    return f"sum by ({_BY}) (increase({_SECONDS}_count[{window}]))"
+
+
+_ERRORS, _SLOWNESS = Measure(_failed, _answered), Measure(_late, _timed)
 
 
 def alerts(period: int) -> Sequence[Alert]:
@@ -38,7 +71,7 @@ def alerts(period: int) -> Sequence[Alert]:
     return (
         Alert(
             "ServingFailing",
-            _burns(_errors, ERROR_BUDGET, _FAST, period),
+            _burns(_ERRORS, ERROR_BUDGET, _FAST, period),
             f"{said} fails {{{{ $value | humanizePercentage }}}} of its requests",
             after=0,
             severity="critical",
@@ -46,14 +79,14 @@ def alerts(period: int) -> Sequence[Alert]:
         ),
         Alert(
             "ServingErrorBudgetShrinks",
-            _burns(_errors, ERROR_BUDGET, _SLOW, period),
+            _burns(_ERRORS, ERROR_BUDGET, _SLOW, period),
             f"{said} fails more requests than its objective allows ({{{{ $value | humanizePercentage }}}})",
             after=0,
             team=OF_NAMESPACE,
         ),
         Alert(
             "ServingSlow",
-            _burns(_slow, SLOW_BUDGET, _FAST, period),
+            _burns(_SLOWNESS, SLOW_BUDGET, _FAST, period),
             f"{said} is too slow for {{{{ $value | humanizePercentage }}}} of its requests",
             after=0,
             severity="critical",
@@ -61,7 +94,7 @@ def alerts(period: int) -> Sequence[Alert]:
         ),
         Alert(
             "ServingLatencyBudgetShrinks",
-            _burns(_slow, SLOW_BUDGET, _SLOW, period),
+            _burns(_SLOWNESS, SLOW_BUDGET, _SLOW, period),
             f"{said} is slow more often than its objective allows ({{{{ $value | humanizePercentage }}}})",
             after=0,
             team=OF_NAMESPACE,
@@ -77,24 +110,18 @@ def alerts(period: int) -> Sequence[Alert]:
     )
 
 
-def _errors(window: str) -> str:
-    bad = f'sum by ({_BY}) (rate(inference_requests_total{{code=~"5.."}}[{window}]))'
-    return f"{bad} / sum by ({_BY}) (rate(inference_requests_total[{window}]))"
-
-
-def _slow(window: str) -> str:
-    """The bucket that is fast enough differs from one endpoint to the next."""
-    name = "inference_request_duration_seconds"
-    fast = f"sum by ({_BY}) (rate({name}_bucket[{window}]) * on ({_BY}, le) group_left () {FAST_BUCKET})"
-    return f"1 - {fast} / sum by ({_BY}) (rate({name}_count[{window}]))"
-
-
-def _burns(ratio: Callable[[str], str], budget: str, burns: Sequence[Burn], period: int) -> str:
+def _burns(measure: Measure, budget: str, burns: Sequence[Burn], period: int) -> str:
     """Faster than any of `burns`, over both of its windows; the value is that of the long one."""
 
     def over(part: int, factor: float) -> str:
-        return f"({ratio(f'{period // part}s')}) > on ({_BY}) ({factor} * {budget})"
+        window = f"{period // part}s"
+        return f"({measure.bad(window)} / {measure.all(window)}) > on ({_BY}) ({factor} * {budget})"
+
+    def enough(part: int) -> str:
+        return f"{measure.bad(f'{period // part}s')} >= {_FEWEST}"
 
     return " or ".join(
-        f"({over(burn.long, burn.factor)} and on ({_BY}) ({over(burn.short, burn.factor)}))" for burn in burns
+        f"({over(burn.long, burn.factor)} and on ({_BY}) ({over(burn.short, burn.factor)}) "
+        f"and on ({_BY}) ({enough(burn.long)}))"
+        for burn in burns
     )

@@ -146,6 +146,16 @@ def test_the_exporter_collects_what_alerts_and_dashboards_are_built_on() -> None
     env = {each["name"]: each.get("value") for each in pod(recorder)["spec"]["containers"][0]["env"]}
     assert data == {"counters.csv": counters_file()}
     assert env["DCGM_EXPORTER_COLLECTORS"] == "/etc/counters/counters.csv"
+    assert env["DCGM_EXPORTER_XID_COUNT_WINDOW_SIZE"] == "600000"
+
+
+def test_an_exporter_that_is_missing_is_seen() -> None:
+    recorder = watched()
+    options = yaml.safe_load(inputs(recorder, CONFIG_MAP, "kube-state-metrics")["data"]["options.yml"])
+    assert "ml-platform-devices" in options["namespaces"]
+    binding = "ml-platform-devices-ml-platform-kube-state-metrics"
+    role = inputs(recorder, "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", binding)
+    assert role["metadata"]["namespace"] == "ml-platform-devices"
 
 
 def test_the_exporter_knows_pods_and_node_and_has_no_more_than_that_takes() -> None:

@@ -19,7 +19,7 @@ from tests.components.recorder import Recorder, created, inputs, pods, record
 
 READERS = {"Deployment prometheus", "Deployment kube-state-metrics", "Deployment gpu-simulator"}
 OTHERS = {"Deployment alertmanager", "DaemonSet node-exporter"}
-HOOK = {"hook": {"webhook": {"url": "http://alerts.example/hook", "token": "hook-token"}}}
+HOOK = {"hook": {"webhook": {"url": "https://alerts.example/hook", "token": "hook-token"}}}
 
 
 def monitored(*, simulated: bool = True, **settings: object) -> Recorder:
@@ -141,7 +141,25 @@ def test_metrics_are_kept_as_long_as_declared_and_never_fill_the_volume() -> Non
     assert f"--storage.tsdb.retention.size={8 * 2**30}B" in args
 
 
+def test_prometheus_has_the_time_to_read_what_it_had_not_compacted() -> None:
+    probe = container(pods(monitored())["Deployment prometheus"])["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] == 15 * 60
+
+
+@pytest.mark.parametrize("job", ["serving", "training"])
+def test_what_a_team_s_pods_tell_has_an_end(job: str) -> None:
+    config = yaml.safe_load(inputs(monitored(), "kubernetes:core/v1:ConfigMap", "prometheus")["data"]["prometheus.yml"])
+    (asked,) = [each for each in config["scrape_configs"] if each["job_name"] == job]
+    assert asked["sample_limit"] == 2000
+
+
 @pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
 def test_data_outlives_the_pod(name: str) -> None:
     claim = inputs(monitored(), "kubernetes:core/v1:PersistentVolumeClaim", name)
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+
+
+@pytest.mark.parametrize(("name", "port"), [("prometheus", 9090), ("alertmanager", 9093)])
+def test_links_in_messages_lead_to_the_service_and_not_to_a_pod(name: str, port: int) -> None:
+    args = container(pods(monitored())[f"Deployment {name}"])["args"]
+    assert f"--web.external-url=http://{name}.ml-platform.svc:{port}" in args

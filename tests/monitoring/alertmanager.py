@@ -30,13 +30,13 @@ class Alertmanager:
     address: str
     secrets: Path
 
-    def fire(self, *alerts: Labels) -> None:
+    def fire(self, *alerts: Labels, **annotations: str) -> None:
         """All at the same moment, as one evaluation finds them."""
-        self._send(alerts, datetime.now(UTC), datetime.now(UTC) + timedelta(hours=1))
+        self._send(alerts, datetime.now(UTC), datetime.now(UTC) + timedelta(hours=1), annotations)
 
-    def end(self, *alerts: Labels) -> None:
+    def end(self, *alerts: Labels, **annotations: str) -> None:
         """They are over."""
-        self._send(alerts, datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC))
+        self._send(alerts, datetime.now(UTC) - timedelta(seconds=1), datetime.now(UTC), annotations)
 
     def failed(self, integration: str) -> bool:
         """Whether some notification by it has not been delivered."""
@@ -50,9 +50,9 @@ class Alertmanager:
         except requests.ConnectionError:
             return False
 
-    def _send(self, alerts: tuple[Labels, ...], begin: datetime, end: datetime) -> None:
-        times = {"startsAt": begin.isoformat(), "endsAt": end.isoformat()}
-        sent = [{"labels": dict(labels), **times} for labels in alerts]
+    def _send(self, alerts: tuple[Labels, ...], begin: datetime, end: datetime, annotations: Labels) -> None:
+        more = {"annotations": dict(annotations), "startsAt": begin.isoformat(), "endsAt": end.isoformat()}
+        sent = [{"labels": dict(labels), **more} for labels in alerts]
         requests.post(f"{self.address}/api/v2/alerts", json=sent, timeout=30).raise_for_status()
 
 

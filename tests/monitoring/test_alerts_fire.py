@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from kubernetes import client
 from rich.console import Console
 from rich.table import Table
 
@@ -34,6 +35,8 @@ class Trouble:
     sign: Callable[[World], object]
     end: Callable[[World], object]
     labels: dict[str, str]
+    summary: str = ""
+    """What is in it."""
 
 
 def crash(world: World) -> None:
@@ -51,13 +54,50 @@ def ask_for(word: int) -> Callable[[World], object]:
     return lambda world: setattr(world, "word", word)
 
 
-def unplaceable(world: World) -> None:
+def greedy(world: World) -> dict[str, Any]:
+    """It asks for more GPUs than a node has."""
     pod = world.pod("greedy", "pass", {"app": "greedy", SIMULATED_LABEL: "true"}, restart="Never")
     amounts = {"cpu": "1", "memory": "64Mi", "nvidia.com/gpu": "16"}
     pod["spec"]["containers"][0]["resources"] = {"requests": amounts, "limits": amounts}
     pod["spec"]["nodeSelector"] = {SIMULATED_LABEL: "true"}
     pod["spec"]["tolerations"] = [{"operator": "Exists"}]
-    world.core.create_namespaced_pod(world.team, pod)
+    return pod
+
+
+def unplaceable(world: World) -> None:
+    world.core.create_namespaced_pod(world.team, greedy(world))
+
+
+def run_out_of_time(world: World) -> None:
+    start_job(world, "late", greedy(world), activeDeadlineSeconds=10)
+
+
+def ask_for_what_is_refused(world: World) -> None:
+    pod = world.pod("privileged", "pass", {"app": "privileged"}, restart="Never")
+    pod["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+    start_job(world, "refused", pod)
+
+
+def start_job(world: World, name: str, pod: dict[str, Any], **settings: int) -> None:
+    template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
+    job = {"metadata": {"name": name}, "spec": {"template": template, **settings}}
+    client.BatchV1Api(world.core.api_client).create_namespaced_job(world.team, job)
+
+
+def has_given_up(world: World) -> bool:
+    job = client.BatchV1Api(world.core.api_client).read_namespaced_job("late", world.team)
+    return any(each.type == "Failed" for each in job.status.conditions or [])
+
+
+def was_refused(world: World) -> bool:
+    events = world.core.list_namespaced_event(world.team, field_selector="involvedObject.name=refused").items
+    return any(each.reason == "FailedCreate" for each in events)
+
+
+def delete_job(name: str) -> Callable[[World], object]:
+    return lambda world: client.BatchV1Api(world.core.api_client).delete_namespaced_job(
+        name, world.team, propagation_policy="Background"
+    )
 
 
 def unschedulable(world: World) -> bool:
@@ -88,14 +128,24 @@ TROUBLES = (
         unplaceable,
         unschedulable,
         delete("greedy"),
-        {"pod": "greedy", "why": "no node has as many GPUs free"},
+        {"pod": "greedy"},
+        "no node has as many GPUs free",
     ),
+    Trouble(
+        "JobFailed",
+        run_out_of_time,
+        has_given_up,
+        delete_job("late"),
+        {"job_name": "late", "reason": "DeadlineExceeded"},
+        "a pod of it was never placed",
+    ),
+    Trouble("JobRefused", ask_for_what_is_refused, was_refused, delete_job("refused"), {"job_name": "refused"}),
     Trouble(
         "GpuXidError",
         readings("DCGM_FI_DEV_XID_ERRORS=79"),
         lambda world: True,
         readings(None),
-        {"gpu": "0", "simulated": "true", "severity": "critical"},
+        {"gpu": "0", "simulated": "true", "severity": "critical", "team": "platform", "xid": "79"},
     ),
 )
 
@@ -139,4 +189,5 @@ def test_trouble_is_told_and_so_is_its_end(world: World, trouble: Trouble, timin
 def expect(told: dict[str, Any], trouble: Trouble) -> None:
     assert trouble.labels.items() <= told["labels"].items()
     assert told["annotations"]["summary"]
+    assert trouble.summary in told["annotations"]["summary"]
     assert told["annotations"]["runbook_url"] == f"docs/runbooks/{trouble.alert}.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from docker import DockerClient
@@ -50,7 +51,7 @@ def alert(name: str, **changes: str) -> Labels:
 @pytest.mark.parametrize(
     ("source", "hushed", "same"),
     [
-        ("NodeNotReady", "GpuXidError", "node"),
+        ("NodeNotReady", "GpuThrottled", "node"),
         ("NodeNotReady", "PodCrashLoops", "node"),
         ("NodeNotReady", "GpuIdle", "node"),
         ("ServingFailing", "ServingErrorBudgetShrinks", "endpoint"),
@@ -71,6 +72,7 @@ def test_a_consequence_is_told_only_when_its_cause_is_over(told: Told, source: s
     told.alertmanager.end(cause)
     eventually(lambda: consequence in told.of(hushed), 30, "what the cause had hushed")
     told.alertmanager.end(consequence, another)
+    eventually(lambda: another in told.of(hushed, "resolved"), 30, "the end of them all")
 
 
 def test_a_node_that_is_not_ready_hushes_nothing_that_has_no_node(told: Told) -> None:
@@ -79,3 +81,23 @@ def test_a_node_that_is_not_ready_hushes_nothing_that_has_no_node(told: Told) ->
     told.alertmanager.fire(node, elsewhere)
     eventually(lambda: told.of("NodeNotReady") and told.of("JobFailed"), 30, "both")
     told.alertmanager.end(node, elsewhere)
+
+
+@pytest.mark.parametrize("name", ["GpuXidError", "GpuEccError"])
+def test_what_may_have_ended_a_node_is_told_with_it(told: Told, name: str) -> None:
+    node = alert("NodeNotReady", node=name.lower())
+    broken = alert(name, node=name.lower())
+    told.alertmanager.fire(node, broken)
+    eventually(lambda: told.of("NodeNotReady") and told.of(name), 30, "both")
+    told.alertmanager.end(node, broken)
+
+
+def test_what_nobody_is_told_of_hushes_nothing(engine: DockerClient, tmp_path: Path) -> None:
+    with Posts().served() as hook:
+        settings = {"receivers": {"hook": {"webhook": {"url": hook.address}}}, "routes": {"vision": "hook"}}
+        with run(engine, built(engine, PROMETHEUS), tmp_path, settings, {}) as started:
+            node = alert("NodeNotReady", node="a10g-0")
+            theirs = {**alert("PodCrashLoops", node="a10g-0"), "team": "vision"}
+            started.fire(node, theirs)
+            eventually(lambda: hook.told("PodCrashLoops", "firing"), 30, "the alert of the team that has a receiver")
+    assert hook.told("NodeNotReady", "firing") == []

@@ -13,7 +13,7 @@ from tests.monitoring.tools import Promtool
 
 SETTINGS = {
     "receivers": {
-        "vision-hook": {"webhook": {"url": "http://alerts.example/hook", "token": "hook-token"}},
+        "vision-hook": {"webhook": {"url": "https://alerts.example/hook", "token": "hook-token"}},
         "post": {"email": {"to": "a@b.example", "sender": "c@d.example", "server": "smtp.example:587"}},
         "chat": {"slack": {"channel": "#ml", "url": "slack-url"}},
     },
@@ -41,6 +41,7 @@ def test_alertmanager_reads_every_kind_of_receiver(amtool: Promtool) -> None:
         (["team=vision", "alertname=GpuIdle"], "vision-hook"),
         (["team=platform", "alertname=NodeNotReady"], "post"),
         (["team=ml-platform", "alertname=DeploymentDown"], "post"),
+        (["team=ml-platform-devices", "alertname=PodCrashLoops"], "post"),
         (["team=speech", "alertname=GpuIdle"], "chat"),
         (["team=platform", "alertname=Watchdog"], "post"),
     ],

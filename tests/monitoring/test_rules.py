@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from infra.declaration.monitoring import Monitoring
+from infra.monitoring.alert import HOUR, MINUTE, OF_NAMESPACE, WHOSE_EVER
 from infra.monitoring.alerts import NAMES, by_group
 from infra.monitoring.metrics import KNOWN, named_in
 from infra.monitoring.own_alerts import WATCHDOG
 from infra.monitoring.rules import rules_file
 from infra.monitoring.scraping import prometheus_config
 from infra.monitoring.serving_alerts import DEFAULT_PERIOD
+from infra.naming import PLATFORM
 from tests.monitoring.cases import CASES, Case, Series
 from tests.monitoring.tools import Promtool
 from workstation import paths
@@ -23,8 +25,8 @@ ALERTS = {alert.name: alert for group in by_group(DEFAULT_PERIOD).values() for a
 RUNBOOKS = paths.REPOSITORY / "docs" / "runbooks"
 
 
-def write(folder: Path, settings: Monitoring) -> Path:
-    file = folder / "rules.yml"
+def write(folder: Path, settings: Monitoring, name: str = "rules.yml") -> Path:
+    file = folder / name
     file.write_text(yaml.safe_dump(rules_file(settings, {"digits": "vision"})))
     return file
 
@@ -48,20 +50,22 @@ def told(case: Case) -> dict[str, Any]:
 
 def test_every_alert_fires_when_it_should_and_not_otherwise(promtool: Promtool) -> None:
     """All in one run: the runner takes a second to start."""
-    write(promtool.folder, Monitoring())
-    tests = [
-        test
-        for case in CASES
-        for test in (
-            asked(case.fires, case.alert, case.minutes, [told(case)]),
-            asked(case.quiet, case.alert, case.minutes, []),
-            *([asked(case.fires, case.alert, 1, [])] if ALERTS[case.alert].after > 60 else []),
-        )
-    ]
-    document = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
-    (promtool.folder / "tests.yml").write_text(yaml.safe_dump(document))
-    answer = promtool.run("test", "rules", "tests.yml")
+    periods = sorted({case.period for case in CASES})
+    for period in periods:
+        rules = write(promtool.folder, Monitoring.model_validate({"period": period}), f"rules-{period}.yml")
+        tests = [test for case in CASES if case.period == period for test in both_sides(case)]
+        document = {"rule_files": [rules.name], "evaluation_interval": "1m", "tests": tests}
+        (promtool.folder / f"tests-{period}.yml").write_text(yaml.safe_dump(document))
+    answer = promtool.run("test", "rules", *(f"tests-{period}.yml" for period in periods))
     assert answer.code == 0, answer.text
+
+
+def both_sides(case: Case) -> list[dict[str, Any]]:
+    found = [
+        asked(case.fires, case.alert, case.minutes, [told(case)]),
+        asked(case.quiet, case.alert, case.minutes, []),
+    ]
+    return [*found, asked(case.fires, case.alert, 1, [])] if ALERTS[case.alert].after > 60 else found
 
 
 def test_the_runner_notices_an_alert_that_does_not_fire(promtool: Promtool) -> None:
@@ -77,8 +81,30 @@ def test_the_runner_notices_an_alert_that_does_not_fire(promtool: Promtool) -> N
 
 def test_every_alert_has_a_case_and_a_page() -> None:
     assert {case.alert for case in CASES} | {WATCHDOG} == set(NAMES)
-    assert {file.stem for file in RUNBOOKS.glob("*.md")} == set(NAMES)
+    assert {file.stem for file in RUNBOOKS.glob("*.md")} - {"README"} == set(NAMES)
     assert len(NAMES) == len(set(NAMES))
+
+
+def listed() -> list[list[str]]:
+    """The cells of the table of all alerts, without its head."""
+    lines = [line for line in (RUNBOOKS / "README.md").read_text().splitlines() if line.startswith("| [")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_of_alerts_has_each_once_and_says_of_it_what_is_so() -> None:
+    told_to = {PLATFORM: "platform", OF_NAMESPACE: "the team", WHOSE_EVER: "the team, if it is one's; platform"}
+    expected = [
+        [f"[{alert.name}]({alert.name}.md)", alert.severity, told_to[alert.team], patience(alert.after)]
+        for alert in ALERTS.values()
+    ]
+    assert sorted(row[:4] for row in listed()) == sorted(expected)
+    assert all(len(row) == 5 and row[4] for row in listed())
+
+
+def patience(seconds: int) -> str:
+    if seconds == 0:
+        return "at once"
+    return f"{seconds // HOUR} h" if seconds % HOUR == 0 else f"{seconds // MINUTE} min"
 
 
 def test_every_metric_in_a_rule_is_known() -> None:

@@ -23,7 +23,9 @@ _SELDOM = {
     "kube_job_status_active",
     "kube_job_status_failed",
     "kube_job_status_start_time",
+    "kube_job_status_suspended",
     "kube_pod_container_status_waiting_reason",
+    "kube_pod_init_container_status_waiting_reason",
     "kube_pod_status_unschedulable",
     "kube_resourcequota",
     "kubelet_runtime_operations_errors_total",
@@ -37,7 +39,7 @@ def test_every_target_is_found_and_answers(world: World) -> None:
         return {each["metric"]["job"] for each in world.query("up == 1")}
 
     eventually(lambda: JOBS | {"serving"} <= answering(), 120, "all targets")
-    assert world.query("up == 0") == []
+    eventually(lambda: world.query("up == 0") == [], 60, "every target's answer")
 
 
 def test_what_rules_are_built_on_is_collected(world: World) -> None:
@@ -48,12 +50,13 @@ def test_what_rules_are_built_on_is_collected(world: World) -> None:
 
 
 def test_only_the_stack_s_own_namespaces_are_looked_into(world: World) -> None:
-    found = {each["metric"]["namespace"] for each in world.query("count by (namespace) (kube_pod_info)")}
+    counted = eventually(lambda: world.query("count by (namespace) (kube_pod_info)"), what="a reading")
+    found = {each["metric"]["namespace"] for each in counted}
     assert found == {world.platform, world.team}
 
 
 def test_simulated_gpus_say_that_they_are(world: World) -> None:
-    found = world.query("DCGM_FI_DEV_GPU_UTIL")
+    found = eventually(lambda: world.query("DCGM_FI_DEV_GPU_UTIL"), what="a reading")
     assert {each["metric"]["node"] for each in found} == {world.gpu_node}
     assert {each["metric"]["simulated"] for each in found} == {"true"}
 

@@ -108,13 +108,13 @@ class World:
 
     def settings(self) -> dict[str, Any]:
         """As short as a busy machine allows, so that a test doesn't wait for what a person would."""
-        hook = {"webhook": {"url": f"http://hook:{HOOK_PORT}/alerts", "token": "hook-token"}}
+        hook = {"webhook": {"url": f"http://hook.{self.platform}.svc:{HOOK_PORT}/alerts", "token": "hook-token"}}
         return {
             "scrapeInterval": "2s",
             "period": "1d",
             "retention": "1d",
             "storage": "1Gi",
-            "alertAfter": {"PodCrashLoops": "10s", "GpuJobPending": "5s", "TargetDown": "30s"},
+            "alertAfter": {"PodCrashLoops": "10s", "GpuJobPending": "5s", "JobRefused": "5s", "TargetDown": "30s"},
             "receivers": {"hook": hook},
             "routes": {"platform": "hook", self.team: "hook"},
             "notifications": {"wait": "1s", "interval": "2s", "repeat": "1h"},

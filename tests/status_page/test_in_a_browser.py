@@ -76,6 +76,21 @@ def test_the_keyboard_reaches_everything(browser: Browser, sample: str) -> None:
         expect(seen.page.locator(".dashboards > details[open]")).to_have_count(2)
 
 
+def test_what_a_number_means_is_a_key_or_a_touch_away(browser: Browser, sample: str) -> None:
+    stats = {panel.title: panel for each in DASHBOARDS for panel in each.panels if panel.kind == "stat"}
+    with visit(browser, sample, LOGIN) as seen:
+        seen.open_all()
+        for title, panel in stats.items():
+            tile = seen.page.locator(".stats > div").filter(has=seen.page.locator("dt", has_text=title)).first
+            assert panel.about in tile.inner_text()
+        seen.page.reload()
+        first = seen.page.locator(".stats details").first
+        first.locator("summary").focus()
+        expect(first.locator("p")).to_be_hidden()
+        seen.page.keyboard.press("Enter")
+        expect(first.locator("p")).to_be_visible()
+
+
 def test_another_span_of_time_is_a_link_away(browser: Browser, sample: str) -> None:
     with visit(browser, sample, LOGIN) as seen:
         seen.page.get_by_role("link", name="a day", exact=True).click()

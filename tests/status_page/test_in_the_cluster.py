@@ -83,7 +83,8 @@ def test_nobody_else_reaches_it_and_nobody_gets_in_without_the_login(world: Page
             eventually(partial(accounts, world, space))
             world.core.create_namespaced_pod(space, pod("asks", "exec /busybox sleep 600", {"app": "asks"}))
             eventually(partial(running, world, space), 60, f"the pod in {space}")
-        assert answers(world.core, world.platform, "asks", inside, 8080), "its neighbours reach it"
+        neighbour = partial(answers, world.core, world.platform, "asks", inside, 8080)
+        eventually(neighbour, what="its neighbours to reach it")
         assert not answers(world.core, stranger, "asks", inside, 8080)
     finally:
         world.core.delete_namespaced_pod("asks", world.platform, grace_period_seconds=0)

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from simulator.cluster import Cluster
-from simulator.gpus import METRICS, gpus
+from simulator.gpus import METRICS, XIDS, XIDS_TEXT, gpus
 
 PORT = 9400
 
@@ -24,14 +24,21 @@ class SimulatedGpus(Collector):
     def describe(self) -> Iterator[GaugeMetricFamily]:
         for name, text in METRICS.items():
             yield GaugeMetricFamily(name, text)
+        yield GaugeMetricFamily(XIDS, XIDS_TEXT)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         found = list(gpus(self._cluster.nodes(), self._cluster.pods()))
+        labels = list(found[0].labels) if found else []
         for name, text in METRICS.items():
-            family = GaugeMetricFamily(name, text, labels=list(found[0].labels) if found else [])
+            family = GaugeMetricFamily(name, text, labels=labels)
             for gpu in found:
                 family.add_metric(list(gpu.labels.values()), gpu.readings[name])
             yield family
+        counted = GaugeMetricFamily(XIDS, XIDS_TEXT, labels=[*labels, "xid"])
+        for gpu in found:
+            xid, count = gpu.xids
+            counted.add_metric([*gpu.labels.values(), xid], count)
+        yield counted
 
 
 def main() -> None:

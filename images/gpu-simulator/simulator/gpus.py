@@ -23,6 +23,7 @@ MEMORY = {
 }
 """In MiB; models that are not listed have as much as the smallest."""
 
+LAST_XID, XIDS = "DCGM_FI_DEV_XID_ERRORS", "DCGM_EXP_XID_ERRORS_COUNT"
 METRICS = {
     "DCGM_FI_DEV_GPU_UTIL": "GPU utilization (in %).",
     "DCGM_FI_DEV_FB_USED": "Framebuffer memory used (in MiB).",
@@ -30,10 +31,13 @@ METRICS = {
     "DCGM_FI_DEV_GPU_TEMP": "GPU temperature (in C).",
     "DCGM_FI_DEV_POWER_USAGE": "Power draw (in W).",
     "DCGM_FI_DEV_SM_CLOCK": "SM clock frequency (in MHz).",
-    "DCGM_FI_DEV_XID_ERRORS": "Value of the last XID error encountered.",
+    LAST_XID: "Value of the last XID error encountered.",
     "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": "Total number of double-bit volatile ECC errors.",
     "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": "Bitmask of the reasons why clocks are held back.",
 }
+
+XIDS_TEXT = "Count of XID errors within the window."
+"""Of the exporter's own: for ten minutes there, here for as long as the last one is what a node is told to say."""
 
 Object = Mapping[str, Any]
 Owner = tuple[str, str, str]
@@ -46,6 +50,12 @@ class Gpu:
 
     labels: Mapping[str, str]
     readings: Mapping[str, float]
+
+    @property
+    def xids(self) -> tuple[str, int]:
+        """The number of an Xid and how often it was reported; as of DCGM's exporter, no number where it was not."""
+        last = int(self.readings[LAST_XID])
+        return (str(last), 1) if last else ("", 0)
 
 
 def gpus(nodes: Sequence[Object], pods: Sequence[Object]) -> Iterator[Gpu]:
@@ -96,7 +106,7 @@ def _readings(node: Object, product: str, number: int, busy: bool) -> dict[str, 
         "DCGM_FI_DEV_GPU_TEMP": 65.0 if busy else 32.0,
         "DCGM_FI_DEV_POWER_USAGE": 210.0 if busy else 25.0,
         "DCGM_FI_DEV_SM_CLOCK": 1710.0 if busy else 210.0,
-        "DCGM_FI_DEV_XID_ERRORS": 0.0,
+        LAST_XID: 0.0,
         "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL": 0.0,
         "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS": 0.0,
     }

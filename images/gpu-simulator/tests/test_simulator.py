@@ -42,6 +42,10 @@ class Gpus(unittest.TestCase):
         self.assertEqual(first.readings["DCGM_FI_DEV_XID_ERRORS"], 0)
         self.assertEqual(second.readings["DCGM_FI_DEV_XID_ERRORS"], 79)
 
+    def test_an_xid_is_counted_under_its_number(self) -> None:
+        first, second = gpus([node("a", 2, **{READING.format(1): "DCGM_FI_DEV_XID_ERRORS=79"})], [])
+        self.assertEqual((first.xids, second.xids), (("", 0), ("79", 1)))
+
     def test_what_is_no_reading_is_left_out(self) -> None:
         text = "DCGM_FI_DEV_GPU_TEMP = 90,nonsense,OTHER=1,DCGM_FI_DEV_XID_ERRORS=,"
         self.assertEqual(dict(written_readings(text)), {})

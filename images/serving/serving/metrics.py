@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.model import Identity
 
 LABELS = ("model", "version", "code")
+# Counted from the start: where a series begins with its first failure, nobody sees that one was added.
+FORESEEN = ("200", "500", "503")
 # Small models answer in well under a millisecond of their own; large ones in seconds.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -41,6 +43,9 @@ class Metrics:
     def serves(self, identity: Identity) -> None:
         self._created.labels(identity.name, identity.version).set(identity.created)
         self._info.labels(identity.name, identity.version, identity.uri, identity.run_id).set(1)
+        for code in FORESEEN:
+            self._requests.labels(identity.name, identity.version, code)
+            self._seconds.labels(identity.name, identity.version, code)
 
     def observe(self, model: str, version: str, code: int, seconds: float) -> None:
         self._requests.labels(model, version, str(code)).inc()

@@ -10,6 +10,7 @@ import numpy as np
 from mlflow.tracking import MlflowClient
 from serving import registry
 from serving.api_key import NoKeys, admits, read_keys
+from serving.metrics import Metrics
 from serving.model import Identity, Model, UnsupportedModel
 from serving.protocol import InferenceRequest, RequestInput, RequestOutput, TensorMetadata
 from serving.tensors import InvalidRequest, decode
@@ -90,6 +91,18 @@ class Serving(unittest.TestCase):
         request = InferenceRequest(inputs=[tensor()], outputs=[RequestOutput(name="z")])
         with self.assertRaisesRegex(InvalidRequest, "unknown output 'z'; the model has y"):
             self.model.infer(request)
+
+
+class Counting(unittest.TestCase):
+    def test_failures_are_counted_before_there_is_one(self) -> None:
+        metrics = Metrics()
+        metrics.serves(Identity("digits", "3", "models:/digits@champion", "r", 1.5))
+        for code in ("200", "500", "503"):
+            labels = {"model": "digits", "version": "3", "code": code}
+            self.assertEqual(metrics.registry.get_sample_value("inference_requests_total", labels), 0, code)
+            self.assertEqual(
+                metrics.registry.get_sample_value("inference_request_duration_seconds_count", labels), 0, code
+            )
 
 
 class ApiKeys(unittest.TestCase):

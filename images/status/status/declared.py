@@ -9,10 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Declared:
-    """`endpoints` are namespaces and models by name, `pools` whether they are simulated; `teams` are namespaces too."""
+    """`endpoints` are namespaces and models by name; `teams` are namespaces too. `pools` are those with GPUs, and
+    whether they are simulated. `devices` is the namespace of what must see the nodes' own; None where nothing does."""
 
     stack: str
     namespace: str
+    devices: str | None
     teams: Sequence[str]
     endpoints: Mapping[str, Mapping[str, str]]
     jobs: Mapping[str, Mapping[str, str]]
@@ -28,6 +30,11 @@ class Declared:
             raise ValueError(f"{file}: {error}") from None
 
     @property
+    def own(self) -> Sequence[str]:
+        """Namespaces of the platform itself."""
+        return [self.namespace, self.devices] if self.devices else [self.namespace]
+
+    @property
     def namespaces(self) -> Sequence[str]:
-        """The platform's own comes first."""
-        return [self.namespace, *self.teams]
+        """The platform's own come first."""
+        return [*self.own, *self.teams]

@@ -1,4 +1,4 @@
-"""The page: everybody is asked at once, and what nobody answered is said in its place."""
+"""The page: everybody is asked at once, then Prometheus for the charts; what nobody answered is said in its place."""
 
 import base64
 import hashlib
@@ -9,9 +9,10 @@ from pathlib import Path
 import jinja2
 
 from status import units
+from status.asking import ask
 from status.charts import Bar
+from status.declared import Declared
 from status.drawings import Drawing, draw
-from status.seen import Seen, ask_alertmanager, ask_cluster, ask_versions
 from status.sources import Alertmanager, Cluster, Prometheus
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ class Page:
     async def html(self, minutes: int, *, live: bool) -> str:
         """`live` has links that ask again; a copy that is kept has none."""
         now = datetime.now(UTC)
-        seen = await self._ask(now)
+        seen = await ask(self._cluster, self._prometheus, self._alertmanager, Declared.read(self._declared), now)
         drawings = await draw(self._prometheus, self._dashboards, now.timestamp(), minutes * 60, seen)
         return self._templates.get_template("page.html").render(
             now=now,
@@ -52,13 +53,6 @@ class Page:
             ticks=_ticks(now.timestamp(), minutes * 60),
             largest=_largest,
         )
-
-    async def _ask(self, now: datetime) -> Seen:
-        seen = Seen.of(self._declared)
-        versions = await ask_versions(self._prometheus, seen)
-        await ask_cluster(self._cluster, seen, versions, now)
-        await ask_alertmanager(self._alertmanager, seen, now)
-        return seen
 
 
 def _ticks(end: float, seconds: float) -> list[str]:

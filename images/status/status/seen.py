@@ -1,19 +1,12 @@
 """What was found, and who could not be asked."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any
 
-from status.alerts import Alert, alerts, alive
+from status.alerts import Alert
 from status.declared import Declared
-from status.pools import Node, Pool, nodes, own_nodes, pools
-from status.sources import Alertmanager, Cluster, Prometheus, Unanswered
-from status.workloads import BAD, GOOD, WAITING, Workload, endpoints, jobs, parts
-
-VERSIONS = "count by (namespace, endpoint, version) (inference_model_info)"
+from status.pools import Node, Pool
+from status.workloads import BAD, GOOD, WAITING, Workload
 
 
 @dataclass
@@ -32,10 +25,6 @@ class Seen:
     measured: bool = False
     """Whether Prometheus answers."""
     problems: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, file: Path) -> "Seen":
-        return cls(Declared.read(file))
 
     @property
     def firing(self) -> int:
@@ -72,81 +61,6 @@ class Seen:
         less = [_counted(self.firing, "alert"), _counted(self.count(BAD), "job", "failed or missing")]
         rest = [each for each in less if each]
         return (WAITING, "; ".join(rest)) if rest else (GOOD, "All is well")
-
-
-async def ask_versions(prometheus: Prometheus, seen: Seen) -> Mapping[tuple[str, str], str]:
-    """The model version that each endpoint serves; two while one replaces the other."""
-    try:
-        found = await prometheus.now(VERSIONS)
-    except Unanswered as problem:
-        seen.problems.append(f"{problem}: no charts, and served versions are not known")
-        return {}
-    seen.measured = True
-    versions: dict[tuple[str, str], list[str]] = {}
-    for each in found:
-        labels = each["metric"]
-        key = (labels.get("namespace", ""), labels.get("endpoint", ""))
-        versions.setdefault(key, []).append(labels.get("version", ""))
-    return {key: ", ".join(sorted(each)) for key, each in versions.items()}
-
-
-async def ask_cluster(cluster: Cluster, seen: Seen, versions: Mapping[tuple[str, str], str], now: datetime) -> None:
-    """Everything that objects in the cluster tell."""
-    declared = seen.declared
-    spaces, teams = declared.namespaces, declared.teams
-    try:
-        found_nodes, pods, deployments, daemons, found_jobs = await asyncio.gather(
-            cluster.objects("/api/v1/nodes"),
-            _in_each(cluster, spaces, "/api/v1/namespaces/{}/pods"),
-            _in_each(cluster, spaces, "/apis/apps/v1/namespaces/{}/deployments"),
-            _in_each(cluster, [declared.namespace], "/apis/apps/v1/namespaces/{}/daemonsets"),
-            _in_each(cluster, teams, "/apis/batch/v1/namespaces/{}/jobs"),
-        )
-        refused = await _refused(cluster, found_jobs)
-    except Unanswered as problem:
-        seen.problems.append(f"{problem}: endpoints, jobs, pools and nodes are not known")
-        return
-    found_nodes = own_nodes(declared.stack, found_nodes)
-    seen.endpoints = list(endpoints(declared, deployments, pods, versions))
-    seen.jobs = jobs(declared, found_jobs, pods, refused, now)
-    seen.parts = list(parts(declared, [*deployments, *daemons], pods))
-    seen.pools = pools(declared.pools, found_nodes, pods)
-    seen.nodes = nodes(found_nodes)
-
-
-async def ask_alertmanager(alertmanager: Alertmanager, seen: Seen, now: datetime) -> None:
-    """What fires, and whether anything could."""
-    try:
-        found = await alertmanager.firing()
-    except Unanswered as problem:
-        seen.problems.append(f"{problem}: firing alerts are not known")
-        return
-    seen.alerts = alerts(found, now)
-    seen.heard = alive(found)
-    if not seen.heard:
-        seen.problems.append("Alertmanager has no sign of life from Prometheus: what it shows may be out of date")
-
-
-async def _in_each(cluster: Cluster, namespaces: Sequence[str], path: str) -> list[Mapping[str, Any]]:
-    found = await asyncio.gather(*(cluster.objects(path.format(each)) for each in namespaces))
-    return [each for objects in found for each in objects]
-
-
-async def _refused(cluster: Cluster, found: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    """Why the pods of jobs can't be made, such as a quota: only events tell."""
-    open_ones = {job["metadata"]["namespace"] for job in found if not job["status"].get("conditions")}
-    events = await asyncio.gather(
-        *(
-            cluster.objects(
-                f"/api/v1/namespaces/{each}/events", fieldSelector="involvedObject.kind=Job,reason=FailedCreate"
-            )
-            for each in sorted(open_ones)
-        )
-    )
-    latest = sorted(
-        (event for found in events for event in found), key=lambda event: str(event.get("lastTimestamp") or "")
-    )
-    return {(each["metadata"]["namespace"], each["involvedObject"]["name"]): each["message"] for each in latest}
 
 
 def _counted(number: int, what: str, state: str = "") -> str:

@@ -49,9 +49,9 @@ def endpoints(
 
 
 def parts(declared: Declared, deployments: Sequence[Object], pods: Sequence[Object]) -> Iterator[Workload]:
-    """The servers in the platform's own namespace."""
+    """The servers in the platform's own namespaces, and what runs on each node."""
     for each in sorted(deployments, key=_key):
-        if each["metadata"]["namespace"] == declared.namespace:
+        if each["metadata"]["namespace"] in declared.own:
             yield _server(each, pods)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 DECLARED = {
     "stack": "sample",
     "namespace": "platform",
+    "devices": "platform-devices",
     "teams": ["vision", "speech"],
     "endpoints": {
         "digits": {"namespace": "vision", "model": "digits"},
@@ -42,6 +43,14 @@ def deployment(namespace: str, name: str, ready: int, wanted: int = 1) -> Object
         "metadata": {"namespace": namespace, "name": name},
         "spec": {"replicas": wanted, "selector": {"matchLabels": {"app.kubernetes.io/name": name}}},
         "status": {"readyReplicas": ready},
+    }
+
+
+def daemon(namespace: str, name: str, ready: int, wanted: int) -> Object:
+    return {
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"selector": {"matchLabels": {"app.kubernetes.io/name": name}}},
+        "status": {"desiredNumberScheduled": wanted, "numberReady": ready},
     }
 
 
@@ -81,6 +90,7 @@ def of_job(name: str) -> dict[str, str]:
 
 
 NO_PLACE = "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."
+NOT_READY = "0/4 nodes are available: 1 node(s) were not ready."
 QUOTA = 'pods "words-large-x" is forbidden: exceeded quota: team, requested: requests.memory=64Gi'
 OBJECTS: dict[str, list[Object]] = {
     "/api/v1/nodes": [
@@ -109,6 +119,11 @@ OBJECTS: dict[str, list[Object]] = {
     "/apis/apps/v1/namespaces/speech/deployments": [deployment("speech", "words", 1, 2)],
     "/apis/apps/v1/namespaces/platform/deployments": [
         deployment("platform", name, 1) for name in ("tracking", "prometheus", "alertmanager", "status")
+    ],
+    "/apis/apps/v1/namespaces/platform/daemonsets": [daemon("platform", "node-exporter", 1, 1)],
+    "/apis/apps/v1/namespaces/platform-devices/daemonsets": [daemon("platform-devices", "dcgm-exporter-h100", 0, 1)],
+    "/api/v1/namespaces/platform-devices/pods": [
+        pod("platform-devices", "dcgm-a", {"app.kubernetes.io/name": "dcgm-exporter-h100"}, "Pending", why=NOT_READY)
     ],
     "/apis/batch/v1/namespaces/vision/jobs": [
         job(

@@ -1,20 +1,29 @@
 """Runs inside the image: what the page says of a platform that is partly unwell, and of one that does not answer."""
 
+import asyncio
 import base64
 import json
 import re
 import tempfile
 import unittest
+from collections.abc import Callable
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx
 import sample
-from sample_objects import ALERTS, NO_PLACE
+from sample_objects import ALERTS, NO_PLACE, NOT_READY
 from status.app import create_app
 from status.login import Door, NoLogin
 
+STAT = {
+    "type": "stat",
+    "title": "Nodes that are ready",
+    "description": "Of all nodes of the cluster.",
+    "fieldConfig": {"defaults": {"unit": "short"}},
+    "targets": [{"expr": "sum(up)"}],
+}
 PANEL = {
     "type": "timeseries",
     "title": "CPU in use",
@@ -27,7 +36,7 @@ PANEL = {
 def one_dashboard(folder: Path) -> Path:
     dashboards = folder / "dashboards"
     dashboards.mkdir()
-    content = {"uid": "x-overview", "title": "Platform", "panels": [PANEL]}
+    content = {"uid": "x-overview", "title": "Platform", "panels": [STAT, PANEL]}
     (dashboards / "platform.json").write_text(json.dumps(content))
     return dashboards
 
@@ -65,7 +74,9 @@ class Pages(unittest.IsolatedAsyncioTestCase):
 
     async def test_it_says_first_what_is_wrong(self) -> None:
         page = await self.page()
-        self.assertIn("<title>1 critical alert; 2 endpoints not fully ready; 1 node not ready", page)
+        self.assertIn(
+            "<title>1 critical alert; 2 endpoints not fully ready; 1 platform part not ready; 1 node not ready", page
+        )
 
     async def test_endpoints_are_shown_with_their_health_and_the_version_they_serve(self) -> None:
         text = await self.text()
@@ -93,6 +104,21 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         self.assertIn("workstation v1.34.4 ✓ ready 8 32 GiB", text)
         self.assertNotIn("elsewhere", text)
 
+    async def test_what_runs_on_nodes_with_devices_is_a_part_of_the_platform_too(self) -> None:
+        text = await self.text()
+        self.assertIn(f"dcgm-exporter-h100 ✕ 0 of 1 ready {NOT_READY}", text)
+        self.assertIn("node-exporter ✓ 1 of 1 ready", text)
+
+    async def test_every_tile_of_the_summary_leads_to_what_it_counts(self) -> None:
+        page = await self.page()
+        tiles = re.findall(r'<a href="#(\w+)"><span>(\w+)</span>', page)
+        self.assertEqual(
+            tiles,
+            [("alerts", "Alerts"), ("endpoints", "Endpoints"), ("jobs", "Jobs"), ("pools", "GPUs"), ("nodes", "Nodes")],
+        )
+        for anchor, _ in tiles:
+            self.assertIn(f'<h2 id="{anchor}">', page)
+
     async def test_firing_alerts_are_shown_without_the_sign_of_life(self) -> None:
         text = await self.text()
         self.assertIn("✕ ServingFailing critical, speech endpoint words fails 12.5% of its requests Runbook", text)
@@ -116,6 +142,38 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         self.assertRegex(page, r'<path class="line s1" d="M0\.0 [\d.]+(L[\d.]+ [\d.]+){100,}"/>')
         self.assertIn("rate(node_cpu_seconds_total[5m]) &lt; 2", page)
         self.assertIn("Of all cores.", page)
+
+    async def test_a_number_is_explained_to_everybody(self) -> None:
+        """A `title` is shown to those alone who have a mouse."""
+        page = await self.page()
+        self.assertNotIn(" title=", page)
+        self.assertRegex(
+            page,
+            r"<dt>Nodes that are ready</dt><dd>[\d.]+</dd><dd [^>]*><details [^>]*>\s*<summary>About<span [^>]*> Nodes "
+            r"that are ready</span></summary>\s*<p>Of all nodes of the cluster.</p>\s*<code>sum\(up\)</code>",
+        )
+
+    async def test_nobody_is_waited_for_before_another_is_asked(self) -> None:
+        asked: set[str] = set()
+        all_asked = asyncio.Event()
+
+        def after_all(name: str, answer: Callable[[httpx.Request], httpx.Response]) -> sample.Answers:
+            async def answers(request: httpx.Request) -> httpx.Response:
+                asked.add(name)
+                if len(asked) == 3:
+                    all_asked.set()
+                await asyncio.wait_for(all_asked.wait(), 5)
+                return answer(request)
+
+            return answers
+
+        text = await self.text(
+            cluster=after_all("cluster", sample.cluster_answers),
+            prometheus=after_all("prometheus", sample.prometheus_answers),
+            alertmanager=after_all("alertmanager", sample.alertmanager_answers),
+        )
+        self.assertNotIn("What could not be asked", text)
+        self.assertIn("digits vision ✓ 2 of 2 ready digits version 3", text)
 
     async def test_with_prometheus_down_everything_else_is_there(self) -> None:
         text = await self.text(prometheus=sample.nobody_answers)

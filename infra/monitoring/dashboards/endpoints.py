@@ -1,6 +1,6 @@
 """Endpoints as their callers see them: requests, failures, time, and which version answers.
 
-A server that nobody has asked yet counts nothing at all, which would look like one that isn't there.
+A server has no series of what it has never counted, which would look like one that isn't there.
 """
 
 from infra.monitoring.dashboards.panel import Dashboard, Panel

@@ -31,7 +31,7 @@ POOLS = Dashboard(
             "By all nodes together.",
         ),
         stat("GPUs free", f"sum({GPUS_FREE}) or vector(0)", "Held by no pod that waits or runs."),
-        stat("GPUs waited for", f"sum({GPUS_PENDING}) or vector(0)", "Asked for by pods that have no place yet."),
+        stat("GPUs waited for", f"sum({GPUS_PENDING}) or vector(0)", "Asked for by pods that no node has taken yet."),
         stat(
             "Simulated GPUs",
             'count(DCGM_FI_DEV_GPU_UTIL{simulated="true"}) or vector(0)',

@@ -93,8 +93,8 @@ OVERVIEW = Dashboard(
             "percentunit",
             {
                 "failed": (
-                    '(sum(rate(tracking_requests_total{code=~"5.."}[5m])) or vector(0)) '
-                    "/ sum(rate(tracking_requests_total[5m]))"
+                    '(sum(rate(tracking_requests_total{route!="health",code=~"5.."}[5m])) or vector(0)) '
+                    '/ sum(rate(tracking_requests_total{route!="health"}[5m]))'
                 )
             },
             "By the tracking server itself; refusals don't count.",

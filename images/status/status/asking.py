@@ -1,0 +1,121 @@
+"""Who is asked what, all at once, and what becomes of the answers."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from status.alerts import alerts, alive
+from status.declared import Declared
+from status.pools import nodes, own_nodes, pools
+from status.seen import Seen
+from status.sources import Alertmanager, Cluster, Object, Prometheus, Unanswered
+from status.workloads import endpoints, jobs, parts
+
+Answer = TypeVar("Answer")
+
+VERSIONS = "count by (namespace, endpoint, version) (inference_model_info)"
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What the cluster holds of the stack. `servers` are Deployments and DaemonSets; `refused` says by job why its pods
+    can't be made."""
+
+    nodes: Sequence[Object]
+    pods: Sequence[Object]
+    servers: Sequence[Object]
+    jobs: Sequence[Object]
+    refused: Mapping[tuple[str, str], str]
+
+
+async def ask(
+    cluster: Cluster, prometheus: Prometheus, alertmanager: Alertmanager, declared: Declared, now: datetime
+) -> Seen:
+    """All three at once, so that nobody's silence is waited for after another's."""
+    seen = Seen(declared)
+    versions, found, firing = await asyncio.gather(
+        _answer(_versions(prometheus), seen, "no charts, and served versions are not known"),
+        _answer(_objects(cluster, declared), seen, "endpoints, jobs, pools and nodes are not known"),
+        _answer(alertmanager.firing(), seen, "firing alerts are not known"),
+    )
+    seen.problems.sort()  # they came in any order
+    seen.measured = versions is not None
+    if found is not None:
+        _take_objects(seen, found, versions or {}, now)
+    if firing is not None:
+        _take_alerts(seen, firing, now)
+    return seen
+
+
+async def _answer(asked: Awaitable[Answer], seen: Seen, without: str) -> Answer | None:
+    """None where there is none, and `without` it what the page lacks."""
+    try:
+        return await asked
+    except Unanswered as problem:
+        seen.problems.append(f"{problem}: {without}")
+        return None
+
+
+async def _versions(prometheus: Prometheus) -> Mapping[tuple[str, str], str]:
+    """The model version that each endpoint serves; two while one replaces the other."""
+    versions: dict[tuple[str, str], list[str]] = {}
+    for each in await prometheus.now(VERSIONS):
+        labels = each["metric"]
+        key = (labels.get("namespace", ""), labels.get("endpoint", ""))
+        versions.setdefault(key, []).append(labels.get("version", ""))
+    return {key: ", ".join(sorted(each)) for key, each in versions.items()}
+
+
+async def _objects(cluster: Cluster, declared: Declared) -> Objects:
+    spaces, teams = declared.namespaces, declared.teams
+    found_nodes, pods, deployments, daemons, found_jobs = await asyncio.gather(
+        cluster.objects("/api/v1/nodes"),
+        _in_each(cluster, spaces, "/api/v1/namespaces/{}/pods"),
+        _in_each(cluster, spaces, "/apis/apps/v1/namespaces/{}/deployments"),
+        _in_each(cluster, declared.own, "/apis/apps/v1/namespaces/{}/daemonsets"),
+        _in_each(cluster, teams, "/apis/batch/v1/namespaces/{}/jobs"),
+    )
+    refused = await _refused(cluster, found_jobs)
+    own = own_nodes(declared.stack, found_nodes)
+    return Objects(own, pods, [*deployments, *daemons], found_jobs, refused)
+
+
+def _take_objects(seen: Seen, found: Objects, versions: Mapping[tuple[str, str], str], now: datetime) -> None:
+    declared = seen.declared
+    seen.endpoints = list(endpoints(declared, found.servers, found.pods, versions))
+    seen.jobs = jobs(declared, found.jobs, found.pods, found.refused, now)
+    seen.parts = list(parts(declared, found.servers, found.pods))
+    seen.pools = pools(declared.pools, found.nodes, found.pods)
+    seen.nodes = nodes(found.nodes)
+
+
+def _take_alerts(seen: Seen, firing: Sequence[Object], now: datetime) -> None:
+    """What fires, and whether anything could."""
+    seen.alerts = alerts(firing, now)
+    seen.heard = alive(firing)
+    if not seen.heard:
+        seen.problems.append("Alertmanager has no sign of life from Prometheus: what it shows may be out of date")
+
+
+async def _in_each(cluster: Cluster, namespaces: Sequence[str], path: str) -> list[Object]:
+    found = await asyncio.gather(*(cluster.objects(path.format(each)) for each in namespaces))
+    return [each for objects in found for each in objects]
+
+
+async def _refused(cluster: Cluster, found: Sequence[Object]) -> dict[tuple[str, str], str]:
+    """Why the pods of jobs can't be made, such as a quota: only events tell."""
+    open_ones = {job["metadata"]["namespace"] for job in found if not job["status"].get("conditions")}
+    events = await asyncio.gather(
+        *(
+            cluster.objects(
+                f"/api/v1/namespaces/{each}/events", fieldSelector="involvedObject.kind=Job,reason=FailedCreate"
+            )
+            for each in sorted(open_ones)
+        )
+    )
+    latest = sorted(
+        (event for found in events for event in found), key=lambda event: str(event.get("lastTimestamp") or "")
+    )
+    return {(each["metadata"]["namespace"], each["involvedObject"]["name"]): each["message"] for each in latest}
