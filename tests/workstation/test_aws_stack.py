@@ -61,7 +61,10 @@ def test_its_state_is_not_kept_on_a_machine_that_nobody_chose(
 
 
 @pytest.mark.usefixtures("backend")
-def test_a_backend_of_the_teams_own_takes_no_passphrase_of_this_machine(tmp_path: Path) -> None:
+def test_a_backend_of_the_teams_own_takes_no_passphrase_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)  # there in `make shell`
     stack.require_backend("prod", preflight.declaration("prod"))
     environment = stack.environment("arn")
     assert environment["PULUMI_BACKEND_URL"] == f"file://{tmp_path / 'backend'}"
