@@ -19,10 +19,9 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.admission.exceptions import devices_namespace
 from infra.declaration.model import Platform
 from infra.foundation import Placement
-from infra.naming import PROJECT, STACK_LABEL, labels
+from infra.naming import PROJECT, STACK_LABEL, devices_namespace, labels
 from infra.tenancy.network import device_policies, network_policies
 from infra.workload import tolerations
 

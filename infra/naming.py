@@ -33,6 +33,11 @@ PART_LABEL = f"{DOMAIN}/part"
 """Marks what a stack has in a Docker engine."""
 
 
+def devices_namespace(platform: str) -> str:
+    """Where programs run that see devices of their node, beside the platform's own namespace."""
+    return f"{platform}-devices"
+
+
 def image_context(name: str, declared: str | None = None) -> str:
     """The folder that an image is built from, relative to the project."""
     return declared or f"images/{name}"

@@ -18,6 +18,7 @@ from infra.admission.rules import (
     SECCOMP,
     VOLUMES,
 )
+from infra.naming import devices_namespace
 
 Exceptions = Mapping[str, Mapping[str, str]]
 """By rule, by namespace, the reason."""
@@ -29,11 +30,6 @@ _DEVICES = "device plugins and exporters of GPUs use the kubelet's own folders, 
 _BEYOND_BASELINE = (PRIVILEGED, HOST_NAMESPACES, HOST_PATHS, HOST_PORTS, CAPABILITIES)
 """Pod Security knows levels only: whoever needs one of these is under none of them, and under all other rules still."""
 _BEYOND_RESTRICTED = (VOLUMES, ESCALATION, SECCOMP, ROOT)
-
-
-def devices_namespace(platform: str) -> str:
-    """Where programs run that see devices of their node, beside the platform's own namespace."""
-    return f"{platform}-devices"
 
 
 def exceptions(platform: str, declared: Exceptions) -> Exceptions:

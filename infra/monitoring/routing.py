@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.admission.exceptions import devices_namespace
 from infra.declaration.monitoring import Email, Monitoring, Receiver, Slack, Webhook
 from infra.foundation import Topic
 from infra.monitoring import message
 from infra.monitoring.own_alerts import WATCHDOG
-from infra.naming import PLATFORM
+from infra.naming import PLATFORM, devices_namespace
 
 SECRETS = "/var/run/secrets/receivers"
 """Where Alertmanager finds the declared secrets, each a file of its name."""

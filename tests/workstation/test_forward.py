@@ -15,7 +15,7 @@ def test_a_machine_without_kubectl_is_told_so(tmp_path: Path) -> None:
         pytest.raises(WorkstationError, match="no kubectl") as refused,
         forward("vision", "digits", 8080, "mine", {"PATH": str(tmp_path)}),
     ):
-        pass
+        pass  # nobody gets here
     assert "install it" in refused.value.hint
 
 
@@ -27,5 +27,5 @@ def test_what_kubectl_says_is_the_reason(tmp_path: Path) -> None:
         pytest.raises(WorkstationError, match="service vision/digits can't be reached") as refused,
         forward("vision", "digits", 8080, "mine", {"PATH": str(tmp_path)}),
     ):
-        pass
+        pass  # nobody gets here
     assert refused.value.why == 'error: context "mine" does not exist'
