@@ -10,31 +10,31 @@ help: ## these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## bare machine to a running stack; safe to repeat
-	@$(PYTHON) -m workstation up --stack $(STACK)
+	@$(PYTHON) -m cli up --stack $(STACK)
 
 status: setup ## endpoints, jobs, images, nodes and GPUs (JSON=1 for machines, HTML=status.html a page)
-	@$(PYTHON) -m workstation status --stack $(STACK) $(if $(JSON),--json) $(if $(HTML),--html "$(HTML)")
+	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JSON),--json) $(if $(HTML),--html "$(HTML)")
 
 preview: setup ## what `up` would do; needs no credentials, cluster or Docker (JSON=1)
-	@$(PYTHON) -m workstation preview --stack $(STACK) $(if $(JSON),--json) $(if $(PLUGINS),--plugins $(PLUGINS))
+	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(PLUGINS),--plugins $(PLUGINS))
 
 preflight: setup ## whether the AWS account can hold what is declared; changes nothing
-	@$(PYTHON) -m workstation preflight --stack $(STACK)
+	@$(PYTHON) -m cli preflight --stack $(STACK)
 
 comment: setup ## what a pull request into BASE would do to each stack (Markdown)
-	@$(PYTHON) -m workstation.pull_request comment --base $(BASE)
+	@$(PYTHON) -m cli.pull_request comment --base $(BASE)
 
 shell: setup ## a shell in which pulumi and kubectl just work
-	@$(PYTHON) -m workstation shell --stack $(STACK)
+	@$(PYTHON) -m cli shell --stack $(STACK)
 
 kubeconfig: setup ## a way in for TEAM=... ROLE=... that soon expires (HOURS=1, OUT=file)
-	@$(PYTHON) -m workstation kubeconfig --stack $(STACK) --team "$(TEAM)" --role "$(ROLE)" --hours $(or $(HOURS),1) $(if $(OUT),--out "$(OUT)")
+	@$(PYTHON) -m cli kubeconfig --stack $(STACK) --team "$(TEAM)" --role "$(ROLE)" --hours $(or $(HOURS),1) $(if $(OUT),--out "$(OUT)")
 
 rotate: setup ## renew a generated SECRET=...: no request is refused, and in the end the old value is
-	@$(PYTHON) -m workstation rotate --stack $(STACK) --secret "$(SECRET)"
+	@$(PYTHON) -m cli rotate --stack $(STACK) --secret "$(SECRET)"
 
 down: setup ## destroy the stack, stop the cluster, prove that nothing is left
-	@$(PYTHON) -m workstation down --stack $(STACK)
+	@$(PYTHON) -m cli down --stack $(STACK)
 
 check: setup ## whether the stack's file can be built; needs no engine
 	@$(PYTHON) -m infra.declaration Pulumi.$(STACK).yaml
@@ -43,13 +43,13 @@ schema: setup ## write schema/ and docs/settings.md anew from the models in infr
 	@$(PYTHON) -m infra.declaration.schema && $(PYTHON) -m infra.declaration.settings_page
 
 lint: setup ## format, style and types
-	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache
 	@for tests in images/*/tests; do \
 		(cd $$tests/.. && ../../.venv/bin/mypy --config-file ../mypy.ini --cache-dir ../../.mypy_cache/$${tests%/tests} .) \
 		|| { echo "in $${tests%/tests}"; exit 1; }; done
 
 test: lint ## every test that this machine can run, or ARGS="tests/x -k y"; starts and stops what it needs
-	@$(PYTHON) -m workstation.testing $(ARGS)
+	@$(PYTHON) -m cli.testing $(ARGS)
 
 setup:
-	@./workstation/bootstrap
+	@./cli/bootstrap

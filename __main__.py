@@ -7,7 +7,7 @@ import pulumi
 from infra.declaration import SETTING, DeclarationError, declare
 from infra.outputs import export
 from infra.platform import build
-from infra.secrets import given_values, is_encrypted
+from infra.secrets.generated import given_values, is_encrypted
 
 gc.disable()  # a run is short and keeps what it makes: looking for garbage would take a fifth of its time
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_docker as docker
 
-from infra.content import content_hash
+from infra.build_context import content_hash
+from infra.catalogue.names import BASE, PROJECT, TRACKING, image_context
 from infra.declaration.model import Image as DeclaredImage
 from infra.foundation import Registry
-from infra.naming import BASE, PROJECT, TRACKING, image_context
 
 _PLATFORM = "linux/amd64"
 

@@ -7,20 +7,20 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from infra.catalogue.names import ADMINISTRATOR
 from infra.foundation import Foundation, Pipeline, Registry
 from infra.images import BuiltImage
-from infra.monitoring.dashboards.delivery import Delivery
-from infra.monitoring.grafana import PORT as GRAFANA_PORT
-from infra.monitoring.grafana import Grafana
-from infra.naming import ADMINISTRATOR
-from infra.secrets import Login
-from infra.serving import PORT, Serving
-from infra.status_page import PORT as STATUS_PORT
-from infra.status_page import StatusPage
+from infra.observability.dashboards.delivery import Delivery
+from infra.observability.grafana import PORT as GRAFANA_PORT
+from infra.observability.grafana import Grafana
+from infra.observability.status_page import PORT as STATUS_PORT
+from infra.observability.status_page import StatusPage
+from infra.secrets.generated import Login
 from infra.tracking import NAME as TRACKING_SERVICE
 from infra.tracking import PORT as TRACKING_PORT
 from infra.tracking import Tracking
-from infra.training import Training
+from infra.workloads.serving import PORT, Serving
+from infra.workloads.training import Training
 
 
 class Endpoint(TypedDict):

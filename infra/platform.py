@@ -7,18 +7,14 @@ from collections.abc import Mapping
 import pulumi
 
 from infra import foundation as foundations
-from infra.admission.component import Admission, AdmissionArgs
-from infra.admission.exceptions import exceptions, pod_security
+from infra.catalogue.names import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, PLATFORM, TRACKING, selector
 from infra.declaration import Platform
-from infra.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
-from infra.devices import Devices, DevicesArgs, gpu_pools
+from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
+from infra.gpu.devices import Devices, DevicesArgs, gpu_pools
 from infra.images import Images, ImagesArgs, image_sources
-from infra.naming import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, PLATFORM, TRACKING, selector
-from infra.observability import Seen, needed_images, observe
+from infra.observability.create import Seen, needed_images, observe
 from infra.outputs import Outputs, outputs
-from infra.secrets import TrackingLogins
-from infra.serving import Serving, ServingArgs
-from infra.team_secrets import TeamSecrets, TeamSecretsArgs
+from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Destination,
     Priorities,
@@ -29,8 +25,12 @@ from infra.tenancy import (
     platform_policies,
     team_policies,
 )
+from infra.tenancy.admission import Admission, AdmissionArgs
+from infra.tenancy.admission_exceptions import exceptions, pod_security
+from infra.tenancy.team_secrets import TeamSecrets, TeamSecretsArgs
 from infra.tracking import PORT, Tracking, TrackingArgs
-from infra.training import Training, TrainingArgs
+from infra.workloads.serving import Serving, ServingArgs
+from infra.workloads.training import Training, TrainingArgs
 
 
 def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]]) -> Outputs:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
+from infra.catalogue.names import METRICS_PORT_NAME, PROJECT
 from infra.declaration.model import Tracking as Settings
 from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.monitoring.scraping import PORT_NAME
-from infra.naming import PROJECT
-from infra.secrets import TrackingLogins, lines
-from infra.server import Server, probe
+from infra.secrets.generated import TrackingLogins, lines
 from infra.tenancy import Workspace
-from infra.workload import Container, Mount, pod_template, secret_mount, service_account
+from infra.workloads.deployment import Server, probe
+from infra.workloads.pod import Container, Mount, pod_template, secret_mount, service_account
 
 NAME = "tracking"
 PORT = 5000
@@ -89,7 +88,7 @@ class Tracking(pulumi.ComponentResource):
             image=self._args.image.reference,
             resources=self._args.settings.resources,
             env=storage_env(storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
-            ports={"http": PORT, PORT_NAME: METRICS_PORT},
+            ports={"http": PORT, METRICS_PORT_NAME: METRICS_PORT},
             mounts=[data, secret_mount("logins", NAME, _LOGINS)],
             startup_probe=probe("/health", period=1, failures=120),
             readiness_probe=probe("/health", period=5, failures=2),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pulumi_policy import ResourceValidationArgs
 from pydantic import ConfigDict, Field, ValidationError
 
-from infra.declaration.aws.prices import highest_cost, without_price
+from infra.declaration.aws.cost import highest_cost, without_price
 from infra.declaration.limits import Limits, most_gpus
 from infra.declaration.pools import NodePool
 from infra.declaration.settings import Settings
@@ -49,7 +49,7 @@ def _cost(args: ResourceValidationArgs) -> Iterator[str]:
         if cost > ceiling:
             yield f"the node pools may cost ${cost:.2f} an hour, which is more than limits.hourlyCost (${ceiling:.2f})"
         for name in without_price(size.node_pools):
-            yield f"what {name} costs is not known (infra/declaration/aws/prices.json)"
+            yield f"what {name} costs is not known (infra/catalogue/aws/prices.json)"
 
 
 def _declared(gpus: int, dollars: int) -> str:

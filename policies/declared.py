@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from infra.naming import PROJECT
+from infra.catalogue.names import PROJECT
 
 
 def setting(urn: str, *path: str) -> Any:

@@ -11,10 +11,10 @@ from typing import Any
 
 from pulumi_policy import ResourceValidationArgs
 
-from infra.admission import rules
-from infra.admission.exceptions import exceptions
-from infra.admission.rules import POD_RULES, VARIABLES, PodRule
-from infra.naming import PROJECT
+from infra.catalogue import pod_rules as rules
+from infra.catalogue.names import PROJECT
+from infra.catalogue.pod_rules import POD_RULES, VARIABLES, PodRule
+from infra.tenancy.admission_exceptions import exceptions
 from policies.cel import NOT_KNOWN, evaluate, plain
 from policies.declared import setting
 from policies.rule import ResourceRule, known

@@ -7,7 +7,7 @@ from typing import Any
 
 from pulumi_policy import ResourceValidationArgs
 
-from infra.naming import DOMAIN
+from infra.catalogue.names import DOMAIN
 from policies.rule import ResourceRule, known
 
 TAGS = tuple(f"{DOMAIN}/{tag}" for tag in ("project", "stack", "team", "cost-centre"))

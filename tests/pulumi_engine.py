@@ -22,7 +22,7 @@ from tempfile import mkdtemp
 from types import TracebackType
 from typing import Any
 
-from workstation.plugins.install import ensure_engine, ensure_plugins
+from offline.plugins.install import ensure_engine, ensure_plugins
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROJECT = "trial"
@@ -32,7 +32,7 @@ PASSPHRASE = "a passphrase for tests"
 
 def find_engine() -> Path | None:
     """The engine to test with: `$ML_PLATFORM_BIN/pulumi`, the workstation's own, or one on PATH."""
-    from workstation import paths
+    from common import paths
 
     folders = [os.environ.get("ML_PLATFORM_BIN"), str(paths.BIN)]
     named = [Path(folder, "pulumi") for folder in folders if folder]

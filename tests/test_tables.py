@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workstation import paths
+from common import paths
 
 PASSING = """
 from rich.table import Table

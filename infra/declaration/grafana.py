@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from infra.declaration.monitoring_units import readable_on_the_way
+from infra.declaration.monitoring_types import readable_on_the_way
 from infra.declaration.settings import Settings
-from infra.declaration.units import Name
+from infra.declaration.types import Name
 
 
 def _address(value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.messages import to_problems
 from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError, Problem, suggestion
@@ -15,7 +16,6 @@ from infra.declaration.references import undeclared
 from infra.declaration.rules import broken_rules
 from infra.declaration.secret_rules import GivenValues, broken_value_rules, secrets_in_clear
 from infra.declaration.stack_file import is_encrypted, read_config
-from infra.naming import PROJECT
 
 SETTING = "platform"
 """The one structured setting under the project's namespace, and the root of every path in a message."""

@@ -12,16 +12,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from infra.catalogue.names import PROJECT
+from infra.declaration.foundations import Foundation
 from infra.declaration.limits import Limits
 from infra.declaration.monitoring import Monitoring
-from infra.declaration.places import Foundation
 from infra.declaration.policy import Policy
 from infra.declaration.pools import NodePool
 from infra.declaration.secrets import Secret
 from infra.declaration.settings import Settings
 from infra.declaration.teams import Team
-from infra.declaration.units import Cpu, Memory, Name, Seconds, ShortName, written
-from infra.naming import PROJECT
+from infra.declaration.types import Cpu, Memory, Name, Seconds, ShortName, written
 
 
 class Image(Settings):

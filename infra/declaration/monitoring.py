@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from infra.catalogue.names import PLATFORM
 from infra.declaration.grafana import Grafana
-from infra.declaration.monitoring_units import (
+from infra.declaration.monitoring_types import (
     AlertName,
     Http,
     Interval,
@@ -22,8 +23,7 @@ from infra.declaration.monitoring_units import (
     readable_on_the_way,
 )
 from infra.declaration.settings import Settings
-from infra.declaration.units import Cpu, Memory, Name, Seconds, written
-from infra.naming import PLATFORM
+from infra.declaration.types import Cpu, Memory, Name, Seconds, written
 
 
 class Objective(Settings):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.catalogue.alerts.serving import LONGEST_PART, SHORTEST_PART
+from infra.catalogue.alerts.table import NAMES
+from infra.catalogue.names import PLATFORM
 from infra.declaration.monitoring import Monitoring
 from infra.declaration.problems import Problem, suggestion
-from infra.monitoring.alerts import NAMES
-from infra.monitoring.serving_alerts import LONGEST_PART, SHORTEST_PART
-from infra.naming import PLATFORM
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform

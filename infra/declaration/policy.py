@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from infra.admission.rules import POD_RULES
+from infra.catalogue.pod_rules import POD_RULES
 from infra.declaration.problems import suggestion
 from infra.declaration.settings import Settings
-from infra.declaration.units import Name
+from infra.declaration.types import Name
 
 _RULES = tuple(rule.name for rule in POD_RULES)
 _WORDS = r"\w\S*(\s+\S*\w\S*){2,}"

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.declaration.aws.units import Reservation, Zone
+from infra.declaration.aws.types import Reservation, Zone
 from infra.declaration.settings import Settings
-from infra.declaration.units import Cpu, LabelKey, LabelValue, Memory, Seconds, Taint, written
+from infra.declaration.types import Cpu, LabelKey, LabelValue, Memory, Seconds, Taint, written
 
 Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
 

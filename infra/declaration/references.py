@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infra.catalogue.names import PLATFORM
 from infra.declaration.problems import Problem, suggestion
-from infra.naming import PLATFORM
 
 _REFERENCES = (
     ("models", "team", "teams"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from infra.catalogue.monitoring_images import OWN as MONITORING_IMAGES
+from infra.catalogue.names import ADMINISTRATOR, OWN_IMAGES, PLATFORM, devices_namespace, image_context
 from infra.declaration.aws.group_rules import groups_are_mapped, mapped_groups_are_possible
 from infra.declaration.aws.pool_rules import broken_pool_rules
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
@@ -19,9 +21,7 @@ from infra.declaration.secret_rules import (
     secrets_stay_in_their_team,
 )
 from infra.declaration.team_rules import a_group_has_one_role_in_a_team, workloads_fit_their_quota
-from infra.declaration.units import cpu_millis, memory_bytes
-from infra.monitoring.images import OWN as MONITORING_IMAGES
-from infra.naming import ADMINISTRATOR, OWN_IMAGES, PLATFORM, devices_namespace, image_context
+from infra.declaration.types import cpu_millis, memory_bytes
 
 _EKS_POOLS = ("default", "general-purpose", "system")
 _TAKEN_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}

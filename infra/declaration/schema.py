@@ -9,10 +9,10 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.loader import SETTING
 from infra.declaration.model import Platform
 from infra.declaration.settings import Settings
-from infra.naming import PROJECT
 
 REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "schema" / "platform.schema.json"

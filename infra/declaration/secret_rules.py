@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from infra.catalogue.names import GRAFANA, REGISTRY, RESERVED_SECRETS, STATUS, TRACKING
+from infra.catalogue.secret_patterns import NAMES, VALUES
 from infra.declaration.model import Platform
 from infra.declaration.problems import Problem, suggestion
-from infra.naming import GRAFANA, REGISTRY, RESERVED_SECRETS, STATUS, TRACKING
-from infra.secret_shapes import NAMES, VALUES
 
 Encrypted = bool
 GivenValues = Mapping[str, Encrypted]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from infra.declaration.settings import Settings
-from infra.declaration.units import Name
+from infra.declaration.types import Name
 
 
 class Secret(Settings):

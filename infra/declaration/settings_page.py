@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.loader import SETTING
 from infra.declaration.schema import REPOSITORY, platform_schema, write
 from infra.declaration.schema_words import Schema, allowed, default, entries, group_of, plain
-from infra.naming import PROJECT
 
 FILE = REPOSITORY / "docs" / "settings.md"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.problems import Problem
-from infra.naming import PROJECT
 
 _NAMESPACE = f"config.{PROJECT}:"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.declaration.model import Platform, Resources
 from infra.declaration.problems import Problem
-from infra.declaration.units import cpu_millis, memory_bytes
+from infra.declaration.types import cpu_millis, memory_bytes
 
 _SURGE = 1
 """An endpoint is rolled by starting one replica more."""

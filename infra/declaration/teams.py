@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.declaration.settings import Settings
-from infra.declaration.units import Cpu, Memory
+from infra.declaration.types import Cpu, Memory
 
 Role = Literal["viewer", "developer", "admin"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi
 
+from infra.catalogue.names import REGISTRY
 from infra.declaration import Platform
 from infra.foundation.contract import (
     Foundation,
@@ -22,7 +23,6 @@ from infra.foundation.contract import (
     Volume,
     WorkloadIdentity,
 )
-from infra.naming import REGISTRY
 
 __all__ = [
     "Foundation",

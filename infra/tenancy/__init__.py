@@ -1,6 +1,6 @@
 """Who shares the cluster and how they are kept apart: namespaces, access, quotas, networks, priorities."""
 
-from infra.tenancy.network import Destination, Policies, platform_policies, team_policies
+from infra.networking.network_policies import Destination, Policies, platform_policies, team_policies
 from infra.tenancy.priorities import Priorities, PrioritiesArgs
 from infra.tenancy.workspace import PULL_SECRET, TRACKING_SECRET, TrackingAccess, Workspace, WorkspaceArgs
 

@@ -14,8 +14,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
+from infra.catalogue.names import labels
 from infra.declaration.teams import Role
-from infra.naming import labels
 
 Rule = tuple[str, Sequence[str], Sequence[str]]
 """API group, resources, verbs."""

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.naming import PROJECT, labels
+from infra.catalogue.names import PROJECT, labels
 
 Purpose = Literal["platform", "serving", "training"]
 

@@ -13,8 +13,8 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.catalogue.names import labels
 from infra.declaration.teams import Quota
-from infra.naming import labels
 from infra.tenancy.priorities import Priorities
 
 _NAME = "team"

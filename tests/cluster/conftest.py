@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from kubernetes import client, config
 
+from common import paths
+from offline.cluster import control_plane
 from tests.waiting import eventually
-from workstation import paths
-from workstation.cluster import control_plane
 
 
 @pytest.fixture(scope="session", autouse=True)

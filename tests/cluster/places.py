@@ -13,13 +13,13 @@ from uuid import uuid4
 from kubernetes import client
 from kubernetes.stream import stream
 
-from infra.naming import selector
+from common import paths
+from infra.catalogue.names import selector
 from infra.tracking import PORT as TRACKING_PORT
+from offline.cluster import pause_image
+from offline.cluster.addresses import API_PORT, CONTEXT, DNS_DOMAIN, NODE_IP, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.waiting import eventually
-from workstation import paths
-from workstation.cluster import pause_image
-from workstation.cluster.addresses import API_PORT, CONTEXT, DNS_DOMAIN, NODE_IP, NODE_NAME
 
 PORT = 8080
 OTHER_PORT = 9999

@@ -21,14 +21,15 @@ from kubernetes.stream import stream
 from kubernetes.stream.ws_client import WSClient
 from rich.table import Table
 
+from cli import kubeconfig
+from common import paths
+from infra.catalogue.names import TEAM_LABEL
 from infra.declaration.teams import Role
-from infra.naming import TEAM_LABEL
+from offline.cluster import pause_image
+from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.tables import show
 from tests.waiting import eventually
-from workstation import kubeconfig, paths
-from workstation.cluster import pause_image
-from workstation.cluster.addresses import CONTEXT, NODE_NAME
 
 SECONDS = 600
 """The shortest that Kubernetes signs for."""

@@ -17,14 +17,15 @@ from uuid import uuid4
 import pytest
 from kubernetes import client
 
-from infra.admission.rules import GPUS, HOST_PATHS, IMAGES, POD_RULES, PRIVILEGED, RESOURCES, PodRule
-from infra.naming import STACK_LABEL
+from common import paths
+from infra.catalogue.names import STACK_LABEL
+from infra.catalogue.pod_rules import GPUS, HOST_PATHS, IMAGES, POD_RULES, PRIVILEGED, RESOURCES, PodRule
+from offline import go_tools
+from offline.cluster.addresses import CONTEXT
 from policies.pods import CASES, IMAGE, Manifest, pod
-from tests.policies.variants import PODS
+from tests.engine.policies.variants import PODS
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.waiting import eventually
-from workstation import go_tools, paths
-from workstation.cluster.addresses import CONTEXT
 
 PROGRAM = """
 import sys
@@ -34,7 +35,7 @@ sys.path.insert(0, {repository!r})
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.admission.component import Admission, AdmissionArgs
+from infra.tenancy.admission import Admission, AdmissionArgs
 
 cluster = kubernetes.Provider("kubernetes", context={context!r})
 args = AdmissionArgs({run!r}, {run!r}, {registry!r}, {exceptions!r})

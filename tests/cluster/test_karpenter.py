@@ -11,10 +11,10 @@ import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
+from common import paths
 from infra.declaration import load
 from infra.foundation.aws.node_pools import node_pool_spec
 from tests.waiting import eventually
-from workstation import paths
 
 DEFINITION = Path(__file__).parent / "crds" / "karpenter.sh_nodepools.yaml"
 NAME = "nodepools.karpenter.sh"

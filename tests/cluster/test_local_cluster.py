@@ -7,11 +7,11 @@ from typing import Any
 import psutil
 from kubernetes import client
 
+from common import paths
+from common.daemons import process_of
+from offline.cluster import control_plane, pause_image
+from offline.cluster.addresses import NODE_IP, NODE_NAME
 from tests.waiting import eventually
-from workstation import paths
-from workstation.cluster import control_plane, pause_image
-from workstation.cluster.addresses import NODE_IP, NODE_NAME
-from workstation.daemons import process_of
 
 SIMULATED = {"kwok.x-k8s.io/node": "fake"}
 

@@ -13,23 +13,23 @@ import pytest
 from kubernetes import client
 from rich.table import Table
 
+from common import daemons, paths, run
+from common.daemons import process_of
+from offline.cluster import gateways, network_policies
+from offline.cluster.addresses import API_PORT, NODE_IP
 from tests.cluster.places import ANSWER, ATTEMPT, PORT, World, answers, pod, ready
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.tables import show
 from tests.waiting import eventually
-from workstation import daemons, paths, run
-from workstation.cluster import gateways, network_policies
-from workstation.cluster.addresses import API_PORT, NODE_IP
-from workstation.daemons import process_of
 
 KUBELET_PORT = 10250
 REMOVAL = """
 import sys
 from pathlib import Path
 
-from workstation import run
-from workstation.cluster import network, network_policies
+from common import run
+from offline.cluster import network, network_policies
 
 for command, saved in zip(("ipset restore", "iptables-restore", "ip6tables-restore"), sys.argv[1:], strict=True):
     run.output(command.split(), stdin=Path(saved).read_text())

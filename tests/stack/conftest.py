@@ -12,11 +12,12 @@ import yaml
 from kubernetes import client, config
 from playwright.sync_api import Browser
 
+from common import daemons, paths
+from offline import docker_engine
+from offline.cluster import containers, control_plane, gateways
+from tests.cluster.status_page.browser import chromium
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine, remove_installation
-from tests.status_page.browser import chromium
-from workstation import daemons, docker_engine, paths
-from workstation.cluster import containers, control_plane, gateways
 
 PROJECT = "ml-platform"
 STACK = "test"

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from kubernetes import client
 
+from offline import docker_engine
 from tests.cluster.places import pod
 from tests.waiting import eventually
-from workstation import docker_engine
 
 
 @contextmanager

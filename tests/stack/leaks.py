@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 from kubernetes import client
 
+from common import paths
+from offline import docker_engine, go_tools
+from offline.cluster import control_plane
 from tests.pulumi_engine import Pulumi
 from tests.waiting import eventually
-from workstation import docker_engine, go_tools, paths
-from workstation.cluster import control_plane
 
 CHUNK = 1 << 22
 LONGEST = 256

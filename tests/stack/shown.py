@@ -13,15 +13,15 @@ from playwright.sync_api import Browser, Error
 from rich.console import Console
 from rich.table import Table
 
-from tests.status_page.browser import Visit, visit
-from tests.status_page.panels import Answer, answers
+from cli.forward import forward
+from cli.prediction import Endpoint
+from cli.stack import environment
+from common.errors import WorkstationError
+from offline.cluster import control_plane, gateways, lifecycle
+from offline.cluster.addresses import CONTEXT
+from tests.cluster.status_page.browser import Visit, visit
+from tests.cluster.status_page.panels import Answer, answers
 from tests.waiting import eventually
-from workstation.cluster import control_plane, gateways, lifecycle
-from workstation.cluster.addresses import CONTEXT
-from workstation.errors import WorkstationError
-from workstation.forward import forward
-from workstation.prediction import Endpoint
-from workstation.stack import environment
 
 STEADY = ("Endpoints", "Firing alerts", "Parts of the platform")
 """Sections of the page that say the same as long as all is well."""

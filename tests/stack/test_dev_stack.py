@@ -15,20 +15,20 @@ import requests
 from kubernetes import client
 from playwright.sync_api import Browser
 
+from cli.prediction import Endpoint, Tracking, score
+from cli.rotate import Cluster, Key, accepted, count, renew
+from cli.stack import environment
+from common.console import Progress
+from infra.catalogue.names import REGISTRY, STATUS, TRACKING
 from infra.declaration import load
-from infra.logins import derived_password
-from infra.naming import REGISTRY, STATUS, TRACKING
+from infra.secrets.derive import derived_password
+from offline import docker_engine
+from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
 from tests.stack.conftest import DECOY, GIVEN_VALUE, STACK, TEAM
 from tests.stack.loops import counting_requests
 from tests.waiting import eventually
-from workstation import docker_engine
-from workstation.cluster.addresses import CONTEXT, NODE_NAME
-from workstation.console import Progress
-from workstation.prediction import Endpoint, Tracking, score
-from workstation.rotation import Cluster, Key, accepted, count, renew
-from workstation.stack import environment
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")

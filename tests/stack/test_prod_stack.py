@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.plugins import aws_account
+from cli.leftovers import require_none
+from cli.stack import EVENT_LOG
+from common import paths
+from common.errors import WorkstationError
+from offline import moto_server
+from offline.plugins.aws.kept import kept_by_stand_in
+from tests.engine.plugins import aws_account
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.stack.conftest import PARTS, PROJECT, STACK, point_at_this_python
-from workstation import moto_server, paths
-from workstation.errors import WorkstationError
-from workstation.leftovers import require_none
-from workstation.plugins.aws.kept import kept_by_stand_in
-from workstation.stack import EVENT_LOG
 
 EXCLUDED = ("**::kubernetes:**", "**$kubernetes:**", "**$docker:**")
 """Objects in the cluster, and images built by Docker: with all that waits for them."""

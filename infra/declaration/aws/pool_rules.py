@@ -6,11 +6,11 @@ import difflib
 import re
 from collections.abc import Callable, Iterator
 
-from infra.declaration.aws.catalogue import InstanceType, instance_type, instance_types
+from infra.catalogue.aws.instance_types import InstanceType, instance_type, instance_types
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
 from infra.declaration.problems import Problem
-from infra.declaration.units import cpu_millis, memory_bytes
+from infra.declaration.types import cpu_millis, memory_bytes
 
 _LONGEST_LIFE = 21 * 24 * 3600
 _SYSTEM_CPU_MILLIS, _MEMORY_FOR_PODS = 500, 0.9

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from infra.catalogue.aws.instance_types import KUBERNETES_VERSIONS, partition, regions
+from infra.catalogue.aws.names import GITHUB
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
-from infra.declaration.aws.catalogue import KUBERNETES_VERSIONS, partition, regions
-from infra.declaration.aws.names import GITHUB
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.problems import Problem, suggestion
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.declaration.aws.units import (
+from infra.declaration.aws.types import (
     Account,
     Bucket,
     CachePrefix,

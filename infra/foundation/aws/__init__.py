@@ -11,6 +11,7 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import AwsFoundation as Settings
 from infra.declaration.pools import NodePool
 from infra.foundation.aws import keys
@@ -18,6 +19,7 @@ from infra.foundation.aws.boundary import Boundary, BoundaryArgs
 from infra.foundation.aws.bucket import ArtifactStore, ArtifactStoreArgs
 from infra.foundation.aws.ci import Ci, CiArgs
 from infra.foundation.aws.cluster import Cluster, ClusterArgs
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.database import Database, DatabaseArgs
 from infra.foundation.aws.endpoints import Endpoints, EndpointsArgs
 from infra.foundation.aws.grafana import GrafanaWorkspace, GrafanaWorkspaceArgs
@@ -27,14 +29,12 @@ from infra.foundation.aws.metrics import MetricsStore, MetricsStoreArgs
 from infra.foundation.aws.network import Network, NetworkArgs
 from infra.foundation.aws.node_groups import NodeGroups, NodeGroupsArgs
 from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs
-from infra.foundation.aws.place import Place
 from infra.foundation.aws.pod_network import egress, enforced_policies
 from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_image
 from infra.foundation.aws.secrets import stored_secret
 from infra.foundation.aws.topics import Topics, TopicsArgs
 from infra.foundation.aws.volumes import storage_class
 from infra.foundation.contract import Foundation, Pipeline, Placement, Registry, Storage, Topic, WorkloadIdentity
-from infra.naming import PROJECT
 
 
 @dataclass(frozen=True)

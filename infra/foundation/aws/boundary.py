@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
+from infra.catalogue.names import PROJECT
 from infra.foundation.aws import grafana_access as grafana
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, document
-from infra.foundation.aws.place import Place
-from infra.naming import PROJECT
 
 _REGIONAL = (
     "autoscaling",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
+from infra.catalogue.names import PROJECT
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import Statement, document, grant
-from infra.foundation.aws.place import Place
-from infra.naming import PROJECT
 
 ARTIFACTS, ACCESS_LOGS = "artifacts", "access-logs"
 _OLD_VERSIONS_DAYS = 90

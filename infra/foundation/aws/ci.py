@@ -7,21 +7,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
-from infra.declaration.aws.names import GITHUB, GITHUB_AUDIENCE
+from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Ci as Settings
 from infra.foundation.aws import grafana_access
-from infra.foundation.aws.iam import (
-    Statement,
-    allow,
-    cluster_parts,
-    database_secrets,
-    deny,
-    document,
-    github_trust,
-)
-from infra.foundation.aws.place import Place
+from infra.foundation.aws.context import Place
+from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, deny, document, github_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
-from infra.naming import PROJECT
 
 _REGIONAL = ("aps", "ec2", "ecr", "elasticloadbalancing", "logs")
 _KEY_CHANGES = [

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, eks
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Cluster as Settings
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import Statement, allow, document, encrypt_disks, instance_trust, service_trust
 from infra.foundation.aws.keys import DISKS
 from infra.foundation.aws.network import Network
-from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
-from infra.naming import PROJECT
 
 _LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 _CLUSTER_POLICIES = [

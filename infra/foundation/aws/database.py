@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, ec2, rds
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Database as Settings
-from infra.foundation.aws.place import Place
-from infra.naming import PROJECT
+from infra.foundation.aws.context import Place
 
 _PORT = 5432
 _NAME = "mlflow"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2
 
+from infra.catalogue.names import PROJECT
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.keys import ALERTS, METRICS
 from infra.foundation.aws.network import Network
-from infra.foundation.aws.place import Place
-from infra.naming import PROJECT
 
 _INTERFACES = ("ecr.api", "ecr.dkr", "sts", "logs")
 _MORE_INTERFACES = {METRICS: "aps-workspaces", ALERTS: "sns"}

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import grafana
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import ManagedGrafana as Settings
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.grafana_access import SERVICE, query_policy
 from infra.foundation.aws.iam import service_trust
 from infra.foundation.aws.metrics import MetricsStore
-from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 from infra.foundation.contract import ManagedGrafana
-from infra.naming import PROJECT
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import Statement, allow, document
-from infra.foundation.aws.place import Place
 
 SERVICE = "grafana.amazonaws.com"
 _QUERIES = [f"aps:{action}" for action in ("GetLabels", "GetMetricMetadata", "GetSeries", "QueryMetrics")]

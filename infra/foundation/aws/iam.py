@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.declaration.aws.names import GITHUB, GITHUB_AUDIENCE
-from infra.foundation.aws.place import Place
+from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
+from infra.foundation.aws.context import Place
 
 Statement = dict[str, Any]
 Conditions = Mapping[str, Mapping[str, str | list[str]]]

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import eks
 
+from infra.catalogue.names import PROJECT
 from infra.foundation.aws.bucket import ARTIFACTS
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.database import Database
 from infra.foundation.aws.grafana import GrafanaWorkspace
 from infra.foundation.aws.grafana_access import token_policy
 from infra.foundation.aws.iam import Statement, allow, document, pod_trust, read_prefixes, use_key, write_prefixes
 from infra.foundation.aws.keys import DATABASE
 from infra.foundation.aws.metrics import MetricsStore, write_policy
-from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 from infra.foundation.aws.topics import publish_policy
 from infra.foundation.contract import WorkloadIdentity
-from infra.naming import PROJECT
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import kms
 
+from infra.catalogue.names import PROJECT
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import Statement, document, grant
-from infra.foundation.aws.place import Place
-from infra.naming import PROJECT
 
 CLUSTER, REGISTRY, ARTIFACTS, DATABASE, LOGS = "cluster", "registry", "artifacts", "database", "logs"
 SECRETS, DISKS = "secrets", "disks"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import amp
 
+from infra.catalogue.names import PROJECT
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import allow, document
-from infra.foundation.aws.place import Place
 from infra.foundation.contract import RemoteWrite
-from infra.naming import PROJECT
 
 
 @dataclass(frozen=True)

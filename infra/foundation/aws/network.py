@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import cloudwatch, ec2
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.addresses import zone_addresses
 from infra.declaration.aws.settings import Network as Settings
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import allow, document, service_trust
-from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
-from infra.naming import PROJECT
 
 _ANYWHERE = "0.0.0.0/0"
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, eks
 
-from infra.declaration.aws.catalogue import instance_type
+from infra.catalogue.aws.instance_types import instance_type
+from infra.catalogue.names import POOL_LABEL, PROJECT
 from infra.declaration.pools import NodePool
-from infra.declaration.units import memory_bytes
+from infra.declaration.types import memory_bytes
 from infra.foundation.aws.cluster import Cluster
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import instance_trust
-from infra.foundation.aws.place import Place
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 from infra.foundation.contract import Placement
-from infra.foundation.nodes import pool_labels, pool_taints
-from infra.naming import POOL_LABEL, PROJECT
+from infra.foundation.node_labels import pool_labels, pool_taints
 
 _NODE_POLICIES = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly"]
 _ADD_ONS: Mapping[str, Mapping[str, str]] = {

@@ -10,12 +10,12 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.declaration.aws.catalogue import instance_type
+from infra.catalogue.aws.instance_types import instance_type
+from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL, labels
 from infra.declaration.pools import NodePool
-from infra.foundation.aws.place import Place
+from infra.foundation.aws.context import Place
 from infra.foundation.contract import Placement
-from infra.foundation.nodes import GPU, pool_labels, pool_taints
-from infra.naming import POOL_LABEL, PROJECT, STACK_LABEL, labels
+from infra.foundation.node_labels import GPU, pool_labels, pool_taints
 
 _CAPACITY = {"onDemand": "on-demand", "spot": "spot", "reserved": "reserved"}
 _IDLE = "5m"

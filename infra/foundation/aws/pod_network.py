@@ -8,8 +8,8 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.catalogue.names import labels
 from infra.foundation.contract import NetworkHole
-from infra.naming import labels
 
 _NAME = "amazon-vpc-cni"
 _POD_IDENTITY_AGENT = "169.254.170.23/32"

@@ -10,10 +10,10 @@ import pulumi
 import pulumi_docker as docker
 from pulumi_aws import ecr
 
+from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import ImageRegistry as Settings
-from infra.foundation.aws.place import Place
+from infra.foundation.aws.context import Place
 from infra.foundation.contract import Registry
-from infra.naming import PROJECT
 
 _BASE = "cache.base"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_aws import iam
 
-from infra.foundation.aws.place import Place
-from infra.naming import PROJECT
+from infra.catalogue.names import PROJECT
+from infra.foundation.aws.context import Place
 
 
 @dataclass(frozen=True)

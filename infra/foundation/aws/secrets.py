@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_aws import secretsmanager
 
-from infra.foundation.aws.place import Place
+from infra.foundation.aws.context import Place
 
 _RECOVERY_DAYS = 30
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import sns
 
+from infra.catalogue.names import PROJECT
+from infra.foundation.aws.context import Place
 from infra.foundation.aws.iam import Statement, allow, document, use_key
 from infra.foundation.aws.keys import ALERTS
-from infra.foundation.aws.place import Place
 from infra.foundation.contract import Topic
-from infra.naming import PROJECT
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pulumi
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.storage.v1 import StorageClass
 
-from infra.foundation.aws.place import Place
-from infra.naming import labels
+from infra.catalogue.names import labels
+from infra.foundation.aws.context import Place
 
 _NAME = "gp3"
 

@@ -10,12 +10,12 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.declaration.places import LocalFoundation as Settings
+from infra.catalogue.names import PROJECT
+from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import Foundation, NetworkHole, Port, Storage, Volume, WorkloadIdentity
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
-from infra.naming import PROJECT
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 
 import pulumi
 
+from infra.catalogue.names import POOL_LABEL, PROJECT, SIMULATED_LABEL, STACK_LABEL
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import Placement, Toleration
-from infra.foundation.nodes import GPU, pool_labels, pool_taints
-from infra.naming import POOL_LABEL, PROJECT, SIMULATED_LABEL, STACK_LABEL
+from infra.foundation.node_labels import GPU, pool_labels, pool_taints
 
 _SIMULATED = Toleration(SIMULATED_LABEL, "true", "NoSchedule")
 _PODS_PER_NODE = "110"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from infra.content import content_hash
+from infra.build_context import content_hash
+from infra.catalogue.names import PART_LABEL, PROJECT, REGISTRY, image_context
 from infra.foundation.contract import Registry
-from infra.naming import PART_LABEL, PROJECT, REGISTRY, image_context
-from infra.secrets import GeneratedPassword, docker_config, lines
+from infra.secrets.generated import GeneratedPassword, docker_config, lines
 
 _INTERNAL_PORT, _INTERNAL_METRICS_PORT = 5000, 5001
 _STORAGE = "/var/lib/registry"

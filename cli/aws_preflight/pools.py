@@ -1,0 +1,129 @@
+"""Whether the declared machines are to be had where the pools want them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws_preflight.finding import POOLS, Client, Finding, Wanted
+from infra.catalogue.aws.names import SCALING_ROLE
+from infra.declaration.pools import NodePool
+
+_RESERVED = {"reserved": "default", "capacityBlock": "capacity-block"}
+"""Capacity, and what EC2 calls the type of its reservation."""
+
+
+def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """A pool's node may be of any of its types and in any of its zones; each pair must exist."""
+    offered = _offers(client, wanted)
+    for name, pool in wanted.pools.items():
+        for instance_type in pool.instance.types:
+            yield from _offered(name, instance_type, wanted.zones(pool), offered[instance_type])
+
+
+def _offered(pool: str, instance_type: str, zones: tuple[str, ...], offered: set[str]) -> Iterator[Finding]:
+    missing = [zone for zone in zones if zone not in offered]
+    if len(missing) == len(zones):
+        elsewhere = f"; only {', '.join(sorted(offered))}" if offered else ""
+        yield Finding(
+            f"{POOLS}.{pool}.instance.types",
+            f"none of {', '.join(zones)} offers '{instance_type}'{elsewhere}",
+            f"take another type, or set {POOLS}.{pool}.zones to zones that offer it",
+        )
+    elif missing:
+        rest = ", ".join(zone for zone in zones if zone in offered)
+        yield Finding(
+            f"{POOLS}.{pool}.zones",
+            f"'{instance_type}' is not offered in {', '.join(missing)}",
+            f"nodes of it will only come up in {rest}: write zones: [{rest}] to say so",
+            blocking=False,
+        )
+
+
+def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
+    """The zones of each declared type."""
+    offers: dict[str, set[str]] = defaultdict(set)
+    types = sorted({one for pool in wanted.pools.values() for one in pool.instance.types})
+    if types:
+        pages = client("ec2").get_paginator("describe_instance_type_offerings")
+        filters = [{"Name": "instance-type", "Values": types}]
+        for page in pages.paginate(LocationType="availability-zone", Filters=filters):
+            for offer in page["InstanceTypeOfferings"]:
+                offers[offer["InstanceType"]].add(offer["Location"])
+    return offers
+
+
+def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """A key's policy names it, and AWS makes it with an account's first group: too late for that."""
+    managed = [name for name, pool in wanted.pools.items() if pool.managed]
+    if not managed:
+        return
+    try:
+        client("iam").get_role(RoleName=SCALING_ROLE)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchEntity":
+            raise
+        yield Finding(
+            f"{POOLS}.{managed[0]}.managed",
+            f"the account has no {SCALING_ROLE}, which makes managed nodes",
+            "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once an account",
+        )
+
+
+def reservations_are_active(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """What was reserved can be used now, for as many nodes of these types in these zones."""
+    for name, pool in wanted.pools.items():
+        if pool.reservation:
+            setting = f"{POOLS}.{name}.reservation"
+            found = _reservation(client, pool.reservation)
+            if found is None:
+                yield Finding(
+                    setting,
+                    f"'{pool.reservation}' does not exist in {wanted.aws.region} of this account",
+                    "write the id that the EC2 console shows under Capacity Reservations",
+                )
+            else:
+                yield from _usable(setting, name, pool, wanted.zones(pool), found)
+
+
+def _reservation(client: Client, identifier: str) -> Mapping[str, Any] | None:
+    try:
+        answer = client("ec2").describe_capacity_reservations(CapacityReservationIds=[identifier])
+    except ClientError as error:
+        if "CapacityReservationId" in error.response["Error"]["Code"]:
+            return None
+        raise
+    return next(iter(answer["CapacityReservations"]), None)
+
+
+def _usable(
+    setting: str, name: str, pool: NodePool, zones: tuple[str, ...], found: Mapping[str, Any]
+) -> Iterator[Finding]:
+    identifier, kind = pool.reservation, found.get("ReservationType", "default")
+    if found["State"] != "active":
+        yield _inactive(setting, str(identifier), found)
+    if kind not in [_RESERVED.get(capacity) for capacity in pool.capacity]:
+        wanted_kind = next(capacity for capacity, type_ in _RESERVED.items() if type_ == kind)
+        yield Finding(f"{POOLS}.{name}.capacity", f"'{identifier}' is a {kind} one", f"write capacity: [{wanted_kind}]")
+    if found["InstanceType"] not in pool.instance.types:
+        type_ = found["InstanceType"]
+        yield Finding(f"{POOLS}.{name}.instance.types", f"'{identifier}' is for '{type_}'", f"write types: [{type_}]")
+    if found["AvailabilityZone"] not in zones:
+        zone = found["AvailabilityZone"]
+        yield Finding(f"{POOLS}.{name}.zones", f"'{identifier}' is in {zone}", f"write zones: [{zone}]")
+    if found["TotalInstanceCount"] < pool.max and set(pool.capacity) <= _RESERVED.keys():
+        count = found["TotalInstanceCount"]
+        yield Finding(
+            f"{POOLS}.{name}.max", f"{pool.max} is more than '{identifier}' holds ({count})", f"write max: {count}"
+        )
+
+
+def _inactive(setting: str, identifier: str, found: Mapping[str, Any]) -> Finding:
+    begins = found.get("StartDate")
+    if found["State"] == "scheduled" and isinstance(begins, datetime) and begins > datetime.now(UTC):
+        return Finding(
+            setting, f"'{identifier}' begins {begins:%Y-%m-%d %H:%M} UTC", "wait until then: nodes come up afterwards"
+        )
+    return Finding(setting, f"'{identifier}' is {found['State']}", "reserve again and write the new id")

@@ -1,0 +1,39 @@
+"""Whether EKS offers the declared Kubernetes version, and add-ons for it."""
+
+from collections.abc import Iterator
+
+from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
+
+ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
+"""What managed node groups need on the cluster; nodes of EKS Auto Mode bring the same with them."""
+
+
+def version_is_supported(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """Offered at all, and in the kind of support that is declared."""
+    version, setting = wanted.aws.cluster.version, f"{AWS}.cluster.version"
+    pages = client("eks").get_paginator("describe_cluster_versions").paginate()
+    offered = {one["clusterVersion"]: one["versionStatus"] for page in pages for one in page["clusterVersions"]}
+    status = offered.get(version)
+    current = [name for name, kind in offered.items() if kind == "STANDARD_SUPPORT"]
+    if status in (None, "UNSUPPORTED"):
+        yield Finding(setting, f"EKS does not offer '{version}'", f"write one of {', '.join(sorted(current))}")
+    elif status == "EXTENDED_SUPPORT" and wanted.aws.cluster.upgrade_policy == "STANDARD":
+        yield Finding(
+            setting,
+            f"'{version}' is in extended support only, and the upgrade policy is STANDARD",
+            f"write one of {', '.join(sorted(current))}, or set {AWS}.cluster.upgradePolicy: EXTENDED",
+        )
+
+
+def add_ons_fit(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """Asked only where a pool is managed."""
+    version = wanted.aws.cluster.version
+    managed = [name for name, pool in wanted.pools.items() if pool.managed]
+    for name in ADD_ONS if managed else ():
+        found = client("eks").describe_addon_versions(addonName=name, kubernetesVersion=version)["addons"]
+        if not found:
+            yield Finding(
+                f"{AWS}.cluster.version",
+                f"there is no add-on {name} for Kubernetes {version}, and managed pool '{managed[0]}' needs it",
+                "write another version, or set managed: false for the pool",
+            )

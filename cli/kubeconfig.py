@@ -1,0 +1,149 @@
+"""A way into the cluster for one role of one team: a client certificate that soon expires, signed by the cluster."""
+
+import base64
+import getpass
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from cli import preflight
+from common import console
+from common.errors import WorkstationError
+from infra.catalogue.names import DOMAIN
+from infra.declaration import Platform
+from offline.cluster.kubeconfig import files
+
+_SIGNER = "kubernetes.io/kube-apiserver-client"
+_SECONDS_AN_HOUR = 3600
+_SIGNED_WITHIN = 30
+"""Seconds."""
+
+
+def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int:
+    """Print a kubeconfig for the role's first group, or write it to a file that nobody else reads."""
+    declared = preflight.declaration(stack)
+    if declared.foundation.local is None:
+        raise WorkstationError(
+            f"stack {stack} makes no certificates",
+            "people get into its cluster by their role of IAM",
+            hint="aws eks update-kubeconfig --role-arn <the role of platform.foundation.aws.cluster.groups>",
+        )
+    group = first_group(declared, team, role)
+    context = preflight.kube_context(declared, stack)
+    try:
+        api = _api(context)
+        content = kubeconfig(api, f"{getpass.getuser()}@{team}", [group], team, hours * _SECONDS_AN_HOUR)
+    except (ApiException, HTTPError, config.ConfigException) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        raise WorkstationError(f"the cluster {context} gave no certificate", str(reason), hint="make up") from None
+    if out is None:
+        sys.stdout.write(content)
+    else:
+        write_private(out, content)
+        console.console.print(f"{out}: {role} of {team} (group {group}) for {hours} h; export KUBECONFIG={out}")
+    return 0
+
+
+def first_group(declared: Platform, team: str, role: str) -> str:
+    """The group that a person of the role is in."""
+    if team not in declared.teams:
+        known = ", ".join(sorted(declared.teams)) or "none is declared"
+        raise WorkstationError(f"no team {team!r}", "it is not in platform.teams", hint=f"TEAM is one of: {known}")
+    roles = {str(name): groups for name, groups in declared.teams[team].groups.by_role().items()}
+    if role not in roles:
+        raise WorkstationError(f"no role {role!r}", hint=f"ROLE is one of: {', '.join(roles)}")
+    if not roles[role]:
+        raise WorkstationError(
+            f"nobody is {role} of team {team}",
+            f"platform.teams.{team}.groups.{role} has no groups",
+            hint="add a group there and run make up",
+        )
+    return roles[role][0]
+
+
+def _api(context: str) -> client.ApiClient:
+    """As the administrator, who alone may approve."""
+    return config.new_client_from_config(files(context), context=context)
+
+
+def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespace: str, seconds: int) -> str:
+    """Complete in itself: the key was made here, is nowhere else, and is worthless when the certificate has expired."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _signed(client.CertificatesV1Api(api), _request(key, user, groups), seconds)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    authority = Path(api.configuration.ssl_ca_cert).read_bytes()
+    cluster = {"server": api.configuration.host, "certificate-authority-data": _encoded(authority)}
+    login = {"client-certificate-data": certificate, "client-key-data": _encoded(private)}
+    name = f"{namespace}-{groups[0]}" if groups else namespace
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": login}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
+        "current-context": name,
+    }
+    return str(yaml.safe_dump(document, sort_keys=False))
+
+
+def write_private(path: Path, content: str) -> None:
+    """Readable by its owner alone from its first byte on, whatever was there before."""
+    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    beside.replace(path)
+
+
+def _request(key: ec.EllipticCurvePrivateKey, user: str, groups: Sequence[str]) -> bytes:
+    organisations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user), *organisations])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def _signed(certificates: client.CertificatesV1Api, request: bytes, seconds: int) -> str:
+    """The certificate, in base64; the request is taken away once it is answered."""
+    name = f"{DOMAIN.partition('.')[0]}-{uuid4().hex[:12]}"
+    spec = {
+        "request": _encoded(request),
+        "signerName": _SIGNER,
+        "usages": ["client auth"],
+        "expirationSeconds": seconds,
+    }
+    body = certificates.create_certificate_signing_request({"metadata": {"name": name}, "spec": spec})
+    try:
+        approved = {"type": "Approved", "status": "True", "reason": "MakeKubeconfig", "message": "asked for here"}
+        body.status.conditions = [client.V1CertificateSigningRequestCondition(**approved)]
+        certificates.replace_certificate_signing_request_approval(name, body)
+        return _certificate(certificates, name)
+    finally:
+        certificates.delete_certificate_signing_request(name)
+
+
+def _certificate(certificates: client.CertificatesV1Api, name: str) -> str:
+    deadline = time.monotonic() + _SIGNED_WITHIN
+    while time.monotonic() < deadline:
+        if found := certificates.read_certificate_signing_request(name).status.certificate:
+            return str(found)
+        time.sleep(0.2)
+    why = f"the request was approved and not signed within {_SIGNED_WITHIN} s"
+    raise WorkstationError("the cluster signed no certificate", why, hint="see the log of its controller manager")
+
+
+def _encoded(content: bytes) -> str:
+    return base64.b64encode(content).decode()

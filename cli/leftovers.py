@@ -1,0 +1,125 @@
+"""What of a stack is still in its AWS account after `make down`: asked of AWS itself, by the stack's tags."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from cli.aws_preflight.check import UNANSWERED, clients
+from cli.aws_preflight.finding import Client
+from common.console import console
+from common.errors import WorkstationError
+from infra.catalogue.names import DOMAIN, PROJECT
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A resource that AWS lists; `ending` says why it is no leftover but on its way out."""
+
+    arn: str
+    ending: str = ""
+
+
+def require_none(stack: str, account: str, region: str) -> None:
+    """Show what is left, and fail if any of it would stay."""
+    client = clients(region)
+    if client is None:
+        console.print(f"[yellow]![/] not looked whether account {account} is empty: there are no credentials")
+        return
+    try:
+        _require_account(client, account)
+        found = list(listed(client, stack))
+    except UNANSWERED as error:
+        hint = "renew the credentials, or allow the caller tag:GetResources and iam:List*, and run `make down` again"
+        raise WorkstationError(f"account {account} can't be asked what is left", str(error), hint=hint) from None
+    left = [item for item in found if not item.ending]
+    if found:
+        console.print(_table(found))
+    if left:
+        noun = "resource" if len(left) == 1 else "resources"
+        verb = "is" if len(left) == 1 else "are"
+        raise WorkstationError(
+            f"{len(left)} {noun} of stack {stack} {verb} left in account {account}, region {region}",
+            "\n".join(item.arn for item in left),
+            hint="something outside of the stack made or holds them: delete them in AWS, and run `make down` again",
+        )
+    console.print(f"[green]✓[/] nothing of stack {stack} is left in account {account}, region {region}")
+
+
+def listed(client: Client, stack: str) -> Iterator[Leftover]:
+    """Everything with the stack's tags, in the order of its ARN; IAM's part is listed by nobody but IAM."""
+    tags = {f"{DOMAIN}/project": PROJECT, f"{DOMAIN}/stack": stack}
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
+    arns = {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
+    arns |= set(_identities(client("iam"), tags))
+    for arn in sorted(arns):
+        yield Leftover(arn, _ending(client, arn))
+
+
+def _identities(iam: Any, wanted: Mapping[str, str]) -> Iterator[str]:
+    """The ARNs of roles, policies and identity providers with the tags; `iam` is boto3's client."""
+    prefix = f"{PROJECT}-{wanted[f'{DOMAIN}/stack']}-"
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            if role["RoleName"].startswith(prefix) and _has(iam.list_role_tags(RoleName=role["RoleName"]), wanted):
+                yield role["Arn"]
+    for page in iam.get_paginator("list_policies").paginate(Scope="Local"):
+        for policy in page["Policies"]:
+            if policy["PolicyName"].startswith(prefix) and _has(iam.list_policy_tags(PolicyArn=policy["Arn"]), wanted):
+                yield policy["Arn"]
+    for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        if _has(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=provider["Arn"]), wanted):
+            yield provider["Arn"]
+
+
+def _has(answer: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    return wanted.items() <= {tag["Key"]: tag["Value"] for tag in answer["Tags"]}.items()
+
+
+def _require_account(client: Client, account: str) -> None:
+    """An empty account says nothing when it is another one."""
+    actual = client("sts").get_caller_identity()["Account"]
+    if actual != account:
+        why = f"the credentials belong to {actual}"
+        raise WorkstationError(f"not looked whether account {account} is empty", why, hint="take its credentials")
+
+
+def _ending(client: Client, arn: str) -> str:
+    """AWS goes on listing some of what was deleted, for an hour or for the weeks in which a key can be rescued."""
+    _, _, service, _, _, resource = arn.split(":", 5)
+    kind, _, id = resource.partition("/")
+    ask = _ENDINGS.get((service, kind))
+    return ask(client, id) if ask else ""
+
+
+def _key(client: Client, id: str) -> str:
+    key: Mapping[str, Any] = client("kms").describe_key(KeyId=id)["KeyMetadata"]
+    return f"deleted by KMS on {key['DeletionDate']:%Y-%m-%d}" if key["KeyState"] == "PendingDeletion" else ""
+
+
+def _nat_gateway(client: Client, id: str) -> str:
+    found = client("ec2").describe_nat_gateways(Filter=[{"Name": "nat-gateway-id", "Values": [id]}])["NatGateways"]
+    return "" if any(gateway["State"] != "deleted" for gateway in found) else "deleted"
+
+
+def _instance(client: Client, id: str) -> str:
+    wanted = [{"Name": "instance-id", "Values": [id]}]
+    found = client("ec2").describe_instances(Filters=wanted)["Reservations"]
+    states = {instance["State"]["Name"] for reservation in found for instance in reservation["Instances"]}
+    return "" if states - {"terminated"} else "terminated"
+
+
+_ENDINGS: Mapping[tuple[str, str], Callable[[Client, str], str]] = {
+    ("kms", "key"): _key,
+    ("ec2", "natgateway"): _nat_gateway,
+    ("ec2", "instance"): _instance,
+}
+
+
+def _table(found: list[Leftover]) -> Table:
+    table = Table("left in the account", "", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for item in found:
+        table.add_row(item.arn, f"[dim]{item.ending}[/]" if item.ending else "[red]left[/]")
+    return table

@@ -1,0 +1,89 @@
+"""What a preview found, from the engine's event log: each planned step with its inputs, and each problem.
+
+Fit to be kept, compared and shown: secrets stay masked, and what is known only after an update reads `<unknown>`.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from offline.plugins.marshal import SECRET, SIGNATURE, UNKNOWN_TEXTS
+
+MASKED = "[secret]"
+UNKNOWN = "<unknown>"
+AUTOMATIC = "<automatic>"
+_AUTONAMED = "pulumi.com/autonamed"
+_DRAWN = re.compile(r"-[0-9a-f]{7,8}$")
+
+
+def read(events: Path) -> dict[str, Any]:
+    """The planned steps by resource, how many of each kind, and what went wrong."""
+    logged = list(logged_events(events))
+    steps = [_step(event["resourcePreEvent"]["metadata"]) for event in logged if "resourcePreEvent" in event]
+    problems = {json.dumps(problem): problem for event in logged if (problem := _problem(event))}
+    return {
+        "changes": Counter(step["operation"] for step in steps),
+        "steps": steps,
+        "problems": list(problems.values()),
+    }
+
+
+def logged_events(file: Path) -> Iterator[dict[str, Any]]:
+    """The engine's events, one a line; none where it did not get as far as to write any."""
+    for line in file.read_text().splitlines() if file.exists() else []:
+        yield json.loads(line)
+
+
+def _step(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    state = metadata.get("new") or metadata["old"]
+    return {
+        "operation": metadata["op"],
+        "urn": metadata["urn"],
+        "type": state["type"],
+        "custom": bool(state.get("custom")),
+        "provider": (metadata.get("provider") or "").rpartition("::")[0],
+        "protect": bool(state.get("protect")),
+        "inputs": _settled(state.get("inputs") or {}),
+    }
+
+
+def presentable(value: Any) -> Any:
+    """The same value without secrets and the plugins' own notes, and with a word for what is not known yet."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) == SECRET:
+            return MASKED
+        return {key: presentable(inner) for key, inner in value.items() if not key.startswith("__")}
+    if isinstance(value, list):
+        return [presentable(inner) for inner in value]
+    return UNKNOWN if isinstance(value, str) and value in UNKNOWN_TEXTS else value
+
+
+def _settled(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs without names that every preview draws anew."""
+    settled: dict[str, Any] = presentable(inputs)
+    for key in inputs.get("__defaults") or []:
+        if _DRAWN.search(str(settled.get(key))):
+            settled[key] = AUTOMATIC
+    metadata = settled.get("metadata")
+    if isinstance(metadata, dict) and _AUTONAMED in (metadata.get("annotations") or {}):
+        metadata["name"] = AUTOMATIC
+    return settled
+
+
+def _problem(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An error, or a violated policy whether it is mandatory or advice."""
+    if policy := event.get("policyEvent"):
+        return {
+            "urn": policy.get("resourceUrn", ""),
+            "policy": policy["policyName"],
+            "mandatory": policy["enforcementLevel"] == "mandatory",
+            "message": policy["message"].strip(),
+        }
+    said = event.get("diagnosticEvent", {})
+    message = said.get("message", "").strip()
+    if said.get("severity") != "error" or not message:
+        return None
+    return {"urn": said.get("urn", ""), "policy": "", "mandatory": True, "message": message}

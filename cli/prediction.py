@@ -1,0 +1,187 @@
+"""The proof that the platform works: the live endpoint answers samples that training never saw.
+
+A model whose run kept none, or none that can be counted right or wrong, is asked whether it is ready instead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Self
+
+import requests
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+
+from common.errors import WorkstationError
+
+HELD_OUT = "holdout/holdout.json"
+"""The artifact in which a run keeps them, as `HeldOut` reads it."""
+
+BATCH = 60
+"""Samples a request."""
+
+_NUMBERS = ("FP", "INT", "UINT")
+_INTEGERS = ("INT", "UINT")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How the endpoint did on samples that training never saw; where there are none, `unscored` says why."""
+
+    model: str
+    version: str
+    samples: int = 0
+    correct: int = 0
+    unscored: str = ""
+
+    @property
+    def accuracy(self) -> float:
+        """Of a score with samples."""
+        return self.correct / self.samples
+
+
+class Unscorable(Exception):
+    """Nothing to count; its text says why. That is no failure: not every model is a classifier of rows of numbers."""
+
+
+class HeldOut(BaseModel):
+    """Samples as rows of numbers, shape [samples, features], and for each the class that it belongs to."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    inputs: Annotated[list[Annotated[list[FiniteFloat], Field(min_length=1)]], Field(min_length=1)]
+    labels: list[int]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len({len(row) for row in self.inputs}) > 1:
+            raise ValueError("inputs have rows of different lengths")
+        if len(self.inputs) != len(self.labels):
+            raise ValueError(f"{len(self.inputs)} inputs and {len(self.labels)} labels")
+        return self
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The tracking server's address and login."""
+
+    address: str
+    username: str
+    password: str
+
+    def find(self, path: str, /, **parameters: str) -> requests.Response | None:
+        """An authenticated GET, None where there is no such thing; an error says what the server said."""
+        login = (self.username, self.password)
+        answer = _asked("the tracking server", "GET", self.address, path, params=parameters, auth=login)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        return _accepted("the tracking server", path, answer)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A live endpoint's address, and the key that it asks callers for, if any."""
+
+    address: str
+    api_key: str | None = None
+
+    def ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        """An answer in JSON; an error says what the endpoint said."""
+        try:
+            document: dict[str, Any] = self._answer(method, path, **sent).json()
+        except requests.JSONDecodeError as error:
+            raise WorkstationError(f"the endpoint's answer to {path} is no JSON", str(error)) from None
+        return document
+
+    def require_ready(self, model: str) -> None:
+        """An error unless the endpoint says that it can answer for the model; what else it says is its own matter."""
+        self._answer("GET", f"/v2/models/{model}/ready")
+
+    def _answer(self, method: str, path: str, **sent: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        return _accepted(
+            "the endpoint", path, _asked("the endpoint", method, self.address, path, headers=headers, **sent)
+        )
+
+
+def _asked(who: str, method: str, address: str, path: str, **sent: Any) -> requests.Response:
+    try:
+        return requests.request(method, f"{address}{path}", timeout=30, **sent)
+    except requests.RequestException as error:
+        raise WorkstationError(f"{who} does not answer {path}", str(error)) from None
+
+
+def _accepted(who: str, path: str, answer: requests.Response) -> requests.Response:
+    if not answer.ok:
+        raise WorkstationError(f"{who} refused {path}", f"{answer.status_code}: {answer.text[:300]}")
+    return answer
+
+
+def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
+    """Ask the endpoint for each held-out sample of the version that it serves, and count; else whether it is ready."""
+    metadata = endpoint.ask("GET", f"/v2/models/{model}")
+    version = str(next(iter(metadata.get("versions") or []), ""))
+    try:
+        kept = held_out(tracking, model, version)
+        answers = _predictions(endpoint, metadata, kept.inputs)
+    except Unscorable as reason:
+        endpoint.require_ready(model)
+        return Score(model, version, unscored=str(reason))
+    correct = sum(answer == label for answer, label in zip(answers, kept.labels, strict=True))
+    return Score(model, version, len(kept.labels), correct)
+
+
+def held_out(tracking: Tracking, model: str, version: str) -> HeldOut:
+    """Samples and labels that the run behind this version of the model kept out of training."""
+    if not version.isdigit():
+        raise Unscorable("it names no version of the model registry")
+    found = tracking.find("/api/2.0/mlflow/model-versions/get", name=model, version=version)
+    if found is None:
+        raise Unscorable("the model registry does not know this version")
+    run = found.json()["model_version"].get("run_id")
+    artifact = tracking.find("/get-artifact", path=HELD_OUT, run_uuid=run) if run else None
+    if artifact is None:
+        raise Unscorable("its run kept no held-out samples")
+    try:
+        return HeldOut.model_validate_json(artifact.content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        words = [f"{HELD_OUT} of its run", place, first["msg"].removeprefix("Value error, ")]
+        raise Unscorable(": ".join(filter(None, words))) from None
+
+
+def _predictions(endpoint: Endpoint, metadata: Mapping[str, Any], samples: Sequence[Sequence[float]]) -> list[int]:
+    """The class that the endpoint gives each sample."""
+    tensor, output = _row_of_numbers(metadata, len(samples[0])), _integer(metadata)
+    answers: list[int] = []
+    for start in range(0, len(samples), BATCH):
+        batch = samples[start : start + BATCH]
+        sent = {
+            "name": tensor["name"],
+            "shape": [len(batch), len(batch[0])],
+            "datatype": tensor["datatype"],
+            "data": [value for sample in batch for value in sample],
+        }
+        answer = endpoint.ask("POST", f"/v2/models/{metadata['name']}/infer", json={"inputs": [sent]})
+        classes: list[Any] = next((found["data"] for found in answer["outputs"] if found["name"] == output), [])
+        if len(classes) != len(batch):
+            raise Unscorable(f"its output {output} is not one number a sample")
+        answers += map(int, classes)
+    return answers
+
+
+def _row_of_numbers(metadata: Mapping[str, Any], width: int) -> Mapping[str, Any]:
+    """The one input that takes samples of `width` numbers."""
+    match metadata.get("inputs"):
+        case [{"datatype": str(kind), "shape": [_, size]} as tensor]:
+            if kind.startswith(_NUMBERS) and size in (-1, width):
+                return dict(tensor)
+    raise Unscorable(f"it does not take rows of {width} numbers")
+
+
+def _integer(metadata: Mapping[str, Any]) -> str:
+    """The name of the output that is a class."""
+    for tensor in metadata.get("outputs") or []:
+        if tensor["datatype"].startswith(_INTEGERS):
+            return str(tensor["name"])
+    raise Unscorable("none of its outputs is an integer, so none is a class")

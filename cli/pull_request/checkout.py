@@ -1,0 +1,80 @@
+"""Plans of a stack from two trees: the base commit, laid out beside the head, and the head as it stands."""
+
+import filecmp
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.pull_request.changes import EMPTY, Plan
+from common import run
+from common.errors import WorkstationError
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and why it is not whole where it isn't."""
+
+    plan: Plan
+    failure: str = ""
+
+
+def merge_base(repository: Path, base: str) -> str:
+    """The commit that the head's changes began from."""
+    try:
+        return _git(repository, "merge-base", base, "HEAD")
+    except WorkstationError as error:
+        hint = "fetch the base branch with its history, or name another commit with --base"
+        raise WorkstationError(f"no base {base} to compare with", error.why, hint=hint) from None
+
+
+def changed_files(repository: Path, commit: str) -> list[str]:
+    """Everything that differs from the commit, uncommitted and new files included."""
+    tracked = _git(repository, "diff", "--name-only", "--no-renames", commit)
+    new = _git(repository, "ls-files", "--others", "--exclude-standard")
+    return [*tracked.splitlines(), *new.splitlines()]
+
+
+def lay_out(repository: Path, commit: str, target: Path) -> None:
+    """The files of a commit, with an environment that is true to its lock file.
+
+    Git itself writes them, with the modes that the head's files have: those count in an image's context too.
+    """
+    index = {"GIT_INDEX_FILE": str(target.with_suffix(".index"))}
+    _git(repository, "read-tree", commit, environment=index)
+    _git(repository, "checkout-index", "--all", f"--prefix={target}/", environment=index)
+    if filecmp.cmp(repository / "uv.lock", target / "uv.lock", shallow=False):
+        (target / ".venv").symlink_to(repository / ".venv")
+    else:
+        run.output([target / "cli" / "bootstrap"], cwd=target)
+
+
+def plan_of(tree: Path, stack: str, environment: Mapping[str, str] | None = None) -> Planned:
+    """The plan of one stack as that tree's own code makes it; nothing at all where the stack is not declared."""
+    if not (tree / f"Pulumi.{stack}.yaml").exists():
+        return Planned(EMPTY)
+    python = str(tree / ".venv" / "bin" / "python")
+    command = [python, "-m", "cli", "preview", "--stack", stack, "--json"]
+    done = subprocess.run(
+        command, cwd=tree, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
+    )
+    failure = "" if done.returncode == 0 else _complaint(done.stderr) or f"exit code {done.returncode}"
+    try:
+        plan = json.loads(done.stdout)
+    except ValueError:
+        return Planned(EMPTY, failure or "its preview prints no plan")
+    if not EMPTY.keys() <= plan.keys():
+        return Planned(EMPTY, "its preview prints a plan of another format")
+    return Planned(plan, failure)
+
+
+def _complaint(text: str) -> str:
+    """What the command says in the end, without the progress before it."""
+    return text[max(text.rfind("failed "), 0) :].strip()
+
+
+def _git(repository: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    command: Sequence[str] = ["git", "-C", str(repository), *arguments]
+    return run.output(command, environment=environment).strip()

@@ -1,0 +1,55 @@
+"""The comment: of every stack that the change touches, its plan on the base compared with its plan here."""
+
+import tempfile
+from pathlib import Path
+
+from cli.pull_request import checkout
+from cli.pull_request.changes import EMPTY, compare
+from cli.pull_request.checkout import Planned
+from cli.pull_request.render import Report, render
+from cli.pull_request.touched import touched_stacks
+from common import paths
+from common.console import Progress
+
+
+def write(base: str) -> tuple[str, list[str]]:
+    """The comment, and the stacks that can't be previewed."""
+    repository = paths.REPOSITORY
+    commit = checkout.merge_base(repository, base)
+    stacks = touched_stacks(checkout.changed_files(repository, commit), declared_stacks(repository))
+    with tempfile.TemporaryDirectory(prefix="ml-platform-base-") as folder:
+        reports = _reports(repository, commit, stacks, Path(folder)) if stacks else []
+    return render(reports), [report.stack for report in reports if report.failure]
+
+
+def declared_stacks(repository: Path) -> list[str]:
+    """By name, as their files lie there."""
+    return sorted(file.name.split(".")[1] for file in repository.glob("Pulumi.*.yaml"))
+
+
+def _reports(repository: Path, commit: str, stacks: list[str], folder: Path) -> list[Report]:
+    progress, tree = Progress(), folder / "tree"
+    tree.mkdir()
+    with progress.step(f"base {commit[:12]}"):
+        checkout.lay_out(repository, commit, tree)
+    reports = []
+    for stack in stacks:
+        with progress.step(f"plans of stack {stack}") as step:
+            step.say("base")
+            # A state folder of its own: plugins of one tree never serve the other.
+            before = checkout.plan_of(tree, stack, {"XDG_STATE_HOME": str(folder / "state")})
+            step.say("head")
+            reports.append(report(stack, before, checkout.plan_of(repository, stack)))
+    return reports
+
+
+def report(stack: str, before: Planned, after: Planned) -> Report:
+    """One stack's part. Half a plan is not compared: it would show deletions that nobody asked for."""
+    problems = after.plan["problems"]
+    if after.failure:
+        return Report(stack, (), problems, failure=after.failure)
+    notice = ""
+    if before.failure:
+        notice = "The base branch can't be previewed, so everything shows as created."
+    base = EMPTY if before.failure else before.plan
+    return Report(stack, compare(base, after.plan), problems, notice=notice)

@@ -1,0 +1,125 @@
+"""The comment as Markdown: what endangers data first, then each stack, details folded."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cli.pull_request.changes import Change, Difference, Kind
+
+MARKER = "<!-- ml-platform preview -->"
+"""Invisible to readers; by this the comment is found again and updated in place."""
+
+KINDS: tuple[Kind, ...] = ("created", "changed", "replaced", "deleted")
+LONGEST_BODY = 60_000  # GitHub takes 65536 characters
+LONGEST_VALUE = 120
+_SIGNS = {"created": "+", "changed": "~", "replaced": "±", "deleted": "-"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the comment says about one stack."""
+
+    stack: str
+    changes: Sequence[Change] = ()
+    problems: Sequence[Mapping[str, Any]] = ()
+    failure: str = ""
+    notice: str = ""
+
+
+def render(reports: Sequence[Report]) -> str:
+    """The whole comment; where it grows too long, details go first and summaries stay."""
+    body = _body(reports, details=True)
+    if len(body) > LONGEST_BODY:
+        body = _body(reports, details=False)
+    return body if len(body) <= LONGEST_BODY else body[:LONGEST_BODY].rpartition("\n")[0] + "\n\n… cut: too long\n"
+
+
+def _body(reports: Sequence[Report], *, details: bool) -> str:
+    sections = [line for report in reports for line in _stack(report, details=details)]
+    if not reports:
+        sections = ["This change touches no stack."]
+    lines = [MARKER, "## Preview", "", *_endangered(reports), *sections, "", _FOOTNOTE, ""]
+    return "\n".join(lines)
+
+
+_FOOTNOTE = (
+    "<sub>Made without credentials: the plan of this branch compared with the plan of its base. "
+    "What is known only after an update is not compared.</sub>"
+)
+
+
+def _endangered(reports: Iterable[Report]) -> list[str]:
+    found = [(report.stack, change) for report in reports for change in report.changes if change.endangers_data]
+    if not found:
+        return []
+    lines = [f"> - stack **{stack}**: {_said(change)} {_resource(change)}" for stack, change in found]
+    return ["> [!CAUTION]", "> **Data is at stake.**", ">", *lines, ""]
+
+
+def _said(change: Change) -> str:
+    return change.kind if change.kind in ("replaced", "deleted") else "no longer protected:"
+
+
+def _stack(report: Report, *, details: bool) -> Iterator[str]:
+    yield f"### Stack `{report.stack}`: {'the preview failed' if report.failure else _counts(report.changes)}"
+    yield ""
+    if report.notice:
+        yield from [report.notice, ""]
+    for problem in report.problems:
+        yield from [*_problem(problem), ""]
+    if report.failure and not report.problems:
+        yield from [*_fenced(report.failure.splitlines(), ""), ""]
+    for kind in sorted(KINDS, key=lambda kind: kind not in ("replaced", "deleted")):
+        of_kind = sorted((one for one in report.changes if one.kind == kind), key=lambda one: not one.carries_data)
+        if of_kind:
+            yield from _folded(kind, of_kind, details=details)
+
+
+def _counts(changes: Sequence[Change]) -> str:
+    counted = Counter(change.kind for change in changes)
+    return ", ".join(f"{counted[kind]} {kind}" for kind in KINDS if counted[kind]) or "no changes"
+
+
+def _problem(problem: Mapping[str, Any]) -> list[str]:
+    sign = "❌" if problem["mandatory"] else "⚠️"
+    rule = f"policy `{problem['policy']}`" if problem["policy"] else "error"
+    where = f" on `{problem['urn'].split('::', 2)[2]}`" if "::" in problem["urn"] else ""
+    return [f"{sign} {rule}{where}", "", *_fenced(str(problem["message"]).splitlines(), "")]
+
+
+def _folded(kind: Kind, changes: Sequence[Change], *, details: bool) -> Iterator[str]:
+    opened = " open" if kind in ("replaced", "deleted") else ""
+    yield f"<details{opened}><summary>{len(changes)} {kind}</summary>"
+    yield ""
+    lines = [line for change in changes for line in _change(change, details=details)]
+    yield from _fenced(lines, "diff")
+    yield from ["", "</details>", ""]
+
+
+def _change(change: Change, *, details: bool) -> Iterator[str]:
+    yield f"{_SIGNS[change.kind]} {change.type} {change.name}{'  (carries data)' if change.carries_data else ''}"
+    if details:
+        yield from (f"    {_difference(difference)}" for difference in change.differences)
+
+
+def _difference(difference: Difference) -> str:
+    return f"{difference.path}: {_value(difference.before)} => {_value(difference.after)}"
+
+
+def _value(value: object) -> str:
+    text = "(absent)" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
+
+
+def _resource(change: Change) -> str:
+    return f"`{change.type}` **{change.name}**"
+
+
+def _fenced(lines: Sequence[str], language: str) -> list[str]:
+    """A code block that no content can end: its fence is longer than any in it."""
+    fence = "```"
+    while any(fence in line for line in lines):
+        fence += "`"
+    return [f"{fence}{language}", *lines, fence]

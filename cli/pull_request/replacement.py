@@ -1,0 +1,54 @@
+"""Whether a changed resource is replaced: asked of the plugin that would update it, so that no rule stands twice."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from offline.plugins.provider import Provider, ProviderError
+
+Step = Mapping[str, Any]
+_PROVIDER = "pulumi:providers:"
+
+
+class Plugins:
+    """The stand-ins, each configured as a provider of the plan is: two providers of one plugin may differ."""
+
+    def __init__(self, resources: Mapping[str, Step]) -> None:
+        """`resources` are the plan's, by URN."""
+        self._providers = {urn: step for urn, step in resources.items() if step["type"].startswith(_PROVIDER)}
+        self._loaded: dict[str, Provider | None] = {}
+
+    def replace(self, before: Step, after: Step) -> bool:
+        """Whether the step from one to the other needs a new resource; without a plugin nobody can say so."""
+        urn, old, new = after["urn"], dict(before["inputs"]), dict(after["inputs"])
+        is_provider = urn in self._providers
+        plugin = self._plugin(after)
+        if plugin is None:
+            return False
+        try:
+            found = plugin.diff_config(urn, old, new) if is_provider else plugin.diff(urn, "", old, old, new, [])
+        except ProviderError:
+            return False
+        return bool(found.replaces)
+
+    def _plugin(self, step: Step) -> Provider | None:
+        """The plugin of a resource, or of a provider itself."""
+        urn = step["urn"] if step["urn"] in self._providers else step["provider"]
+        if urn not in self._loaded:
+            settings = self._providers[urn]["inputs"] if urn in self._providers else {}
+            self._loaded[urn] = _load(step["type"].removeprefix(_PROVIDER).split(":")[0], settings)
+        return self._loaded[urn]
+
+
+def _load(package: str, settings: Mapping[str, Any]) -> Provider | None:
+    name = f"offline.plugins.{package}"
+    if find_spec(name) is None:
+        return None
+    module = import_module(name)
+    if hasattr(module, "__path__"):
+        import_module(f"{name}.plugin")
+    found = {subclass.name: subclass for subclass in Provider.__subclasses__()}
+    plugin = found[package]()
+    plugin.configure(dict(settings))
+    return plugin

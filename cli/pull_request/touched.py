@@ -1,0 +1,25 @@
+"""Which stacks a change touches, told from file names alone."""
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatch
+
+SHARED = (
+    "__main__.py",
+    "Pulumi.yaml",
+    "pyproject.toml",
+    "uv.lock",
+    "infra/*",
+    "images/*",
+    "policies/*",
+    "offline/plugins/*",
+    "offline/go/pulumi/*",
+)
+"""What every stack is made with; what remains (documents, tests, the local cluster) changes no plan."""
+
+
+def touched_stacks(files: Iterable[str], stacks: Sequence[str]) -> list[str]:
+    """Those of `stacks` whose plan may differ."""
+    files = set(files)
+    if any(fnmatch(file, pattern) for file in files for pattern in SHARED):
+        return list(stacks)
+    return [stack for stack in stacks if f"Pulumi.{stack}.yaml" in files]

@@ -1,0 +1,87 @@
+"""Recovery from an engine that died in the middle of an update.
+
+It leaves its lock, and creations of which it never learnt the end. Such an object is in the way of its successor:
+it is known by its explicit name and taken away, then made anew by the next update. Nothing is orphaned.
+"""
+
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import psutil
+from docker.errors import NotFound
+
+from cli import stack
+from common import paths, run
+from common.errors import WorkstationError
+from offline import docker_engine
+
+FIELD_MANAGER = "pulumi-kubernetes"
+
+
+def recover(name: str, context: str) -> list[str]:
+    """Make stack `name` fit for its next update; what had to be done. `context` is the kube context it stands on."""
+    if not (stack.on_this_machine() and stack.exists(name)):
+        return []
+    done = _break_dead_lock(name)
+    exported = json.loads(stack.pulumi("stack", "export", "--stack", name))
+    pending = exported["deployment"].pop("pending_operations", None) or []
+    if not pending:
+        return done
+    for operation in pending:
+        if operation["type"] == "creating":
+            _discard(operation["resource"], context)
+    stack.pulumi("stack", "import", "--stack", name, stdin=json.dumps(exported))
+    names = ", ".join(operation["resource"]["urn"].rpartition("::")[2] for operation in pending)
+    return [*done, f"cleared {len(pending)} unfinished operations ({names})"]
+
+
+def _break_dead_lock(name: str) -> list[str]:
+    """Cancel the update that holds the lock, if its process on this very machine is gone."""
+    folder = paths.PULUMI_BACKEND / ".pulumi" / "locks" / "organization" / stack.PROJECT / name
+    locks = list(folder.glob("*.json")) if folder.exists() else []
+    for lock in locks:
+        holder = json.loads(lock.read_text())
+        if holder["hostname"] != socket.gethostname() or psutil.pid_exists(holder["pid"]):
+            why = f"process {holder['pid']} on {holder['hostname']} is updating it since {holder['timestamp']}"
+            raise WorkstationError(f"stack {name} is in use", why, hint="wait until that one has finished")
+    if locks:
+        stack.pulumi("cancel", name, "--yes")
+        return ["released the lock of an engine that died"]
+    return []
+
+
+def _discard(resource: Mapping[str, Any], context: str) -> None:
+    inputs = resource.get("inputs", {})
+    if resource["type"] == "docker:index/container:Container":
+        with suppress(NotFound):
+            docker_engine.client().containers.get(inputs["name"]).remove(force=True)
+    elif resource["type"].startswith("kubernetes:"):
+        _discard_object(resource["type"], inputs.get("metadata", {}), context)
+
+
+def _discard_object(token: str, metadata: Mapping[str, Any], context: str) -> None:
+    """Delete an object that Pulumi has made; another's of the same name stays."""
+    kubectl = ["kubectl", "--context", context]
+    target = [_kubectl_kind(token), str(metadata["name"]), *_in_namespace(metadata)]
+    environment = stack.environment(context)
+    get = ["get", *target, "--ignore-not-found", "--show-managed-fields", "--output", "json"]
+    found = run.output([*kubectl, *get], environment=environment)
+    if not found:
+        return
+    managers = [entry["manager"] for entry in json.loads(found)["metadata"].get("managedFields", [])]
+    if any(manager.startswith(FIELD_MANAGER) for manager in managers):
+        run.output([*kubectl, "delete", *target, "--ignore-not-found"], environment=environment)
+
+
+def _kubectl_kind(token: str) -> str:
+    """`kubernetes:apps/v1:Deployment` as kubectl writes it: `Deployment.v1.apps`."""
+    _, group_version, kind = token.split(":")
+    group, _, version = group_version.rpartition("/")
+    return kind if group in ("", "core") else f"{kind}.{version}.{group}"
+
+
+def _in_namespace(metadata: Mapping[str, Any]) -> list[str]:
+    return ["--namespace", str(metadata["namespace"])] if metadata.get("namespace") else []

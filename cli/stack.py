@@ -1,0 +1,178 @@
+"""A Pulumi stack on this machine: its environment, its creation, its updates."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli import plan
+from common import paths, run
+from common.errors import WorkstationError
+from infra.declaration import Platform
+from offline import docker_engine, toolchain
+from offline.cluster import kubeconfig
+from offline.cluster.addresses import CONTEXT
+
+PROJECT = "ml-platform"
+SALT = "encryptionsalt"
+OWN_BACKEND = f"file://{paths.PULUMI_BACKEND}"
+EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
+"""The engine takes `--event-log` only with this, as its own automation API sets it."""
+
+
+def on_this_machine() -> bool:
+    """Whether the state lies here; a team that names a backend of its own keeps state, secrets and locks there."""
+    return (os.environ.get("PULUMI_BACKEND_URL") or OWN_BACKEND) == OWN_BACKEND
+
+
+def require_backend(stack: str, declared: Platform) -> None:
+    """A stack that does not stand on this machine must not have its only state here, unless somebody has said so."""
+    aws = declared.foundation.aws
+    if aws is None or not on_this_machine():
+        return
+    raise WorkstationError(
+        f"PULUMI_BACKEND_URL names no backend for stack {stack}",
+        "it stands on platform.foundation.aws: its state, and the key to the secrets in it, would be known to\n"
+        f"this machine alone, in {paths.STATE}",
+        hint=f"export PULUMI_BACKEND_URL='s3://<bucket>?region={aws.region}', see docs/aws.md\n"
+        "(file://<another folder> keeps both on this machine, if that is what you want)",
+    )
+
+
+def environment(context: str = CONTEXT) -> Mapping[str, str]:
+    """What `pulumi` and `kubectl` need to work on a stack whose cluster the kube context names.
+
+    Other contexts than the workstation's own are in the user's kubeconfig.
+    """
+    chosen = toolchain.environment(paths.PULUMI_HOME)
+    if on_this_machine():
+        chosen["PULUMI_BACKEND_URL"] = OWN_BACKEND
+        chosen["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
+    if context == CONTEXT:
+        chosen["KUBECONFIG"] = kubeconfig.files(context)
+    engine = docker_engine.host()
+    return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
+
+
+def ensure(stack: str) -> None:
+    """Create the stack unless it exists. Its salt stays in the state: the file in the repository is not touched."""
+    if not on_this_machine():
+        return
+    _ensure_passphrase()
+    paths.PULUMI_BACKEND.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if exists(stack):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(paths.REPOSITORY / "Pulumi.yaml", folder)
+        pulumi("stack", "init", stack, "--secrets-provider", "passphrase", cwd=Path(folder))
+
+
+@contextmanager
+def salt_kept_out(stack: str) -> Iterator[None]:
+    """Undo what the engine does to a stack's file that has no salt: it writes this machine's into it, and reformats it.
+
+    The salt is in the state too, where the engine finds it again. Whatever else has changed meanwhile stays.
+    """
+    file = paths.REPOSITORY / f"Pulumi.{stack}.yaml"
+    before = file.read_bytes()
+    try:
+        yield
+    finally:
+        old, new = yaml.safe_load(before) or {}, yaml.safe_load(file.read_bytes()) or {}
+        if SALT in new and SALT not in old:
+            if {**old, SALT: new[SALT]} == new:
+                file.write_bytes(before)
+            else:
+                lines = file.read_text().splitlines(keepends=True)
+                file.write_text("".join(line for line in lines if not line.startswith(f"{SALT}:")))
+
+
+def exists(stack: str) -> bool:
+    """Whether there is a state for the stack; on a backend that a team has named there is."""
+    return not on_this_machine() or _state_file(stack).exists()
+
+
+def stacks() -> list[str]:
+    """The stacks whose state lies on this machine."""
+    return sorted(file.stem for file in _state_file("any").parent.glob("*.json"))
+
+
+def _state_file(stack: str) -> Path:
+    return paths.PULUMI_BACKEND / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+
+
+def _ensure_passphrase() -> None:
+    if not paths.PASSPHRASE.exists():
+        paths.PASSPHRASE.parent.mkdir(parents=True, exist_ok=True)
+        paths.PASSPHRASE.touch(mode=0o600)
+        paths.PASSPHRASE.write_text(secrets.token_urlsafe(32))
+
+
+def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, Any]]:
+    """Run `pulumi up` or `pulumi destroy` in front of the user; the engine's events, for whoever wants figures."""
+    events = paths.LOGS / f"pulumi-{command[0]}-{stack}.events"
+    events.unlink(missing_ok=True)
+    arguments = [
+        *command,
+        "--stack",
+        stack,
+        "--yes",
+        "--skip-preview",
+        "--suppress-permalink=true",
+        "--event-log",
+        events,
+        *(["--policy-pack", paths.REPOSITORY / "policies"] if command[0] == "up" else []),
+    ]
+    with salt_kept_out(stack):
+        done = subprocess.run(
+            [toolchain.engine(), *map(str, arguments)],
+            cwd=paths.REPOSITORY,
+            env={**environment(context), **EVENT_LOG},
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    if done.returncode:
+        hint = "mend what the message above says and run the same command again: it goes on from there"
+        raise WorkstationError(
+            f"pulumi {command[0]} of stack {stack}", f"exit code {done.returncode}", log=events, hint=hint
+        )
+    return list(plan.logged_events(events))
+
+
+def changes(events: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How many resources were created, updated, ... and left the same."""
+    summaries = [event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event]
+    return dict(summaries[-1]) if summaries else {}
+
+
+def outputs(stack: str, *, reveal: bool = False) -> dict[str, Any]:
+    """The stack's outputs; secret ones in clear only when `reveal` is set."""
+    arguments = ["stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if reveal else [])]
+    found: dict[str, Any] = json.loads(pulumi(*arguments))
+    return found
+
+
+def resources(stack: str) -> list[dict[str, Any]]:
+    """The resources in the stack's state, secrets encrypted."""
+    deployment = json.loads(pulumi("stack", "export", "--stack", stack))["deployment"]
+    return list(deployment.get("resources") or [])
+
+
+def forget(stack: str) -> None:
+    """Remove a stack of this machine that has no resources left."""
+    if on_this_machine():
+        pulumi("stack", "rm", stack, "--yes", "--preserve-config")
+
+
+def pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:
+    """What one command of the engine prints."""
+    command = [str(toolchain.engine()), *arguments, "--non-interactive"]
+    return run.output(command, stdin=stdin, environment=environment(), cwd=cwd)

@@ -1,0 +1,236 @@
+"""What runs where: endpoints, jobs, images, nodes and their GPUs, as a table or as JSON."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from rich.markup import escape
+from rich.table import Table
+from urllib3.exceptions import HTTPError
+
+from cli import preflight, stack
+from common import paths
+from common.console import console
+from common.errors import WorkstationError
+from infra.declaration import Platform
+from offline.cluster import kubeconfig, lifecycle
+from offline.plugins.aws.kept import kept_by_stand_in
+
+GPU = "nvidia.com/gpu"
+SIMULATED_NODE = ("type", "kwok")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node; `gpus_used` of its `gpus` are asked for by pods that have not ended."""
+
+    name: str
+    ready: bool
+    simulated: bool
+    gpu_model: str
+    gpus: int
+    gpus_used: int
+
+
+@dataclass(frozen=True)
+class Workload:
+    """An endpoint or a job, in words of its own kind."""
+
+    name: str
+    namespace: str
+    state: str
+    model: str
+    image: str
+    address: str
+    simulated: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    stack: str
+    endpoints: Sequence[Workload]
+    jobs: Sequence[Workload]
+    images: Mapping[str, str]
+    nodes: Sequence[Node]
+    registry: str
+    tracking: str
+    crashed: Sequence[str]
+    unseen: str = ""
+    """Why nothing was asked of the cluster, where its context is not on this machine."""
+    emulated: Sequence[str] = ()
+    """What the stand-in for aws keeps itself, by type and id: objects that no emulator holds."""
+
+
+def show(name: str, *, as_json: bool) -> int:
+    """Print the stack's state; the exit code is 1 when a part of the local cluster has crashed."""
+    declared = preflight.declaration(name)
+    if not stack.exists(name):
+        raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+    found = collect(name, declared)
+    if as_json:
+        print(json.dumps(asdict(found), indent=2))
+    else:
+        print_status(found)
+    return 1 if found.crashed else 0
+
+
+def collect(name: str, declared: Platform) -> Status:
+    """Ask the stack and the cluster."""
+    outputs = stack.outputs(name)
+    crashed = lifecycle.crashed() if preflight.uses_own_cluster(declared) else []
+    emulated = [f"{kept.token} {kept.id}" for kept in kept_by_stand_in()] if declared.foundation.aws else []
+    if not outputs:
+        return Status(name, [], [], {}, [], "", "", crashed, emulated=emulated)
+    unseen = _unseen(name, declared)
+    if unseen:
+        address = outputs["registry"]["address"]
+        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen, emulated)
+    api = cluster_api(name, declared)
+    core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
+    try:
+        pods = core.list_pod_for_all_namespaces().items
+        return Status(
+            stack=name,
+            endpoints=[_endpoint(core, apps, key, value) for key, value in outputs["endpoints"].items()],
+            jobs=[_job(batch, key, value) for key, value in outputs["jobs"].items()],
+            images=outputs["images"],
+            nodes=[_node(node, pods) for node in core.list_node().items],
+            registry=outputs["registry"]["address"],
+            tracking=_service_address(core, outputs["tracking"]),
+            crashed=crashed,
+            emulated=emulated,
+        )
+    except HTTPError as error:
+        why = f"{', '.join(crashed)} crashed" if crashed else str(error)
+        raise WorkstationError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
+
+
+def _unseen(name: str, declared: Platform) -> str:
+    """Why a cluster in EKS can't be asked; one of the local machine always can."""
+    aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
+    if aws is None or context in _contexts(kubeconfig.files(context)):
+        return ""
+    command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
+    return f"the cluster was not asked, no kubeconfig has the context {context}: run `{command}`"
+
+
+def _contexts(files: str) -> list[str]:
+    try:
+        return [context["name"] for context in config.list_kube_config_contexts(files)[0]]
+    except config.ConfigException:
+        return []
+
+
+def cluster_api(name: str, declared: Platform) -> client.ApiClient:
+    """The stack's cluster, by its own context."""
+    context = preflight.kube_context(declared, name)
+    return config.new_client_from_config(kubeconfig.files(context), context=context)
+
+
+def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:
+    deployment = _read(apps.read_namespaced_deployment, output["service"], output["namespace"])
+    ready = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
+    image = deployment.spec.template.spec.containers[0].image if deployment else ""
+    return Workload(name, output["namespace"], ready, output["model"], image, _service_address(core, output), False)
+
+
+def _job(batch: Any, name: str, output: Mapping[str, Any]) -> Workload:
+    job = _read(batch.read_namespaced_job, output["job"], output["namespace"])
+    image = job.spec.template.spec.containers[0].image if job else ""
+    state = _job_state(job.status) if job else "missing"
+    return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
+
+
+def _job_state(status: Any) -> str:
+    if status.succeeded:
+        seconds = (status.completion_time - status.start_time).total_seconds()
+        return f"succeeded in {seconds:.0f} s"
+    return "failed" if status.failed else "running" if status.active else "pending"
+
+
+def _service_address(core: Any, output: Mapping[str, Any]) -> str:
+    service = _read(core.read_namespaced_service, output["service"], output["namespace"])
+    return f"http://{service.spec.cluster_ip}:{output['port']}" if service else ""
+
+
+def _read(call: Any, name: str, namespace: str) -> Any:
+    """The object, or None where it is not there."""
+    try:
+        return call(name, namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _node(node: Any, pods: Iterable[Any]) -> Node:
+    labels = node.metadata.labels or {}
+    running = [p for p in pods if p.spec.node_name == node.metadata.name and p.status.phase in ("Pending", "Running")]
+    return Node(
+        name=node.metadata.name,
+        ready=any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or []),
+        simulated=labels.get(SIMULATED_NODE[0]) == SIMULATED_NODE[1],
+        gpu_model=labels.get("nvidia.com/gpu.product", ""),
+        gpus=int((node.status.allocatable or {}).get(GPU, 0)),
+        gpus_used=sum(_gpus(pod) for pod in running),
+    )
+
+
+def _gpus(pod: Any) -> int:
+    return sum(int((c.resources.limits or {}).get(GPU, 0)) for c in pod.spec.containers if c.resources)
+
+
+def print_status(status: Status) -> None:
+    """The tables a person reads."""
+    for title, rows in (("endpoint", status.endpoints), ("job", status.jobs)):
+        table = _table(title, "team", "state", "model", "image", "address" if title == "endpoint" else "")
+        for row in rows:
+            state = f"{row.state} [yellow](simulated)[/]" if row.simulated else _coloured(row.state)
+            table.add_row(escape(row.name), row.namespace, state, row.model, _short(row.image), row.address)
+        console.print(table)
+    images = _table("image", "reference in the private registry")
+    for name, reference in status.images.items():
+        images.add_row(name, reference)
+    console.print(images)
+    nodes = _table("node", "state", "GPUs used")
+    for node in status.nodes:
+        kind = "[yellow]simulated[/]" if node.simulated else "real"
+        gpus = f"{node.gpus_used}/{node.gpus} {node.gpu_model}" if node.gpus else ""
+        nodes.add_row(node.name, f"{_coloured('ready' if node.ready else 'not ready')}, {kind}", gpus)
+    console.print(nodes)
+    console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
+    if status.unseen:
+        console.print(f"[yellow]![/] {escape(status.unseen)}")
+    if status.emulated:
+        emulated = _table("kept by the stand-in for aws", "")
+        for kept in status.emulated:
+            emulated.add_row(*map(escape, kept.split(maxsplit=1)))
+        console.print(emulated)
+    for name in status.crashed:
+        console.print(f"[bold red]crashed[/]  {name}, log {lifecycle.log_of(name)}; `make up` starts it again")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="bold", expand=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
+
+
+def _coloured(state: str) -> str:
+    good = state.startswith(("succeeded", "ready")) or (state.endswith(" ready") and _all_ready(state))
+    return f"[{'green' if good else 'red'}]{state}[/]"
+
+
+def _all_ready(state: str) -> bool:
+    ready, _, wanted = state.split()[0].partition("/")
+    return ready == wanted
+
+
+def _short(reference: str) -> str:
+    """An image by name and the beginning of its digest."""
+    name, _, digest = reference.rpartition("@sha256:")
+    return f"{name.rpartition('/')[2]}@{digest[:12]}" if name else reference

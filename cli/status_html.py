@@ -1,0 +1,55 @@
+"""`make status HTML=status.html`: the platform's own status page, as one file that needs nothing else."""
+
+from pathlib import Path
+
+import requests
+
+from cli import preflight, stack
+from cli.forward import forward
+from common.console import console
+from common.errors import WorkstationError
+
+SECONDS = 60
+"""A page that waits for servers that don't answer says so long before."""
+
+
+def write(name: str, out: Path) -> int:
+    """Ask the page of stack `name` for a copy and keep it in `out`; the exit code."""
+    declared = preflight.declaration(name)
+    if not stack.exists(name):
+        raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+    page = stack.outputs(name, reveal=True).get("status")
+    if page is None:
+        raise WorkstationError(f"stack {name} has no status page yet", hint="run `make up`")
+    where = (page["namespace"], page["service"], page["port"])
+    context = preflight.kube_context(declared, name)
+    with forward(*where, context, stack.environment(context)) as address:
+        text = fetch(address, page["username"], page["password"])
+    keep(out, text)
+    console.print(f"[bold]{out}[/]  {len(text.encode()) / 1024:.0f} KiB; open it in a browser")
+    return 0
+
+
+def fetch(address: str, username: str, password: str) -> str:
+    """The copy; an error says what the page said."""
+    try:
+        answer = requests.get(f"{address}/snapshot", auth=(username, password), timeout=SECONDS)
+    except requests.RequestException as error:
+        raise WorkstationError("the status page does not answer", str(error), hint="run `make up`") from None
+    if not answer.ok:
+        why = f"{answer.status_code}: {answer.text.strip()[:200]}"
+        raise WorkstationError("the status page refused", why, hint="run `make up`")
+    answer.encoding = "utf-8"
+    return answer.text
+
+
+def keep(out: Path, text: str) -> None:
+    """Whole, or not at all."""
+    beside = out.with_name(f".{out.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(out)
+    except OSError as error:
+        raise WorkstationError(
+            f"{out} can't be written", error.strerror or str(error), hint="write another HTML="
+        ) from None

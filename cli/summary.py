@@ -1,0 +1,82 @@
+"""The last screen of `make up`: what runs where, how well it answers, how long it took, what to try next."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from cli import prediction, preflight, stack, status
+from cli.forward import forward
+from cli.prediction import Endpoint, Score, Tracking
+from common.console import Progress, console
+from infra.declaration import Platform
+
+_WORDS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "same": "unchanged"}
+
+
+def describe(changes: Mapping[str, int]) -> str:
+    """Such as `41 created` or `41 unchanged`."""
+    counted = [f"{changes[kind]} {word}" for kind, word in _WORDS.items() if changes.get(kind)]
+    return ", ".join(counted) or "nothing to do"
+
+
+def score_endpoints(name: str, declared: Platform) -> list[Score]:
+    """Each endpoint's accuracy on samples that its model's training never saw, where there are such."""
+    found = stack.outputs(name, reveal=True)
+    context = preflight.kube_context(declared, name)
+    server, environment = found["tracking"], stack.environment(context)
+    with forward(server["namespace"], server["service"], server["port"], context, environment) as address:
+        tracking = Tracking(address, server["username"], server["password"])
+        return [_score(endpoint, tracking, context, environment) for endpoint in found["endpoints"].values()]
+
+
+def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, environment: Mapping[str, str]) -> Score:
+    with forward(endpoint["namespace"], endpoint["service"], endpoint["port"], context, environment) as address:
+        return prediction.score(Endpoint(address, endpoint.get("api_key")), endpoint["model"], tracking)
+
+
+def answered(score: Score) -> str:
+    """Such as `digits version 1 answers 445 of 450 held-out samples correctly: served accuracy 0.9889`."""
+    who = f"[bold green]{escape(score.model)}[/]" + (f" version {score.version}" if score.version else "")
+    if score.unscored:
+        return f"{who} answers ({escape(score.unscored)})"
+    correct = f"{score.correct} of {score.samples} held-out samples"
+    return f"{who} answers {correct} correctly: [bold]served accuracy {score.accuracy:.4f}[/]"
+
+
+def show(
+    name: str,
+    declared: Platform,
+    changes: Mapping[str, int],
+    scores: Sequence[Score],
+    progress: Progress,
+    seconds: float,
+) -> None:
+    """Print it all."""
+    console.print()
+    status.print_status(status.collect(name, declared))
+    for score in scores:
+        console.print(answered(score))
+    console.print()
+    _phases(progress, seconds)
+    unchanged = set(changes) <= {"same"}
+    console.print("[bold]Nothing changed.[/]" if unchanged else f"[bold]{escape(describe(changes))}.[/]")
+    _next(name, "stop the cluster" if preflight.uses_own_cluster(declared) else "look for what it left")
+
+
+def _phases(progress: Progress, seconds: float) -> None:
+    table = Table.grid(padding=(0, 2))
+    for step in progress.steps:
+        table.add_row(f"{step.seconds:6.1f} s", escape(step.title))
+    table.add_row(f"[bold]{seconds:6.1f} s[/]", "[bold]in all[/]")
+    console.print(table)
+
+
+def _next(name: str, ending: str) -> None:
+    console.print(
+        f"\n[bold]Next[/]  make shell STACK={name}   pulumi and kubectl, ready to use\n"
+        f"      make status STACK={name}  this table again\n"
+        f"      Pulumi.{name}.yaml        change something there or in images/, then `make up STACK={name}`\n"
+        f"      make down STACK={name}    destroy the stack and {ending}"
+    )

@@ -1,0 +1,144 @@
+"""Background processes of the workstation: started once, found again by a later command, stopped by their own id."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from common import paths
+from common.errors import WorkstationError, tail
+
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+_INHERITED = {
+    *("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),  # the Docker engine pulls, which may lead through an inspecting proxy
+    *_PROXIES,
+    *map(str.upper, _PROXIES),
+}
+_INHERITED_BEGINNINGS = ("LC_", "XDG_", "ML_PLATFORM_")
+
+
+def inherited_environment() -> dict[str, str]:
+    """What a process that outlives its command takes over: where things are, and no token, key or mark of a CI job."""
+    kept = [name for name in os.environ if name in _INHERITED or name.startswith(_INHERITED_BEGINNINGS)]
+    return {name: os.environ[name] for name in kept}
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A process that outlives the command which starts it. `ready` is asked until it says True."""
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Beside what it inherits."""
+    timeout: float = 60
+    """Seconds until it must be ready."""
+
+    @property
+    def log(self) -> Path:
+        return paths.LOGS / f"{self.name}.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return paths.PIDS / f"{self.name}.pid"
+
+    def process(self) -> psutil.Process | None:
+        """The running process, told from another with the same number by the time it was created."""
+        return process_of(self.pid_file)
+
+    def start(self) -> None:
+        """Start it unless it runs, and wait until it is ready."""
+        if self.process() is None:
+            self._spawn()
+        deadline = time.monotonic() + self.timeout
+        while not self._is_ready():
+            if self.process() is None:
+                raise WorkstationError(f"{self.name} stopped while starting", tail(self.log), log=self.log)
+            if time.monotonic() > deadline:
+                why = f"not ready after {self.timeout:.0f} s\n{tail(self.log, 5)}"
+                raise WorkstationError(f"{self.name} did not start", why, log=self.log)
+            time.sleep(0.1)
+
+    def _is_ready(self) -> bool:
+        with suppress(OSError):
+            return self.ready()
+        return False
+
+    def _spawn(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd="/",
+                env={**inherited_environment(), **self.environment},
+            )
+        created = psutil.Process(child.pid).create_time()
+        self.pid_file.write_text(f"{child.pid} {created}\n")
+
+
+def process_of(pid_file: Path) -> psutil.Process | None:
+    """The live process that a pid file names, or None."""
+    try:
+        pid, created = pid_file.read_text().split()
+        process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(created)) < 1
+        return process if same and _lives(process) else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def is_running(name: str) -> bool:
+    """Whether the daemon called `name` runs."""
+    return process_of(paths.PIDS / f"{name}.pid") is not None
+
+
+def stop(*names: str, timeout: float = 20) -> None:
+    """End the daemons called so, all at once: politely, then by force after `timeout` seconds."""
+    files = [paths.PIDS / f"{name}.pid" for name in names]
+    end([process for file in files if (process := process_of(file)) is not None], timeout)
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def end(processes: Sequence[psutil.Process], timeout: float = 10) -> None:
+    """Terminate `processes`; kill those that are still there after `timeout` seconds."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _wait(processes, timeout)
+    for process in processes:
+        if _lives(process):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    _wait(processes, 5)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Until none lives. One that has ended counts as such, even before its parent has taken note."""
+    deadline = time.monotonic() + seconds
+    while any(map(_lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def crashed() -> Sequence[str]:
+    """Names of the daemons that were started and are gone without having been stopped."""
+    return sorted(file.stem for file in paths.PIDS.glob("*.pid") if process_of(file) is None)

@@ -1,0 +1,56 @@
+"""`python -m infra.catalogue.aws.refresh`: writes what the declaration knows about EC2, from published data.
+
+The names are those of botocore's own model of EC2; what an instance has comes from the descriptions that moto carries.
+Both are on this machine for other reasons; the program itself reads only the file.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("instance_types.json")
+
+
+def catalogue() -> dict[str, Any]:
+    """Regions with the letters of their zones, and instance types with what they have."""
+    from botocore.loaders import Loader
+    from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+    names = Loader().load_service_model("ec2", "service-2")["shapes"]["InstanceType"]["enum"]
+    zones = RegionsAndZonesBackend.zones
+    return {
+        "regions": {region: "".join(sorted(zone.name[-1] for zone in zones[region])) for region in sorted(zones)},
+        "instances": {name: instance(INSTANCE_TYPES.get(name)) for name in sorted(names)},
+    }
+
+
+def instance(described: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the rules look at; empty for a type that only has a name."""
+    if described is None:
+        return {}
+    gpus = [gpu for gpu in described.get("GpuInfo", {}).get("Gpus", []) if gpu["Manufacturer"] == "NVIDIA"]
+    found = {
+        "cpu": described["VCpuInfo"]["DefaultVCpus"],
+        "memory": described["MemoryInfo"]["SizeInMiB"],
+        "arch": described["ProcessorInfo"]["SupportedArchitectures"][-1],
+        "gpus": sum(gpu.get("LogicalGpuCount") or gpu["Count"] for gpu in gpus),
+        "gpu": gpus[0]["Name"] if gpus else "",
+        "efa": described["NetworkInfo"].get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def text(content: Mapping[str, Any]) -> str:
+    """One line an entry, so that a new catalogue is a readable difference."""
+    sections = []
+    for section, entries in content.items():
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
+        sections.append(f"{json.dumps(section)}: {{\n{lines}\n}}")
+    return "{\n" + ",\n".join(sections) + "\n}\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(catalogue()), encoding="utf-8")
+    print(f"wrote {FILE}")

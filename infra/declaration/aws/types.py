@@ -1,0 +1,130 @@
+"""Text with a meaning in AWS, and what to write when it has none."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from infra.catalogue.aws.names import GITHUB
+
+_ACCOUNT = r"^\d{12}$"
+_ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
+_ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
+_RESERVATION = r"^cr-[0-9a-f]{8,17}$"
+_REPOSITORY = r"^([\w.-]+/[\w.-]+|[\w.-]+@\d+/[\w.-]+@\d+)$"
+_PROVIDER_ARN = rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{re.escape(GITHUB)}$"
+_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+_IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_CACHE_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+_TAG = r"^[\w .:/=+@-]{1,255}$"
+
+
+def _matching(pattern: str, what: str, write: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not re.match(pattern, value):
+            raise ValueError(f"{value!r} is no {what}; write {write}")
+        return value
+
+    return check
+
+
+def _cidr(value: str) -> str:
+    try:
+        ipaddress.IPv4Network(value)
+    except ValueError as error:
+        hint = _nearest_network(value)
+        raise ValueError(f"{value!r} is no network ({error}); write one such as {hint}") from None
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no address; write one such as 10.0.0.2") from None
+    return value
+
+
+def _nearest_network(value: str) -> str:
+    """What was probably meant: the network that an address with a prefix length is in."""
+    try:
+        return str(ipaddress.IPv4Network(value, strict=False))
+    except ValueError:
+        return "10.20.0.0/16"
+
+
+Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "examples": ["10.20.0.0/16"]})]
+"""An IPv4 network such as `10.20.0.0/16`."""
+
+Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "examples": ["10.0.0.2"]})]
+"""An IPv4 address."""
+
+Account = Annotated[
+    str,
+    AfterValidator(_matching(_ACCOUNT, "account", "its twelve digits in quotes")),
+    WithJsonSchema({"type": "string", "pattern": _ACCOUNT, "examples": ["123456789012"]}),
+]
+Zone = Annotated[
+    str,
+    AfterValidator(_matching(_ZONE, "availability zone", "one such as eu-central-1a")),
+    WithJsonSchema({"type": "string", "pattern": _ZONE, "examples": ["eu-central-1a"]}),
+]
+RoleArn = Annotated[
+    str,
+    AfterValidator(_matching(_ROLE_ARN, "role", "its ARN, such as arn:aws:iam::123456789012:role/platform-admin")),
+    WithJsonSchema(
+        {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::123456789012:role/platform-admin"]}
+    ),
+]
+Reservation = Annotated[
+    str,
+    AfterValidator(_matching(_RESERVATION, "capacity reservation", "its id, such as cr-0123456789abcdef0")),
+    WithJsonSchema({"type": "string", "pattern": _RESERVATION, "examples": ["cr-0123456789abcdef0"]}),
+]
+IdentityGroup = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _IDENTITY_GROUP, "group of IAM Identity Center", "its id, such as 93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55"
+        )
+    ),
+    WithJsonSchema(
+        {"type": "string", "pattern": _IDENTITY_GROUP, "examples": ["93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55"]}
+    ),
+]
+CachePrefix = Annotated[
+    str,
+    AfterValidator(_matching(_CACHE_PREFIX, "prefix of a mirror", "one such as ecr-public")),
+    Field(max_length=20),
+    WithJsonSchema({"type": "string", "pattern": _CACHE_PREFIX, "examples": ["ecr-public"]}),
+]
+GitRepository = Annotated[
+    str,
+    AfterValidator(_matching(_REPOSITORY, "repository", "owner/name, or owner@id/name@id")),
+    WithJsonSchema({"type": "string", "pattern": _REPOSITORY, "examples": ["example/ml-platform"]}),
+]
+"""With ids where GitHub signs them, as it does for repositories made since July 2026."""
+
+ProviderArn = Annotated[
+    str,
+    AfterValidator(
+        _matching(_PROVIDER_ARN, "identity provider for GitHub", f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}")
+    ),
+    WithJsonSchema(
+        {"type": "string", "pattern": _PROVIDER_ARN, "examples": [f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}"]}
+    ),
+]
+Bucket = Annotated[
+    str,
+    AfterValidator(_matching(_BUCKET, "name of a bucket", "the name alone, such as example-ml-platform-state")),
+    WithJsonSchema({"type": "string", "pattern": _BUCKET, "examples": ["example-ml-platform-state"]}),
+]
+Tag = Annotated[
+    str,
+    AfterValidator(_matching(_TAG, "tag value that AWS takes", "letters, digits, spaces and any of _.:/=+@-")),
+    WithJsonSchema({"type": "string", "pattern": _TAG}),
+]

@@ -1,0 +1,65 @@
+"""What tells the kubelet of a node about its GPUs, where the place doesn't do that by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgs,
+    EnvVarArgs,
+    HostPathVolumeSourceArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+
+from infra.catalogue.names import NVIDIA_DEVICE_PLUGIN, PROJECT, labels, selector
+from infra.declaration.model import Platform, Resources
+from infra.foundation import Placement
+from infra.gpu.devices import Devices, NodeProgram, gpu_pools
+from infra.images import BuiltImage
+from infra.workloads.pod import requirements
+
+_COMPONENT = "device-plugin"
+_SOCKETS = "/var/lib/kubelet/device-plugins"
+
+
+def own_plugin_pools(declared: Platform) -> list[str]:
+    """Pools whose nodes come without a device plugin: machines of fixed size."""
+    return [name for name in gpu_pools(declared) if declared.node_pools[name].managed]
+
+
+@dataclass(frozen=True)
+class DevicePluginsArgs:
+    """`pools` are those that need one."""
+
+    devices: Devices
+    image: BuiltImage
+    pools: Mapping[str, Placement]
+
+
+class DevicePlugins(pulumi.ComponentResource):
+    """One DaemonSet a pool; each writes into the kubelet's folder."""
+
+    def __init__(self, name: str, args: DevicePluginsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:DevicePlugins", name, None, opts)
+        for pool, placement in args.pools.items():
+            _plugin(f"{NVIDIA_DEVICE_PLUGIN}-{pool}", args.image).start(args.devices, placement, self)
+        self.register_outputs({})
+
+
+def _plugin(name: str, image: BuiltImage) -> NodeProgram:
+    return NodeProgram(
+        name,
+        labels(name, _COMPONENT),
+        selector(name, _COMPONENT),
+        ContainerArgs(
+            name=_COMPONENT,
+            image=image.reference,
+            env=[EnvVarArgs(name="FAIL_ON_INIT_ERROR", value="true")],
+            resources=requirements(Resources(cpu="50m", memory="64Mi")),
+            volume_mounts=[VolumeMountArgs(name="sockets", mount_path=_SOCKETS)],
+        ),
+        [VolumeArgs(name="sockets", host_path=HostPathVolumeSourceArgs(path=_SOCKETS, type="Directory"))],
+    )

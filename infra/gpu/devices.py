@@ -1,0 +1,104 @@
+"""Programs that see devices of their node, in a namespace of their own: the folders that they use are root's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    ContainerArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    SeccompProfileArgs,
+    SecurityContextArgs,
+    VolumeArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+
+from infra.catalogue.names import PROJECT, STACK_LABEL, devices_namespace, labels
+from infra.declaration.model import Platform
+from infra.foundation import Placement
+from infra.networking.network_policies import device_policies, network_policies
+from infra.workloads.pod import tolerations
+
+
+def gpu_pools(declared: Platform) -> list[str]:
+    """Pools whose nodes have GPUs, unless they are simulated."""
+    if declared.foundation.simulates_pools:
+        return []
+    return [name for name, pool in declared.node_pools.items() if pool.gpu]
+
+
+@dataclass(frozen=True)
+class DevicesArgs:
+    """`platform` is the platform's own namespace, from where they are watched."""
+
+    stack: str
+    platform: str
+
+
+class Devices(pulumi.ComponentResource):
+    """The namespace. Its pods talk to the kubelet through a socket, and to nobody else."""
+
+    namespace: str
+
+    def __init__(self, name: str, args: DevicesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Devices", name, None, opts)
+        self.namespace = devices_namespace(args.platform)
+        namespace = kubernetes.core.v1.Namespace(
+            self.namespace,
+            metadata=ObjectMetaArgs(
+                name=self.namespace,
+                labels={
+                    **labels(self.namespace, "devices"),
+                    STACK_LABEL: args.stack,
+                    "pod-security.kubernetes.io/enforce": "privileged",
+                },
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
+        network_policies(self.namespace, device_policies(args.platform), inside)
+        self.register_outputs({})
+
+
+@dataclass(frozen=True)
+class NodeProgram:
+    """What runs once on each node of a pool: as root, but without any of root's capabilities."""
+
+    name: str
+    labels: Mapping[str, str]
+    selector: Mapping[str, str]
+    container: ContainerArgs
+    volumes: Sequence[VolumeArgs]
+
+    def start(self, devices: Devices, placement: Placement, parent: pulumi.Resource) -> pulumi.Resource:
+        """Waits for the namespace and for what the pool's nodes need."""
+        self.container.security_context = SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+            seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+        )
+        pod = PodSpecArgs(
+            automount_service_account_token=False,
+            enable_service_links=False,
+            node_selector=dict(placement.node_selector),
+            priority_class_name="system-node-critical",
+            tolerations=tolerations(placement),
+            containers=[self.container],
+            volumes=list(self.volumes),
+        )
+        return kubernetes.apps.v1.DaemonSet(
+            self.name,
+            metadata=ObjectMetaArgs(name=self.name, namespace=devices.namespace, labels=dict(self.labels)),
+            spec=DaemonSetSpecArgs(
+                selector=LabelSelectorArgs(match_labels=dict(self.selector)),
+                template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=dict(self.labels)), spec=pod),
+            ),
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=[devices, *placement.ready]),
+        )

@@ -1,6 +1,0 @@
-"""What is drawn from Prometheus: five dashboards, for any Grafana and for the platform's own status page alike."""
-
-from infra.monitoring.dashboards.grafana import DASHBOARDS, as_json
-from infra.monitoring.dashboards.provision import DashboardFiles, DashboardFilesArgs
-
-__all__ = ["DASHBOARDS", "DashboardFiles", "DashboardFilesArgs", "as_json"]

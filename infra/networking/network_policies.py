@@ -1,0 +1,137 @@
+"""Who talks to whom: nobody, but for the holes that are named here.
+
+Policies select pods and not Services, whose addresses are translated before a policy is asked. A kubelet's probes come
+from the pod's own node and are always let through. In the platform's namespace pods are closed to others and may go
+anywhere: the tracking server reaches its store and its database at addresses that nobody knows beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import (
+    IPBlockArgs,
+    NetworkPolicyEgressRuleArgs,
+    NetworkPolicyIngressRuleArgs,
+    NetworkPolicyPeerArgs,
+    NetworkPolicyPortArgs,
+    NetworkPolicySpecArgs,
+)
+
+from infra.catalogue.names import STACK_LABEL, TEAM_LABEL, labels
+from infra.foundation import NetworkHole, Port
+
+Policies = Mapping[str, NetworkPolicySpecArgs]
+"""By name."""
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_MONITORING = {"app.kubernetes.io/component": "monitoring"}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Pods that answer on one port."""
+
+    namespace: str
+    pods: Mapping[str, str]
+    port: int
+
+
+def team_policies(tracking: Destination, egress: Sequence[NetworkHole]) -> Policies:
+    """A team's pods see each other, names, the tracking server and what the place needs; monitoring sees them."""
+    monitoring = _pods(tracking.namespace, _MONITORING)
+    return {
+        "default-deny": _everything(["Ingress", "Egress"]),
+        "same-namespace": _policy(ingress=[_from([_NEIGHBOURS])], egress=[_to([_NEIGHBOURS])]),
+        "tracking": _policy(egress=[_to([_pods(tracking.namespace, tracking.pods)], [("TCP", tracking.port)])]),
+        "monitoring": _policy(ingress=[_from([monitoring])]),
+        **{hole.purpose: _policy(egress=[_to([_peer(hole)], hole.ports)]) for hole in egress},
+    }
+
+
+def platform_policies(stack: str, tracking: Destination) -> Policies:
+    """The tracking server answers the teams of its own stack, and nothing else answers them."""
+    teams = NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(
+            match_labels={STACK_LABEL: stack},
+            match_expressions=[LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")],
+        )
+    )
+    return {
+        "default-deny": _everything(["Ingress"]),
+        "same-namespace": _policy(ingress=[_from([_NEIGHBOURS])]),
+        "tracking": _policy(ingress=[_from([teams], [("TCP", tracking.port)])], pods=tracking.pods),
+    }
+
+
+def device_policies(platform: str) -> Policies:
+    """Nobody talks to what sees devices of a node but monitoring, and they talk to nobody."""
+    return {
+        "default-deny": _everything(["Ingress", "Egress"]),
+        "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])]),
+    }
+
+
+def network_policies(namespace: str, policies: Policies, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """The policies of one namespace."""
+    return [
+        kubernetes.networking.v1.NetworkPolicy(
+            f"{namespace}-{name}",
+            metadata=ObjectMetaArgs(name=name, namespace=namespace, labels=labels(name, "network")),
+            spec=spec,
+            opts=opts,
+        )
+        for name, spec in policies.items()
+    ]
+
+
+_NEIGHBOURS = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())
+
+
+def _pods(namespace: str, pods: Mapping[str, str]) -> NetworkPolicyPeerArgs:
+    return NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(match_labels={_NAMESPACE_LABEL: namespace}),
+        pod_selector=LabelSelectorArgs(match_labels=dict(pods)),
+    )
+
+
+def _peer(hole: NetworkHole) -> NetworkPolicyPeerArgs:
+    if hole.cidr is not None:
+        return NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=hole.cidr))
+    assert hole.namespace is not None, f"the hole '{hole.purpose}' leads nowhere"
+    return _pods(hole.namespace, hole.pods)
+
+
+def _ports(ports: Sequence[Port]) -> list[NetworkPolicyPortArgs] | None:
+    return [NetworkPolicyPortArgs(protocol=protocol, port=port) for protocol, port in ports] or None
+
+
+def _from(peers: list[NetworkPolicyPeerArgs], ports: Sequence[Port] = ()) -> NetworkPolicyIngressRuleArgs:
+    return NetworkPolicyIngressRuleArgs(from_=peers, ports=_ports(ports))
+
+
+def _to(peers: list[NetworkPolicyPeerArgs], ports: Sequence[Port] = ()) -> NetworkPolicyEgressRuleArgs:
+    return NetworkPolicyEgressRuleArgs(to=peers, ports=_ports(ports))
+
+
+def _everything(directions: list[str]) -> NetworkPolicySpecArgs:
+    """Closes all pods of the namespace; what is allowed stands in other policies."""
+    return NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=directions)
+
+
+def _policy(
+    ingress: list[NetworkPolicyIngressRuleArgs] | None = None,
+    egress: list[NetworkPolicyEgressRuleArgs] | None = None,
+    pods: Mapping[str, str] | None = None,
+) -> NetworkPolicySpecArgs:
+    directions = {"Ingress": ingress, "Egress": egress}
+    return NetworkPolicySpecArgs(
+        pod_selector=LabelSelectorArgs(match_labels=dict(pods)) if pods else LabelSelectorArgs(),
+        policy_types=[name for name, rules in directions.items() if rules],
+        ingress=ingress,
+        egress=egress,
+    )

@@ -1,0 +1,178 @@
+"""A Grafana of the platform's own, from the official image. It keeps nothing: what it shows is declared.
+
+Data source and dashboards are provisioned from files; what people change is gone with the pod. It is reached as the
+status page is, from the platform's own namespace and by a forwarded port, and asks nobody but Prometheus.
+"""
+
+from __future__ import annotations
+
+import configparser
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import yaml
+from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
+
+from infra.catalogue.names import ADMINISTRATOR, DOMAIN, GRAFANA, PROJECT, fingerprint
+from infra.declaration.model import Resources
+from infra.images import BuiltImage
+from infra.observability.access import Access, account
+from infra.observability.dashboards import DashboardFiles
+from infra.secrets.generated import GeneratedPassword, public_fingerprint
+from infra.tenancy import Workspace
+from infra.tenancy.team_secrets import VALUE
+from infra.workloads.deployment import Server, probe
+from infra.workloads.pod import Container, Mount, config_mount, pod_template, secret_mount
+
+NAME = GRAFANA
+PORT = 3000
+_USER = 472
+"""The image's own."""
+_GIVEN, _DASHBOARDS, _DATA, _LOGIN = "/etc/given", "/etc/dashboards", "/var/lib/grafana", "/var/run/secrets/login"
+_HOME = "ml-platform-overview.json"
+_RESOURCES = Resources(cpu="50m", memory="384Mi")
+
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "server": {"http_port": str(PORT)},
+    # Read from the file by Grafana itself, and so in no environment.
+    "security": {
+        "admin_user": ADMINISTRATOR,
+        "admin_password": f"$__file{{{_LOGIN}/{VALUE}}}",
+        "disable_gravatar": "true",
+    },
+    "auth.anonymous": {"enabled": "false"},
+    "users": {"allow_sign_up": "false"},
+    "dashboards": {"default_home_dashboard_path": f"{_DASHBOARDS}/{_HOME}"},
+    # Alerts are Alertmanager's.
+    "unified_alerting": {"enabled": "false"},
+    # Nothing is asked of the internet, and nothing told to it.
+    "analytics": {
+        "reporting_enabled": "false",
+        "check_for_updates": "false",
+        "check_for_plugin_updates": "false",
+        "feedback_links_enabled": "false",
+    },
+    "news": {"news_feed_enabled": "false"},
+    "plugins": {
+        "preinstall_disabled": "true",
+        "plugin_admin_enabled": "false",
+        "public_key_retrieval_disabled": "true",
+    },
+    "snapshots": {"external_enabled": "false"},
+}
+"""Grafana's own configuration, where it differs from the default."""
+
+
+@dataclass(frozen=True)
+class GrafanaArgs:
+    """`prometheus` is its address within the cluster."""
+
+    image: BuiltImage
+    workspace: Workspace
+    dashboards: DashboardFiles
+    prometheus: str
+    password: GeneratedPassword
+
+
+class Grafana(pulumi.ComponentResource):
+    """A Deployment behind a Service of the same name."""
+
+    namespace: str
+    service: str
+    password: pulumi.Output[str]
+
+    def __init__(self, name: str, args: GrafanaArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Grafana", name, None, opts)
+        self._args = args
+        self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
+        self._files = provisioned(args.prometheus)
+        server = Server(NAME, NAME, args.workspace, self)
+        after = [
+            *account(NAME, args.workspace, Access(), [], self),
+            server.config({_key(path): text for path, text in self._files.items()}),
+            # Grafana makes its administrator when it starts, and knows one password: a renewal rolls its pod.
+            server.secret({VALUE: self.password}),
+            args.dashboards.config_map,
+        ]
+        template = pod_template(
+            self._container(),
+            args.workspace,
+            account=NAME,
+            labels=server.labels,
+            annotations=self._read_at_start(),
+            user=_USER,
+        )
+        # Each pod has a database of its own, which nobody misses.
+        server.service(PORT, after=server.deployment(template, after))
+        self.register_outputs({"service": self.service})
+
+    def _read_at_start(self) -> dict[str, pulumi.Input[str]]:
+        """Dashboards are read anew by themselves."""
+        return {
+            f"{DOMAIN}/configuration": fingerprint(self._files),
+            f"{DOMAIN}/credentials": public_fingerprint(self.password),
+        }
+
+    def _container(self) -> Container:
+        return Container(
+            name=NAME,
+            image=self._args.image.reference,
+            resources=_RESOURCES,
+            env={"GF_PATHS_CONFIG": f"{_GIVEN}/grafana.ini", "GF_PATHS_PROVISIONING": f"{_GIVEN}/provisioning"},
+            ports={"http": PORT},
+            mounts=[
+                config_mount("given", NAME, _GIVEN, {path: _key(path) for path in self._files}),
+                config_mount("dashboards", self._args.dashboards.name, _DASHBOARDS),
+                secret_mount("login", NAME, _LOGIN),
+                Mount(VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")), _DATA),
+            ],
+            startup_probe=probe("/api/health", period=1, failures=180),
+            readiness_probe=probe("/api/health", period=5, failures=3),
+            liveness_probe=probe("/api/health", period=10, failures=6),
+        )
+
+
+def provisioned(prometheus: str) -> Mapping[str, str]:
+    """What Grafana reads when it starts, by path: its settings, where metrics are, where dashboards are."""
+    datasource = {
+        "name": "Prometheus",
+        "uid": "prometheus",
+        "type": "prometheus",
+        "access": "proxy",
+        "url": prometheus,
+        "isDefault": True,
+        "jsonData": {"httpMethod": "POST"},
+    }
+    provider = {
+        "name": PROJECT,
+        "folder": PROJECT,
+        "folderUid": PROJECT,
+        "type": "file",
+        "allowUiUpdates": False,
+        "updateIntervalSeconds": 30,
+        "options": {"path": _DASHBOARDS},
+    }
+    return {
+        "grafana.ini": _ini(SETTINGS),
+        "provisioning/datasources/prometheus.yaml": _yaml({"apiVersion": 1, "datasources": [datasource]}),
+        "provisioning/dashboards/platform.yaml": _yaml({"apiVersion": 1, "providers": [provider]}),
+    }
+
+
+def _ini(settings: Mapping[str, Mapping[str, str]]) -> str:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_dict(settings)
+    text = io.StringIO()
+    parser.write(text)
+    return text.getvalue()
+
+
+def _yaml(content: Mapping[str, object]) -> str:
+    return str(yaml.safe_dump(content, sort_keys=False))
+
+
+def _key(path: str) -> str:
+    """A ConfigMap's keys have no folders."""
+    return path.rpartition("/")[2]

@@ -1,0 +1,182 @@
+"""Prometheus and Alertmanager in the platform's namespace, and what they are fed by. Nothing waits for any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, PROJECT, RECEIVERS, labels
+from infra.declaration.model import Resources
+from infra.declaration.monitoring import Monitoring as Settings
+from infra.declaration.types import memory_bytes
+from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volume, WorkloadIdentity
+from infra.gpu.exporter import GpuExporterArgs, gpu_exporter
+from infra.images import BuiltImage
+from infra.observability.access import ASKS_KUBELETS, Access, account, token_mount
+from infra.observability.deployment import given, probe, program, start
+from infra.observability.exporters import gpu_simulator, kube_state_metrics, node_exporter
+from infra.observability.routing import SECRETS, routing
+from infra.observability.rules_file import rules_file
+from infra.observability.scraping import prometheus_config
+from infra.tenancy import Workspace
+from infra.workloads.pod import Container, secret_mount
+
+NAME, PORT = "prometheus", 9090
+ALERTMANAGER, ALERTMANAGER_PORT = "alertmanager", 9093
+_SILENCES = "1Gi"
+_USED = 0.8
+"""Of its volume: what is compacted is there twice for a while."""
+_REPLAY = 900
+"""Seconds in which it reads what it had not compacted before it ended. Killed meanwhile, it would begin anew."""
+
+
+def no_identity(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
+    """Where there is nothing outside of the cluster that it could reach."""
+    return ()
+
+
+@dataclass(frozen=True)
+class MonitoringArgs:
+    """`endpoints`: the namespace of each; `secrets`: the values that receivers name, `topics` the topics."""
+
+    settings: Settings
+    stack: str
+    workspace: Workspace
+    teams: Mapping[str, Workspace]
+    endpoints: Mapping[str, str]
+    image: BuiltImage
+    kube_state_metrics: BuiltImage
+    gpu_simulator: BuiltImage | None
+    """None where GPUs are real."""
+    pools: Mapping[str, Placement]
+    secrets: Mapping[str, pulumi.Output[str]]
+    volume: Volume
+    protect_data: bool
+    gpu_exporter: GpuExporterArgs | None = None
+    """None where no GPUs are real."""
+    registry: str | None = None
+    """Where it tells its metrics; None where it tells none."""
+    metrics_store: RemoteWrite | None = None
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    bind_identity: IdentityBinder = no_identity
+
+
+class Monitoring(pulumi.ComponentResource):
+    """`service` answers Prometheus's query API within the platform's namespace."""
+
+    namespace: str
+    service: str
+    port: int
+
+    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Monitoring", name, None, opts)
+        self._args = args
+        self.namespace, self.service, self.port = args.workspace.namespace, NAME, PORT
+        self._looked_into = [args.workspace, *args.teams.values()]
+        self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
+        self._alertmanager()
+        self._prometheus()
+        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._looked_into, *self._devices], self)
+        node_exporter(args.image, args.workspace, args.pools, self)
+        if args.gpu_simulator is not None:
+            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._looked_into, self)
+        if args.gpu_exporter is not None:
+            gpu_exporter(args.gpu_exporter, self)
+        self.register_outputs({"service": self.service})
+
+    def _prometheus(self) -> None:
+        args, settings = self._args, self._args.settings
+        server = program(NAME, args.workspace, self)
+        scraped = prometheus_config(
+            settings,
+            args.stack,
+            self.namespace,
+            sorted(args.teams),
+            ALERTMANAGER,
+            devices=[each.namespace for each in self._devices],
+            registry=args.registry,
+            store=args.metrics_store,
+        )
+        rules = rules_file(settings, args.endpoints)
+        files, config = given(server, {"prometheus.yml": scraped, "rules.yml": rules})
+        data, claim = server.data(settings.storage, args.volume, args.protect_data)
+        container = Container(
+            name=NAME,
+            image=args.image.reference,
+            resources=Resources(cpu=settings.cpu, memory=settings.memory),
+            args=[
+                NAME,
+                f"--web.listen-address=:{PORT}",
+                f"--web.external-url={self._address(NAME, PORT)}",
+                f"--storage.tsdb.retention.time={settings.retention}s",
+                f"--storage.tsdb.retention.size={int(memory_bytes(settings.storage) * _USED)}B",
+            ],
+            ports={METRICS_PORT_NAME: PORT},
+            mounts=[files, data, token_mount()],
+            startup_probe=probe("/-/ready", period=1, failures=_REPLAY),
+            readiness_probe=probe("/-/ready", period=10, failures=3),
+            liveness_probe=probe("/-/healthy", period=30, failures=5),
+        )
+        before = [
+            *account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *self._devices], self),
+            *(self._identity(NAME, writes_metrics=True) if args.metrics_store else []),
+            config,
+            claim,
+        ]
+        server.service(PORT, METRICS_PORT_NAME, start(server, container, before))
+
+    def _alertmanager(self) -> None:
+        args = self._args
+        server = program(ALERTMANAGER, args.workspace, self)
+        routes = routing(args.settings, self.namespace, args.topics)
+        files, config = given(server, {"alertmanager.yml": routes})
+        data, claim = server.data(_SILENCES, args.volume, args.protect_data)
+        container = Container(
+            name=ALERTMANAGER,
+            image=args.image.reference,
+            resources=Resources(cpu="25m", memory="96Mi"),
+            args=[
+                ALERTMANAGER,
+                f"--web.listen-address=:{ALERTMANAGER_PORT}",
+                f"--web.external-url={self._address(ALERTMANAGER, ALERTMANAGER_PORT)}",
+                "--cluster.listen-address=",
+            ],
+            ports={METRICS_PORT_NAME: ALERTMANAGER_PORT},
+            mounts=[files, data, secret_mount(RECEIVERS, RECEIVERS, SECRETS)],
+            startup_probe=probe("/-/ready", period=1, failures=60),
+            readiness_probe=probe("/-/ready", period=10, failures=3),
+            liveness_probe=probe("/-/healthy", period=30, failures=5),
+        )
+        before = [
+            *account(ALERTMANAGER, args.workspace, Access(), [], self),
+            *(self._identity(ALERTMANAGER, publishes=sorted(args.topics)) if args.topics else []),
+            config,
+            claim,
+            self._secrets(),
+        ]
+        server.service(ALERTMANAGER_PORT, METRICS_PORT_NAME, start(server, container, before))
+
+    def _address(self, service: str, port: int) -> str:
+        """What links in messages begin with: the name within the cluster, which people reach by a forwarded port. By
+        itself a server would name its pod, which is gone tomorrow."""
+        return f"http://{service}.{self.namespace}.svc:{port}"
+
+    def _identity(
+        self, name: str, *, writes_metrics: bool = False, publishes: Sequence[str] = ()
+    ) -> Sequence[pulumi.Resource]:
+        """Outside of the cluster."""
+        identity = WorkloadIdentity(name, self.namespace, name, writes_metrics=writes_metrics, publishes=publishes)
+        return self._args.bind_identity(identity, pulumi.ResourceOptions(parent=self))
+
+    def _secrets(self) -> pulumi.Resource:
+        """The declared secrets that receivers need, each a file of its name; Alertmanager reads them anew each time."""
+        return kubernetes.core.v1.Secret(
+            RECEIVERS,
+            metadata=ObjectMetaArgs(name=RECEIVERS, namespace=self.namespace, labels=labels(RECEIVERS, MONITORING)),
+            string_data=dict(self._args.secrets),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )

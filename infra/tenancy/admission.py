@@ -1,0 +1,128 @@
+"""The rules about pods as Kubernetes' own admission keeps them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.admissionregistration.v1 import (
+    MatchConditionArgs,
+    MatchResourcesArgs,
+    NamedRuleWithOperationsArgs,
+    ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicyBindingSpecArgs,
+    ValidatingAdmissionPolicySpecArgs,
+    ValidationArgs,
+    VariableArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
+
+from infra.catalogue.names import DOMAIN, PROJECT, STACK_LABEL, labels
+from infra.catalogue.pod_rules import KINDS, POD_RULES, VARIABLES, PodRule
+from infra.tenancy.admission_exceptions import Exceptions
+
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+_CHANGED = MatchConditionArgs(
+    name="changed", expression="request.operation == 'CREATE' || object.spec != oldObject.spec"
+)
+"""Whoever only takes a finalizer off a pod that is older than a rule is not held up by it."""
+
+
+@dataclass(frozen=True)
+class AdmissionArgs:
+    """Policies belong to no namespace; the `platform`'s name keeps those of two platforms apart."""
+
+    platform: str
+    stack: str
+    registry: pulumi.Input[str]
+    """With the prefix of the stack's repositories: the only place that images come from."""
+    exceptions: Exceptions
+
+
+class Admission(pulumi.ComponentResource):
+    """One policy a rule, bound to the namespaces of the stack but for those that are excepted."""
+
+    def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Admission", name, None, opts)
+        registry = pulumi.Output.from_input(args.registry).apply(lambda server: f"r'{re.escape(server)}'")
+        for rule in POD_RULES:
+            self._policy(rule, args, registry)
+            self._binding(rule, args)
+        self.register_outputs({})
+
+    def _policy(self, rule: PodRule, args: AdmissionArgs, registry: pulumi.Output[str]) -> None:
+        variables = [
+            VariableArgs(name="registry", expression=registry),
+            *(VariableArgs(name=name, expression=expression) for name, expression in VARIABLES.items()),
+            VariableArgs(name="offenders", expression=rule.offenders),
+        ]
+        ValidatingAdmissionPolicy(
+            rule.name,
+            metadata=_metadata(rule, args),
+            spec=ValidatingAdmissionPolicySpecArgs(
+                failure_policy="Fail",
+                match_constraints=MatchResourcesArgs(resource_rules=_matched(rule)),
+                match_conditions=[_CHANGED],
+                variables=variables,
+                validations=[_validation(rule)],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _binding(self, rule: PodRule, args: AdmissionArgs) -> None:
+        excepted = args.exceptions.get(rule.name, {})
+        others = LabelSelectorRequirementArgs(key=_NAMESPACE_LABEL, operator="NotIn", values=sorted(excepted))
+        ValidatingAdmissionPolicyBinding(
+            rule.name,
+            metadata=_metadata(rule, args, {f"{DOMAIN}/exceptions": json.dumps(excepted)} if excepted else None),
+            spec=ValidatingAdmissionPolicyBindingSpecArgs(
+                policy_name=_name(rule, args),
+                validation_actions=["Deny"],
+                match_resources=MatchResourcesArgs(
+                    namespace_selector=LabelSelectorArgs(
+                        match_labels={STACK_LABEL: args.stack}, match_expressions=[others] if excepted else None
+                    )
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _metadata(rule: PodRule, args: AdmissionArgs, annotations: dict[str, str] | None = None) -> ObjectMetaArgs:
+    return ObjectMetaArgs(name=_name(rule, args), labels=labels(rule.name, "admission"), annotations=annotations)
+
+
+def _validation(rule: PodRule) -> ValidationArgs:
+    complaint = f"{rule.wrong}; {rule.fix}"
+    return ValidationArgs(
+        expression="variables.offenders.size() == 0",
+        message=complaint,
+        message_expression=f"variables.offenders.join(', ') + {json.dumps(f': {complaint}')}",
+        reason="Forbidden",
+    )
+
+
+def _name(rule: PodRule, args: AdmissionArgs) -> str:
+    return f"{args.platform}-{rule.name}"
+
+
+def _matched(rule: PodRule) -> list[NamedRuleWithOperationsArgs]:
+    """One entry an API group."""
+    return [
+        NamedRuleWithOperationsArgs(
+            api_groups=[group],
+            api_versions=["v1"],
+            operations=["CREATE", "UPDATE"],
+            resources=[resource for kind in rule.kinds if KINDS[kind] == group for resource in _resources(kind)],
+        )
+        for group in sorted(set(rule.kinds.values()))
+    ]
+
+
+def _resources(kind: str) -> list[str]:
+    """As they are called in a URL; a debug container comes by a way of its own."""
+    plural = f"{kind.lower()}s"
+    return [plural, "pods/ephemeralcontainers"] if kind == "Pod" else [plural]

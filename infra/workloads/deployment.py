@@ -1,0 +1,140 @@
+"""What programs that answer have in common: pods of one kind, their files and data, the name they are reached by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
+from pulumi_kubernetes.core.v1 import (
+    HTTPGetActionArgs,
+    PersistentVolumeClaimSpecArgs,
+    PersistentVolumeClaimVolumeSourceArgs,
+    PodTemplateSpecArgs,
+    ProbeArgs,
+    ServicePortArgs,
+    ServiceSpecArgs,
+    VolumeArgs,
+    VolumeResourceRequirementsArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
+
+from infra.catalogue import names as naming
+from infra.foundation import Volume
+from infra.tenancy import Workspace
+from infra.workloads.pod import Mount
+
+HTTP = "http"
+"""The port that a Service leads to and that probes ask, where nothing else is said."""
+_DATA = "/data"
+_PATIENCE = 180
+
+
+@dataclass(frozen=True)
+class Server:
+    """One program in a workspace; all that belongs to it has its name."""
+
+    name: str
+    component: str
+    workspace: Workspace
+    parent: pulumi.Resource
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return naming.labels(self.name, self.component)
+
+    @property
+    def selector(self) -> dict[str, str]:
+        return naming.selector(self.name, self.component)
+
+    @property
+    def metadata(self) -> ObjectMetaArgs:
+        return ObjectMetaArgs(name=self.name, namespace=self.workspace.namespace, labels=self.labels)
+
+    def config(self, files: Mapping[str, pulumi.Input[str]]) -> pulumi.Resource:
+        """Files that everybody may read."""
+        return kubernetes.core.v1.ConfigMap(self.name, metadata=self.metadata, data=files, opts=self._inside)
+
+    def secret(self, files: Mapping[str, pulumi.Input[str]]) -> pulumi.Resource:
+        """Files that nobody else may read."""
+        return kubernetes.core.v1.Secret(self.name, metadata=self.metadata, string_data=files, opts=self._inside)
+
+    def data(self, size: str, volume: Volume, protect: bool) -> tuple[Mount, pulumi.Resource]:
+        """A volume that outlives the pod."""
+        claim = kubernetes.core.v1.PersistentVolumeClaim(
+            self.name,
+            metadata=self.metadata,
+            spec=PersistentVolumeClaimSpecArgs(
+                access_modes=["ReadWriteOnce"],
+                storage_class_name=volume.storage_class,
+                resources=VolumeResourceRequirementsArgs(requests={"storage": size}),
+            ),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace], protect=protect),
+        )
+        source = PersistentVolumeClaimVolumeSourceArgs(claim_name=self.name)
+        return Mount(VolumeArgs(name="data", persistent_volume_claim=source), _DATA), claim
+
+    def deployment(
+        self,
+        template: PodTemplateSpecArgs,
+        after: Sequence[pulumi.Resource],
+        *,
+        replicas: int = 1,
+        alone: bool = False,
+        timeout: int = _PATIENCE,
+    ) -> pulumi.Resource:
+        """Its pods, which are up within `timeout` seconds.
+
+        A new one answers before an old one goes, unless it must be `alone`: two would spoil the same data.
+        """
+        overlapping = DeploymentStrategyArgs(
+            type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
+        )
+        wait = f"{timeout}s"
+        return kubernetes.apps.v1.Deployment(
+            self.name,
+            metadata=self.metadata,
+            spec=DeploymentSpecArgs(
+                replicas=replicas,
+                strategy=DeploymentStrategyArgs(type="Recreate") if alone else overlapping,
+                progress_deadline_seconds=timeout,
+                selector=LabelSelectorArgs(match_labels=self.selector),
+                template=template,
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=list(after),
+                custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
+            ),
+        )
+
+    def service(
+        self, port: int, target: str = HTTP, after: pulumi.Resource | None = None, awaited: bool = True
+    ) -> pulumi.Resource:
+        """The name, as soon as somebody answers to it; not `awaited` where pods ask for the name as they start."""
+        metadata = self.metadata
+        metadata.annotations = None if awaited else {"pulumi.com/skipAwait": "true"}
+        return kubernetes.core.v1.Service(
+            self.name,
+            metadata=metadata,
+            spec=ServiceSpecArgs(
+                selector=self.selector, ports=[ServicePortArgs(name=target, port=port, target_port=target)]
+            ),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[after or self.workspace]),
+        )
+
+    @property
+    def _inside(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace])
+
+
+def probe(path: str, *, period: int, failures: int, port: str = HTTP, timeout: int = 5) -> ProbeArgs:
+    """Every `period` seconds, each answer within `timeout` seconds."""
+    return ProbeArgs(
+        http_get=HTTPGetActionArgs(path=path, port=port),
+        period_seconds=period,
+        failure_threshold=failures,
+        timeout_seconds=timeout,
+    )

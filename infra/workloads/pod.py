@@ -1,0 +1,209 @@
+"""What every pod of ours shares: who it runs as, what it may write, how it reaches the tracking server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import (
+    CapabilitiesArgs,
+    ConfigMapVolumeSourceArgs,
+    ContainerArgs,
+    EmptyDirVolumeSourceArgs,
+    EnvVarArgs,
+    KeyToPathArgs,
+    LocalObjectReferenceArgs,
+    PodSecurityContextArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    ProbeArgs,
+    ResourceRequirementsArgs,
+    SeccompProfileArgs,
+    SecretVolumeSourceArgs,
+    SecurityContextArgs,
+    TolerationArgs,
+    VolumeArgs,
+    VolumeMountArgs,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.catalogue.names import SIMULATED_LABEL
+from infra.declaration.model import Resources
+from infra.declaration.types import cpu_millis
+from infra.foundation import Foundation, Placement, WorkloadIdentity
+from infra.tenancy import TRACKING_SECRET, Workspace
+from infra.tenancy.priorities import Purpose
+from infra.tenancy.team_secrets import TeamSecret
+
+_NONROOT = 65532
+_SCRATCH = "500Mi"
+_CREDENTIALS_FOLDER = "/home/nonroot/.mlflow"
+_ONE_CORE = 1000
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume and where the container sees it."""
+
+    volume: VolumeArgs
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Container:
+    """What differs from one container of ours to the next."""
+
+    name: str
+    image: pulumi.Input[str]
+    resources: Resources
+    args: Sequence[str] = ()
+    env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    mounts: Sequence[Mount] = ()
+    gpus: int = 0
+    startup_probe: ProbeArgs | None = None
+    readiness_probe: ProbeArgs | None = None
+    liveness_probe: ProbeArgs | None = None
+
+
+def service_account(
+    name: str, workspace: Workspace, identity: WorkloadIdentity, foundation: Foundation, parent: pulumi.Resource
+) -> list[pulumi.Resource]:
+    """An account of the workload's own, without a token in the pod; returns what its pods wait for."""
+    account = kubernetes.core.v1.ServiceAccount(
+        f"{workspace.namespace}-{name}",
+        metadata=ObjectMetaArgs(name=name, namespace=workspace.namespace),
+        automount_service_account_token=False,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[workspace]),
+    )
+    return [account, *foundation.bind_identity(identity, pulumi.ResourceOptions(parent=parent))]
+
+
+def config_mount(name: str, config_map: str, path: str, files: Mapping[str, str] | None = None) -> Mount:
+    """A ConfigMap as files; `files` are their keys by path, where they are not the same."""
+    items = [KeyToPathArgs(key=key, path=file) for file, key in files.items()] if files else None
+    source = ConfigMapVolumeSourceArgs(name=config_map, items=items)
+    return Mount(VolumeArgs(name=name, config_map=source), path, read_only=True)
+
+
+def secret_mount(name: str, secret: str, path: str) -> Mount:
+    """A Secret as files that only the container's user reads."""
+    source = SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)
+    return Mount(VolumeArgs(name=name, secret=source), path, read_only=True)
+
+
+def secret_folder(secret: str) -> str:
+    """Where a declared secret's files are in the container."""
+    return f"/var/run/secrets/{secret}"
+
+
+def secret_mounts(secrets: Sequence[TeamSecret]) -> list[Mount]:
+    """The declared secrets that a workload names."""
+    return [secret_mount(f"secret-{secret.name}", secret.name, secret_folder(secret.name)) for secret in secrets]
+
+
+def team_prefix(workspace: Workspace) -> str:
+    """Where a team's pods keep files of their own in the artifact store; models go through the tracking server."""
+    return f"teams/{workspace.namespace}"
+
+
+def tracking_mounts(workspace: Workspace) -> list[Mount]:
+    """The login, where MLflow's client looks for it."""
+    return [secret_mount("tracking", TRACKING_SECRET, _CREDENTIALS_FOLDER)] if workspace.tracking_uri else []
+
+
+def tracking_env(workspace: Workspace) -> dict[str, pulumi.Input[str]]:
+    """Where MLflow's client finds the server."""
+    return {"MLFLOW_TRACKING_URI": workspace.tracking_uri} if workspace.tracking_uri else {}
+
+
+def pod_template(
+    container: Container,
+    workspace: Workspace,
+    account: str,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, pulumi.Input[str]] | None = None,
+    placement: Placement | None = None,
+    restart_policy: str = "Always",
+    grace_seconds: int = 30,
+    purpose: Purpose | None = None,
+    user: int = _NONROOT,
+) -> PodTemplateSpecArgs:
+    """A pod that the `restricted` Pod Security level admits, with a root file system that nothing writes to."""
+    scratch = Mount(VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_SCRATCH)), "/tmp")
+    mounts = [scratch, *container.mounts]
+    simulated = {SIMULATED_LABEL: "true"} if placement and placement.simulated else {}
+    return PodTemplateSpecArgs(
+        metadata=ObjectMetaArgs(labels={**labels, **simulated}, annotations=annotations or None),
+        spec=PodSpecArgs(
+            service_account_name=account,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            image_pull_secrets=(
+                [LocalObjectReferenceArgs(name=workspace.pull_secret)] if workspace.pull_secret else None
+            ),
+            priority_class_name=workspace.priority_class(purpose),
+            restart_policy=restart_policy,
+            termination_grace_period_seconds=grace_seconds,
+            node_selector=dict(placement.node_selector) if placement else None,
+            tolerations=tolerations(placement) if placement else None,
+            security_context=PodSecurityContextArgs(
+                run_as_non_root=True,
+                run_as_user=user,
+                run_as_group=user,
+                fs_group=user,
+                fs_group_change_policy="OnRootMismatch",
+                seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
+            ),
+            containers=[_container(container, mounts)],
+            volumes=[mount.volume for mount in mounts],
+        ),
+    )
+
+
+def requirements(resources: Resources, gpus: int = 0) -> ResourceRequirementsArgs:
+    """Memory is asked for and limited alike; idle CPU may be used up to one core, or what was asked for."""
+    limit = resources.cpu if cpu_millis(resources.cpu) >= _ONE_CORE else "1"
+    devices = {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    return ResourceRequirementsArgs(
+        requests={"cpu": resources.cpu, "memory": resources.memory, **devices},
+        limits={"cpu": limit, "memory": resources.memory, **devices},
+    )
+
+
+def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
+    return ContainerArgs(
+        name=container.name,
+        image=container.image,
+        args=list(container.args) or None,
+        env=[EnvVarArgs(name=name, value=value) for name, value in container.env.items()] or None,
+        ports=[
+            kubernetes.core.v1.ContainerPortArgs(name=name, container_port=port)
+            for name, port in container.ports.items()
+        ]
+        or None,
+        resources=requirements(container.resources, container.gpus),
+        security_context=SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=CapabilitiesArgs(drop=["ALL"]),
+        ),
+        volume_mounts=[
+            VolumeMountArgs(name=mount.volume.name, mount_path=mount.path, read_only=mount.read_only or None)
+            for mount in mounts
+        ],
+        startup_probe=container.startup_probe,
+        readiness_probe=container.readiness_probe,
+        liveness_probe=container.liveness_probe,
+    )
+
+
+def tolerations(placement: Placement) -> list[TolerationArgs]:
+    """What lets a pod onto a pool's nodes."""
+    return [
+        TolerationArgs(key=taint.key, operator="Equal", value=taint.value, effect=taint.effect)
+        for taint in placement.tolerations
+    ]

@@ -1,0 +1,134 @@
+"""An endpoint that answers with a model's champion version, and loses no request when it is rolled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import ProbeArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+
+from infra.catalogue.names import DOMAIN, PROJECT
+from infra.declaration.model import Serving as Settings
+from infra.foundation import Foundation, WorkloadIdentity
+from infra.images import BuiltImage
+from infra.tenancy import Workspace
+from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
+from infra.workloads.deployment import Server, probe
+from infra.workloads.pod import (
+    Container,
+    pod_template,
+    secret_folder,
+    secret_mounts,
+    service_account,
+    team_prefix,
+    tracking_env,
+    tracking_mounts,
+)
+from infra.workloads.training import Training
+
+PORT = 8080
+CHAMPION = "champion"
+"""The registry's alias for the version to serve; training moves it."""
+
+_COMPONENT: Final = "serving"
+_GRACE_SECONDS = 40
+"""The server drains by itself: it answers until every proxy has heard that it is leaving, then ends its requests."""
+
+
+@dataclass(frozen=True)
+class ServingArgs:
+    """`trained_by` are the jobs that the endpoint's model comes from."""
+
+    settings: Settings
+    image: BuiltImage
+    workspace: Workspace
+    foundation: Foundation
+    secrets: Sequence[TeamSecret]
+    api_key: TeamSecret | None
+    trained_by: Sequence[Training]
+
+
+class Serving(pulumi.ComponentResource):
+    """A Deployment behind a Service of the endpoint's name."""
+
+    namespace: str
+    service: str
+    model: str
+    api_key: pulumi.Output[str] | None
+
+    def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
+        self._args = args
+        self._account = f"{_COMPONENT}-{name}"
+        self._server = Server(name, _COMPONENT, args.workspace, self)
+        self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
+        key = [args.api_key] if args.api_key else []
+        self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
+        self.api_key = args.api_key.value if args.api_key else None
+        self._server.service(PORT, after=self._deployment())
+        if args.settings.replicas > 1:
+            self._disruption_budget()
+        self.register_outputs({"service": self.service})
+
+    def _deployment(self) -> pulumi.Resource:
+        args, settings = self._args, self._args.settings
+        identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=(team_prefix(args.workspace),))
+        account = service_account(self._account, args.workspace, identity, args.foundation, self)
+        template = pod_template(
+            self._container(),
+            args.workspace,
+            account=self._account,
+            labels=self._server.labels,
+            annotations=self._roll_on(),
+            grace_seconds=_GRACE_SECONDS,
+            purpose=_COMPONENT,
+        )
+        after = [*account, *args.trained_by, *(secret.ready for secret in self._read)]
+        return self._server.deployment(template, after, replicas=settings.replicas, timeout=settings.timeout)
+
+    def _roll_on(self) -> dict[str, pulumi.Input[str]]:
+        """What the pods read only once, when they start: the champion, the login to the registry of models, secrets."""
+        jobs = ",".join(sorted(job.job_name for job in self._args.trained_by))
+        credentials = self._args.workspace.credentials_fingerprint
+        return {
+            **({f"{DOMAIN}/trained-by": jobs} if jobs else {}),
+            **({f"{DOMAIN}/credentials": credentials} if credentials is not None else {}),
+            **{f"secret.{DOMAIN}/{secret.name}": secret.fingerprint for secret in self._read},
+        }
+
+    def _container(self) -> Container:
+        args = self._args
+        return Container(
+            name=_COMPONENT,
+            image=args.image.reference,
+            resources=args.settings.resources,
+            env={
+                **tracking_env(args.workspace),
+                "MODEL_NAME": self.model,
+                "MODEL_URI": f"models:/{self.model}@{CHAMPION}",
+                **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
+            },
+            ports={"http": PORT},
+            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read)],
+            startup_probe=_probe("live", period=1, failures=60),
+            readiness_probe=_probe("ready", period=2, failures=2),
+            liveness_probe=_probe("live", period=10, failures=3),
+        )
+
+    def _disruption_budget(self) -> None:
+        kubernetes.policy.v1.PodDisruptionBudget(
+            self.service,
+            metadata=self._server.metadata,
+            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self._server.selector)
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )
+
+
+def _probe(state: str, period: int, failures: int) -> ProbeArgs:
+    return probe(f"/v2/health/{state}", period=period, failures=failures, timeout=2)

@@ -1,0 +1,94 @@
+"""The cluster's certificate authority, and a certificate for each part, so that each has just its own identity."""
+
+import datetime
+import ipaddress
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from common import paths
+from offline.cluster.addresses import API_SERVICE_IP, DNS_DOMAIN, NAME, NODE_IP
+
+PKI = paths.CLUSTER / "kwok" / "clusters" / NAME / "pki"
+"""Where kwokctl looks for them; it makes its own only where none are."""
+
+CA, CA_KEY = PKI / "ca.crt", PKI / "ca.key"
+ADMIN, ADMIN_KEY = PKI / "admin.crt", PKI / "admin.key"
+VALID = datetime.timedelta(days=3650)
+_API_NAMES = [
+    "localhost",
+    *(f"kubernetes{rest}" for rest in ("", ".default", ".default.svc", f".default.svc.{DNS_DOMAIN}")),
+]
+
+
+def create_authority() -> None:
+    """The authority, and the administrator's certificate that the control plane serves with; kept once made."""
+    if ADMIN.exists():
+        return
+    PKI.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = _new_key(CA_KEY)
+    name = _name("ml-platform-local-ca")
+    usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    builder = (
+        _builder(name, key, name).add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
+    )
+    _write(CA, builder.sign(key, hashes.SHA256()))
+    issue("admin", "ml-platform-admin", ["system:masters"], ["127.0.0.1", NODE_IP, API_SERVICE_IP], _API_NAMES)
+
+
+def issue(
+    name: str, user: str, groups: Sequence[str] = (), addresses: Sequence[str] = (), hosts: Sequence[str] = ()
+) -> tuple[Path, Path]:
+    """Certificate and key files called `name`, for `user` in `groups`, good for serving at `addresses` and `hosts`."""
+    certificate, key = PKI / f"{name}.crt", PKI / f"{name}.key"
+    if certificate.exists():
+        return certificate, key
+    authority = x509.load_pem_x509_certificate(CA.read_bytes())
+    signer = serialization.load_pem_private_key(CA_KEY.read_bytes(), None)
+    assert isinstance(signer, rsa.RSAPrivateKey)
+    usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
+    builder = _builder(_name(user, groups), _new_key(key), authority.subject).add_extension(usages, False)
+    names: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    names += [x509.DNSName(host) for host in hosts]
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+    _write(certificate, builder.sign(signer, hashes.SHA256()))
+    return certificate, key
+
+
+def _name(user: str, groups: Sequence[str] = ()) -> x509.Name:
+    """Kubernetes reads the user from the common name and the groups from the organisations."""
+    organisations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user), *organisations])
+
+
+def _builder(subject: x509.Name, key: rsa.RSAPrivateKey, issuer: x509.Name) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + VALID)
+    )
+
+
+def _new_key(path: Path) -> rsa.RSAPrivateKey:
+    """A new key in a file that only its owner can read. RSA, since service account tokens are signed with one too."""
+    key = rsa.generate_private_key(65537, 2048)
+    encoded = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    path.touch(mode=0o600)
+    path.write_bytes(encoded)
+    return key
+
+
+def _write(path: Path, certificate: x509.Certificate) -> None:
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,0 +1,107 @@
+"""The node's containerd, an instance of its own beside any other on the machine."""
+
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from common import paths
+from common.daemons import Daemon, end
+from offline.cluster import network, pause_image
+
+ROOT = paths.CLUSTER / "containerd"
+SOCKET = paths.RUN / "containerd.sock"
+CONFIGURATION = paths.CLUSTER / "containerd.toml"
+REGISTRIES = paths.CLUSTER / "registries"
+
+_UNUSED = ", ".join(
+    f'"io.containerd.{name}.v1.{kind}"'
+    for name, kinds in {"internal": ["opt"], "snapshotter": ["aufs", "btrfs", "devmapper", "zfs"]}.items()
+    for kind in kinds
+)
+
+_TOML = f"""\
+version = 2
+root = "{ROOT}"
+state = "{paths.RUN}/containerd"
+disabled_plugins = [{_UNUSED}]
+
+[grpc]
+address = "{SOCKET}"
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{pause_image.REFERENCE}"
+# root without CAP_SYS_RESOURCE can't lower a process's score
+restrict_oom_score_adj = true
+stream_server_address = "127.0.0.1"
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/usr/lib/cni"
+conf_dir = "{network.CNI_CONFIG}"
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "{REGISTRIES}"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+"""
+
+
+def daemon() -> Daemon:
+    """containerd with our configuration."""
+    return Daemon("containerd", ["containerd", "--config", str(CONFIGURATION)], SOCKET.is_socket)
+
+
+def start() -> None:
+    """Start containerd and give it the pause image."""
+    paths.RUN.mkdir(parents=True, exist_ok=True)
+    CONFIGURATION.write_text(_TOML)
+    instance = daemon()
+    if instance.process() is None:
+        SOCKET.unlink(missing_ok=True)
+    instance.start()
+    pause_image.ensure(SOCKET)
+
+
+def trust_registry(port: int) -> None:
+    """Let containerd speak plain HTTP to the registry on this machine's loopback `port`; it still needs a login."""
+    folder = REGISTRIES / f"127.0.0.1_{port}_"
+    folder.mkdir(parents=True, exist_ok=True)
+    address = f"http://127.0.0.1:{port}"
+    (folder / "hosts.toml").write_text(
+        f'server = "{address}"\n\n[host."{address}"]\ncapabilities = ["pull", "resolve"]\n'
+    )
+
+
+def kill_pods() -> None:
+    """End each container that this containerd started, with its shim."""
+    shims = [process for process in psutil.process_iter(["cmdline"]) if _is_our_shim(process)]
+    inside = [child for shim in shims for child in _children(shim)]
+    end([*inside, *shims], timeout=5)
+
+
+def _is_our_shim(process: psutil.Process) -> bool:
+    words = process.info["cmdline"] or []
+    return bool(words) and Path(words[0]).name.startswith("containerd-shim") and str(SOCKET) in words
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return process.children(recursive=True)
+    return []
+
+
+def unmount(folder: Path) -> None:
+    """Unmount all that is mounted below `folder`, the deepest first."""
+    points = [line.split()[1].replace("\\040", " ") for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((point for point in points if Path(point).is_relative_to(folder)), key=len, reverse=True):
+        subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
+
+
+def remove() -> None:
+    """Containers, images and mounts, gone."""
+    unmount(paths.RUN)
+    unmount(ROOT)
+    shutil.rmtree(ROOT, ignore_errors=True)

@@ -1,0 +1,41 @@
+"""Ways from pods to what listens on this machine's loopback alone: at the node's address on their bridge."""
+
+import socket
+
+from common import daemons, paths
+from common.daemons import Daemon
+from offline.cluster.addresses import API_PORT, NODE_IP
+
+API = "api-gateway"
+_REGISTRY = "registry-gateway"
+
+
+def to_api() -> Daemon:
+    """The API server."""
+    return _gateway(API, API_PORT)
+
+
+def to_registry_metrics(port: int) -> Daemon:
+    """A registry's metrics, whether or not the registry is there yet; there may be one for each stack."""
+    return _gateway(f"{_REGISTRY}-{port}", port)
+
+
+def to_registries() -> list[Daemon]:
+    """Those that have been started."""
+    names = [file.stem for file in paths.PIDS.glob(f"{_REGISTRY}-*.pid")]
+    return [_gateway(name, int(name.rpartition("-")[2])) for name in names]
+
+
+def stop() -> None:
+    """All of them."""
+    daemons.stop(API, *(gateway.name for gateway in to_registries()))
+
+
+def _gateway(name: str, port: int) -> Daemon:
+    listen = f"TCP-LISTEN:{port},bind={NODE_IP},reuseaddr,fork"
+    return Daemon(name, ["socat", listen, f"TCP:127.0.0.1:{port}"], lambda: _connects(port))
+
+
+def _connects(port: int) -> bool:
+    with socket.create_connection((NODE_IP, port), timeout=1):
+        return True

@@ -1,0 +1,108 @@
+"""Start, stop and state of the whole local cluster."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import requests
+
+from common import daemons, paths
+from common.console import Report
+from common.errors import WorkstationError, tail
+from offline.cluster import (
+    containers,
+    control_plane,
+    dns,
+    gateways,
+    metrics,
+    network,
+    network_policies,
+    node,
+    system,
+    volumes,
+)
+
+NODE_TIMEOUT = 90
+"""Seconds until the real node must be Ready."""
+
+
+DAEMONS = ("containerd", "kubelet", gateways.API, "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes")
+"""What runs beside the control plane."""
+
+
+def start(report: Report) -> None:
+    """A running cluster with a Ready node; what runs already is left alone."""
+    paths.CLUSTER.mkdir(parents=True, exist_ok=True, mode=0o700)
+    report("network")
+    network.create()
+    report("control plane and containerd")
+    with ThreadPoolExecutor() as pool:
+        for result in [pool.submit(control_plane.start), pool.submit(containers.start)]:
+            result.result()
+    report("node, network policies, DNS, metrics, volumes")
+    system.apply()
+    parts = (node.start, network_policies.start, dns.start, metrics.start, volumes.start)
+    with ThreadPoolExecutor() as pool:
+        for result in [pool.submit(part) for part in parts]:
+            result.result()
+    report("waiting for the node to be Ready")
+    _wait_for_node()
+
+
+def stop() -> None:
+    """Stop every process of the cluster; its state stays."""
+    node.stop()
+    network_policies.stop()
+    daemons.stop("volumes", "metrics-server", "coredns")
+    control_plane.stop()
+
+
+def remove() -> None:
+    """Take away all that the cluster has put on this machine."""
+    node.remove()
+    network.remove()
+    network_policies.remove()
+    shutil.rmtree(paths.CLUSTER, ignore_errors=True)
+
+
+def crashed() -> Sequence[str]:
+    """Parts that were started and are gone without having been stopped."""
+    control = [name for name, process in control_plane.processes().items() if process is None]
+    return [*daemons.crashed(), *control]
+
+
+def log_of(name: str) -> Path:
+    """The log of one part of the cluster."""
+    own = control_plane.WORKDIR / "logs" / f"{name}.log"
+    return own if own.exists() else paths.LOGS / f"{name}.log"
+
+
+def is_running() -> bool:
+    """Whether the API answers and every part of the node runs."""
+    return control_plane.is_ready() and all(daemons.is_running(name) for name in DAEMONS)
+
+
+def _wait_for_node() -> None:
+    deadline = time.monotonic() + NODE_TIMEOUT
+    reason = "the node has not registered"
+    while time.monotonic() < deadline:
+        with suppress(requests.RequestException):
+            reason = _not_ready_reason()
+        if not reason:
+            return
+        time.sleep(0.2)
+    log = paths.LOGS / "kubelet.log"
+    raise WorkstationError(f"the node is not Ready after {NODE_TIMEOUT} s", f"{reason}\n{tail(log, 5)}", log=log)
+
+
+def _not_ready_reason() -> str:
+    """Why the real node is not Ready, or nothing when it is."""
+    status = node.status()
+    if not status:
+        return "the node has not registered"
+    conditions = status.get("conditions", [])
+    ready = next((c for c in conditions if c["type"] == "Ready"), {"status": "Unknown", "message": "no condition yet"})
+    return "" if ready["status"] == "True" else str(ready.get("message") or "not ready")

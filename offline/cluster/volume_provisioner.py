@@ -1,0 +1,108 @@
+"""Dynamic local volumes: a folder of this machine for each claim of the default storage class, removed with the claim.
+
+Runs as a process of its own, which `volumes` starts. It makes `local` volumes, not `hostPath`
+ones, since only those honour a pod's fsGroup.
+"""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kubernetes import client, config, watch
+from kubernetes.client.exceptions import ApiException
+
+from common import paths
+from offline.cluster.addresses import NODE_NAME, PROVISIONER, STORAGE_CLASS
+from offline.cluster.volumes import READY
+
+VOLUMES = paths.CLUSTER / "volumes"
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+
+log = logging.getLogger("volumes")
+
+
+def provision(core: client.CoreV1Api, claim: Any) -> None:
+    """Make the folder and the volume for a claim whose pod has been placed on this node."""
+    annotations = claim.metadata.annotations or {}
+    waits = claim.status.phase == "Pending" and claim.spec.storage_class_name == STORAGE_CLASS
+    if not waits or annotations.get(SELECTED_NODE) != NODE_NAME:
+        return
+    name = f"pvc-{claim.metadata.uid}"
+    folder = VOLUMES / name
+    folder.mkdir(parents=True, exist_ok=True)
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE_NAME]}
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "annotations": {PROVISIONED_BY: PROVISIONER}},
+        "spec": {
+            "accessModes": claim.spec.access_modes,
+            "capacity": {"storage": claim.spec.resources.requests["storage"]},
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "namespace": claim.metadata.namespace,
+                "name": claim.metadata.name,
+                "uid": claim.metadata.uid,
+            },
+            "local": {"path": str(folder)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+            "persistentVolumeReclaimPolicy": "Delete",
+            "storageClassName": STORAGE_CLASS,
+            "volumeMode": "Filesystem",
+        },
+    }
+    try:
+        core.create_persistent_volume(volume)
+        log.info("made %s for %s/%s", name, claim.metadata.namespace, claim.metadata.name)
+    except ApiException as error:
+        if error.status != 409:
+            raise
+
+
+def reclaim(core: client.CoreV1Api, volume: Any) -> None:
+    """Remove a released volume of ours together with its folder."""
+    ours = (volume.metadata.annotations or {}).get(PROVISIONED_BY) == PROVISIONER
+    if not ours or volume.status.phase != "Released" or volume.metadata.deletion_timestamp:
+        return
+    shutil.rmtree(VOLUMES / volume.metadata.name, ignore_errors=True)
+    try:
+        core.delete_persistent_volume(volume.metadata.name)
+        log.info("removed %s", volume.metadata.name)
+    except ApiException as error:
+        if error.status != 404:
+            raise
+
+
+def follow(listing: Callable[..., Any], act: Callable[[Any], None]) -> None:
+    """Call `act` for each object there is and each change of one, for as long as the process lives."""
+    while True:
+        try:
+            for event in watch.Watch().stream(listing, timeout_seconds=300):
+                act(event["object"])
+        except Exception as error:  # an API server that restarts must not end the provisioner
+            log.warning("watch ended: %s", error)
+            time.sleep(1)
+
+
+def main() -> None:
+    """Serve claims until ended."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config.load_kube_config()
+    core = client.CoreV1Api()
+    claims = (core.list_persistent_volume_claim_for_all_namespaces, lambda claim: provision(core, claim))
+    volumes = (core.list_persistent_volume, lambda volume: reclaim(core, volume))
+    threads = [threading.Thread(target=follow, args=pair) for pair in (claims, volumes)]
+    for thread in threads:
+        thread.start()
+    READY.touch()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

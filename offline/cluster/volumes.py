@@ -1,0 +1,21 @@
+"""The background process that makes a volume for each claim; what it does is in `volume_provisioner`."""
+
+import sys
+
+from common import paths
+from common.daemons import Daemon
+
+READY = paths.RUN / "volumes.ready"
+
+
+def start() -> None:
+    """Start the provisioner in the background."""
+    daemon = Daemon(
+        "volumes",
+        [sys.executable, "-m", "offline.cluster.volume_provisioner"],
+        READY.exists,
+        {"KUBECONFIG": str(paths.KUBECONFIG), "PYTHONPATH": str(paths.REPOSITORY)},
+    )
+    if daemon.process() is None:
+        READY.unlink(missing_ok=True)
+    daemon.start()

@@ -1,0 +1,49 @@
+"""Debian packages that the workstation needs, installed only where they are missing."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common import run
+from common.errors import WorkstationError
+
+# The file or command that a package brings: what is there already, from wherever, is not installed again.
+PACKAGES = {
+    "docker.io": "dockerd",
+    "containerd": "containerd",
+    "runc": "runc",
+    "containernetworking-plugins": "/usr/lib/cni/bridge",
+    "iptables": "iptables",
+    "ipset": "ipset",
+    "conntrack": "conntrack",
+    "iproute2": "ip",
+    "mount": "mount",
+    "mmdebstrap": "mmdebstrap",
+    "busybox-static": "/bin/busybox",
+    "socat": "socat",
+    "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
+    "git": "git",
+}
+FOR_TESTS = {"chromium": "/usr/bin/chromium"}
+
+
+def missing(packages: Mapping[str, str] = PACKAGES) -> Sequence[str]:
+    """Packages whose file or command is not there."""
+    return [package for package, part in packages.items() if not (shutil.which(part) or Path(part).exists())]
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install `packages` with apt-get, after one refresh of the lists; starts no service."""
+    if not packages:
+        return
+    if not shutil.which("apt-get"):
+        raise WorkstationError(
+            f"not installed: {', '.join(packages)}",
+            "this machine has no apt-get",
+            hint="install these by your distribution's own means, then run the command again",
+        )
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    hint = "check the network and the machine's package sources, then run the command again"
+    run.logged("apt-update", ["apt-get", "update"], environment=quiet, hint=hint)
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    run.logged("apt-install", command, environment=quiet, hint=hint)

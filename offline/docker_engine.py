@@ -1,0 +1,130 @@
+"""A Docker engine: the one that answers already, or one of the workstation's own."""
+
+import os
+import re
+import subprocess
+from contextlib import suppress
+
+import docker
+from docker.errors import DockerException
+
+from common import daemons, paths, run
+from common.daemons import Daemon
+from common.errors import WorkstationError
+from offline.cluster import network
+
+NAME = "dockerd"
+DATA = paths.CACHE / "docker"
+"""Layers of built images stay here as a cache; containers, volumes and networks go with the stack."""
+
+FORWARD_POLICY = paths.STATE / "forward-policy"
+CHAINS = ("DOCKER", "docker0")
+_NAMELESS = re.compile("[0-9a-f]{64}")
+OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
+
+
+def is_ours() -> bool:
+    """Whether the workstation's own engine runs."""
+    return _daemon().process() is not None
+
+
+def host() -> str | None:
+    """Address of the engine to use, None where none answers yet."""
+    if is_ours():
+        return OWN_HOST
+    with suppress(DockerException):
+        docker.from_env(timeout=5).ping()
+        return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    return None
+
+
+def client() -> docker.DockerClient:
+    """A client of the engine in use."""
+    address = host()
+    if address is None:
+        raise WorkstationError("no Docker engine answers", hint="run `make up`")
+    return docker.DockerClient(base_url=address, timeout=300)
+
+
+def start() -> None:
+    """Start the workstation's own engine unless one answers."""
+    if host() not in (None, OWN_HOST):
+        return
+    paths.RUN.mkdir(parents=True, exist_ok=True)
+    instance = _daemon()
+    cold = instance.process() is None
+    if cold:
+        _remember_forward_policy()
+        (paths.RUN / "docker.pid").unlink(missing_ok=True)
+    instance.start()
+    if cold:
+        _clear_interrupted_runs()
+
+
+def _clear_interrupted_runs() -> None:
+    """Remove what a killed build or test left: unlabelled containers without a restart policy, anonymous volumes."""
+    engine = client()
+    for container in engine.containers.list(all=True):
+        started_again = container.attrs["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")
+        if not container.labels and not started_again:
+            container.remove(force=True, v=True)
+    engine.networks.prune()
+    for volume in engine.volumes.list(filters={"dangling": True}):
+        if _NAMELESS.fullmatch(str(volume.name)):
+            volume.remove()
+
+
+def _daemon() -> Daemon:
+    command = [
+        "dockerd",
+        f"--data-root={DATA}",
+        f"--exec-root={paths.RUN / 'docker'}",
+        f"--pidfile={paths.RUN / 'docker.pid'}",
+        f"--host={OWN_HOST}",
+        "--max-concurrent-downloads=10",
+        "--max-concurrent-uploads=10",
+    ]
+    return Daemon(NAME, command, _answers)
+
+
+def _answers() -> bool:
+    with suppress(DockerException):
+        return bool(docker.DockerClient(base_url=OWN_HOST, timeout=5).ping())
+    return False
+
+
+def stop() -> None:
+    """Stop the workstation's own engine and take its bridge and packet filter rules away; another's is left alone."""
+    ours = is_ours()
+    daemons.stop(NAME)
+    if not ours and not FORWARD_POLICY.exists():
+        return
+    subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+    network.drop_chains(CHAINS)
+    _restore_forward_policy()
+
+
+def _remember_forward_policy() -> None:
+    """Docker sets the FORWARD policy to DROP and leaves it so."""
+    if FORWARD_POLICY.exists():
+        return
+    first = run.output(["iptables", "-S", "FORWARD"]).splitlines()[0]
+    FORWARD_POLICY.parent.mkdir(parents=True, exist_ok=True)
+    FORWARD_POLICY.write_text(first.split()[-1])
+
+
+def _restore_forward_policy() -> None:
+    with suppress(FileNotFoundError):
+        run.output(["iptables", "-P", "FORWARD", FORWARD_POLICY.read_text()])
+        FORWARD_POLICY.unlink()
+
+
+def leftovers() -> list[str]:
+    """Containers, volumes and networks that the workstation's own engine still holds."""
+    if not is_ours():
+        return []
+    engine = client()
+    found = [f"container {container.name}" for container in engine.containers.list(all=True)]
+    found += [f"volume {volume.name}" for volume in engine.volumes.list()]
+    builtin = {"bridge", "host", "none"}
+    return found + [f"network {net.name}" for net in engine.networks.list() if net.name not in builtin]

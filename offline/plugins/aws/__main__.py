@@ -1,0 +1,5 @@
+"""The plugin's process."""
+
+from offline.plugins.aws.plugin import AwsProvider
+
+AwsProvider.main()

@@ -1,0 +1,5 @@
+"""The plugin's process."""
+
+from offline.plugins.docker.plugin import DockerProvider
+
+DockerProvider.main()

@@ -1,0 +1,143 @@
+"""`docker:index/image:Image`: built and pushed when its context or settings change, and never touched otherwise."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from offline.plugins.diff import Change, Diff
+from offline.plugins.docker.build import Build, build_image, cached_images, context_of, login_for, push_image
+from offline.plugins.docker.engine import Engine, load_library
+from offline.plugins.docker.names import require_canonical
+from offline.plugins.marshal import UNKNOWN, Bag, Secret, has_unknown, reveal
+from offline.plugins.provider import ProviderError
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+Log = Callable[[str, str, str, bool], None]
+
+
+@dataclass
+class ImageResource:
+    """What Check, Diff, Create and Update do for an Image; Read and Delete touch neither engine nor registry."""
+
+    engine: Engine
+    log: Log
+
+    def check(self, urn: str, news: Bag) -> Bag:
+        inputs = {"buildOnPreview": False, **news}
+        if inputs["buildOnPreview"] is UNKNOWN:
+            inputs["buildOnPreview"] = False
+        build = inputs.get("build")
+        if build is None or isinstance(build, dict):
+            inputs["build"] = self._check_build(urn, build)
+        self._check_name(inputs)
+        return inputs
+
+    def diff(self, old_outputs: Bag, news: Bag) -> Diff:
+        """One coarse entry for each changed setting; a changed password is no reason to build."""
+        olds = reveal(old_outputs.get("__inputs", {}))
+        detailed: dict[str, Change] = {}
+        for key in [*olds, *(key for key in news if key not in olds)]:
+            before, after = olds.get(key), news.get(key)
+            if before == after and not has_unknown(after):
+                continue
+            if key == "registry" and isinstance(before, dict) and isinstance(after, dict) and not _moved(before, after):
+                continue
+            detailed[key] = "add" if before is None else "delete" if after is None else "update"
+        return Diff(detailed)
+
+    def apply(self, urn: str, inputs: Bag, preview: bool) -> tuple[str, Bag]:
+        """Build and push, for a new image as for a changed one."""
+        if preview and not self._can_preview(urn, inputs):
+            return "", inputs
+        load_library()
+        name, build = inputs["imageName"], Build.from_inputs(inputs["build"])
+        registry, push = inputs.get("registry", {}), not (inputs.get("skipPush", False) or preview)
+        login = login_for(self.engine, name, registry) if push or build.cache_from else None
+
+        def say(text: str) -> None:
+            self.log(urn, "info", text, True)
+
+        say("Starting Docker build")
+        logins = [*self.engine.logins.values(), *([login] if login else [])]
+        identity = build_image(self.engine, urn, name, build, logins, say)
+        if push:
+            say("Pushing Image to the registry")
+        outputs = {
+            "dockerfile": build.context.relative_dockerfile,
+            "context": build.context.folder,
+            "baseImageName": name,
+            "registryServer": registry.get("server", ""),
+            "imageName": name,
+            "platform": build.platform,
+            "repoDigest": push_image(self.engine, name, login, say) if push else identity,
+            "__inputs": Secret(inputs),
+        }
+        return name, outputs
+
+    def _check_build(self, urn: str, given: Bag | None) -> Bag:
+        build = dict(given or {})
+        if UNKNOWN not in (build.get("context"), build.get("dockerfile")):
+            context = context_of(build)
+            build |= {"context": context.folder, "dockerfile": context.dockerfile}
+            _require_dockerfile(context.folder, context.dockerfile)
+            build["contextDigest"] = context.digest()
+        if "platform" not in build:
+            machine = platform.machine()
+            build["platform"] = f"linux/{_ARCHITECTURES.get(machine, machine)}"
+            self.log(
+                urn,
+                "info",
+                f"Building your image for {build['platform']} architecture.\n"
+                "To ensure you are building for the correct platform, consider "
+                "explicitly setting the `platform` field on ImageBuildOptions.",
+                False,
+            )
+        return build
+
+    def _check_name(self, inputs: Bag) -> None:
+        build = inputs["build"]
+        cached = cached_images(build) if isinstance(build, dict) else []
+        name = inputs.get("imageName")
+        if (cached or not inputs.get("skipPush", False)) and isinstance(name, str):
+            if not (inputs.get("registry") or {}).get("server"):
+                require_canonical(name)
+            for image in cached:
+                require_canonical(image)
+
+    def _can_preview(self, urn: str, inputs: Bag) -> bool:
+        if not inputs["buildOnPreview"]:
+            return False
+        if has_unknown([inputs.get("imageName"), inputs.get("build")]):
+            self.log(
+                urn,
+                "warning",
+                "Minimum inputs for build are unresolved. Continuing without preview image build. "
+                "To avoid this warning, ensure image name, dockerfile, args, and context are resolved at preview.",
+                False,
+            )
+            return False
+        return True
+
+
+def _moved(before: Bag, after: Bag) -> bool:
+    """Whether the image goes to another registry, rather than by another login."""
+    return "server" in before and "server" in after and before["server"] != after["server"]
+
+
+def _require_dockerfile(folder: str, dockerfile: str) -> None:
+    if Path(dockerfile).exists():
+        return
+    why = f"stat {dockerfile}: no such file or directory"
+    if Path(dockerfile).is_absolute():
+        raise ProviderError(f'expected a relative Dockerfile path; got "{dockerfile}" instead: {why}')
+    inside = os.path.normpath(Path(folder, dockerfile))
+    if Path(inside).exists():
+        raise ProviderError(
+            f'could not open dockerfile at relative path "{dockerfile}". Try setting `dockerfile` to "{inside}"'
+        )
+    raise ProviderError(f'could not open dockerfile at relative path "{dockerfile}": {why}')

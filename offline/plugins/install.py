@@ -1,0 +1,239 @@
+"""Puts the engine's companions where the engine looks for them: official plugins where they can be had, else stand-ins.
+
+An official plugin is never touched. A stand-in is a small executable that starts `offline.plugins.<name>` with this
+Python; it lives in the workstation's own `PULUMI_HOME`, so that it never gets in the way of an engine used elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import DEVNULL
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import Literal
+
+from common.errors import WorkstationError
+from offline.plugins.sdk import RequiredPlugin, required_plugins
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXEC_SCRIPT = "pulumi-language-python-exec"
+LANGUAGE_HOST = "pulumi-language-python"
+ENGINE_MODULE = REPOSITORY / "offline" / "go" / "pulumi"
+PROBE_SECONDS = 5.0
+REFUSAL_HOURS = 24.0
+_MARK = "offline.plugins."  # every stand-in's script has it, no official executable does
+
+Report = Callable[[str], None]
+Kind = Literal["official", "stand-in", "missing"]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A plugin that the SDK packages ask for, and what there is of it."""
+
+    plugin: RequiredPlugin
+    kind: Kind
+
+
+def ensure_plugins(pulumi_home: Path, report: Report, engine: Path, download: bool = True) -> list[Installed]:
+    """Install each plugin that the SDK packages need; `download=False` makes do with what is there and stand-ins."""
+    folder = pulumi_home / "plugins"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = required_plugins()
+    absent = [plugin for plugin in wanted if kind_of(folder, plugin) != "official"]
+    if download and absent and not _refused_lately(folder):
+        _download(pulumi_home, absent, report, engine)
+    for plugin in absent:
+        if kind_of(folder, plugin) != "official" and find_spec(_MARK + plugin.name) is not None:
+            _install_stand_in(folder, plugin)
+    return [Installed(plugin, kind_of(folder, plugin)) for plugin in wanted]
+
+
+def ensure_engine(bin_dir: Path, engine: Path) -> None:
+    """`pulumi`, its language host and the exec script side by side, as the engine wants them."""
+    bin_dir.mkdir(parents=True, exist_ok=True)
+    if not _same_file(engine, bin_dir / "pulumi"):
+        _place(bin_dir / "pulumi", lambda partial: _link_or_copy(engine, partial))
+    script = bin_dir / EXEC_SCRIPT
+    if not script.exists():
+        source = exec_script(engine)
+        _place(script, lambda partial: partial.write_bytes(source.read_bytes()))
+    _write_script(bin_dir / LANGUAGE_HOST, "language")
+
+
+def official_engine(other_than: Path) -> Path | None:
+    """The first published `pulumi` on PATH that is new enough for the SDK; never the one that we installed."""
+    published = _published_engines(other_than)
+    return next((pulumi for pulumi in published if _numbers(engine_version(pulumi)) >= oldest_engine()), None)
+
+
+def outdated_engines(other_than: Path) -> dict[Path, str]:
+    """The published ones that are not, with what they call their version."""
+    versions = {pulumi: engine_version(pulumi) for pulumi in _published_engines(other_than)}
+    return {pulumi: version for pulumi, version in versions.items() if _numbers(version) < oldest_engine()}
+
+
+def oldest_engine() -> tuple[int, ...]:
+    """What pyproject.toml asks for, such as (3, 259)."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    (wanted,) = [found[1] for line in project["dependencies"] if (found := re.match(r"pulumi>=([\d.]+)", line))]
+    return _numbers(wanted)
+
+
+@cache
+def engine_version(pulumi: Path) -> str:
+    """Such as `v3.259.0`; one that can't be run has none, and counts as older than any."""
+    env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        done = subprocess.run([pulumi, "version"], env=env, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "of no version"
+    return done.stdout.strip() or "of no version"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"v?(\d+(?:\.\d+)*)", version)
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def _published_engines(other_than: Path) -> Iterator[Path]:
+    """Each is recognised by the language host beside it."""
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        pulumi = Path(folder, "pulumi")
+        if not os.access(pulumi, os.X_OK) or Path(folder).resolve() == other_than.resolve():
+            continue
+        host = pulumi.resolve().parent / LANGUAGE_HOST
+        if host.exists() and not _is_stand_in(host):
+            yield pulumi
+
+
+def exec_script(engine: Path) -> Path:
+    """The SDK's exec script: beside the engine, else in the Go module that the engine was built with."""
+    beside = engine.resolve().parent / EXEC_SCRIPT
+    if beside.exists():
+        return beside
+    command = ["go", "mod", "download", "-json", "github.com/pulumi/pulumi/sdk/v3"]
+    done = subprocess.run(command, cwd=ENGINE_MODULE, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise WorkstationError("Pulumi's Go SDK can't be fetched", (done.stderr or done.stdout).strip())
+    return Path(json.loads(done.stdout)["Dir"], "python", "cmd", EXEC_SCRIPT)
+
+
+def kind_of(folder: Path, plugin: RequiredPlugin) -> Kind:
+    """What is installed of a plugin; the engine ignores a folder with a `.partial` file beside it, so we do."""
+    executable = folder / plugin.folder / plugin.executable
+    if not executable.exists() or (folder / f"{plugin.folder}.partial").exists():
+        return "missing"
+    return "stand-in" if _is_stand_in(executable) else "official"
+
+
+def _is_stand_in(executable: Path) -> bool:
+    return executable.stat().st_size < 4096 and _MARK.encode() in executable.read_bytes()
+
+
+def _download(pulumi_home: Path, plugins: Iterable[RequiredPlugin], report: Report, engine: Path) -> None:
+    """Try the official plugins, all at once; one that has not even begun to arrive in a few seconds is refused."""
+    report("looking for the official plugins")
+    plugins = list(plugins)
+    for plugin in plugins:  # the engine keeps a plugin that is there already, even a stand-in
+        shutil.rmtree(pulumi_home / "plugins" / plugin.folder, ignore_errors=True)
+    with ThreadPoolExecutor(max_workers=len(plugins)) as pool:
+        arrived = list(pool.map(lambda plugin: _download_one(pulumi_home, plugin, report, engine), plugins))
+    stamp = _refusal(pulumi_home / "plugins")
+    if all(arrived):
+        stamp.unlink(missing_ok=True)
+    else:
+        stamp.touch()
+
+
+def _download_one(pulumi_home: Path, plugin: RequiredPlugin, report: Report, engine: Path) -> bool:
+    command: list[str | Path] = [engine, "plugin", "install", "resource", plugin.name, plugin.version]
+    command += ["--server", plugin.server] if plugin.server else []
+    with TemporaryDirectory(prefix="plugin-") as scratch:
+        env = {**os.environ, "PULUMI_HOME": str(pulumi_home), "PULUMI_SKIP_UPDATE_CHECK": "true", "TMPDIR": scratch}
+        process = subprocess.Popen(command, env=env, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+        deadline = time.monotonic() + PROBE_SECONDS
+        while process.poll() is None:
+            if time.monotonic() > deadline and not _arriving(Path(scratch)):
+                process.kill()
+            time.sleep(0.05)
+    report(f"{plugin.name} {plugin.version}: " + ("downloaded" if process.returncode == 0 else "no download possible"))
+    return process.returncode == 0
+
+
+def _arriving(scratch: Path) -> bool:
+    """Whether the engine has received anything: it downloads to a temporary file of its own first."""
+    return any(file.stat().st_size > 0 for file in scratch.iterdir() if file.is_file())
+
+
+def _refusal(folder: Path) -> Path:
+    return folder / ".downloads-refused"
+
+
+def _refused_lately(folder: Path) -> bool:
+    stamp = _refusal(folder)
+    return stamp.exists() and time.time() - stamp.stat().st_mtime < REFUSAL_HOURS * 3600
+
+
+def _install_stand_in(folder: Path, plugin: RequiredPlugin) -> None:
+    target = folder / plugin.folder
+    if kind_of(folder, plugin) == "stand-in":
+        _write_script(target / plugin.executable, plugin.name)
+        return
+    for leftover in folder.glob(".stand-in-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = Path(mkdtemp(prefix=".stand-in-", dir=folder))
+    partial.chmod(0o755)
+    _write_script(partial / plugin.executable, plugin.name)
+    shutil.rmtree(target, ignore_errors=True)
+    (folder / f"{plugin.folder}.partial").unlink(missing_ok=True)
+    partial.rename(target)
+
+
+def _write_script(path: Path, module: str) -> None:
+    """An executable that becomes the module's process; the caller's folder is kept off Python's path."""
+    text = (
+        "#!/bin/sh\n"
+        f"PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}\n"
+        "export PYTHONPATH\n"
+        f'exec {shlex.quote(sys.executable)} -P -m {_MARK}{module} "$@"\n'
+    )
+    if not path.exists() or path.read_text(errors="replace") != text:
+        _place(path, lambda partial: partial.write_text(text))
+
+
+def _place(path: Path, write: Callable[[Path], object]) -> None:
+    """Make a file in one step, so that a killed install never leaves half of one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    write(partial)
+    partial.chmod(0o755)
+    partial.replace(path)
+
+
+def _same_file(source: Path, target: Path) -> bool:
+    if not target.exists():
+        return False
+    ours, theirs = source.stat(), target.stat()
+    same = os.path.samestat(ours, theirs)
+    return same or (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -1,0 +1,155 @@
+"""Every rule in Prometheus's own test runner: what makes it fire, what doesn't, and not before its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from common import paths
+from infra.catalogue.alerts.alert import HOUR, MINUTE, OF_NAMESPACE, WHOSE_EVER
+from infra.catalogue.alerts.monitoring import WATCHDOG
+from infra.catalogue.alerts.serving import DEFAULT_PERIOD
+from infra.catalogue.alerts.table import NAMES, by_group
+from infra.catalogue.metrics import KNOWN, named_in
+from infra.catalogue.names import PLATFORM
+from infra.declaration.monitoring import Monitoring
+from infra.observability.rules_file import rules_file
+from infra.observability.scraping import prometheus_config
+from tests.cluster.monitoring.cases import CASES, Case, Series
+from tests.cluster.monitoring.tools import Promtool
+
+ALERTS = {alert.name: alert for group in by_group(DEFAULT_PERIOD).values() for alert in group}
+RUNBOOKS = paths.REPOSITORY / "docs" / "runbooks"
+
+
+def write(folder: Path, settings: Monitoring, name: str = "rules.yml") -> Path:
+    file = folder / name
+    file.write_text(yaml.safe_dump(rules_file(settings, {"digits": "vision"})))
+    return file
+
+
+def asked(series: Series, alert: str, minutes: float, expected: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [
+            {"eval_time": f"{round(minutes * 60)}s", "alertname": alert, "exp_alerts": expected},
+        ],
+    }
+
+
+def told(case: Case) -> dict[str, Any]:
+    return {
+        "exp_labels": {"severity": case.severity, "team": case.team, **case.labels},
+        "exp_annotations": {"summary": case.summary, "runbook_url": f"docs/runbooks/{case.alert}.md"},
+    }
+
+
+def test_every_alert_fires_when_it_should_and_not_otherwise(promtool: Promtool) -> None:
+    """All in one run: the runner takes a second to start."""
+    periods = sorted({case.period for case in CASES})
+    for period in periods:
+        rules = write(promtool.folder, Monitoring.model_validate({"period": period}), f"rules-{period}.yml")
+        tests = [test for case in CASES if case.period == period for test in both_sides(case)]
+        document = {"rule_files": [rules.name], "evaluation_interval": "1m", "tests": tests}
+        (promtool.folder / f"tests-{period}.yml").write_text(yaml.safe_dump(document))
+    answer = promtool.run("test", "rules", *(f"tests-{period}.yml" for period in periods))
+    assert answer.code == 0, answer.text
+
+
+def both_sides(case: Case) -> list[dict[str, Any]]:
+    found = [
+        asked(case.fires, case.alert, case.minutes, [told(case)]),
+        asked(case.quiet, case.alert, case.minutes, []),
+    ]
+    return [*found, asked(case.fires, case.alert, 1, [])] if ALERTS[case.alert].after > 60 else found
+
+
+def test_the_runner_notices_an_alert_that_does_not_fire(promtool: Promtool) -> None:
+    """So that the test above can fail."""
+    write(promtool.folder, Monitoring())
+    case = CASES[0]
+    document = {"rule_files": ["rules.yml"], "tests": [asked(case.quiet, case.alert, case.minutes, [told(case)])]}
+    (promtool.folder / "tests.yml").write_text(yaml.safe_dump(document))
+    answer = promtool.run("test", "rules", "tests.yml")
+    assert answer.code != 0
+    assert "GpuXidError" in answer.text
+
+
+def test_every_alert_has_a_case_and_a_page() -> None:
+    assert {case.alert for case in CASES} | {WATCHDOG} == set(NAMES)
+    assert {file.stem for file in RUNBOOKS.glob("*.md")} - {"README"} == set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
+
+
+def listed() -> list[list[str]]:
+    """The cells of the table of all alerts, without its head."""
+    lines = [line for line in (RUNBOOKS / "README.md").read_text().splitlines() if line.startswith("| [")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_of_alerts_has_each_once_and_says_of_it_what_is_so() -> None:
+    told_to = {PLATFORM: "platform", OF_NAMESPACE: "the team", WHOSE_EVER: "the team, if it is one's; platform"}
+    expected = [
+        [f"[{alert.name}]({alert.name}.md)", alert.severity, told_to[alert.team], patience(alert.after)]
+        for alert in ALERTS.values()
+    ]
+    assert sorted(row[:4] for row in listed()) == sorted(expected)
+    assert all(len(row) == 5 and row[4] for row in listed())
+
+
+def patience(seconds: int) -> str:
+    if seconds == 0:
+        return "at once"
+    return f"{seconds // HOUR} h" if seconds % HOUR == 0 else f"{seconds // MINUTE} min"
+
+
+def test_every_metric_in_a_rule_is_known() -> None:
+    queries = [
+        rule["expr"] for group in rules_file(Monitoring(), {"digits": "vision"})["groups"] for rule in group["rules"]
+    ]
+    assert [name for query in queries for name in named_in(query) if name not in KNOWN] == []
+
+
+def test_the_whole_configuration_is_what_prometheus_reads(promtool: Promtool) -> None:
+    write(promtool.folder, Monitoring())
+    config = prometheus_config(Monitoring(), "dev", "ml-platform", ["vision"], "alertmanager")
+    (promtool.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    answer = promtool.run("check", "config", "--syntax-only", "prometheus.yml")
+    assert answer.code == 0, answer.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "alert", "key", "value"),
+    [
+        ({"alertAfter": {"NodeNotReady": "7m"}}, "NodeNotReady", "for", "420s"),
+        (
+            {"rules": {"QueueLong": {"expr": "up == 0", "after": "1m", "team": "vision", "summary": "long"}}},
+            "QueueLong",
+            "labels",
+            {"severity": "warning", "team": "vision"},
+        ),
+    ],
+)
+def test_what_is_declared_is_in_the_rules(settings: dict[str, Any], alert: str, key: str, value: object) -> None:
+    document = rules_file(Monitoring.model_validate(settings), {"digits": "vision"})
+    (rule,) = [rule for group in document["groups"] for rule in group["rules"] if rule.get("alert") == alert]
+    assert rule[key] == value
+
+
+def test_an_endpoint_has_its_own_objective() -> None:
+    settings = Monitoring.model_validate({"objectives": {"digits": {"availability": 99.9, "latency": "1s"}}})
+    document = rules_file(settings, {"digits": "vision", "letters": "speech"})
+    recorded = {
+        (rule["record"], rule["labels"]["endpoint"]): (rule["expr"], rule["labels"].get("le"))
+        for group in document["groups"]
+        for rule in group["rules"]
+        if "endpoint" in rule.get("labels", {})
+    }
+    assert recorded["serving:error_budget:ratio", "digits"] == ("vector(0.001)", None)
+    assert recorded["serving:error_budget:ratio", "letters"] == ("vector(0.005)", None)
+    assert recorded["serving:fast_bucket:info", "digits"] == ("vector(1)", "1.0")
+    assert recorded["serving:fast_bucket:info", "letters"] == ("vector(1)", "0.5")

@@ -1,0 +1,475 @@
+"""Pre-flight on aws: against moto on loopback, and against stubbed answers where moto lacks the API."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto.server import ThreadedMotoServer
+
+from cli.aws_preflight import Finding, examine
+from cli.aws_preflight.finding import Client, Wanted
+from cli.aws_preflight.pipeline import github_has_one_identity_provider
+from cli.aws_preflight.place import (
+    account_is_declared,
+    caller_gets_into_the_cluster,
+    kubernetes_login_is_possible,
+    zones_are_open,
+)
+from cli.aws_preflight.pools import auto_scaling_has_its_role, reservations_are_active, zones_offer_the_types
+from cli.aws_preflight.quotas import quota_of, quotas_suffice
+from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, version_is_supported
+from infra.catalogue.aws.names import GITHUB
+from infra.catalogue.names import DOMAIN, PROJECT
+from infra.declaration import load
+from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.pools import NodePool
+from infra.foundation.aws.node_groups import _ADD_ONS
+from tests.engine.iam_evaluator import allowed
+from tests.engine.iam_evaluator.prod import PLACE, prod_role
+from tests.unit.declaration.samples import REPOSITORY
+
+ACCOUNT = "123456789012"  # moto's own
+REGION = "eu-central-1"
+RESERVATION = "cr-0123456789abcdef0"
+Answer = tuple[str, Mapping[str, Any] | None, Mapping[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def moto(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    return cache(lambda service: _client(service, endpoint_url=endpoint))
+
+
+def _client(service: str, **more: str) -> Any:
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return boto3.client(service, region_name=REGION, **keys, **more)
+
+
+@pytest.fixture
+def stubbed() -> Iterator[Callable[[Mapping[str, list[Answer]]], Client]]:
+    """Clients that give the answers in turn; both must fit AWS's own models, and each question must be asked."""
+    stubbers: list[Stubber] = []
+
+    def clients(answers: Mapping[str, list[Answer]]) -> Client:
+        made = {}
+        for service, expected in answers.items():
+            made[service] = _client(service)
+            stubber = Stubber(made[service])
+            for operation, parameters, answer in expected:
+                stubber.add_response(operation, dict(answer), dict(parameters) if parameters else None)
+            stubber.activate()
+            stubbers.append(stubber)
+        return made.__getitem__
+
+    yield clients
+    for stubber in stubbers:
+        stubber.assert_no_pending_responses()
+
+
+def foundation(**changes: object) -> AwsFoundation:
+    settings: dict[str, Any] = {
+        "account": ACCOUNT,
+        "region": REGION,
+        "team": "ml",
+        "costCentre": "ml",
+        "network": {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1b"]},
+        "cluster": {"version": "1.34", "admins": [f"arn:aws:iam::{ACCOUNT}:role/admin"]},
+    }
+    return AwsFoundation.model_validate(settings | changes)
+
+
+def pool(*types: str, **changes: object) -> NodePool:
+    instance = {"cpu": 4, "memory": "8Gi", "types": list(types)}
+    return NodePool.model_validate({"instance": instance, **changes})
+
+
+def wanted(aws: AwsFoundation | None = None, **pools: NodePool) -> Wanted:
+    return Wanted(aws or foundation(), pools)
+
+
+def said(findings: Iterator[Finding] | list[Finding]) -> list[str]:
+    return [str(finding) for finding in findings]
+
+
+def _called_by(role: str) -> Answer:
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/somebody"
+    return ("get_caller_identity", {}, {"Account": ACCOUNT, "Arn": arn, "UserId": "AROA:somebody"})
+
+
+PIPELINE = ("ml-platform-prod-ci-deploy", "ml-platform-prod-ci-preview")
+
+
+@pytest.mark.parametrize(("role", "fine"), [("admin", True), *((role, True) for role in PIPELINE), ("other", False)])
+def test_whoever_is_no_admin_is_told_before_there_is_a_cluster(
+    stubbed: Callable[..., Client], role: str, fine: bool
+) -> None:
+    aws = foundation(ci={"repository": "example/ml-platform"})
+    found = list(caller_gets_into_the_cluster(stubbed({"sts": [_called_by(role)]}), wanted(aws)))
+    assert [finding.setting for finding in found] == ([] if fine else ["platform.foundation.aws.cluster.admins"])
+    assert not any(finding.blocking for finding in found)
+
+
+def test_without_aws_own_command_nobody_logs_in_to_the_cluster(
+    moto: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "no program 'aws'" in said(kubernetes_login_is_possible(moto, wanted()))[0]
+    (tmp_path / "aws").touch(mode=0o755)
+    assert said(kubernetes_login_is_possible(moto, wanted())) == []
+
+
+def test_the_declared_account_is_fine(moto: Client) -> None:
+    assert said(account_is_declared(moto, wanted())) == []
+
+
+def test_another_account_is_named_and_nothing_else_is_asked(moto: Client) -> None:
+    (finding,) = examine(moto, wanted(foundation(account="999999999999")))
+    assert finding.blocking
+    assert str(finding).startswith(
+        f"platform.foundation.aws.account: '999999999999' is declared, "
+        f"but the credentials of arn:aws:sts::{ACCOUNT}:user/moto belong to {ACCOUNT}; "
+    )
+
+
+def test_a_shell_that_points_to_another_region_is_refused(moto: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert said(examine(moto, wanted())) == [
+        f"platform.foundation.aws.region: '{REGION}' is declared, but $AWS_REGION says 'us-east-1'; "
+        f"set AWS_REGION={REGION}, or unset it"
+    ]
+
+
+def test_zones_must_exist(moto: Client) -> None:
+    network = {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1f"]}
+    assert said(zones_are_open(moto, wanted(foundation(network=network)))) == [
+        "platform.foundation.aws.network.zones: 'eu-central-1f' is unknown to this account; "
+        "declare zones out of eu-central-1a, eu-central-1b, eu-central-1c"
+    ]
+
+
+def test_managed_pools_need_the_role_of_auto_scaling(moto: Client) -> None:
+    managed = wanted(h100=pool("p5.48xlarge", managed=True, min=1, max=1))
+    (line,) = said(auto_scaling_has_its_role(moto, managed))
+    assert line.startswith("platform.nodePools.h100.managed: the account has no AWSServiceRoleForAutoScaling")
+    assert said(auto_scaling_has_its_role(moto, wanted(cpu=pool("m7i.large")))) == []
+    moto("iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
+    assert said(auto_scaling_has_its_role(moto, managed)) == []
+
+
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
+OF_A_STACK = [{"Key": f"{DOMAIN}/project", "Value": PROJECT}]
+
+
+@contextmanager
+def provider(moto: Client, *audiences: str, tags: Sequence[Mapping[str, str]] = ()) -> Iterator[None]:
+    """An account that lets GitHub's workflows in."""
+    made = moto("iam").create_open_id_connect_provider
+    made(Url=f"https://{GITHUB}", ClientIDList=audiences, ThumbprintList=["0" * 40], Tags=tags)
+    try:
+        yield
+    finally:
+        moto("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=PROVIDER)
+
+
+def github(moto: Client, **ci: str) -> list[str]:
+    aws = foundation(ci={"repository": "example/ml-platform", **ci})
+    return said(github_has_one_identity_provider(moto, wanted(aws)))
+
+
+def test_a_second_identity_provider_is_not_tried(moto: Client) -> None:
+    assert github(moto) == []
+    with provider(moto, "sts.amazonaws.com"):
+        (line,) = github(moto)
+        assert line.startswith("platform.foundation.aws.ci.provider: the account has an identity provider for GitHub")
+        assert line.endswith(f"; write provider: {PROVIDER}")
+        assert github(moto, provider=PROVIDER) == []
+        assert said(github_has_one_identity_provider(moto, wanted(foundation()))) == [], "nobody comes from GitHub"
+    with provider(moto, "sts.amazonaws.com", tags=OF_A_STACK):
+        assert github(moto) == [], "a stack has made it"
+
+
+def test_a_declared_identity_provider_must_let_workflows_in(moto: Client) -> None:
+    assert github(moto, provider=PROVIDER) == [
+        f"platform.foundation.aws.ci.provider: '{PROVIDER}' is not there; leave it out, so that the stack makes it"
+    ]
+    with provider(moto, "someone-else"):
+        (line,) = github(moto, provider=PROVIDER)
+    assert "does not take tokens that are made out for sts.amazonaws.com" in line
+    assert f"--open-id-connect-provider-arn {PROVIDER} --client-id sts.amazonaws.com" in line
+
+
+ABOUT = {
+    "iam:GetRole": PLACE.scaling_role,
+    "iam:GetOpenIDConnectProvider": PROVIDER,
+    "iam:ListOpenIDConnectProviderTags": PROVIDER,
+    "servicequotas:GetServiceQuota": PLACE.arn("servicequotas", "ec2/L-1216C47A"),
+}
+
+
+@pytest.mark.parametrize("role", ["ci-deploy", "ci-preview"])
+def test_the_pipelines_roles_may_ask_all_of_it(moto: Client, role: str) -> None:
+    asked = questions(moto)
+    assert set(ABOUT) < asked
+    assert {action.partition(":")[0] for action in asked} == {"ec2", "eks", "iam", "servicequotas"}
+    requests = {action: prod_role(role).asks(action, ABOUT.get(action, "*")) for action in asked}
+    assert allowed(requests) == dict.fromkeys(requests, True)
+
+
+def questions(moto: Client) -> set[str]:
+    """What the pre-flight of prod asks, as policies name it; who one is, is told to everybody."""
+    asked = {"servicequotas:GetAWSDefaultServiceQuota"}
+
+    def client(service: str) -> Any:
+        made = moto(service)
+        made.meta.events.register("before-call", note)
+        return made
+
+    def note(model: Any, **_: object) -> None:
+        asked.add(f"{model.service_model.signing_name}:{model.name}")
+
+    prod = load(REPOSITORY / "Pulumi.prod.yaml")
+    aws = prod.foundation.aws
+    assert aws is not None and aws.ci is not None
+    declared = aws.model_copy(update={"ci": aws.ci.model_copy(update={"provider": PROVIDER})})
+    with provider(moto):
+        for each in (aws, declared):
+            examine(client, Wanted(each, prod.node_pools))
+        return asked - {"sts:GetCallerIdentity"}
+
+
+def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:
+    assert said(zones_offer_the_types(moto, wanted(gpu=pool("g5.xlarge"), odd=pool("g5.xlarge", "x9.huge")))) == [
+        "platform.nodePools.odd.instance.types: none of eu-central-1a, eu-central-1b offers 'x9.huge'; "
+        "take another type, or set platform.nodePools.odd.zones to zones that offer it"
+    ]
+
+
+def test_a_type_in_some_of_the_zones_is_a_warning(stubbed: Callable[..., Client]) -> None:
+    offer = {"InstanceType": "p5.48xlarge", "LocationType": "availability-zone", "Location": "eu-central-1b"}
+    client = stubbed({"ec2": [("describe_instance_type_offerings", None, {"InstanceTypeOfferings": [offer]})]})
+    (finding,) = zones_offer_the_types(client, wanted(h100=pool("p5.48xlarge")))
+    assert not finding.blocking
+    assert finding.problem == "'p5.48xlarge' is not offered in eu-central-1a"
+    assert "zones: [eu-central-1b]" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "capacity", "code"),
+    [
+        ("m7i.2xlarge", "onDemand", "L-1216C47A"),
+        ("m7i.2xlarge", "spot", "L-34B43A08"),
+        ("g6e.xlarge", "onDemand", "L-DB2E81BA"),
+        ("g5.2xlarge", "spot", "L-3819A6DF"),
+        ("p4d.24xlarge", "onDemand", "L-417A185B"),
+        ("p5.48xlarge", "reserved", "L-417A185B"),
+        ("p4d.24xlarge", "spot", "L-7212CCBC"),
+        ("p5en.48xlarge", "spot", "L-C4BD4855"),
+        ("p5.48xlarge", "capacityBlock", None),
+        ("trn1.32xlarge", "onDemand", None),
+    ],
+)
+def test_each_family_has_its_quota(instance_type: str, capacity: str, code: str | None) -> None:
+    quota = quota_of(instance_type, capacity)
+    assert (quota and quota[0]) == code
+
+
+def test_pools_of_one_family_share_a_quota(moto: Client, stubbed: Callable[..., Client]) -> None:
+    question = {"ServiceCode": "ec2", "QuotaCode": "L-DB2E81BA"}
+    quotas = stubbed({"service-quotas": [("get_service_quota", question, {"Quota": {"Value": 64.0}})]})
+    both = wanted(small=pool("g5.xlarge", "g5.4xlarge", max=3), large=pool("g5.12xlarge", max=1))
+    client: Client = lambda service: quotas(service) if service == "service-quotas" else moto(service)  # noqa: E731
+    assert said(quotas_suffice(client, both)) == [
+        "platform.nodePools.small.max, platform.nodePools.large.max: up to 96 vCPUs, "
+        "but the quota 'Running On-Demand G and VT instances' (L-DB2E81BA) is 64; "
+        "lower 'max', or run: aws service-quotas request-service-quota-increase --service-code ec2 "
+        "--quota-code L-DB2E81BA --desired-value 96 --region eu-central-1"
+    ]
+
+
+def test_a_quota_that_was_never_changed_has_aws_default(moto: Client, stubbed: Callable[..., Client]) -> None:
+    quotas = _client("service-quotas")
+    with Stubber(quotas) as stubber:
+        stubber.add_client_error("get_service_quota", "NoSuchResourceException")
+        stubber.add_response("get_aws_default_service_quota", {"Quota": {"Value": 5.0}})
+        client: Client = lambda service: quotas if service == "service-quotas" else moto(service)  # noqa: E731
+        (finding,) = quotas_suffice(client, wanted(gpu=pool("g5.4xlarge", capacity=["spot"])))
+        stubber.assert_no_pending_responses()
+    assert "up to 16 vCPUs, but the quota 'All G and VT Spot Instance Requests' (L-3819A6DF) is 5" in str(finding)
+
+
+VERSIONS = {
+    "clusterVersions": [
+        {"clusterVersion": "1.34", "versionStatus": "STANDARD_SUPPORT"},
+        {"clusterVersion": "1.33", "versionStatus": "STANDARD_SUPPORT"},
+        {"clusterVersion": "1.31", "versionStatus": "EXTENDED_SUPPORT"},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "policy", "message"),
+    [
+        ("1.34", "STANDARD", None),
+        ("1.29", "STANDARD", "EKS does not offer '1.29'; write one of 1.33, 1.34"),
+        ("1.31", "STANDARD", "'1.31' is in extended support only, and the upgrade policy is STANDARD; write one of"),
+        ("1.31", "EXTENDED", None),
+    ],
+)
+def test_the_version_must_be_supported(
+    stubbed: Callable[..., Client], version: str, policy: str, message: str | None
+) -> None:
+    client = stubbed({"eks": [("describe_cluster_versions", None, VERSIONS)]})
+    cluster = {"admins": [f"arn:aws:iam::{ACCOUNT}:role/admin"], "upgradePolicy": policy}
+    aws = foundation(cluster=cluster)
+    aws = aws.model_copy(update={"cluster": aws.cluster.model_copy(update={"version": version})})
+    findings = said(version_is_supported(client, wanted(aws)))
+    assert [finding.startswith(f"platform.foundation.aws.cluster.version: {message}") for finding in findings] == (
+        [True] if message else []
+    )
+
+
+def test_managed_pools_need_add_ons_for_the_version(stubbed: Callable[..., Client]) -> None:
+    answers = [
+        (
+            "describe_addon_versions",
+            {"addonName": name, "kubernetesVersion": "1.34"},
+            {"addons": [] if name == "kube-proxy" else [{"addonName": name}]},
+        )
+        for name in ADD_ONS
+    ]
+    (finding,) = add_ons_fit(stubbed({"eks": answers}), wanted(h100=pool("p5.48xlarge", managed=True)))
+    assert finding.problem == "there is no add-on kube-proxy for Kubernetes 1.34, and managed pool 'h100' needs it"
+    assert said(add_ons_fit(stubbed({}), wanted(gpu=pool("g5.xlarge")))) == []
+
+
+def test_the_add_ons_are_those_that_node_groups_get() -> None:
+    assert set(ADD_ONS) == set(_ADD_ONS)
+
+
+def reservation(**changes: object) -> dict[str, object]:
+    return {
+        "CapacityReservationId": RESERVATION,
+        "InstanceType": "p5.48xlarge",
+        "AvailabilityZone": "eu-central-1b",
+        "TotalInstanceCount": 2,
+        "State": "active",
+        "ReservationType": "default",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"State": "expired"}, ["reservation: 'cr-0123456789abcdef0' is expired; reserve again and write the new id"]),
+        ({"InstanceType": "p4d.24xlarge"}, ["instance.types: 'cr-0123456789abcdef0' is for 'p4d.24xlarge'; "]),
+        ({"AvailabilityZone": "eu-central-1c"}, ["zones: 'cr-0123456789abcdef0' is in eu-central-1c; write zones: "]),
+        ({"TotalInstanceCount": 1}, ["max: 2 is more than 'cr-0123456789abcdef0' holds (1); write max: 1"]),
+        ({"ReservationType": "capacity-block"}, ["capacity: 'cr-0123456789abcdef0' is a capacity-block one; write"]),
+        (
+            {"State": "scheduled", "StartDate": datetime.now(UTC) + timedelta(days=1)},
+            ["reservation: 'cr-0123456789abcdef0' begins "],
+        ),
+    ],
+)
+def test_the_reservation_must_serve_the_pool(
+    stubbed: Callable[..., Client], changes: Mapping[str, object], expected: list[str]
+) -> None:
+    question = {"CapacityReservationIds": [RESERVATION]}
+    answer = {"CapacityReservations": [reservation(**changes)]}
+    client = stubbed({"ec2": [("describe_capacity_reservations", question, answer)]})
+    reserved = pool("p5.48xlarge", capacity=["reserved"], reservation=RESERVATION, max=2)
+    findings = said(reservations_are_active(client, wanted(h100=reserved)))
+    assert len(findings) == len(expected)
+    for finding, beginning in zip(findings, expected, strict=True):
+        assert finding.startswith(f"platform.nodePools.h100.{beginning}")
+
+
+def test_a_reservation_that_is_not_there(moto: Client) -> None:
+    ec2 = _client("ec2")
+    with Stubber(ec2) as stubber:
+        stubber.add_client_error("describe_capacity_reservations", "InvalidCapacityReservationId.NotFound")
+        reserved = pool("p5.48xlarge", capacity=["reserved"], reservation=RESERVATION)
+        (finding,) = reservations_are_active(lambda _: ec2, wanted(h100=reserved))
+    assert finding.problem == f"'{RESERVATION}' does not exist in eu-central-1 of this account"
+
+
+def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Client) -> None:
+    eks = _client("eks")
+    with Stubber(eks) as stubber:
+        stubber.add_client_error("describe_cluster_versions", "AccessDeniedException", "not you")
+        found = examine(lambda service: eks if service == "eks" else moto(service), wanted())
+        findings = [finding for finding in found if not finding.setting.startswith("platform.foundation.aws.cluster")]
+    assert [finding.blocking for finding in findings] == [False]
+    assert "could not be asked whether version is supported" in findings[0].problem
+    assert findings[0].fix.startswith("allow the caller DescribeClusterVersions")
+
+
+def preflight(stack: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """The command itself, with no settings of AWS but these."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "preflight", "--stack", stack],
+        cwd=REPOSITORY,
+        env=inherited | nobody | {"AWS_CONFIG_FILE": "/dev/null"} | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+def test_without_credentials_it_says_so_and_goes_on() -> None:
+    done = preflight("prod")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "skipped: there are no credentials" in done.stdout
+
+
+def test_a_local_stack_has_nothing_to_ask() -> None:
+    done = preflight("dev", **KEYS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "does not stand on aws" in done.stdout
+
+
+def test_what_is_in_the_way_ends_it(endpoint: str) -> None:
+    done = preflight("prod", AWS_ENDPOINT_URL=endpoint, AWS_REGION="us-east-1", **KEYS)
+    assert done.returncode == 1
+    assert "✗ platform.foundation.aws.region: 'eu-central-1' is declared, but $AWS_REGION says" in done.stdout
+    assert "failed pre-flight on aws: 1 in the way" in done.stderr
+
+
+def test_what_nobody_answers_does_not_end_it(endpoint: str) -> None:
+    done = preflight("prod", AWS_ENDPOINT_URL=endpoint, AWS_MAX_ATTEMPTS="1", **KEYS)
+    assert "! platform.foundation.aws: could not be asked whether version is supported" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_endpoint_that_does_not_answer_is_one_clear_line() -> None:
+    done = preflight("prod", AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1", **KEYS)
+    assert done.returncode == 1
+    assert "failed AWS can't be asked" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,110 @@
+"""What `make down` says of an account: on moto, with resources that nobody destroyed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from cli import leftovers
+from common.errors import WorkstationError
+from infra.foundation.aws.context import Place
+from infra.foundation.aws.iam import allow, document
+
+ACCOUNT = "123456789012"  # moto's own
+PLACE = Place(ACCOUNT, "eu-central-1", "trial", "ml", "ml")
+TAGS = [{"Key": key, "Value": value} for key, value in PLACE.tags.items()]
+
+
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset", timeout=60).raise_for_status()
+    yield
+    server.stop()
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=PLACE.region)
+
+
+def look(stack: str = PLACE.stack, account: str = ACCOUNT) -> None:
+    leftovers.require_none(stack, account, PLACE.region)
+
+
+def key(stack: str = PLACE.stack) -> str:
+    tags = [{"TagKey": tag["Key"], "TagValue": stack if tag["Value"] == PLACE.stack else tag["Value"]} for tag in TAGS]
+    return str(client("kms").create_key(Tags=tags)["KeyMetadata"]["KeyId"])
+
+
+@pytest.mark.usefixtures("moto")
+def test_an_empty_account_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    look()
+    assert f"nothing of stack trial is left in account {ACCOUNT}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("moto")
+def test_what_nobody_destroyed_is_listed_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    volume = client("ec2").create_volume(
+        AvailabilityZone="eu-central-1a", Size=1, TagSpecifications=[{"ResourceType": "volume", "Tags": TAGS}]
+    )["VolumeId"]
+    arn = f"arn:aws:ec2:eu-central-1:{ACCOUNT}:volume/{volume}"
+    with pytest.raises(WorkstationError, match="1 resource of stack trial is left") as error:
+        look()
+    assert error.value.why == arn
+    assert arn in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("moto")
+def test_more_than_a_page_of_them_is_counted() -> None:
+    made = {key() for _ in range(60)}
+    with pytest.raises(WorkstationError, match="60 resources of stack trial are left") as error:
+        look()
+    assert {arn.rpartition("/")[2] for arn in error.value.why.splitlines()} == made
+
+
+@pytest.mark.usefixtures("moto")
+def test_a_key_that_waits_for_its_deletion_is_shown_and_no_leftover(capsys: pytest.CaptureFixture[str]) -> None:
+    going = key()
+    client("kms").schedule_key_deletion(KeyId=going, PendingWindowInDays=7)
+    look()
+    line = next(line for line in capsys.readouterr().out.splitlines() if going in line)
+    assert "deleted by KMS on 20" in line
+
+
+@pytest.mark.usefixtures("moto")
+def test_another_stacks_resources_are_its_own() -> None:
+    key("other")
+    look()
+    with pytest.raises(WorkstationError):
+        look("other")
+
+
+@pytest.mark.usefixtures("moto")
+def test_roles_and_policies_are_asked_of_iam_itself() -> None:
+    iam, nothing = client("iam"), "{}"
+    iam.create_role(RoleName=PLACE.role_name("node"), AssumeRolePolicyDocument=nothing, Tags=TAGS)
+    iam.create_role(RoleName=PLACE.role_name("other-stack"), AssumeRolePolicyDocument=nothing)
+    reading = document(allow(["s3:GetObject"], [PLACE.bucket_arn("artifacts")]))
+    iam.create_policy(PolicyName=PLACE.boundary_name, PolicyDocument=reading, Tags=TAGS)
+    with pytest.raises(WorkstationError, match="2 resources of stack trial are left") as error:
+        look()
+    assert set(error.value.why.splitlines()) == {PLACE.boundary, PLACE.iam_arn(f"role/{PLACE.role_name('node')}")}
+
+
+@pytest.mark.usefixtures("moto")
+def test_another_account_is_not_taken_for_an_empty_one() -> None:
+    with pytest.raises(WorkstationError, match="not looked whether account 999999999999 is empty") as error:
+        look(account="999999999999")
+    assert error.value.why == f"the credentials belong to {ACCOUNT}"

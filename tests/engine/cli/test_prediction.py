@@ -1,0 +1,94 @@
+"""Scoring live endpoints: where samples were kept they are counted, any other model has only to answer."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cli.prediction import Endpoint, Score, Tracking, score
+from cli.summary import answered
+from common.errors import WorkstationError
+from tests.engine.cli.models import KEY, World, holdout, serving, tensor
+from tests.ports import free_port
+
+
+def scored(world: World) -> Score:
+    with serving(world) as address:
+        return score(Endpoint(address, KEY), "m", Tracking(address, "u", "p"))
+
+
+def test_each_sample_that_training_never_saw_is_asked_for_and_counted() -> None:
+    world = World()
+    found = scored(world)
+    assert found == Score("m", "3", samples=130, correct=87)
+    assert world.asked == [60, 60, 10]
+    assert "version 3 answers 87 of 130 held-out samples correctly: [bold]served accuracy 0.6692[/]" in answered(found)
+
+
+def kept(**changes: object) -> World:
+    return World(artifact=json.dumps({**holdout(4), **changes}))
+
+
+NO_SAMPLES = "its run kept no held-out samples"
+NO_ROWS = "it does not take rows of 2 numbers"
+FILE = "holdout/holdout.json of its run: "
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (World(artifact=None), NO_SAMPLES),
+        (World(registered={"run_id": ""}), NO_SAMPLES),
+        (World(registered=None), "the model registry does not know this version"),
+        (kept(labels=[0, 0.5, 1, 2]), f"{FILE}labels.1: Input should be a valid integer"),
+        (kept(labels=["cat"] * 4), f"{FILE}labels.0: Input should be a valid integer"),
+        (World(artifact='{"inputs": [[1]]}'), f"{FILE}labels: Field required"),
+        (kept(inputs=[[[1.0]]] * 4), f"{FILE}inputs.0.0: Input should be a valid number"),
+        (kept(inputs=[[float("nan")]] * 4), f"{FILE}inputs.0.0: Input should be a finite number"),
+        (kept(inputs=[[1.0, 2.0]]), f"{FILE}1 inputs and 4 labels"),
+        (kept(inputs=[[1.0], [1.0, 2.0]] * 2), f"{FILE}inputs have rows of different lengths"),
+        (kept(inputs=[], labels=[]), f"{FILE}inputs: List should have at least 1 item"),
+        (World(artifact="PAR1"), f"{FILE}Invalid JSON"),
+        (World(inputs=[tensor("x", "FP32", -1, 3, 32, 32)]), NO_ROWS),
+        (World(inputs=[tensor("x", "FP32", -1, 3)]), NO_ROWS),
+        (World(inputs=[tensor("x", "BYTES", -1, 2)]), NO_ROWS),
+        (World(inputs=[tensor("x", "FP32", -1, 2)] * 2), NO_ROWS),
+        (World(outputs=[tensor("price", "FP32", -1)]), "none of its outputs is an integer, so none is a class"),
+        (World(classes_a_sample=2), "its output label is not one number a sample"),
+    ],
+)
+def test_a_model_that_can_not_be_scored_has_only_to_answer(world: World, said: str) -> None:
+    found = scored(world)
+    assert found.unscored.startswith(said)
+    assert found == Score("m", "3", unscored=found.unscored)
+    assert answered(found) == f"[bold green]m[/] version 3 answers ({found.unscored})"
+
+
+@pytest.mark.parametrize("versions", [None, [], ["main"]])
+def test_an_endpoint_may_name_no_version_of_the_registry(versions: list[str] | None) -> None:
+    found = scored(World(versions=versions))
+    assert found.unscored == "it names no version of the model registry"
+
+
+def test_an_endpoint_that_is_not_ready_is_an_error_whatever_was_kept() -> None:
+    with pytest.raises(WorkstationError, match="the endpoint refused /v2/models/m/ready") as refused:
+        scored(World(artifact=None, ready=503))
+    assert refused.value.why.startswith("503")
+
+
+def test_an_endpoint_that_refuses_samples_which_fit_is_an_error() -> None:
+    with pytest.raises(WorkstationError, match="the endpoint refused /v2/models/m/infer"):
+        scored(World(infer=500))
+
+
+def test_a_dead_endpoint_is_an_error_and_no_traceback() -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(WorkstationError, match="the endpoint does not answer /v2/models/m"):
+        score(Endpoint(dead), "m", Tracking(dead, "u", "p"))
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_a_tracking_server_that_refuses_is_an_error(status: int) -> None:
+    with pytest.raises(WorkstationError, match="the tracking server refused"):
+        scored(World(tracking=status))

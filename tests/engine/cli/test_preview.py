@@ -1,0 +1,64 @@
+"""Previews of a stack whose secrets nobody can read here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.preview import preview
+from common import paths
+from tests.pulumi_engine import find_engine
+from tests.unit.declaration.samples import REPOSITORY
+
+ENCRYPTED = "v1:QxhwK2F37+A=:cannot-be-read-here"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with a dev stack that has an encrypted value, and the name of the provider that encrypted it."""
+    if find_engine() is None:
+        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
+    for entry in REPOSITORY.iterdir():
+        if entry.name != "Pulumi.dev.yaml":
+            (tmp_path / entry.name).symlink_to(entry)
+    document = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    platform = document["config"]["ml-platform:platform"]
+    platform["secrets"]["token"] = {"team": "vision"}
+    platform["serving"]["digits"]["secrets"] = ["token"]
+    document["config"]["ml-platform:token"] = {"secure": ENCRYPTED}
+    document["secretsprovider"] = "awskms://alias/of-somebody-else"
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(document))
+    monkeypatch.setattr(paths, "REPOSITORY", tmp_path)
+    return tmp_path
+
+
+def test_prod_is_shown_without_network_credentials_cluster_or_docker() -> None:
+    if find_engine() is None or os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("takes a pulumi on this machine, and root to take the network away")
+    lonely = ["unshare", "--net", "sh", "-c", 'ip link set lo up && ! ip route | grep . && exec "$@"', "sh"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE", "DOCKER_"))}
+    command = [*lonely, sys.executable, "-m", "cli", "preview", "--stack", "prod"]
+    shown = subprocess.run(command, cwd=REPOSITORY, env=kept, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    for part in ("aws:eks:Cluster", "aws:rds:Instance", "kubernetes:apps/v1:Deployment", "docker:index:Image"):
+        assert part in shown.stdout
+    assert "Policies" in shown.stdout
+
+
+def test_a_preview_shows_that_a_secret_has_a_value_and_needs_to_read_none(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (root / "Pulumi.dev.yaml").read_bytes()
+    assert preview("dev", as_json=True) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    inputs = {(step["type"], step["urn"].rpartition("::")[2]): step["inputs"] for step in steps}
+    assert inputs["kubernetes:core/v1:Secret", "token"]["data"] == "[secret]"
+    volumes = inputs["kubernetes:apps/v1:Deployment", "digits"]["spec"]["template"]["spec"]["volumes"]
+    assert "token" in [volume.get("secret", {}).get("secretName") for volume in volumes]
+    assert (root / "Pulumi.dev.yaml").read_bytes() == before

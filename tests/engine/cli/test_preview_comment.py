@@ -1,0 +1,252 @@
+"""The comment on a pull request: what two plans differ in, how it reads, how it gets there."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import plan
+from cli.pull_request.changes import DATA_CARRIERS, compare
+from cli.pull_request.checkout import Planned
+from cli.pull_request.comment import report
+from cli.pull_request.publish import PullRequest, publish
+from cli.pull_request.render import LONGEST_BODY, MARKER, Report, render
+from cli.pull_request.touched import touched_stacks
+from common.errors import WorkstationError
+from offline.plugins.marshal import SECRET, SIGNATURE, UNKNOWN_TEXT
+from policies.data import _CARRIERS
+from tests.engine.cli.github import GitHub
+
+STACKS = ["dev", "prod"]
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+KUBERNETES = "pulumi:providers:kubernetes"
+PASSWORD = "random:index/randomPassword:RandomPassword"
+
+
+@pytest.mark.parametrize(
+    ("files", "stacks"),
+    [
+        (["Pulumi.prod.yaml"], ["prod"]),
+        (["README.md", "tests/stack/test_dev_stack.py", "cli/up.py"], []),
+        (["infra/foundation/aws/network.py"], STACKS),
+        (["images/serving/serving/app.py"], STACKS),
+        (["offline/plugins/kubernetes/changes.py"], STACKS),
+        (["uv.lock"], STACKS),
+        (["Pulumi.dev.yaml", "Pulumi.staging.yaml"], ["dev"]),
+    ],
+)
+def test_file_names_tell_the_stacks(files: list[str], stacks: list[str]) -> None:
+    assert touched_stacks(files, STACKS) == stacks
+
+
+def step(type_: str, name: str, protect: bool = False, **inputs: object) -> dict[str, Any]:
+    return {
+        "operation": "create",
+        "urn": urn(type_, name),
+        "type": type_,
+        "custom": True,
+        "protect": protect,
+        "provider": "",
+        "inputs": inputs,
+    }
+
+
+def urn(type_: str, name: str) -> str:
+    return f"urn:pulumi:dev::ml-platform::{type_}::{name}"
+
+
+def deployment(replicas: int, app: str = "web") -> dict[str, Any]:
+    labels = {"app": app}
+    container = {"name": "web", "image": plan.UNKNOWN}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    metadata = {"name": "web", "namespace": "vision"}
+    return step(DEPLOYMENT, "web", apiVersion="apps/v1", kind="Deployment", metadata=metadata, spec=spec)
+
+
+def claim(size: str, class_: str = "fast", protect: bool = False) -> dict[str, Any]:
+    spec = {"storageClassName": class_, "resources": {"requests": {"storage": size}}}
+    metadata = {"name": "data", "namespace": "vision"}
+    inputs = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+    return step(CLAIM, "data", protect, **inputs)
+
+
+def planned(*steps: dict[str, Any], problems: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    return {"steps": list(steps), "problems": list(problems)}
+
+
+def test_equal_plans_differ_in_nothing() -> None:
+    both = planned(deployment(2), claim("1Gi"), step(PASSWORD, "admin", length=32))
+    assert compare(both, copy.deepcopy(both)) == []
+
+
+def test_an_update_in_place_names_what_changes() -> None:
+    (change,) = compare(planned(deployment(2)), planned(deployment(3)))
+    assert (change.kind, change.type, change.name) == ("changed", DEPLOYMENT, "web")
+    assert [(one.path, one.before, one.after) for one in change.differences] == [("spec.replicas", 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (deployment(2), deployment(2, app="site")),  # a selector is immutable
+        (claim("1Gi"), claim("1Gi", class_="slow")),
+        (step(PASSWORD, "admin", length=32), step(PASSWORD, "admin", length=40)),
+    ],
+)
+def test_the_plugin_says_what_is_replaced(before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert [change.kind for change in compare(planned(before), planned(after))] == ["replaced"]
+
+
+@pytest.mark.parametrize("order", [("kubernetes", "adopting"), ("adopting", "kubernetes")])
+def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> None:
+    """Two providers of one plugin are registered in an order that nothing fixes."""
+    config = {"kubernetes": {"enableConfigMapMutable": "true"}, "adopting": {"upsertExistingObjects": "true"}}
+    providers = [step(KUBERNETES, name, False, **config[name]) for name in order]
+
+    def plan_with(value: str) -> dict[str, Any]:
+        inputs = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": value}}
+        held = [step(CONFIG_MAP, name, False, **inputs) | {"provider": urn(KUBERNETES, name)} for name in config]
+        return planned(*providers, *held)
+
+    changes = compare(plan_with("old"), plan_with("new"))
+    assert {change.name: change.kind for change in changes} == {"kubernetes": "changed", "adopting": "replaced"}
+
+
+def test_what_the_policies_protect_counts_as_data() -> None:
+    assert _CARRIERS.keys() <= DATA_CARRIERS
+
+
+def test_a_resource_that_is_not_there_any_more_is_deleted() -> None:
+    changes = compare(planned(deployment(2), claim("1Gi")), planned(deployment(2), step(PASSWORD, "new", length=8)))
+    assert [(change.kind, change.name, change.endangers_data) for change in changes] == [
+        ("created", "new", False),
+        ("deleted", "data", True),
+    ]
+
+
+def test_what_endangers_data_stands_on_top() -> None:
+    text = render(
+        [
+            Report("dev", compare(planned(deployment(2)), planned(deployment(3)))),
+            Report("prod", compare(planned(claim("1Gi")), planned(claim("1Gi", "slow")))),
+        ]
+    )
+    assert text.startswith(MARKER)
+    warning = text.index("**Data is at stake.**")
+    assert warning < text.index("### Stack `dev`: 1 changed") < text.index("### Stack `prod`: 1 replaced")
+    assert f"> - stack **prod**: replaced `{CLAIM}` **data**" in text
+
+
+def test_a_released_protection_is_a_danger_too() -> None:
+    text = render([Report("prod", compare(planned(claim("1Gi", protect=True)), planned(claim("1Gi"))))])
+    assert f"> - stack **prod**: no longer protected: `{CLAIM}` **data**" in text
+
+
+def test_growing_a_volume_is_no_danger() -> None:
+    (change,) = compare(planned(claim("1Gi")), planned(claim("2Gi")))
+    assert (change.kind, change.endangers_data) == ("changed", False)
+
+
+def test_a_comment_that_would_be_too_long_loses_details_first() -> None:
+    before = [step(PASSWORD, f"password-{number}", keepers={"note": "x" * 100}) for number in range(400)]
+    after = [step(PASSWORD, f"password-{number}", keepers={"note": "y" * 100}) for number in range(400)]
+    text = render([Report("dev", compare(planned(*before), planned(*after)))])
+    assert len(text) <= LONGEST_BODY
+    assert "password-399" in text
+    assert "yyy" not in text
+
+
+def test_a_value_can_not_end_the_code_block() -> None:
+    change = compare(planned(step(PASSWORD, "a", note="1")), planned(step(PASSWORD, "a", note="```\n</details>")))
+    text = render([Report("dev", change)])
+    assert "````diff" in text
+
+
+def test_a_failed_preview_shows_its_problems_and_no_deletions() -> None:
+    problem = {"urn": "urn:pulumi:prod::ml-platform::aws:s3/bucket:Bucket::data", "policy": "protected-data"}
+    violated = planned(problems=({**problem, "mandatory": True, "message": "set protect\nto true"},))
+    made = report("prod", Planned(planned(claim("1Gi"))), Planned(violated, "failed preview of stack prod"))
+    text = render([made])
+    assert "❌ policy `protected-data` on `aws:s3/bucket:Bucket::data`\n\n```\nset protect\nto true\n```" in text
+    assert "### Stack `prod`: the preview failed" in text
+    assert "deleted" not in text
+
+
+def test_a_base_that_fails_is_said() -> None:
+    text = render([report("dev", Planned(planned(), "broken"), Planned(planned(claim("1Gi"))))])
+    assert "The base branch can't be previewed" in text
+    assert "1 created" in text
+
+
+def event_log(folder: Path, *events: dict[str, Any]) -> Path:
+    file = folder / "events"
+    file.write_text("\n".join(json.dumps(event) for event in events))
+    return file
+
+
+def created(type_: str, name: str, inputs: dict[str, Any], **more: str) -> dict[str, Any]:
+    state = {"type": type_, "urn": urn(type_, name), "custom": True, "inputs": inputs}
+    metadata = {"op": "create", "urn": urn(type_, name), "new": state, "old": None, **more}
+    return {"resourcePreEvent": {"metadata": metadata}}
+
+
+def test_a_plan_holds_no_secret_and_no_name_that_is_drawn_anew(tmp_path: Path) -> None:
+    secret = {SIGNATURE: SECRET, "ciphertext": "opaque"}
+    role = {"name": "reader-0a1b2c3", "path": "/", "__defaults": ["name", "path"], "policy": UNKNOWN_TEXT}
+    job = {"metadata": {"name": "digits-cffd9713"}, "stringData": secret}
+    pod = {"metadata": {"name": "tool-cffd9713", "annotations": {"pulumi.com/autonamed": "true"}}}
+    log = event_log(
+        tmp_path,
+        created("aws:iam/role:Role", "reader", role),
+        created("kubernetes:batch/v1:Job", "digits", job),
+        created("kubernetes:core/v1:Pod", "tool", pod),
+    )
+    first, second, third = (step["inputs"] for step in plan.read(log)["steps"])
+    assert first == {"name": plan.AUTOMATIC, "path": "/", "policy": plan.UNKNOWN}
+    assert second == {"metadata": {"name": "digits-cffd9713"}, "stringData": plan.MASKED}
+    assert third["metadata"]["name"] == plan.AUTOMATIC
+
+
+def test_a_plan_tells_the_provider_without_its_id(tmp_path: Path) -> None:
+    reference = f"{urn(KUBERNETES, 'cluster')}::04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    log = event_log(tmp_path, created(CONFIG_MAP, "a", {}, provider=reference), created(KUBERNETES, "cluster", {}))
+    assert [step["provider"] for step in plan.read(log)["steps"]] == [urn(KUBERNETES, "cluster"), ""]
+
+
+def test_a_plan_tells_what_went_wrong(tmp_path: Path) -> None:
+    said = {"severity": "error", "message": "no such image\n", "urn": "urn:x"}
+    policy = {"policyName": "digests", "enforcementLevel": "advisory", "message": " pin it ", "resourceUrn": "urn:y"}
+    log = event_log(tmp_path, {"diagnosticEvent": said}, {"diagnosticEvent": said}, {"policyEvent": policy})
+    assert plan.read(log)["problems"] == [
+        {"urn": "urn:x", "policy": "", "mandatory": True, "message": "no such image"},
+        {"urn": "urn:y", "policy": "digests", "mandatory": False, "message": "pin it"},
+    ]
+
+
+@pytest.fixture
+def pull_request(github: GitHub) -> Callable[[str], str]:
+    target = PullRequest(github.address, "o/n", 7, "a-token")
+    return lambda body: publish(target, body)
+
+
+def test_the_comment_is_written_once_and_then_updated(github: GitHub, pull_request: Callable[[str], str]) -> None:
+    for number in range(150):  # more than a page of other people's comments
+        github.say(f"comment {number} quotes {MARKER}")
+    pull_request(f"{MARKER} first")
+    pull_request(f"{MARKER} second")
+    assert len(github.comments) == 151
+    assert github.comments[-1]["body"] == f"{MARKER} second"
+
+
+def test_a_token_without_permission_is_one_clear_line(github: GitHub, pull_request: Callable[[str], str]) -> None:
+    github.refuses = True
+    with pytest.raises(WorkstationError, match="can't be published"):
+        pull_request(f"{MARKER} first")

@@ -1,0 +1,158 @@
+"""The served model: its answers, its refusals, and how it starts and stops."""
+
+import time
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+import requests
+
+from tests.engine.images.engine import Engine, address, run_to_end, wait_for
+from tests.engine.images.services import MODEL, Tracking, serve
+
+DIGIT = {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [0.0] * 64}]}
+
+
+def infer(endpoint: str, images: list[list[float]], **changes: object) -> requests.Response:
+    tensor = {"name": "image", "datatype": "FP32", "shape": [len(images), 64], "data": images} | changes
+    return requests.post(f"{endpoint}/v2/models/{MODEL}/infer", json={"id": "1", "inputs": [tensor]}, timeout=20)
+
+
+def labels_of(answer: requests.Response) -> list[int]:
+    answer.raise_for_status()
+    outputs = {output["name"]: output["data"] for output in answer.json()["outputs"]}
+    labels: list[int] = outputs["label"]
+    return labels
+
+
+def test_held_out_digits_are_recognized_by_the_served_model(tracking: Tracking, endpoint: str) -> None:
+    holdout = tracking.artifact(tracking.champion()["run_id"], "holdout/holdout.json")
+    predicted = labels_of(infer(endpoint, holdout["inputs"]))
+    right = sum(a == b for a, b in zip(predicted, holdout["labels"], strict=True))
+    assert right / len(predicted) > 0.95
+
+
+def test_the_answer_and_the_metadata_name_the_registered_version(endpoint: str) -> None:
+    assert infer(endpoint, [[0] * 64]).json()["model_version"] == "1"
+    metadata = requests.get(f"{endpoint}/v2/models/{MODEL}", timeout=20).json()
+    assert metadata["versions"] == ["1"]
+    assert metadata["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 64]}]
+    assert requests.get(f"{endpoint}/v2/models/{MODEL}/versions/1/ready", timeout=20).json()["ready"] is True
+
+
+@pytest.mark.parametrize(
+    ("images", "changes", "status", "reason"),
+    [
+        ([[0] * 64], {"name": "picture"}, 400, "unknown input 'picture'; the model takes image"),
+        ([[0] * 64], {"datatype": "FP64"}, 400, "input 'image': datatype is FP64, the model takes FP32"),
+        ([[0] * 63], {"shape": [1, 63]}, 400, "input 'image': shape is [1, 63], the model takes [-1, 64]"),
+        ([[0] * 64], {"shape": [2, 64]}, 400, "input 'image': data is nested as [1, 64], but shape is [2, 64]"),
+        ([["a"] * 64], {}, 400, "input 'image': element 0 is not a number"),
+        ([[0] * 64], {"data": None}, 400, "inputs.0.data: Input should be a valid list"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused_with_the_reason(
+    endpoint: str, images: list[list[float]], changes: dict[str, object], status: int, reason: str
+) -> None:
+    answer = infer(endpoint, images, **changes)
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("{", "JSON decode error"),
+        ("{}", "inputs: Field required"),
+        ('{"inputs": []}', "inputs: List should have at least 1 item"),
+        (
+            '{"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [NaN%s]}]}' % (", 0" * 63),
+            "input 'image': element 0 is not a finite number",
+        ),
+    ],
+)
+def test_a_malformed_body_is_refused_with_the_reason(endpoint: str, body: str, reason: str) -> None:
+    answer = requests.post(
+        f"{endpoint}/v2/models/{MODEL}/infer", body, headers={"content-type": "application/json"}, timeout=20
+    )
+    assert answer.status_code == 400
+    assert reason in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["models/other", "models/other/infer", f"models/{MODEL}/versions/9"])
+def test_other_models_and_versions_are_not_found(endpoint: str, path: str) -> None:
+    send = requests.post if path.endswith("infer") else requests.get
+    answer = send(
+        f"{endpoint}/v2/{path}",
+        json={"inputs": [{"name": "a", "shape": [1], "datatype": "FP32", "data": [1]}]},
+        timeout=20,
+    )
+    assert answer.status_code == 404
+    assert "this server has" in answer.json()["error"]
+
+
+def test_metrics_count_by_version_and_code(endpoint: str) -> None:
+    infer(endpoint, [[0] * 64])
+    infer(endpoint, [[0] * 63])
+    page = requests.get(f"{endpoint}/metrics", timeout=20).text
+    assert 'inference_model_info{model="digits",run_id="' in page
+    for code in ("200", "400"):
+        assert f'inference_requests_total{{code="{code}",model="digits",version="1"}}' in page
+        assert f'inference_request_duration_seconds_count{{code="{code}",model="digits",version="1"}}' in page
+
+
+def test_no_request_is_lost_when_a_server_is_told_to_stop(engine: Engine, trained: str, credentials: Path) -> None:
+    """While it drains it answers every request, says that it isn't ready, and ends kept connections."""
+    container = serve(engine, credentials, drain_seconds=15)
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/ready", container)
+    statuses, told = [], Event()
+
+    def ask() -> None:
+        session = requests.Session()
+        for _ in range(40):
+            statuses.append(session.post(f"{url}/v2/models/{MODEL}/infer", json=DIGIT, timeout=20).status_code)
+            if len(statuses) == 10:
+                told.set()
+
+    client = Thread(target=ask)
+    client.start()
+    assert told.wait(20)
+    container.kill("SIGTERM")
+    wait_for(f"{url}/v2/health/ready", container, status=503)
+    assert requests.get(f"{url}/v2/health/live", timeout=5).headers["connection"] == "close"
+    client.join(60)
+    assert statuses == [200] * 40
+    assert run_to_end(container)[0] == 0
+
+
+def test_a_server_that_waits_for_its_model_stops_at_once(engine: Engine, credentials: Path) -> None:
+    """192.0.2.1 is an address that nobody has: the registry neither answers nor refuses."""
+    container = serve(engine, credentials, uri=f"models:/{MODEL}/1", tracking_uri="http://192.0.2.1:5000")
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/live", container)
+    assert requests.get(f"{url}/v2/health/ready", timeout=5).status_code == 503
+    assert requests.get(f"{url}/v2/models/{MODEL}", timeout=5).status_code == 503
+    begin = time.monotonic()
+    container.stop(timeout=20)
+    assert time.monotonic() - begin < 15
+    assert run_to_end(container)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        (f"models:/{MODEL}@challenger", "challenger"),
+        (f"models:/{MODEL}/99", "99"),
+        ("models:/unknown@champion", "unknown"),
+        ("digits", "not a model URI"),
+    ],
+)
+def test_serving_without_its_model_ends_and_says_why(
+    engine: Engine, trained: str, credentials: Path, uri: str, reason: str
+) -> None:
+    code, log = run_to_end(serve(engine, credentials, uri))
+    assert code == 1
+    assert log.splitlines()[-1].startswith(f"serving: {uri}: ")
+    assert reason in log.splitlines()[-1]
+    assert "Traceback" not in log

@@ -1,0 +1,113 @@
+"""Installing the engine's companions: official plugins stay, stand-ins fill the gaps, a second run does nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from offline.plugins.install import ensure_engine, ensure_plugins, kind_of, official_engine
+from offline.plugins.sdk import RequiredPlugin, required_plugins
+from tests.pulumi_engine import find_engine
+
+
+def silent(_: str) -> None:
+    """A report that nobody reads."""
+
+
+@pytest.fixture
+def engine() -> Path:
+    found = find_engine()
+    if found is None:
+        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
+    return found
+
+
+@pytest.fixture
+def docker() -> RequiredPlugin:
+    return next(plugin for plugin in required_plugins() if plugin.name == "docker")
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of each file: what a write would change."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_second_install_changes_nothing_and_takes_no_time(tmp_path: Path, engine: Path) -> None:
+    ensure_engine(tmp_path / "bin", engine)
+    first = ensure_plugins(tmp_path / "home", silent, engine, download=False)
+    before = snapshot(tmp_path)
+    began = time.monotonic()
+    ensure_engine(tmp_path / "bin", engine)
+    second = ensure_plugins(tmp_path / "home", silent, engine, download=False)
+    assert time.monotonic() - began < 2
+    assert first == second
+    assert snapshot(tmp_path) == before
+
+
+def test_each_plugin_with_a_stand_in_gets_it(tmp_path: Path, engine: Path) -> None:
+    kinds = {found.plugin.name: found.kind for found in ensure_plugins(tmp_path, silent, engine, download=False)}
+    assert kinds.items() >= {"docker": "stand-in", "kubernetes": "stand-in", "random": "stand-in"}.items()
+
+
+def test_an_official_plugin_is_kept(tmp_path: Path, engine: Path, docker: RequiredPlugin) -> None:
+    official = tmp_path / "plugins" / docker.folder / docker.executable
+    official.parent.mkdir(parents=True)
+    official.write_bytes(b"\x7fELF" + bytes(8192))
+    kinds = {found.plugin.name: found.kind for found in ensure_plugins(tmp_path, silent, engine, download=False)}
+    assert kinds["docker"] == "official"
+    assert official.stat().st_size == 8196
+
+
+def test_a_broken_off_download_makes_room_for_the_stand_in(
+    tmp_path: Path, engine: Path, docker: RequiredPlugin
+) -> None:
+    plugins = tmp_path / "plugins"
+    (plugins / docker.folder).mkdir(parents=True)
+    (plugins / docker.folder / docker.executable).write_bytes(b"\x7fELF" + bytes(8192))
+    (plugins / f"{docker.folder}.partial").touch()
+    (plugins / ".stand-in-broken").mkdir()
+    assert kind_of(plugins, docker) == "missing"
+    ensure_plugins(tmp_path, silent, engine, download=False)
+    assert kind_of(plugins, docker) == "stand-in"
+    assert not list(plugins.glob(".stand-in-*")) + list(plugins.glob("*.partial"))
+    assert (plugins / docker.folder / docker.executable).stat().st_mode & stat.S_IXUSR
+
+
+def test_a_refused_download_is_not_tried_again_at_once(tmp_path: Path) -> None:
+    refusing = tmp_path / "pulumi"
+    refusing.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexit 1\n")
+    refusing.chmod(0o755)
+    for _ in range(2):
+        ensure_plugins(tmp_path / "home", silent, refusing)
+    assert (tmp_path / "asked").read_text().count("asked") == len(required_plugins())
+
+
+def test_another_engine_takes_the_place_of_the_old_one(tmp_path: Path, engine: Path) -> None:
+    ensure_engine(tmp_path / "bin", engine)
+    newer = tmp_path / "cache" / "pulumi"
+    newer.parent.mkdir()
+    newer.write_text("#!/bin/sh\n")
+    shutil.copy(tmp_path / "bin" / "pulumi-language-python-exec", newer.parent)
+    ensure_engine(tmp_path / "bin", newer)
+    assert (tmp_path / "bin" / "pulumi").read_text() == "#!/bin/sh\n"
+
+
+def test_an_engine_with_its_own_language_host_counts_as_official(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Path
+) -> None:
+    ensure_engine(tmp_path / "ours", engine)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "pulumi-language-python").write_bytes(b"\x7fELF" + bytes(8192))
+    (theirs / "pulumi").write_text("#!/bin/sh\necho v3.999.0\n")
+    (theirs / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'ours'}{os.pathsep}{theirs}")
+    assert official_engine(other_than=tmp_path / "ours") == theirs / "pulumi"
+    monkeypatch.setenv("PATH", str(tmp_path / "ours"))
+    assert official_engine(other_than=tmp_path / "elsewhere") is None

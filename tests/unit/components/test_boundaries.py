@@ -1,0 +1,41 @@
+"""Where the two foundations differ: in one folder, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.declaration.samples import REPOSITORY
+
+_SHARED = [
+    file
+    for file in sorted((REPOSITORY / "infra").rglob("*.py"))
+    if not {"foundation", "declaration"} & set(file.relative_to(REPOSITORY).parts)
+]
+_STACKS = [file.name.split(".")[1] for file in REPOSITORY.glob("Pulumi.*.yaml")]
+_PLACES = re.compile(rf"\b(aws|ecr|eks|iam|s3|rds|kwok|local|localhost|{'|'.join(_STACKS)})\b", re.IGNORECASE)
+_ALLOWED = {"svc.cluster.local", '"localhost"', '"/dev/null"'}
+"""Names inside every cluster and on every machine."""
+
+
+def named_places(text: str) -> list[str]:
+    for allowed in _ALLOWED:
+        text = text.replace(allowed, "")
+    return _PLACES.findall(text)
+
+
+@pytest.mark.parametrize("file", _SHARED, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_what_stands_above_the_foundation_names_no_place_and_no_stack(file: Path) -> None:
+    assert named_places(file.read_text()) == []
+
+
+def test_the_declaration_names_places_in_their_own_files_only() -> None:
+    folder = REPOSITORY / "infra" / "declaration"
+    named = {file.name for file in folder.glob("*.py") if named_places(file.read_text())}
+    assert named == {"foundations.py", "pools.py", "rules.py", "__main__.py"}
+
+
+def test_a_place_would_be_found() -> None:
+    assert named_places('if stack == "prod": import pulumi_docker; aws.Provider()') == ["prod", "aws"]

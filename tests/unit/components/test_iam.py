@@ -1,0 +1,237 @@
+"""Who may do what: every policy and trust of the prod stack, walked."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.foundation.aws.boundary import boundary_statements
+from infra.foundation.aws.context import Place
+from infra.foundation.aws.iam import github_trust, pod_trust, service_trust
+from tests.unit.components.policy_documents import admits, document, documents, faults, listed
+from tests.unit.components.recorder import Recorder, created, inputs, platform
+from tests.unit.declaration.samples import REPOSITORY
+
+PLACE = Place("123456789012", "eu-central-1", "test", "ml-platform", "4711")
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+
+
+@cache
+def declared() -> dict[str, Any]:
+    content = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())
+    return dict(content["config"]["ml-platform:platform"])
+
+
+@pytest.fixture
+def prod() -> Recorder:
+    return platform(declared())
+
+
+def statements(stack: Recorder, name: str) -> list[dict[str, Any]]:
+    return list(json.loads(inputs(stack, ROLE_POLICY, name)["policy"])["Statement"])
+
+
+def test_every_policy_and_trust_is_walked(prod: Recorder) -> None:
+    walked = documents(prod)
+    assert len([each for each in walked if each.trust]) == len(created(prod, ROLE))
+    for kind in (ROLE_POLICY, "aws:kms/key:Key", "aws:s3/bucketPolicy:BucketPolicy"):
+        assert len([each for each in walked if each.type == kind]) == len(created(prod, kind)) > 1
+
+
+def test_no_policy_is_too_wide_and_no_trust_is_open(prod: Recorder) -> None:
+    assert {f"{each.type} {each.name}": faults(each) for each in documents(prod) if faults(each)} == {}
+
+
+def policy(**statement: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", **statement}]})
+
+
+GITHUB = {"Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"}
+AUDIENCE = {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}
+ANY_SUBJECT = {"token.actions.githubusercontent.com:sub": "repo:example/*"}
+POD = {"Service": "pods.eks.amazonaws.com"}
+
+HERE = {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}
+
+PLANTED = [
+    (policy(Action="*"), False, "allows every action"),
+    (policy(Action=["s3:GetObject", "*:*"]), False, "allows every action"),
+    (policy(Action="**"), False, "allows every action"),
+    (policy(Action="i*"), False, "allows every action"),
+    (policy(NotAction="iam:*"), False, "allows every action"),
+    (policy(Action="iam:Pass*"), False, "allows a pattern of iam's actions"),
+    (policy(Action="kms:*", Condition=HERE), False, "allows a pattern of kms's actions"),
+    (policy(Action="kms:*", Principal={"AWS": "arn:aws:iam::1:role/a"}), False, "allows a pattern of kms's actions"),
+    (policy(Action=["ec2:DescribeVpcs", "ec2:**"]), False, "allows all of ec2"),
+    (policy(Action="s3:GetObject", Principal="*"), False, "lets everybody in"),
+    (policy(Action="s3:GetObject", Principal={"AWS": ["*"]}), False, "lets everybody in"),
+    (policy(Action="sts:AssumeRole", Principal=POD), True, "does not pin cluster, namespace and service account"),
+    (policy(Action="sts:AssumeRole", Principal={"Service": "eks.amazonaws.com"}), True, "does not pin the account"),
+    (
+        policy(Action="sts:AssumeRoleWithWebIdentity", Principal=GITHUB, Condition={"StringEquals": AUDIENCE}),
+        True,
+        "does not pin audience and subject",
+    ),
+    (
+        policy(
+            Action="sts:AssumeRoleWithWebIdentity",
+            Principal=GITHUB,
+            Condition={"StringEquals": AUDIENCE, "StringLike": ANY_SUBJECT},
+        ),
+        True,
+        "does not pin audience and subject",
+    ),
+    (
+        policy(
+            Action="sts:AssumeRoleWithWebIdentity",
+            Principal=GITHUB,
+            Condition={"StringEquals": {**AUDIENCE, **ANY_SUBJECT}},
+        ),
+        True,
+        "does not pin audience and subject",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "trust", "fault"), PLANTED)
+def test_a_planted_fault_is_found(text: str, trust: bool, fault: str) -> None:
+    assert faults(document(text, trust)) == [fault]
+
+
+def test_a_service_is_allowed_whole_where_a_condition_or_names_hold_it() -> None:
+    bucket = policy(Action="s3:*", Resource="arn:aws:s3:::ml-platform-test-*")
+    account = policy(Action="kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"})
+    for text in (bucket, account, policy(Action="ec2:*", Condition=HERE)):
+        assert faults(document(text)) == []
+
+
+def test_a_role_of_a_pod_refuses_every_other_pod() -> None:
+    trust = document(pod_trust(PLACE, "vision", "serving-digits"), trust=True)
+    own = {
+        "aws:RequestTag/eks-cluster-arn": "arn:aws:eks:eu-central-1:123456789012:cluster/ml-platform-test",
+        "aws:RequestTag/kubernetes-namespace": "vision",
+        "aws:RequestTag/kubernetes-service-account": "serving-digits",
+    }
+    assert admits(trust, own)
+    assert not admits(trust, own | {"aws:RequestTag/kubernetes-namespace": "speech"})
+    assert not admits(trust, own | {"aws:RequestTag/kubernetes-service-account": "default"})
+    other_account = "arn:aws:eks:eu-central-1:999999999999:cluster/ml-platform-test"
+    assert not admits(trust, own | {"aws:RequestTag/eks-cluster-arn": other_account})
+    assert not admits(trust, {})
+
+
+def test_a_pull_request_can_not_deploy() -> None:
+    deploy = document(github_trust(PLACE, "repo:example/ml-platform:environment:prod"), trust=True)
+    token = {f"token.actions.githubusercontent.com:{key}": value for key, value in {"aud": "sts.amazonaws.com"}.items()}
+    subject = "token.actions.githubusercontent.com:sub"
+    assert admits(deploy, token | {subject: "repo:example/ml-platform:environment:prod"})
+    assert not admits(deploy, token | {subject: "repo:example/ml-platform:pull_request"})
+    assert not admits(deploy, token | {subject: "repo:someone/ml-platform:environment:prod"})
+
+
+def test_a_service_acts_for_this_account_only() -> None:
+    trust = document(service_trust(PLACE, "eks.amazonaws.com"), trust=True)
+    assert admits(trust, {"aws:SourceAccount": "123456789012"})
+    assert not admits(trust, {"aws:SourceAccount": "999999999999"})
+
+
+def test_every_workload_has_a_role_of_its_own(prod: Recorder) -> None:
+    associations = created(prod, "aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    assert associations == [
+        "ml-platform-alertmanager",
+        "ml-platform-dashboards",
+        "ml-platform-prometheus",
+        "ml-platform-tracking",
+        "vision-serving-digits",
+        "vision-training-digits",
+        "vision-training-digits-gpu",
+    ]
+    assert set(associations) <= set(created(prod, ROLE))
+
+
+def test_an_endpoint_reads_its_teams_files_and_writes_nothing(prod: Recorder) -> None:
+    found = statements(prod, "vision-serving-digits-artifacts")
+    actions = {action for statement in found for action in statement["Action"]}
+    assert actions == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
+    objects = [statement["Resource"] for statement in found if statement["Action"] == ["s3:GetObject"]]
+    assert objects == [["arn:aws:s3:::ml-platform-test-artifacts-123456789012/teams/vision/*"]]
+
+
+def test_only_the_tracking_server_reads_the_database_login(prod: Recorder) -> None:
+    readers = [
+        name
+        for name in created(prod, ROLE_POLICY)
+        if any("secretsmanager:GetSecretValue" in statement["Action"] for statement in statements(prod, name))
+    ]
+    assert readers == ["ci-deploy-platform", "ml-platform-tracking-database"]
+    of_deploy = statements(prod, "ci-deploy-platform")
+    read = [each["Resource"] for each in of_deploy if "secretsmanager:GetSecretValue" in each["Action"]]
+    assert read == [[PLACE.arn("secretsmanager", f"secret:{PLACE.name}/*")]], "the teams' own only"
+    (reads, _) = statements(prod, "ml-platform-tracking-database")
+    assert reads["Resource"] == ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1"]
+
+
+def test_keys_are_used_through_their_service_only(prod: Recorder) -> None:
+    uses = [
+        statement
+        for each in documents(prod)
+        if each.type == ROLE_POLICY and each.name != "ci-deploy-platform"
+        for statement in each.statements
+        if any(action.startswith("kms:") for action in listed(statement["Action"]))
+    ]
+    assert uses
+    assert all("kms:ViaService" in statement["Condition"]["StringEquals"] for statement in uses)
+
+
+def test_a_pipeline_can_not_give_itself_more(prod: Recorder) -> None:
+    own, boundary = (each for each in statements(prod, "ci-deploy-platform") if each["Effect"] == "Deny")
+    assert "iam:PutRolePolicy" in own["Action"]
+    assert own["Resource"] == ["arn:aws:iam::123456789012:role/ml-platform-test-ci-*"]
+    assert {"iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion"} <= set(boundary["Action"])
+    assert PLACE.boundary in boundary["Resource"]
+
+
+def test_a_pipeline_makes_roles_within_the_boundary_only(prod: Recorder) -> None:
+    decides = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"}
+    within = {"StringEquals": {"iam:PermissionsBoundary": PLACE.boundary}}
+    for statement in statements(prod, "ci-deploy-platform"):
+        if statement["Effect"] == "Allow" and decides & set(statement["Action"]):
+            assert statement["Condition"] == within
+
+
+def test_every_role_but_the_pipelines_own_is_within_the_boundary(prod: Recorder) -> None:
+    bounds = {name: inputs(prod, ROLE, name).get("permissionsBoundary") for name in created(prod, ROLE)}
+    assert {name for name, boundary in bounds.items() if boundary != PLACE.boundary} == {"ci-deploy", "ci-preview"}
+
+
+def test_the_boundary_lets_no_role_make_roles() -> None:
+    actions = {action for statement in boundary_statements(PLACE) for action in statement["Action"]}
+    assert "s3:*" in actions
+    assert {action for action in actions if action.startswith("iam:") and "Role" in action} == {
+        "iam:AddRoleToInstanceProfile",
+        "iam:CreateServiceLinkedRole",
+        "iam:GetRole",
+        "iam:PassRole",
+        "iam:RemoveRoleFromInstanceProfile",
+    }
+
+
+def test_the_preview_role_asks_what_aws_offers_and_sees_nothing_of_what_runs(prod: Recorder) -> None:
+    attached = [each.name for each in prod.resources if each.type.endswith("RolePolicyAttachment")]
+    assert [name for name in attached if name.startswith("ci-preview")] == []
+    assert [name for name in created(prod, ROLE_POLICY) if name.startswith("ci-preview")] == ["ci-preview-preflight"]
+    actions = {action for statement in statements(prod, "ci-preview-preflight") for action in statement["Action"]}
+    assert {action.partition(":")[0] for action in actions} == {"ec2", "eks", "iam", "servicequotas"}
+    assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in actions)
+    assert not [action for action in actions if action.endswith(("*", "Instances", "Clusters", "Roles", "Policies"))]
+
+
+def test_long_names_stay_unique_and_short_enough() -> None:
+    names = [PLACE.role_name(f"{'team' * 15}-{number}") for number in range(2)]
+    assert all(len(name) <= 64 for name in names)
+    assert names[0] != names[1]

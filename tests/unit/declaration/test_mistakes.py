@@ -1,0 +1,159 @@
+"""Every kind of mistake in a declaration, and the one line that it costs."""
+# ruff: noqa: E501 - a message is one line
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.declaration.samples import GONE, accepted, refused
+
+NAME_RULE = (
+    "is no name that Kubernetes takes; write lower-case letters, digits and '-', "
+    "beginning with a letter and not ending with '-'"
+)
+LONG = "x" * 51
+
+MISTAKES = [
+    # Mistyped keys
+    ("nodePools.a10g.gpu.cout", 1, "platform.nodePools.a10g.gpu: unknown setting 'cout'; did you mean 'count'?"),
+    ("foundation.local.kubecontext", "x", "platform.foundation.local: unknown setting 'kubecontext'; did you mean 'kubeContext'?"),
+    ("foundation.local.kube_context", "x", "platform.foundation.local: unknown setting 'kube_context'; did you mean 'kubeContext'?"),
+    ("servings", {}, "platform: unknown setting 'servings'; did you mean 'serving'?"),
+    ("models.digits.xyz", 1, "platform.models.digits: unknown setting 'xyz'; known: team"),
+    ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; known: groups, quota"),
+    # Missing settings
+    ("foundation", GONE, "platform: missing setting 'foundation'"),
+    ("foundation.local", GONE, "platform.foundation: names no place; declare 'local' or 'aws'"),
+    ("nodePools.a10g.max", 0, "platform.nodePools.a10g.max: 0 is out of range; write at least 1"),
+    ("nodePools.a10g.min", 3, "platform.nodePools.a10g.max: 2 is below min (3); write at least 3"),
+    ("nodePools.a10g.instance.cpu", GONE, "platform.nodePools.a10g.instance: missing setting 'cpu'"),
+    # Wrong types
+    ("serving.digits.replicas", "two", "platform.serving.digits.replicas: expected a whole number, got 'two'"),
+    ("serving.digits.replicas", 1.5, "platform.serving.digits.replicas: expected a whole number, got 1.5"),
+    ("serving.digits.replicas", True, "platform.serving.digits.replicas: expected a whole number, got true"),
+    ("protectData", "yes", "platform.protectData: expected true or false, got 'yes'"),
+    ("teams.vision", None, "platform.teams.vision: expected a mapping of settings, got nothing"),
+    ("teams", ["vision"], "platform.teams: expected a mapping of settings, got a list"),
+    ("training.digits.args", "--c=1", "platform.training.digits.args: expected a list, got '--c=1'"),
+    ("training.digits.args", ["--c", 1], "platform.training.digits.args.1: expected text, got 1; put it in quotes"),
+    ("images.training.args", {"A": 1}, "platform.images.training.args.A: expected text, got 1; put it in quotes"),
+    # Numbers out of range
+    ("serving.digits.replicas", 0, "platform.serving.digits.replicas: 0 is out of range; write at least 1"),
+    ("foundation.local.registryPort", 70000, "platform.foundation.local.registryPort: 70000 is out of range; write at most 65534"),
+    # Quantities and durations
+    ("tracking.storage", "2GB", "platform.tracking.storage: '2GB' is no amount of memory; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
+    ("tracking.storage", 512, "platform.tracking.storage: 512 is no amount of memory; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
+    ("nodePools.a10g.instance.cpu", "8 cores", "platform.nodePools.a10g.instance.cpu: '8 cores' is no amount of CPU; write cores such as 2 or 0.5, or thousandths such as 500m"),
+    ("nodePools.a10g.instance.cpu", 0, "platform.nodePools.a10g.instance.cpu: 0 is no amount of CPU; write cores such as 2 or 0.5, or thousandths such as 500m"),
+    ("serving.digits.timeout", "3 minutes", "platform.serving.digits.timeout: '3 minutes' is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
+    ("serving.digits.timeout", 180, "platform.serving.digits.timeout: 180 is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
+    ("serving.digits.timeout", "", "platform.serving.digits.timeout: '' is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
+    # References
+    ("models.digits.team", "vison", "platform.models.digits.team: team 'vison' is not declared; did you mean 'vision'?"),
+    ("training.digits.image", "trainer", "platform.training.digits.image: image 'trainer' is not declared; did you mean 'training'?"),
+    ("training.digits.pool", "h100", "platform.training.digits.pool: node pool 'h100' is not declared; known: a10g, plain"),
+    ("serving.digits.model", "letters", "platform.serving.digits.model: model 'letters' is not declared; known: digits"),
+    # Names
+    ("teams.Vision", {}, f"platform.teams.Vision: 'Vision' {NAME_RULE}"),
+    ("teams.2d", {}, f"platform.teams.2d: '2d' {NAME_RULE}"),
+    (f"nodePools.{LONG}", {"instance": {"cpu": 1, "memory": "1Gi"}}, f"platform.nodePools.{LONG}: '{LONG}' has 51 characters; write a name of at most 50"),
+    ("teams.kube-system", {}, "platform.teams.kube-system: 'kube-system' is a namespace of Kubernetes itself; write another name"),
+    ("teams.ml-platform", {}, "platform.teams.ml-platform: 'ml-platform' is the platform's own namespace; write another name"),
+    ("namespace", "default", "platform.namespace: 'default' belongs to Kubernetes itself; write another name"),
+    ("images.base", {}, "platform.images.base: 'base' is an image of the platform itself; write another name"),
+    ("nodePools.a10g.gpu.model", "A10G (24 GB)", "platform.nodePools.a10g.gpu.model: 'A10G (24 GB)' is no label value that Kubernetes takes; write at most 63 letters, digits, '-', '_' and '.'"),
+    ("nodePools.a10g.labels", {"a b": "c"}, "platform.nodePools.a10g.labels.a b: 'a b' is no label key that Kubernetes takes; write one such as example.com/purpose"),
+    ("nodePools.a10g.taints", ["gpu"], "platform.nodePools.a10g.taints.0: 'gpu' is no taint; write key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute"),
+    # What no node can hold
+    ("training.digits.gpus", 1, "platform.training.digits.gpus: GPUs are in node pools only; name one with 'pool'"),
+    # Images
+    ("images.training.context", "nowhere", "platform.images.training: there is no 'nowhere/Dockerfile'; add it or set 'context'"),
+    ("images.training.context", "../elsewhere", "platform.images.training.context: '../elsewhere' is outside the project; write a folder inside it"),
+    # Teams
+    ("teams.vision.quota", {"memory": "1Gi"}, "platform.teams.vision.quota: missing setting 'cpu'"),
+    ("teams.vision.groups.owner", ["a"], "platform.teams.vision.groups: unknown setting 'owner'; known: admin, developer, viewer"),
+    ("teams.vision.groups.viewer", "a", "platform.teams.vision.groups.viewer: expected a list, got 'a'"),
+    ("teams.vision.groups.viewer", ["a b"], "platform.teams.vision.groups.viewer.0: 'a b' is no group; write letters, digits and any of _:.@/-, at most 63"),
+    ("teams.vision.groups.admin", ["system:masters"], "platform.teams.vision.groups.admin.0: 'system:masters' is a group of Kubernetes itself; write one of your own"),
+    ("teams.vision.groups", {"viewer": ["a"], "admin": ["b", "a"]}, "platform.teams.vision.groups.admin.1: 'a' is in viewer already; write each group once"),
+    # One job of 500m and 1Gi, three replicas of 250m and 512Mi while two are rolled
+    ("teams.vision.quota", {"cpu": "1249m", "memory": "4Gi"}, "platform.teams.vision.quota.cpu: 1249m is less than the team's jobs and endpoints ask for (1250m, with one replica more of each endpoint while it is rolled); write at least 1250m"),
+    ("teams.vision.quota", {"cpu": 2, "memory": "2559Mi"}, "platform.teams.vision.quota.memory: 2559Mi is less than the team's jobs and endpoints ask for (2560Mi, with one replica more of each endpoint while it is rolled); write at least 2560Mi"),
+    ("teams.vision.quota", {"cpu": 2, "memory": "4Gi", "pods": 3}, "platform.teams.vision.quota.pods: 3 is less than the team's jobs and endpoints ask for (4, with one replica more of each endpoint while it is rolled); write at least 4"),
+    ("foundation.local.dns", "dns.example", "platform.foundation.local.dns: 'dns.example' is no address; write one such as 10.0.0.2"),
+    # Ownership
+    ("training.digits.team", "speech", "platform.training.digits.team: model 'digits' belongs to team 'vision'; write 'vision'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "line"), MISTAKES, ids=[line[:90] for _, _, line in MISTAKES])
+def test_a_mistake_costs_one_line(root: Path, path: str, value: object, line: str) -> None:
+    assert refused(root, **{path: value}) == [f"Pulumi.dev.yaml: {line}"]
+
+
+def on_pool(pool: str, gpus: int, cpu: int, memory: str) -> dict[str, object]:
+    """A second job, so that the model has a real one."""
+    resources = {"cpu": cpu, "memory": memory}
+    job = {"team": "vision", "image": "training", "model": "digits", "pool": pool, "gpus": gpus, "resources": resources}
+    return {"training.more": job}
+
+
+@pytest.mark.parametrize(
+    ("job", "line"),
+    [
+        (
+            on_pool("a10g", 2, 8, "32Gi"),
+            "gpus: 2 is more than a node of pool 'a10g' has (1); ask for less or take another pool",
+        ),
+        (
+            on_pool("plain", 1, 1, "1Gi"),
+            "gpus: 1 is more than a node of pool 'plain' has (0); ask for less or take another pool",
+        ),
+        (on_pool("a10g", 1, 9, "32Gi"), "resources.cpu: 9 is more than a node of pool 'a10g' has (8); ask for less"),
+        (
+            on_pool("a10g", 1, 8, "33Gi"),
+            "resources.memory: 33Gi is more than a node of pool 'a10g' has (32Gi); ask for less",
+        ),
+    ],
+)
+def test_a_job_must_fit_one_node(root: Path, job: dict[str, object], line: str) -> None:
+    assert refused(root, **job) == [f"Pulumi.dev.yaml: platform.training.more.{line}"]
+
+
+def test_a_job_may_fill_a_node(root: Path) -> None:
+    assert accepted(root, **on_pool("a10g", 1, 8, "32Gi")).training["more"].gpus == 1
+
+
+def test_a_quota_may_be_just_enough(root: Path) -> None:
+    exact = {"cpu": "1250m", "memory": "2560Mi", "pods": 4}
+    assert accepted(root, **{"teams.vision.quota": exact}).teams["vision"].quota is not None
+
+
+def test_gpus_count_against_the_quota_of_the_team_that_asks(root: Path) -> None:
+    quotas = {f"teams.{team}.quota": {"cpu": 20, "memory": "64Gi"} for team in ("vision", "speech")}
+    assert refused(root, **quotas, **on_pool("a10g", 1, 8, "32Gi")) == [
+        "Pulumi.dev.yaml: platform.teams.vision.quota.gpus: 0 is less than the team's jobs and endpoints ask for "
+        "(1, with one replica more of each endpoint while it is rolled); write at least 1"
+    ]
+
+
+def test_a_served_model_is_trained_where_something_is_computed(root: Path) -> None:
+    assert refused(root, **{"training.digits.pool": "a10g"}) == [
+        "Pulumi.dev.yaml: platform.serving.digits.model: 'digits' is trained on simulated nodes only, "
+        "where nothing is computed; add a training job without 'pool'"
+    ]
+
+
+def test_all_mistakes_are_listed_at_once(root: Path) -> None:
+    assert refused(root, **{"namespac": "x", "tracking.storage": "2", "models.digits.team": "nobody"}) == [
+        "Pulumi.dev.yaml: platform.tracking.storage: '2' is no amount of memory; "
+        "write a number with Ki, Mi, Gi or Ti, such as 512Mi",
+        "Pulumi.dev.yaml: platform: unknown setting 'namespac'; did you mean 'namespace'?",
+        "Pulumi.dev.yaml: platform.models.digits.team: team 'nobody' is not declared; known: speech, vision",
+    ]
+
+
+def test_all_broken_rules_are_listed_at_once(root: Path) -> None:
+    assert len(refused(root, **{"training.digits.gpus": 1, "images.base": {}, "namespace": "kube-public"})) == 3

@@ -1,5 +1,0 @@
-"""The plugin's process."""
-
-from workstation.plugins.aws.plugin import AwsProvider
-
-AwsProvider.main()
