@@ -23,7 +23,7 @@ from common import console
 from common.errors import WorkstationError
 from infra.catalogue.names import DOMAIN
 from infra.declaration import Platform
-from offline.cluster.kubeconfig import files
+from offline import machine
 
 _SIGNER = "kubernetes.io/kube-apiserver-client"
 _SECONDS_AN_HOUR = 3600
@@ -75,7 +75,7 @@ def first_group(declared: Platform, team: str, role: str) -> str:
 
 def _api(context: str) -> client.ApiClient:
     """As the administrator, who alone may approve."""
-    return config.new_client_from_config(files(context), context=context)
+    return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
 
 
 def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespace: str, seconds: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from offline.plugins.marshal import SECRET, SIGNATURE, UNKNOWN_TEXTS
+from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXTS
 
 MASKED = "[secret]"
 UNKNOWN = "<unknown>"

@@ -16,8 +16,7 @@ from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PROJECT
 from infra.declaration import DeclarationError, Platform, load
 from infra.declaration.foundations import LocalFoundation
-from offline import base_image, docker_engine
-from offline.cluster.addresses import API_PORT, CONTEXT
+from offline import machine
 
 DISK_GIB = 12
 """Free space that a first `make up` may need: tools, Go's build cache, images."""
@@ -42,7 +41,7 @@ def declaration(stack: str) -> Platform:
 def own_cluster(platform: Platform) -> LocalFoundation | None:
     """The local foundation, where it names the workstation's cluster and not one of the user's own."""
     local = platform.foundation.local
-    return local if local is not None and local.kube_context == CONTEXT else None
+    return local if local is not None and local.kube_context == machine.CONTEXT else None
 
 
 def uses_own_cluster(platform: Platform) -> bool:
@@ -59,7 +58,7 @@ def kube_context(platform: Platform, stack: str) -> str:
     return f"arn:{partition(aws.region)}:eks:{aws.region}:{aws.account}:cluster/{PROJECT}-{stack}"
 
 
-def machine(local: LocalFoundation) -> None:
+def require_machine(local: LocalFoundation) -> None:
     """Privileges, disk and ports of a machine that is to run the local cluster."""
     if os.geteuid() != 0 or platform.system() != "Linux":
         raise WorkstationError(
@@ -73,22 +72,22 @@ def machine(local: LocalFoundation) -> None:
         raise WorkstationError("not enough disk", f"{free:.1f} GiB free at {paths.CACHE}, {DISK_GIB} needed", hint=hint)
     if free < 1:
         raise WorkstationError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
-    _require_free(API_PORT, "")
+    _require_free(machine.API_PORT, "")
     for port in (local.registry_port, local.registry_metrics_port):
         _require_free(port, "platform.foundation.local.registryPort")
 
 
-def other_cluster(local: LocalFoundation) -> None:
+def require_other_cluster(local: LocalFoundation) -> None:
     """What a machine must have to work on a cluster of the user's own: nothing of it is installed or started here."""
     require_kubectl(stack.environment(local.kube_context))
-    if docker_engine.host() is None:
-        why = f"images are built with one; it is started here only for the cluster {CONTEXT}"
+    if machine.docker_host() is None:
+        why = f"images are built with one; it is started here only for the cluster {machine.CONTEXT}"
         raise WorkstationError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
-    if local.base_image == base_image.IMAGE and not docker_engine.client().images.list(base_image.IMAGE):
+    if machine.lacks_base_image(local.base_image):
         raise WorkstationError(
             f"platform.foundation.local.baseImage: '{local.base_image}' is not on this machine",
-            f"it is in no registry, and is made here only for the cluster {CONTEXT}",
-            hint=f"set baseImage to something that can be pulled, such as {base_image.PUBLIC_IMAGE}",
+            f"it is in no registry, and is made here only for the cluster {machine.CONTEXT}",
+            hint=f"set baseImage to something that can be pulled, such as {machine.PUBLIC_BASE_IMAGE}",
         )
 
 

@@ -17,8 +17,7 @@ from common import paths, run
 from common.console import Progress, console
 from common.errors import WorkstationError
 from infra.declaration.stack_file import is_encrypted
-from offline import toolchain
-from offline.plugins import install as plugins
+from offline import machine
 
 NO_CLUSTER = "/nonexistent/kubeconfig"
 """The same for every preview, so that two of them can be compared."""
@@ -33,9 +32,9 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     """Preview stack `name` from nothing, on the stand-ins unless the `official` plugins are wanted."""
     console.stderr = as_json  # what is read by a machine is nothing but JSON
     preflight.declaration(name)
-    engine = toolchain.ensure_engine(Progress())
+    engine = machine.ensure_engine(Progress())
     home = paths.PULUMI_HOME if official else STAND_INS
-    plugins.ensure_plugins(home, lambda _: None, engine, download=official)
+    machine.ensure_plugins(home, engine, download=official)
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"
@@ -49,7 +48,7 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
 
 def _environment(home: Path) -> dict[str, str]:
     chosen = {"PULUMI_CONFIG_PASSPHRASE": "preview", "KUBECONFIG": NO_CLUSTER}
-    return {**os.environ, **stack.EVENT_LOG, **toolchain.environment(home), **chosen}
+    return {**os.environ, **stack.EVENT_LOG, **machine.engine_environment(home), **chosen}
 
 
 def _run(

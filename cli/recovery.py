@@ -16,7 +16,7 @@ from docker.errors import NotFound
 from cli import stack
 from common import paths, run
 from common.errors import WorkstationError
-from offline import docker_engine
+from offline import machine
 
 FIELD_MANAGER = "pulumi-kubernetes"
 
@@ -57,7 +57,7 @@ def _discard(resource: Mapping[str, Any], context: str) -> None:
     inputs = resource.get("inputs", {})
     if resource["type"] == "docker:index/container:Container":
         with suppress(NotFound):
-            docker_engine.client().containers.get(inputs["name"]).remove(force=True)
+            machine.docker_client().containers.get(inputs["name"]).remove(force=True)
     elif resource["type"].startswith("kubernetes:"):
         _discard_object(resource["type"], inputs.get("metadata", {}), context)
 

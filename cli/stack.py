@@ -17,9 +17,7 @@ from cli import plan
 from common import paths, run
 from common.errors import WorkstationError
 from infra.declaration import Platform
-from offline import docker_engine, toolchain
-from offline.cluster import kubeconfig
-from offline.cluster.addresses import CONTEXT
+from offline import machine
 
 PROJECT = "ml-platform"
 SALT = "encryptionsalt"
@@ -47,18 +45,18 @@ def require_backend(stack: str, declared: Platform) -> None:
     )
 
 
-def environment(context: str = CONTEXT) -> Mapping[str, str]:
+def environment(context: str = machine.CONTEXT) -> Mapping[str, str]:
     """What `pulumi` and `kubectl` need to work on a stack whose cluster the kube context names.
 
     Other contexts than the workstation's own are in the user's kubeconfig.
     """
-    chosen = toolchain.environment(paths.PULUMI_HOME)
+    chosen = machine.engine_environment(paths.PULUMI_HOME)
     if on_this_machine():
         chosen["PULUMI_BACKEND_URL"] = OWN_BACKEND
         chosen["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
-    if context == CONTEXT:
-        chosen["KUBECONFIG"] = kubeconfig.files(context)
-    engine = docker_engine.host()
+    if context == machine.CONTEXT:
+        chosen["KUBECONFIG"] = machine.kubeconfig_files(context)
+    engine = machine.docker_host()
     return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
 
 
@@ -133,7 +131,7 @@ def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, A
     ]
     with salt_kept_out(stack):
         done = subprocess.run(
-            [toolchain.engine(), *map(str, arguments)],
+            [machine.engine(), *map(str, arguments)],
             cwd=paths.REPOSITORY,
             env={**environment(context), **EVENT_LOG},
             stdin=subprocess.DEVNULL,
@@ -174,5 +172,5 @@ def forget(stack: str) -> None:
 
 def pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:
     """What one command of the engine prints."""
-    command = [str(toolchain.engine()), *arguments, "--non-interactive"]
+    command = [str(machine.engine()), *arguments, "--non-interactive"]
     return run.output(command, stdin=stdin, environment=environment(), cwd=cwd)

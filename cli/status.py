@@ -16,8 +16,7 @@ from common import paths
 from common.console import console
 from common.errors import WorkstationError
 from infra.declaration import Platform
-from offline.cluster import kubeconfig, lifecycle
-from offline.plugins.aws.kept import kept_by_stand_in
+from offline import machine
 
 GPU = "nvidia.com/gpu"
 SIMULATED_NODE = ("type", "kwok")
@@ -60,8 +59,6 @@ class Status:
     crashed: Sequence[str]
     unseen: str = ""
     """Why nothing was asked of the cluster, where its context is not on this machine."""
-    emulated: Sequence[str] = ()
-    """What the stand-in for aws keeps itself, by type and id: objects that no emulator holds."""
 
 
 def show(name: str, *, as_json: bool) -> int:
@@ -80,14 +77,13 @@ def show(name: str, *, as_json: bool) -> int:
 def collect(name: str, declared: Platform) -> Status:
     """Ask the stack and the cluster."""
     outputs = stack.outputs(name)
-    crashed = lifecycle.crashed() if preflight.uses_own_cluster(declared) else []
-    emulated = [f"{kept.token} {kept.id}" for kept in kept_by_stand_in()] if declared.foundation.aws else []
+    crashed = machine.crashed_components() if preflight.uses_own_cluster(declared) else []
     if not outputs:
-        return Status(name, [], [], {}, [], "", "", crashed, emulated=emulated)
+        return Status(name, [], [], {}, [], "", "", crashed)
     unseen = _unseen(name, declared)
     if unseen:
         address = outputs["registry"]["address"]
-        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen, emulated)
+        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen)
     api = cluster_api(name, declared)
     core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
     try:
@@ -101,7 +97,6 @@ def collect(name: str, declared: Platform) -> Status:
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
-            emulated=emulated,
         )
     except HTTPError as error:
         why = f"{', '.join(crashed)} crashed" if crashed else str(error)
@@ -111,7 +106,7 @@ def collect(name: str, declared: Platform) -> Status:
 def _unseen(name: str, declared: Platform) -> str:
     """Why a cluster in EKS can't be asked; one of the local machine always can."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
-    if aws is None or context in _contexts(kubeconfig.files(context)):
+    if aws is None or context in _contexts(machine.kubeconfig_files(context)):
         return ""
     command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
     return f"the cluster was not asked, no kubeconfig has the context {context}: run `{command}`"
@@ -127,7 +122,7 @@ def _contexts(files: str) -> list[str]:
 def cluster_api(name: str, declared: Platform) -> client.ApiClient:
     """The stack's cluster, by its own context."""
     context = preflight.kube_context(declared, name)
-    return config.new_client_from_config(kubeconfig.files(context), context=context)
+    return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
 
 
 def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:
@@ -204,13 +199,8 @@ def print_status(status: Status) -> None:
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
     if status.unseen:
         console.print(f"[yellow]![/] {escape(status.unseen)}")
-    if status.emulated:
-        emulated = _table("kept by the stand-in for aws", "")
-        for kept in status.emulated:
-            emulated.add_row(*map(escape, kept.split(maxsplit=1)))
-        console.print(emulated)
     for name in status.crashed:
-        console.print(f"[bold red]crashed[/]  {name}, log {lifecycle.log_of(name)}; `make up` starts it again")
+        console.print(f"[bold red]crashed[/]  {name}, log {machine.log_of(name)}; `make up` starts it again")
 
 
 def _table(*columns: str) -> Table:

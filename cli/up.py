@@ -8,8 +8,7 @@ from cli.prediction import Score
 from common.console import Progress, console
 from common.errors import WorkstationError
 from infra.declaration.foundations import LocalFoundation
-from offline import toolchain
-from offline.cluster import containers, gateways, lifecycle
+from offline import machine
 
 
 def up(name: str) -> int:
@@ -20,13 +19,13 @@ def up(name: str) -> int:
     stack.require_backend(name, declared)
     own = preflight.own_cluster(declared)
     if own is not None:
-        preflight.machine(own)
+        preflight.require_machine(own)
     elif declared.foundation.local is not None:
-        preflight.other_cluster(declared.foundation.local)
+        preflight.require_other_cluster(declared.foundation.local)
     elif not aws_preflight.check(declared) and declared.foundation.aws and not os.environ.get("AWS_ENDPOINT_URL"):
         hint = "log in (see `aws configure sso`); `make preview` shows the whole stack without credentials"
         raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
-    toolchain.ensure(progress, cluster=own is not None)
+    machine.ensure_tools(progress, cluster=own is not None)
     if own is not None:
         start_cluster(progress, own)
     stack.ensure(name)
@@ -47,7 +46,6 @@ def up(name: str) -> int:
 def start_cluster(progress: Progress, local: LocalFoundation) -> None:
     """The local cluster, willing to pull from the declared registry and to ask it for its metrics."""
     with progress.step("Kubernetes") as step:
-        lifecycle.start(step.say)
-        containers.trust_registry(local.registry_port)
-        gateways.to_registry_metrics(local.registry_metrics_port).start()
+        machine.start_cluster(step.say)
+        machine.connect_registry(local.registry_port, local.registry_metrics_port)
         step.say("control plane, one real node, DNS, volumes, metrics")

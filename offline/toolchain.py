@@ -8,6 +8,7 @@ from pathlib import Path
 
 from common import paths
 from common.console import Progress, console
+from common.errors import WorkstationError
 from offline import base_image, debian, docker_engine, go_tools
 from offline.go_tools import GoModule
 from offline.plugins import install as plugins
@@ -23,6 +24,18 @@ def ensure(progress: Progress, *, cluster: bool = True) -> None:
         packages.result()
         building.result()
     _plugins(progress)
+
+
+def ensure_test_packages(progress: Progress) -> None:
+    """Install the browser that tests of web pages use; where that fails, those tests are skipped."""
+    missing = debian.missing(debian.FOR_TESTS)
+    if not missing:
+        return
+    try:
+        with progress.step(f"install {' '.join(missing)} for tests of web pages"):
+            debian.install(missing)
+    except WorkstationError as error:
+        console.print(f"[yellow]![/] tests of web pages are skipped: {error}")
 
 
 def ensure_engine(progress: Progress) -> Path:

@@ -42,6 +42,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from common.pulumi import urn_type
 from offline.plugins.diff import Diff, changed_paths
 from offline.plugins.marshal import Bag, reveal
 
@@ -79,16 +80,6 @@ class Naming:
             raise ProviderError(f"automatic naming is off: give {prefix} an explicit name")
         seed = self.seed or os.urandom(32)
         return self.proposed or f"{prefix}-{hashlib.sha256(seed).hexdigest()[:digits]}"
-
-
-def urn_name(urn: str) -> str:
-    """The resource's name in the program."""
-    return urn.split("::", 3)[3]
-
-
-def urn_type(urn: str) -> str:
-    """The resource's own type token, without its parents'."""
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
 
 
 def setting(config: Bag, key: str, default: Any = None) -> Any:

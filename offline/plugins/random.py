@@ -7,9 +7,10 @@ import os
 import secrets
 from dataclasses import dataclass
 
+from common.pulumi import urn_type
 from offline.plugins.diff import Diff, changed_paths
 from offline.plugins.marshal import UNKNOWN, Bag, Secret
-from offline.plugins.provider import CheckError, Naming, Provider, ProviderError, urn_type
+from offline.plugins.provider import CheckError, Naming, Provider, ProviderError
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
 STRING = "random:index/randomString:RandomString"

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.pulumi import urn_name
 from offline.plugins.docker.context import DEFAULT_DOCKERFILE, BuildContext
 from offline.plugins.docker.engine import HUB, Engine, Login, registry_key
 from offline.plugins.docker.names import DOCKER_HUB, ImageName
 from offline.plugins.docker.progress import EngineError, Say, Transcript, new_log
 from offline.plugins.marshal import UNKNOWN, Bag
-from offline.plugins.provider import ProviderError, urn_name
+from offline.plugins.provider import ProviderError
 
 _BUILDERS = ("BuilderV1", "BuilderBuildKit")
 

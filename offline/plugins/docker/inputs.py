@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from common.pulumi import urn_name, urn_type
 from offline.plugins.diff import Diff, changed_paths
 from offline.plugins.marshal import UNKNOWN, Bag
-from offline.plugins.provider import Naming, urn_name, urn_type
+from offline.plugins.provider import Naming
 
 CONTAINER = "docker:index/container:Container"
 NETWORK = "docker:index/network:Network"

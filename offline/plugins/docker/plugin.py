@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from common.pulumi import urn_type
 from offline.plugins.diff import Diff
 from offline.plugins.docker import container, network, registry_image, remote_image, volume
 from offline.plugins.docker.engine import Engine, load_library
@@ -21,7 +22,7 @@ from offline.plugins.docker.inputs import (
 )
 from offline.plugins.docker.progress import Say
 from offline.plugins.marshal import UNKNOWN, Bag
-from offline.plugins.provider import CheckError, Naming, Provider, ProviderError, urn_type
+from offline.plugins.provider import CheckError, Naming, Provider, ProviderError
 
 IMAGE = "docker:index/image:Image"
 _REQUIRED = {CONTAINER: "image", REMOTE_IMAGE: "name", IMAGE: "imageName"}

@@ -9,13 +9,10 @@ import pytest
 
 from cli import down, preflight, shell, stack, status, up
 from cli import rotate as rotation
-from common import daemons, paths
+from common import paths
 from common.errors import WorkstationError
-from offline import moto_server
 from offline.cluster import lifecycle
 from offline.go_tools import GoModule
-from offline.plugins.aws.kept import Store
-from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -97,29 +94,20 @@ def test_up_without_credentials_stops_before_anything_is_installed() -> None:
 
 
 @pytest.mark.usefixtures("backend")
-def test_down_leaves_the_local_cluster_alone_and_ends_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_down_leaves_the_local_cluster_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def never() -> None:
         raise AssertionError("the local cluster was stopped")
 
     monkeypatch.setattr(lifecycle, "stop", never)
     monkeypatch.setattr(stack, "exists", lambda _: False)
-    port = free_port()
-    moto_server.start(port)
-    assert daemons.is_running(f"moto-{port}")
     assert down.down("prod") == 0
-    assert not daemons.is_running(f"moto-{port}")
 
 
-def test_status_names_the_way_to_a_cluster_that_is_not_known_here_and_what_the_stand_in_keeps(
+def test_status_names_the_way_to_a_cluster_that_is_not_known_here(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = {"endpoints": {}, "jobs": {}, "images": {"training": "r/training@sha256:0"}, "registry": {"address": "r"}}
     monkeypatch.setattr(stack, "outputs", lambda _: outputs)
-    Store("http://127.0.0.1:5000").put("aws:eks/addon:Addon", "cluster:dns", {})
-    found = status.collect("prod", preflight.declaration("prod"))
-    status.print_status(found)
+    status.print_status(status.collect("prod", preflight.declaration("prod")))
     said = capsys.readouterr().out
     assert "aws eks update-kubeconfig --region eu-central-1 --name ml-platform-prod" in said
-    assert found.emulated == ["aws:eks/addon:Addon cluster:dns"]
-    assert "aws:eks/addon:Addon" in said
-    assert "cluster:dns" in said
