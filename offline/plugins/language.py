@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from offline.plugins.protocol import messages, serve
+from offline.plugins.protocol import messages, require_this_machine, serve
 from offline.plugins.sdk import required_plugins, site_packages
 
 _pb = messages("language")
@@ -103,14 +103,14 @@ class LanguageHost:
     """One method for each call of the protocol, named as there."""
 
     def __init__(self, engine_address: str) -> None:
-        self._engine = engine_address
+        self._engine = require_this_machine(engine_address) if engine_address else ""
         self._children = Children()
 
     def stop(self) -> None:
         self._children.stop()
 
     def Handshake(self, request: Request, context: Context) -> Response:
-        self._engine = request.engine_address or self._engine
+        self._engine = require_this_machine(request.engine_address or self._engine)
         return _pb.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Request, context: Context) -> Response:
@@ -126,7 +126,7 @@ class LanguageHost:
 
     def Run(self, request: Request, context: Context) -> Response:
         arguments = {
-            "monitor": request.monitor_address,
+            "monitor": require_this_machine(request.monitor_address),
             "engine": self._engine,
             "project": request.project,
             "root_directory": request.info.root_directory,

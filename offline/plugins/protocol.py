@@ -7,6 +7,7 @@ their descriptors: a method that an implementation lacks answers UNIMPLEMENTED, 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -77,12 +79,28 @@ def serve(file: Any, service: str, implementation: object, at_end: Callable[[], 
     os._exit(0)  # threads that still wait for something must not keep a plugin alive without its engine
 
 
+def is_this_machine(address: str) -> bool:
+    """Whether `host:port` is a loopback address."""
+    host = urlsplit(f"//{address}").hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_this_machine(address: str) -> str:
+    """The engine's address; a stand-in serves an engine of this machine only."""
+    if not is_this_machine(address):
+        raise ValueError(f"the engine at {address} is not on this machine: stand-in plugins serve a local engine only")
+    return address
+
+
 class EngineLog:
     """The engine's Log call: lines in the display, or (ephemeral) the status column of a resource."""
 
     def __init__(self, address: str) -> None:
         self._engine = messages("engine")
-        channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        channel = grpc.insecure_channel(require_this_machine(address), options=CHANNEL_OPTIONS)
         self._log: Callable[..., Any] = channel.unary_unary(
             "/pulumirpc.Engine/Log", request_serializer=self._engine.LogRequest.SerializeToString
         )

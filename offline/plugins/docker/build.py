@@ -23,11 +23,7 @@ class Build:
 
     context: BuildContext
     args: dict[str, str] = field(default_factory=dict)
-    target: str = ""
     platform: str = ""
-    network: str = ""
-    cache_from: list[str] = field(default_factory=list)
-    hosts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_inputs(cls, build: Bag) -> Build:
@@ -36,11 +32,7 @@ class Build:
         return cls(
             context_of(build),
             args={key: value for key, value in build.get("args", {}).items() if value is not UNKNOWN},
-            target=build.get("target", ""),
             platform=build.get("platform", ""),
-            network=build.get("network", ""),
-            cache_from=cached_images(build),
-            hosts=dict(host.split(":", 1) for host in build.get("addHosts", [])),
         )
 
 
@@ -55,23 +47,13 @@ def _join(folder: str, name: str) -> str:
     return re.sub(r"^(\./)+", "", f"{folder.rstrip('/') or '/'}/{name}").replace("//", "/")
 
 
-def cached_images(build: Bag) -> list[str]:
-    cache = build.get("cacheFrom")
-    if cache is None or cache is UNKNOWN:
-        return []
-    if "images" not in cache:
-        raise ProviderError("cacheFrom requires an `images` field")
-    images = cache["images"]
-    return [] if images is UNKNOWN else [image for image in images if image is not UNKNOWN]
-
-
-def build_image(engine: Engine, urn: str, name: str, build: Build, logins: list[Login], say: Say) -> str:
+def build_image(engine: Engine, urn: str, name: str, build: Build, login: Login | None, say: Say) -> str:
     """Build and tag; the image's id. A failure shows the last lines and where the rest is."""
     log = new_log(f"build-{urn.split('::')[0].rsplit(':', 1)[-1]}-{re.sub(r'[^A-Za-z0-9._-]', '-', urn_name(urn))}")
     transcript = Transcript(say, log)
     archive, dockerfile = build.context.archive()
     with archive, engine.client() as client:
-        for login in logins:
+        if login:
             _remember(client, login)
         try:
             transcript.follow(
@@ -81,11 +63,7 @@ def build_image(engine: Engine, urn: str, name: str, build: Build, logins: list[
                     dockerfile=dockerfile,
                     tag=name,
                     buildargs=build.args,
-                    target=build.target or None,
                     platform=build.platform or None,
-                    network_mode=build.network or None,
-                    cache_from=build.cache_from or None,
-                    extra_hosts=build.hosts or None,
                     rm=True,
                     forcerm=True,
                     decode=True,
@@ -117,7 +95,7 @@ def login_for(engine: Engine, name: str, registry: Bag) -> Login | None:
     """The login that the image itself brings, else the engine's for that registry."""
     address = registry.get("server") or ImageName.parse(name).registry
     username, password = registry.get("username"), registry.get("password")
-    if username and password and UNKNOWN not in (username, password):
+    if username and password:
         return Login(address, username, password)
     return engine.login(HUB if address == DOCKER_HUB else address)
 
