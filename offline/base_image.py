@@ -19,12 +19,12 @@ import requests
 from docker.errors import DockerException, ImageNotFound
 
 from common.errors import WorkstationError
+from common.versions import DEBIAN_SUITE as SUITE
+from common.versions import PUBLIC_BASE_IMAGE as PUBLIC_IMAGE
 
 IMAGE = "ml-platform/python:local"
-PUBLIC_IMAGE = "python:3.12-slim"
 LOOKUP_SECONDS = 5
 
-SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv", "tzdata")
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 CA_BUNDLE = "/etc/ssl/certs/workstation.crt"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import docker
 
+from common import versions
 from common.console import Progress, Report
 from offline import base_image, docker_engine, teardown, toolchain
 from offline.cluster import addresses, containers, gateways, kubeconfig, lifecycle
@@ -20,7 +21,7 @@ CONTEXT = addresses.CONTEXT
 API_PORT = addresses.API_PORT
 """The loopback port of the local cluster's API server."""
 
-PUBLIC_BASE_IMAGE = base_image.PUBLIC_IMAGE
+PUBLIC_BASE_IMAGE = versions.PUBLIC_BASE_IMAGE
 """The base image where a public registry can be reached."""
 
 

@@ -1,12 +1,11 @@
 """What must be installed before anything runs: packages, tools, the Docker engine, the base image, Pulumi's plugins."""
 
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import paths
+from common import paths, versions
 from common.console import Progress, console
 from common.errors import WorkstationError
 from offline import base_image, debian, docker_engine, go_tools
@@ -62,10 +61,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def _uv_folder() -> Path:
     """Where `bootstrap` puts uv on a machine without it. Pulumi's own language host takes it from PATH."""
-    bootstrap = (paths.REPOSITORY / "cli" / "bootstrap").read_text()
-    found = re.search(r"^uv_version=(\S+)$", bootstrap, re.MULTILINE)
-    assert found is not None
-    return paths.CACHE / f"uv-{found[1]}" / "bin"
+    return paths.CACHE / f"uv-{versions.UV}" / "bin"
 
 
 def engine() -> Path:
