@@ -1,4 +1,4 @@
-"""What runs where: endpoints, jobs, images, nodes and their GPUs, as a table or as JSON."""
+"""`make status`: endpoints, jobs, images, nodes and GPUs, as tables or JSON."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ SIMULATED_NODE = ("type", "kwok")
 
 @dataclass(frozen=True)
 class Node:
-    """A node; `gpus_used` of its `gpus` are asked for by pods that have not ended."""
+    """A node; `gpus_used` of its `gpus` are requested by pods that have not finished."""
 
     name: str
     ready: bool
@@ -36,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Workload:
-    """An endpoint or a job, in words of its own kind."""
+    """An endpoint or a job."""
 
     name: str
     namespace: str
@@ -58,11 +58,11 @@ class Status:
     tracking: str
     crashed: Sequence[str]
     unseen: str = ""
-    """Why nothing was asked of the cluster, where its context is not on this machine."""
+    """Why the cluster was not queried: its context is in no kubeconfig of this machine."""
 
 
 def show(name: str, *, as_json: bool) -> int:
-    """Print the stack's state; the exit code is 1 when a part of the local cluster has crashed."""
+    """Print the status; the exit code is 1 if a component of the local cluster has crashed."""
     declared = preflight.declaration(name)
     if not stack.exists(name):
         raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
@@ -75,7 +75,7 @@ def show(name: str, *, as_json: bool) -> int:
 
 
 def collect(name: str, declared: Platform) -> Status:
-    """Ask the stack and the cluster."""
+    """Query the stack's outputs and the cluster."""
     outputs = stack.outputs(name)
     crashed = machine.crashed_components() if preflight.uses_own_cluster(declared) else []
     if not outputs:
@@ -104,12 +104,12 @@ def collect(name: str, declared: Platform) -> Status:
 
 
 def _unseen(name: str, declared: Platform) -> str:
-    """Why a cluster in EKS can't be asked; one of the local machine always can."""
+    """Why a cluster in EKS can't be queried, if it can't."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
     if aws is None or context in _contexts(machine.kubeconfig_files(context)):
         return ""
     command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
-    return f"the cluster was not asked, no kubeconfig has the context {context}: run `{command}`"
+    return f"the cluster was not queried: no kubeconfig has the context {context}; run `{command}`"
 
 
 def _contexts(files: str) -> list[str]:
@@ -120,7 +120,7 @@ def _contexts(files: str) -> list[str]:
 
 
 def cluster_api(name: str, declared: Platform) -> client.ApiClient:
-    """The stack's cluster, by its own context."""
+    """A client for the stack's cluster."""
     context = preflight.kube_context(declared, name)
     return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
 
@@ -152,7 +152,7 @@ def _service_address(core: Any, output: Mapping[str, Any]) -> str:
 
 
 def _read(call: Any, name: str, namespace: str) -> Any:
-    """The object, or None where it is not there."""
+    """The object, or None if it does not exist."""
     try:
         return call(name, namespace)
     except ApiException as error:
@@ -179,7 +179,7 @@ def _gpus(pod: Any) -> int:
 
 
 def print_status(status: Status) -> None:
-    """The tables a person reads."""
+    """Print the status as tables."""
     for title, rows in (("endpoint", status.endpoints), ("job", status.jobs)):
         table = _table(title, "team", "state", "model", "image", "address" if title == "endpoint" else "")
         for row in rows:
@@ -221,6 +221,6 @@ def _all_ready(state: str) -> bool:
 
 
 def _short(reference: str) -> str:
-    """An image by name and the beginning of its digest."""
+    """An image's name with a shortened digest."""
     name, _, digest = reference.rpartition("@sha256:")
     return f"{name.rpartition('/')[2]}@{digest[:12]}" if name else reference
