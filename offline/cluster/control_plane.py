@@ -172,7 +172,7 @@ def _require_running() -> None:
         for name, process in processes().items():
             if process is None:
                 log = WORKDIR / "logs" / f"{name}.log"
-                raise WorkstationError(f"{name} stopped while starting", tail(log), log=log)
+                raise WorkstationError(f"{name} exited while starting", tail(log), log=log)
         if time.monotonic() > deadline:
             log = WORKDIR / "logs" / "kube-apiserver.log"
             raise WorkstationError(f"the Kubernetes API is not ready after {READY_TIMEOUT} s", tail(log), log=log)
