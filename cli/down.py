@@ -14,6 +14,7 @@ def down(name: str) -> int:
     stack.require_backend(name, declared)
     local = preflight.own_cluster(declared)
     if stack.exists(name):
+        preflight.official_aws_plugin(declared)
         if local is not None and not machine.cluster_is_running():
             machine.start_docker()  # after a crash or a reboot: destroy needs both
             start_cluster(progress, local)

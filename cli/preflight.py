@@ -96,6 +96,25 @@ def require_other_cluster(local: LocalFoundation) -> None:
         )
 
 
+def official_aws_plugin(platform: Platform) -> None:
+    """Stop before anything is changed if the AWS plugin is a stand-in, which can preview but not deploy."""
+    if platform.foundation.aws is None:
+        return
+    folder = paths.PULUMI_HOME / "plugins"
+    found = machine.installed_plugin(paths.PULUMI_HOME, "aws")
+    if found.kind == "official":
+        return
+    refused = (
+        f"its download was refused or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s; "
+        f"what is installed is a stand-in\nfor previews: {folder / found.plugin.folder}"
+    )
+    raise WorkstationError(
+        "the official AWS plugin is not installed",
+        refused if found.kind == "stand-in" else f"not in {folder}",
+        hint=f"PULUMI_HOME={paths.PULUMI_HOME} pulumi plugin install resource aws {found.plugin.version} --reinstall",
+    )
+
+
 def _existing(folder: Path) -> Path:
     return folder if folder.exists() else _existing(folder.parent)
 

@@ -1,6 +1,5 @@
 """`make up`: from a bare machine to a running stack."""
 
-import os
 import time
 
 from cli import aws_preflight, preflight, recovery, stack, summary
@@ -22,10 +21,11 @@ def up(name: str) -> int:
         preflight.require_machine(local)
     elif declared.foundation.local is not None:
         preflight.require_other_cluster(declared.foundation.local)
-    elif not aws_preflight.check(declared) and declared.foundation.aws and not os.environ.get("AWS_ENDPOINT_URL"):
+    elif not aws_preflight.check(declared) and declared.foundation.aws:
         hint = "log in (see `aws configure sso`); `make preview` needs no credentials"
         raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
     machine.ensure_tools(progress, cluster=local is not None)
+    preflight.official_aws_plugin(declared)
     if local is not None:
         start_cluster(progress, local)
     stack.ensure(name)

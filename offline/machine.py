@@ -14,6 +14,8 @@ from common.console import Progress, Report
 from offline import base_image, docker_engine, teardown, toolchain
 from offline.cluster import addresses, containers, gateways, kubeconfig, lifecycle
 from offline.plugins import install
+from offline.plugins.install import Installed
+from offline.plugins.sdk import required_plugins
 
 CONTEXT = addresses.CONTEXT
 """The kube context of the local cluster."""
@@ -23,6 +25,10 @@ API_PORT = addresses.API_PORT
 
 PUBLIC_BASE_IMAGE = versions.PUBLIC_BASE_IMAGE
 """The base image where a public registry can be reached."""
+
+
+DOWNLOAD_SECONDS = install.PROBE_SECONDS
+"""How long the download of a plugin may take to begin."""
 
 
 def ensure_tools(progress: Progress, *, cluster: bool) -> None:
@@ -38,6 +44,12 @@ def ensure_engine(progress: Progress) -> Path:
 def ensure_plugins(home: Path, engine: Path, *, download: bool) -> None:
     """Install provider plugins below the PULUMI_HOME `home`; without `download`, stand-ins for all that are missing."""
     install.ensure_plugins(home, lambda _: None, engine, download=download)
+
+
+def installed_plugin(home: Path, name: str) -> Installed:
+    """A provider plugin that the program needs, and whether it is official, a stand-in or missing below `home`."""
+    (plugin,) = [wanted for wanted in required_plugins() if wanted.name == name]
+    return Installed(plugin, install.kind_of(home / "plugins", plugin))
 
 
 def ensure_test_packages(progress: Progress) -> None:
