@@ -1,12 +1,14 @@
 """`python -m cli <command>`: the commands behind the Makefile's targets."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import console
+from common.environment import no_loopback_proxy
 from common.errors import WorkstationError
 
 
@@ -14,6 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
+    os.environ.update(no_loopback_proxy(os.environ))
     try:
         return command(options)
     except WorkstationError as error:

@@ -1,5 +1,6 @@
 """The error that commands show to their user."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +18,17 @@ class WorkstationError(Exception):
         return [(label, text) for label, text in parts if text]
 
 
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+
+
+def without_ansi(text: str) -> str:
+    """The text without terminal control sequences, such as colours."""
+    return _ANSI.sub("", text)
+
+
 def tail(log: Path, lines: int = 12) -> str:
     """The last lines of a log, or an empty string if it does not exist."""
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(without_ansi(log.read_text(errors="replace")).splitlines()[-lines:])
     except OSError:
         return ""

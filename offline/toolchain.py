@@ -7,6 +7,7 @@ from pathlib import Path
 
 from common import paths, versions
 from common.console import Progress, console
+from common.environment import no_loopback_proxy
 from common.errors import WorkstationError
 from offline import base_image, debian, docker_engine, go_tools
 from offline.go_tools import GoModule
@@ -52,6 +53,7 @@ def environment(home: Path) -> dict[str, str]:
     tools = [paths.REPOSITORY / ".venv" / "bin", go_tools.KUBERNETES.folder(), engine().parent]
     return {
         "PATH": os.pathsep.join([*map(str, tools), os.environ["PATH"], str(_uv_folder())]),
+        **no_loopback_proxy(os.environ),
         "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
