@@ -23,13 +23,13 @@ Bag = dict[str, Any]
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that state and display must keep encrypted; it never shows itself."""
+    """A secret value: encrypted in the state, masked in output and in its repr."""
 
     value: Any = field(repr=False)
 
 
 class Unknown:
-    """What another resource has yet to make; there is one, `UNKNOWN`."""
+    """A value that is known only after an update; the one instance is `UNKNOWN`."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -40,7 +40,7 @@ UNKNOWN: Final = Unknown()
 
 @dataclass(frozen=True)
 class Asset:
-    """A pulumi asset or archive, kept as it came."""
+    """A Pulumi asset or archive, unchanged."""
 
     signature: str
     fields: Mapping[str, Any]
@@ -118,11 +118,11 @@ def _encode_value(value: Any, into: Value) -> None:
             for item in value:
                 _encode_value(item, into.list_value.values.add())
         case _:
-            raise TypeError(f"a property can't hold {type(value).__name__}")
+            raise TypeError(f"a property can't be a {type(value).__name__}")
 
 
 def reveal(tree: Any) -> Any:
-    """The tree with every `Secret` replaced by what it holds."""
+    """The tree with every `Secret` replaced by its value."""
     match tree:
         case Secret():
             return reveal(tree.value)
@@ -149,10 +149,10 @@ def _holds(tree: Any, kind: type) -> bool:
 
 
 def has_unknown(tree: Any) -> bool:
-    """Whether something in the tree is not known yet."""
+    """Whether the tree contains an unknown value."""
     return _holds(tree, Unknown)
 
 
 def has_secret(tree: Any) -> bool:
-    """Whether something in the tree is secret."""
+    """Whether the tree contains a secret."""
     return _holds(tree, Secret)

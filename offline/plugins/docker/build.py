@@ -1,4 +1,4 @@
-"""Building an image from a context and pushing it, with progress and a log."""
+"""Builds and pushes an image, with progress and a log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BUILDERS = ("BuilderV1", "BuilderBuildKit")
 
 @dataclass(frozen=True)
 class Build:
-    """How to build: the `build` input with its defaults."""
+    """The `build` input with its defaults."""
 
     context: BuildContext
     args: dict[str, str] = field(default_factory=dict)
@@ -37,18 +37,18 @@ class Build:
 
 
 def context_of(build: Bag) -> BuildContext:
-    """Folder and Dockerfile; a Dockerfile is taken from the folder unless it is named."""
+    """Folder and Dockerfile; the default is the folder's Dockerfile."""
     folder = build.get("context", ".")
     return BuildContext(folder, build.get("dockerfile") or str(_join(folder, DEFAULT_DOCKERFILE)))
 
 
 def _join(folder: str, name: str) -> str:
-    """As Go's path.Join: `.` vanishes."""
+    """Like Go's path.Join, which removes `.`."""
     return re.sub(r"^(\./)+", "", f"{folder.rstrip('/') or '/'}/{name}").replace("//", "/")
 
 
 def build_image(engine: Engine, urn: str, name: str, build: Build, login: Login | None, say: Say) -> str:
-    """Build and tag; the image's id. A failure shows the last lines and where the rest is."""
+    """Build and tag; the image's id. An error contains the last lines and the path of the log."""
     log = new_log(f"build-{urn.split('::')[0].rsplit(':', 1)[-1]}-{re.sub(r'[^A-Za-z0-9._-]', '-', urn_name(urn))}")
     transcript = Transcript(say, log)
     archive, dockerfile = build.context.archive()
@@ -78,7 +78,7 @@ def build_image(engine: Engine, urn: str, name: str, build: Build, login: Login 
 
 
 def push_image(engine: Engine, name: str, login: Login | None, say: Say) -> str:
-    """Push by tag; the name with the digest that the registry now has."""
+    """Push by tag; the name with the digest in the registry."""
     parsed = ImageName.parse(name)
     transcript = Transcript(say)
     with engine.client() as client:
@@ -92,7 +92,7 @@ def push_image(engine: Engine, name: str, login: Login | None, say: Say) -> str:
 
 
 def login_for(engine: Engine, name: str, registry: Bag) -> Login | None:
-    """The login that the image itself brings, else the engine's for that registry."""
+    """The image's own login, or that of `docker login` for its registry."""
     address = registry.get("server") or ImageName.parse(name).registry
     username, password = registry.get("username"), registry.get("password")
     if username and password:
@@ -108,5 +108,5 @@ def _local_digest(client: Any, name: str, parsed: ImageName) -> str:
 
 
 def _remember(client: Any, login: Login) -> None:
-    """Let a build pull private base images; the client has no public way to add a login without contacting it."""
+    """Let a build pull private base images; the client has no public API to add a login offline."""
     client._auth_configs.add_auth(registry_key(login.address), login.auth_config())

@@ -1,4 +1,4 @@
-"""`docker:index/image:Image`: built and pushed when its context or settings change, and never touched otherwise."""
+"""`docker:index/image:Image`: built and pushed if its context or settings change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Log = Callable[[str, str, str, bool], None]
 
 @dataclass
 class ImageResource:
-    """What Check, Diff, Create and Update do for an Image; Read and Delete touch neither engine nor registry."""
+    """Check, Diff, Create and Update of an Image; Read and Delete access neither engine nor registry."""
 
     engine: Engine
     log: Log
@@ -38,7 +38,7 @@ class ImageResource:
         return inputs
 
     def diff(self, old_outputs: Bag, news: Bag) -> Diff:
-        """One coarse entry for each changed setting; a changed password is no reason to build."""
+        """One entry per changed input; a changed password does not cause a build."""
         olds = reveal(old_outputs.get("__inputs", {}))
         detailed: dict[str, Change] = {}
         for key in [*olds, *(key for key in news if key not in olds)]:
@@ -51,7 +51,7 @@ class ImageResource:
         return Diff(detailed)
 
     def apply(self, urn: str, inputs: Bag) -> tuple[str, Bag]:
-        """Build and push, for a new image as for a changed one."""
+        """Build and push a new or changed image."""
         load_library()
         name, build = inputs["imageName"], Build.from_inputs(inputs["build"])
         registry, push = inputs.get("registry", {}), not inputs.get("skipPush", False)
@@ -104,7 +104,7 @@ class ImageResource:
 
 
 def _moved(before: Bag, after: Bag) -> bool:
-    """Whether the image goes to another registry, rather than by another login."""
+    """Whether the image is pushed to another registry, rather than with another login."""
     return "server" in before and "server" in after and before["server"] != after["server"]
 
 

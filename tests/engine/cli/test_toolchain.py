@@ -85,7 +85,7 @@ def test_an_outdated_engine_is_said_and_not_used(
     assert toolchain.ensure_engine(Progress()) == paths.BIN / "pulumi"
     assert shutil.which("pulumi", path=stack.environment()["PATH"]) == str(paths.BIN / "pulumi")
     said = " ".join("".join(capsys.readouterr()).split())
-    assert f"{old} is {version or 'of no version'}, and pyproject.toml asks for pulumi 3.259 or later" in said
+    assert f"{old} is {version or 'of no version'}, but pyproject.toml requires pulumi 3.259 or later" in said
 
 
 @pytest.mark.parametrize("version", ["v3.259.0", "v3.1000.0-dev.1", "3.260.1"])
