@@ -1,4 +1,4 @@
-"""Pre-flight on aws: against moto on loopback, and against stubbed answers where moto lacks the API."""
+"""Preflight on aws: against moto on loopback, and against stubbed answers where moto lacks the API."""
 
 from __future__ import annotations
 
