@@ -104,6 +104,7 @@ def official_aws_plugin(platform: Platform) -> None:
     found = machine.installed_plugin(paths.PULUMI_HOME, "aws")
     if found.kind == "official":
         return
+    install = f"{machine.engine()} plugin install resource aws {found.plugin.version} --reinstall"
     refused = (
         f"its download was refused or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s; "
         f"what is installed is a stand-in\nfor previews: {folder / found.plugin.folder}"
@@ -111,7 +112,7 @@ def official_aws_plugin(platform: Platform) -> None:
     raise WorkstationError(
         "the official AWS plugin is not installed",
         refused if found.kind == "stand-in" else f"not in {folder}",
-        hint=f"PULUMI_HOME={paths.PULUMI_HOME} pulumi plugin install resource aws {found.plugin.version} --reinstall",
+        hint=f"PULUMI_HOME={paths.PULUMI_HOME} {install}",
     )
 
 
