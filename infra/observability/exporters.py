@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
-from infra.catalogue.monitoring_images import GPU_SIMULATOR, KUBE_STATE_METRICS
+from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
 from infra.catalogue.targets import NODE_EXPORTER
 from infra.declaration.model import Resources

@@ -15,7 +15,8 @@ import pulumi
 import yaml
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
-from infra.catalogue.names import ADMINISTRATOR, DOMAIN, GRAFANA, PROJECT, fingerprint
+from infra.catalogue.images import GRAFANA
+from infra.catalogue.names import ADMINISTRATOR, DOMAIN, PROJECT, fingerprint
 from infra.declaration.model import Resources
 from infra.images import BuiltImage
 from infra.observability.access import Access, account

@@ -41,7 +41,6 @@ from infra.foundation.contract import Foundation, Pipeline, Placement, Registry,
 class AwsFoundationArgs:
     settings: Settings
     stack: str
-    images: Sequence[str]
     pools: Mapping[str, NodePool]
     topics: Sequence[str]
     protect_data: bool
@@ -50,7 +49,7 @@ class AwsFoundationArgs:
 class AwsFoundation(pulumi.ComponentResource):
     """Makes every provider that the platform uses here, and everything in an order that can be undone."""
 
-    offer: Foundation
+    outputs: Foundation
 
     def __init__(self, name: str, args: AwsFoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:Aws", name, None, opts)
@@ -97,7 +96,7 @@ class AwsFoundation(pulumi.ComponentResource):
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
         storage_class(place, self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
         enforced_policies(pulumi.ResourceOptions(parent=self, provider=adopting))
-        self.offer = Foundation(
+        self.outputs = Foundation(
             kubernetes=in_cluster,
             adopting=adopting,
             random=random.Provider("random", opts=child),
@@ -110,12 +109,13 @@ class AwsFoundation(pulumi.ComponentResource):
                 database_login=self._database.login,
             ),
             pools=self._make_pools(),
+            gpus="real",
             bind_identity=self._bind_identity,
             store_secret=self._store_secret,
             egress=egress(settings.cluster.service_cidr),
-            metrics_store=self._metrics.offer if self._metrics else None,
+            metrics_store=self._metrics.outputs if self._metrics else None,
             topics=self._make_topics(),
-            grafana=self._grafana.offer if self._grafana else None,
+            grafana=self._grafana.outputs if self._grafana else None,
             pipeline=Pipeline(preview=self._ci.preview, deploy=self._ci.deploy) if self._ci else None,
         )
         self.register_outputs({"registry": place.registry})
@@ -178,7 +178,7 @@ class AwsFoundation(pulumi.ComponentResource):
         if not self._args.topics:
             return {}
         args = TopicsArgs(self._place, self._args.topics, self._keys[keys.ALERTS])
-        return Topics("topics", args, self._in_account).offer
+        return Topics("topics", args, self._in_account).outputs
 
     def _make_database(self) -> Database:
         args = DatabaseArgs(
@@ -198,13 +198,12 @@ class AwsFoundation(pulumi.ComponentResource):
         args = AwsRegistryArgs(
             settings=self._args.settings.registry,
             place=self._place,
-            images=self._args.images,
             key=self._keys[keys.REGISTRY],
             account=self._account,
             builder=builder,
             protect=self._args.protect_data,
         )
-        return AwsRegistry("registry", args, self._in_account).offer
+        return AwsRegistry("registry", args, self._in_account).outputs
 
     def _make_pools(self) -> dict[str, Placement]:
         """Those of fixed size as node groups, all others as objects in the cluster."""

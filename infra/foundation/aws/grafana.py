@@ -28,7 +28,7 @@ class GrafanaWorkspace(pulumi.ComponentResource):
     """It may ask the stack's own store of metrics and nothing else of the account."""
 
     arn: pulumi.Output[str]
-    offer: ManagedGrafana
+    outputs: ManagedGrafana
 
     def __init__(self, name: str, args: GrafanaWorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsGrafanaWorkspace", name, None, opts)
@@ -66,5 +66,10 @@ class GrafanaWorkspace(pulumi.ComponentResource):
                 )
         self.arn = workspace.arn
         url = pulumi.Output.concat("https://", workspace.endpoint)
-        self.offer = ManagedGrafana(workspace.id, url, place.region, args.metrics.endpoint)
+        env: dict[str, pulumi.Input[str]] = {
+            "WORKSPACE": workspace.id,
+            "AWS_REGION": place.region,
+            "PROMETHEUS_URL": args.metrics.endpoint,
+        }
+        self.outputs = ManagedGrafana(url, delivery_env=env)
         self.register_outputs({"url": url})

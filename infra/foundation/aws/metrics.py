@@ -1,8 +1,9 @@
-"""Amazon Managed Prometheus: where metrics stay longer than the cluster keeps them, and than the cluster itself."""
+"""Amazon Managed Prometheus: metrics outlive the cluster and its retention."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import amp
@@ -21,12 +22,12 @@ class MetricsStoreArgs:
 
 
 class MetricsStore(pulumi.ComponentResource):
-    """Rules and alerts are evaluated in the cluster: the workspace has none of its own, and so nothing to log."""
+    """Rules and alerts are evaluated in the cluster; the workspace has none, so it needs no logging."""
 
     arn: pulumi.Output[str]
     endpoint: pulumi.Output[str]
-    """Where it answers queries."""
-    offer: RemoteWrite
+    """The URL for queries."""
+    outputs: RemoteWrite
 
     def __init__(self, name: str, args: MetricsStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsMetricsStore", name, None, opts)
@@ -38,10 +39,15 @@ class MetricsStore(pulumi.ComponentResource):
         )
         self.arn, self.endpoint = workspace.arn, workspace.prometheus_endpoint
         url = pulumi.Output.concat(self.endpoint, "api/v1/remote_write")
-        self.offer = RemoteWrite(url, args.place.region)
+        self.outputs = RemoteWrite(url, signing(args.place.region))
         self.register_outputs({"url": url})
 
 
+def signing(region: str) -> dict[str, Any]:
+    """Settings of Prometheus' `remote_write`: requests are signed with the pod's identity."""
+    return {"sigv4": {"region": region}}
+
+
 def write_policy(workspace: str) -> str:
-    """Adding to one workspace: neither reading it nor changing it."""
+    """Writing to one workspace: neither reading nor administering it."""
     return document(allow(["aps:RemoteWrite"], [workspace]))

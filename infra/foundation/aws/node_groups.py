@@ -101,7 +101,14 @@ class NodeGroups(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._role, *self._add_ons]),
         )
         return Placement(
-            pool=name, node_selector={POOL_LABEL: name}, tolerations=taints, simulated=False, ready=[group]
+            pool=name,
+            node_selector={POOL_LABEL: name},
+            tolerations=taints,
+            gpus=pool.gpu is not None,
+            simulated=False,
+            # The NVIDIA AMI brings the driver and the container toolkit, but no device plugin.
+            needs_device_plugin=pool.gpu is not None,
+            ready=[group],
         )
 
     def _template(self, name: str, pool: NodePool) -> ec2.LaunchTemplate:

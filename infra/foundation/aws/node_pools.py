@@ -48,6 +48,7 @@ class ElasticPool(pulumi.ComponentResource):
             pool=name,
             node_selector={POOL_LABEL: name},
             tolerations=pool_taints(args.settings),
+            gpus=args.settings.gpu is not None,
             simulated=False,
             ready=[node_pool],
         )

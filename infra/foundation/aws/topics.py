@@ -1,9 +1,10 @@
-"""Topics of SNS that alerts are published to. Whoever wants to hear of them subscribes, as to any other topic."""
+"""SNS topics that alerts are published to. Subscriptions are made outside this project."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import sns
@@ -14,6 +15,9 @@ from infra.foundation.aws.iam import Statement, allow, document, use_key
 from infra.foundation.aws.keys import ALERTS
 from infra.foundation.contract import Topic
 
+_SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
+"""SNS refuses subjects longer than 100 characters; Alertmanager's default easily exceeds that."""
+
 
 @dataclass(frozen=True)
 class TopicsArgs:
@@ -23,9 +27,9 @@ class TopicsArgs:
 
 
 class Topics(pulumi.ComponentResource):
-    """Encrypted, and reached over TLS only. Who may publish stands with the role that does."""
+    """Encrypted, and reached over TLS only. The publisher's role grants `sns:Publish`."""
 
-    offer: Mapping[str, Topic]
+    outputs: Mapping[str, Topic]
 
     def __init__(self, name: str, args: TopicsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsTopics", name, None, opts)
@@ -40,17 +44,23 @@ class Topics(pulumi.ComponentResource):
             )
             for topic in args.names
         }
-        self.offer = {topic: Topic(made.arn, place.region) for topic, made in topics.items()}
+        self.outputs = {topic: Topic(receiver(made.arn, place.region)) for topic, made in topics.items()}
         self.register_outputs({})
 
 
+def receiver(arn: pulumi.Input[str], region: str) -> dict[str, Any]:
+    """Alertmanager's configuration for publishing to a topic; requests are signed with the pod's identity."""
+    settings = {"topic_arn": arn, "subject": _SUBJECT, "send_resolved": True, "sigv4": {"region": region}}
+    return {"sns_configs": [settings]}
+
+
 def topic_arn(place: Place, topic: str) -> str:
-    """Known before there is one."""
+    """Known before the topic exists."""
     return place.arn("sns", f"{place.name}-{topic}")
 
 
 def tls_only(place: Place, topic: str) -> Statement:
-    """Refuses the account's own people and roles without it; nobody else is let in at all."""
+    """Denies the account's own principals without TLS; other accounts have no access anyway."""
     return {
         "Effect": "Deny",
         "Principal": {"AWS": place.iam_arn("root")},
@@ -61,7 +71,7 @@ def tls_only(place: Place, topic: str) -> Statement:
 
 
 def publish_policy(place: Place, topics: Sequence[str]) -> str:
-    """Publishing to some topics, whose messages are encrypted on the way."""
+    """Publishing to the given topics, whose messages are encrypted with a KMS key."""
     return document(
         allow(["sns:Publish"], [topic_arn(place, topic) for topic in topics]),
         use_key(place, ALERTS, "sns", ["kms:GenerateDataKey", "kms:Decrypt"]),
