@@ -9,14 +9,14 @@ import pulumi
 from pulumi_aws import amp
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import allow, document
 from infra.foundation.contract import RemoteWrite
 
 
 @dataclass(frozen=True)
 class MetricsStoreArgs:
-    place: Place
+    context: AwsContext
     key: pulumi.Input[str]
     protect: bool
 
@@ -33,13 +33,13 @@ class MetricsStore(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsMetricsStore", name, None, opts)
         workspace = amp.Workspace(
             name,
-            alias=args.place.name,
+            alias=args.context.name,
             kms_key_arn=args.key,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.arn, self.endpoint = workspace.arn, workspace.prometheus_endpoint
         url = pulumi.Output.concat(self.endpoint, "api/v1/remote_write")
-        self.outputs = RemoteWrite(url, signing(args.place.region))
+        self.outputs = RemoteWrite(url, signing(args.context.region))
         self.register_outputs({"url": url})
 
 

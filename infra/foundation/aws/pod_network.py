@@ -1,4 +1,4 @@
-"""What pods reach of the place itself, and that policies between pods are enforced at all."""
+"""What pods reach of the VPC itself, and that policies between pods are enforced at all."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pulumi_aws import ecr
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import ImageRegistry as Settings
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.contract import Registry, Repository
 
 _BASE = "cache.base"
@@ -20,7 +20,7 @@ _BASE = "cache.base"
 @dataclass(frozen=True)
 class AwsRegistryArgs:
     settings: Settings
-    place: Place
+    context: AwsContext
     key: pulumi.Input[str]
     account: pulumi.ProviderResource
     builder: docker.Provider
@@ -39,21 +39,21 @@ class AwsRegistry(pulumi.ComponentResource):
         mirrors = [
             ecr.PullThroughCacheRule(
                 prefix,
-                ecr_repository_prefix=args.place.cache_prefix(prefix),
+                ecr_repository_prefix=args.context.cache_prefix(prefix),
                 upstream_registry_url=upstream,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for prefix, upstream in args.settings.mirrors.items()
         ]
         # Created before the first pull: ECR would create it without key and tags, and it would outlive the stack.
-        base = self._create(_BASE, cached_repository(args.place, args.settings.base_image), "MUTABLE")
+        base = self._create(_BASE, cached_repository(args.context, args.settings.base_image), "MUTABLE")
         token = ecr.get_authorization_token_output(
-            registry_id=args.place.account, opts=pulumi.InvokeOutputOptions(provider=args.account, parent=self)
+            registry_id=args.context.account, opts=pulumi.InvokeOutputOptions(provider=args.account, parent=self)
         )
         password: pulumi.Output[str] = pulumi.Output.secret(token.password)
         self._mirrored = [*mirrors, base]
-        server = args.place.registry
-        self._prefix = f"{server}/{args.place.name}"
+        server = args.context.registry
+        self._prefix = f"{server}/{args.context.name}"
         self.outputs = Registry(
             server=server,
             prefix=self._prefix,
@@ -68,7 +68,7 @@ class AwsRegistry(pulumi.ComponentResource):
     def repository(self, image: str) -> Repository:
         """Created by the first call for an image. Its base image is pulled through a mirror, which must exist too."""
         if image not in self._made:
-            created = self._create(image, f"{self._args.place.name}/{image}", "IMMUTABLE")
+            created = self._create(image, f"{self._args.context.name}/{image}", "IMMUTABLE")
             self._made[image] = Repository(f"{self._prefix}/{image}", [created, *self._mirrored])
         return self._made[image]
 
@@ -94,16 +94,16 @@ class AwsRegistry(pulumi.ComponentResource):
         return repository
 
 
-def cached_repository(place: Place, image: str) -> str:
+def cached_repository(context: AwsContext, image: str) -> str:
     """The repository in which a mirror caches an image; the image's name begins with the mirror's prefix."""
     prefix, _, path = image.partition("@")[0].partition("/")
-    return f"{place.cache_prefix(prefix)}/{path.partition(':')[0]}"
+    return f"{context.cache_prefix(prefix)}/{path.partition(':')[0]}"
 
 
-def cached_image(place: Place, image: str) -> str:
+def cached_image(context: AwsContext, image: str) -> str:
     """The reference that pulls the same image through the mirror."""
     prefix, _, rest = image.partition("/")
-    return f"{place.registry}/{place.cache_prefix(prefix)}/{rest}"
+    return f"{context.registry}/{context.cache_prefix(prefix)}/{rest}"
 
 
 def lifecycle(settings: Settings) -> str:

@@ -10,7 +10,7 @@ import pulumi
 from pulumi_aws import sns
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, document, use_key
 from infra.foundation.aws.keys import ALERTS
 from infra.foundation.contract import Topic
@@ -21,7 +21,7 @@ _SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
 
 @dataclass(frozen=True)
 class TopicsArgs:
-    place: Place
+    context: AwsContext
     names: Sequence[str]
     key: pulumi.Input[str]
 
@@ -33,18 +33,18 @@ class Topics(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TopicsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsTopics", name, None, opts)
-        place = args.place
+        context = args.context
         topics = {
             topic: sns.Topic(
                 topic,
-                name=f"{place.name}-{topic}",
+                name=f"{context.name}-{topic}",
                 kms_master_key_id=args.key,
-                policy=document(tls_only(place, topic)),
+                policy=document(tls_only(context, topic)),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for topic in args.names
         }
-        self.outputs = {topic: Topic(receiver(made.arn, place.region)) for topic, made in topics.items()}
+        self.outputs = {topic: Topic(receiver(made.arn, context.region)) for topic, made in topics.items()}
         self.register_outputs({})
 
 
@@ -54,25 +54,25 @@ def receiver(arn: pulumi.Input[str], region: str) -> dict[str, Any]:
     return {"sns_configs": [settings]}
 
 
-def topic_arn(place: Place, topic: str) -> str:
+def topic_arn(context: AwsContext, topic: str) -> str:
     """Known before the topic exists."""
-    return place.arn("sns", f"{place.name}-{topic}")
+    return context.arn("sns", f"{context.name}-{topic}")
 
 
-def tls_only(place: Place, topic: str) -> Statement:
+def tls_only(context: AwsContext, topic: str) -> Statement:
     """Denies the account's own principals without TLS; other accounts have no access anyway."""
     return {
         "Effect": "Deny",
-        "Principal": {"AWS": place.iam_arn("root")},
+        "Principal": {"AWS": context.iam_arn("root")},
         "Action": ["sns:Publish"],
-        "Resource": [topic_arn(place, topic)],
+        "Resource": [topic_arn(context, topic)],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
 
 
-def publish_policy(place: Place, topics: Sequence[str]) -> str:
+def publish_policy(context: AwsContext, topics: Sequence[str]) -> str:
     """Publishing to the given topics, whose messages are encrypted with a KMS key."""
     return document(
-        allow(["sns:Publish"], [topic_arn(place, topic) for topic in topics]),
-        use_key(place, ALERTS, "sns", ["kms:GenerateDataKey", "kms:Decrypt"]),
+        allow(["sns:Publish"], [topic_arn(context, topic) for topic in topics]),
+        use_key(context, ALERTS, "sns", ["kms:GenerateDataKey", "kms:Decrypt"]),
     )

@@ -21,7 +21,7 @@ from infra.declaration.grafana import ExistingGrafana, Grafana
 from infra.declaration.model import Resources
 from infra.foundation import IdentityBinder, ManagedGrafana, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.observability.access import Access, account
+from infra.observability.access import Access, monitoring_account
 from infra.observability.dashboards.grafana_json import as_json
 from infra.observability.dashboards.provision import DashboardFiles
 from infra.tenancy import Workspace
@@ -96,7 +96,7 @@ class Delivery(pulumi.ComponentResource):
 
     def _job(self) -> None:
         args, wait = self._args, f"{_TIMEOUT}s"
-        nothing_to_read = account(DASHBOARDS, args.workspace, Access(), [], self)
+        nothing_to_read = monitoring_account(DASHBOARDS, args.workspace, Access(), [], self)
         secrets = [secret.ready for secret in args.target.secrets]
         kubernetes.batch.v1.Job(
             DASHBOARDS,
