@@ -7,15 +7,15 @@ import pulumi
 from infra.declaration import SETTING, DeclarationError, declare
 from infra.outputs import export
 from infra.platform import build
-from infra.secrets.generated import given_values, is_encrypted
+from infra.secrets.generated import is_encrypted, provided_secrets
 
-gc.disable()  # a run is short and keeps what it makes: looking for garbage would take a fifth of its time
+gc.disable()  # a run is short and keeps its objects: garbage collection would take a fifth of its time
 
 stack, config = pulumi.get_stack(), pulumi.Config()
-written = config.get_object(SETTING)
-given = given_values(config, written)
+raw = config.get_object(SETTING)
+secrets = provided_secrets(config, raw)
 try:
-    declared = declare(written, f"Pulumi.{stack}.yaml", given=is_encrypted(config, given))
+    declared = declare(raw, f"Pulumi.{stack}.yaml", given=is_encrypted(config, secrets))
 except DeclarationError as error:
     raise pulumi.RunError(str(error)) from None
-export(build(declared, stack, given))
+export(build(declared, stack, secrets))

@@ -24,7 +24,8 @@ from cli.forward import forward, require_kubectl
 from common import paths
 from common.console import Progress, console
 from common.errors import WorkstationError
-from infra.catalogue.names import GRAFANA, PROJECT, REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
+from infra.catalogue.names import PROJECT
 from infra.declaration import SETTING, Platform
 from infra.declaration.problems import suggestion
 from infra.declaration.secret_rules import rotatable

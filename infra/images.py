@@ -1,19 +1,20 @@
 """Every image that runs: built from a folder, pushed to the private registry, deployed by digest.
 
-The base comes first; all others are built on its digest. A tag is the hash of all that decides the content, so that
-an unchanged folder is neither built nor a difference.
+The base image is built first; all others are built from its digest. A tag is the hash of everything that determines the
+content, so an unchanged folder is neither built nor a difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from infra.build_context import content_hash
-from infra.catalogue.names import BASE, PROJECT, TRACKING, image_context
+from infra.catalogue.images import BASE
+from infra.catalogue.names import PROJECT, image_context
 from infra.declaration.model import Image as DeclaredImage
 from infra.foundation import Registry
 
@@ -21,62 +22,57 @@ _PLATFORM = "linux/amd64"
 
 
 @dataclass(frozen=True)
-class ImageSource:
-    """A folder and the arguments of its build."""
-
-    context: str
-    args: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class BuiltImage:
-    """`content` names what is in it before it is built; `reference` is what pods run."""
+    """An image that pods can run."""
 
     name: str
     content: str
+    """The hash of its content, known before it is built."""
     reference: pulumi.Output[str]
+    """By digest."""
 
 
 @dataclass(frozen=True)
 class ImagesArgs:
     registry: Registry
     base_image: str
-    sources: Mapping[str, ImageSource]
-
-
-def image_sources(declared: Mapping[str, DeclaredImage], needed: Sequence[str] = ()) -> dict[str, ImageSource]:
-    """All but the base: the platform's own images, those that its pools need, and the declared ones."""
-    own = {name: ImageSource(image_context(name)) for name in (TRACKING, *needed)}
-    return own | {name: ImageSource(image_context(name, image.context), image.args) for name, image in declared.items()}
+    """What the platform's base image is built from."""
+    declared: Mapping[str, DeclaredImage]
 
 
 class Images(pulumi.ComponentResource):
-    """The one supply chain."""
-
-    built: Mapping[str, BuiltImage]
+    """Builds an image when a component first asks for it, so no list of needed images exists."""
 
     def __init__(self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Images", name, None, opts)
-        self._registry = args.registry
-        source = ImageSource(image_context(BASE))
-        base = self._build(BASE, source, args.base_image, args.base_image)
-        self.built = {BASE: base} | {
-            name: self._build(name, source, base.reference, base.content) for name, source in args.sources.items()
-        }
+        self._registry, self._declared = args.registry, args.declared
+        self._base = self._build(BASE, args.base_image, args.base_image)
+        self._built = {BASE: self._base}
         self.register_outputs({})
 
-    def _build(self, name: str, source: ImageSource, base: pulumi.Input[str], base_content: str) -> BuiltImage:
-        content = content_hash(source.context, {**source.args, "BASE": base_content})
-        registry = self._registry
+    def get(self, name: str) -> BuiltImage:
+        """A declared image, or one of the platform's own in `images/<name>`."""
+        if name not in self._built:
+            self._built[name] = self._build(name, self._base.reference, self._base.content)
+        return self._built[name]
+
+    @property
+    def built(self) -> Mapping[str, BuiltImage]:
+        """All images that were asked for so far, by name."""
+        return dict(self._built)
+
+    def _build(self, name: str, base: pulumi.Input[str], base_content: str) -> BuiltImage:
+        declared = self._declared.get(name, DeclaredImage())
+        context = image_context(name, declared.context)
+        content = content_hash(context, {**declared.args, "BASE": base_content})
+        registry, repository = self._registry, self._registry.repository(name)
         image = docker.Image(
             name,
-            image_name=pulumi.Output.concat(registry.repositories[name], ":", content),
-            build=docker.DockerBuildArgs(
-                context=source.context, args={**source.args, "BASE": base}, platform=_PLATFORM
-            ),
+            image_name=f"{repository.address}:{content}",
+            build=docker.DockerBuildArgs(context=context, args={**declared.args, "BASE": base}, platform=_PLATFORM),
             registry=docker.RegistryArgs(
                 server=registry.server, username=registry.username, password=registry.password
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(registry.ready)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(repository.ready)),
         )
         return BuiltImage(name, content, image.repo_digest)

@@ -1,22 +1,26 @@
-"""The table of contents: what the platform consists of, in the order in which it comes up."""
+"""The table of contents: what the platform consists of, in the order in which it is created."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pulumi
 
-from infra import foundation as foundations
-from infra.catalogue.names import ADMINISTRATOR, BASE, NVIDIA_DEVICE_PLUGIN, PLATFORM, TRACKING, selector
+from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN, TRACKING
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM, selector
 from infra.declaration import Platform
-from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs, own_plugin_pools
-from infra.gpu.devices import Devices, DevicesArgs, gpu_pools
-from infra.images import Images, ImagesArgs, image_sources
-from infra.observability.create import Seen, needed_images, observe
+from infra.declaration.teams import Team
+from infra.foundation import Foundation, Placement, create_foundation
+from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
+from infra.gpu.devices import Devices, DevicesArgs
+from infra.images import Images, ImagesArgs
+from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.outputs import Outputs, outputs
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Destination,
+    Policies,
     Priorities,
     PrioritiesArgs,
     TrackingAccess,
@@ -26,126 +30,233 @@ from infra.tenancy import (
     team_policies,
 )
 from infra.tenancy.admission import Admission, AdmissionArgs
-from infra.tenancy.admission_exceptions import exceptions, pod_security
-from infra.tenancy.team_secrets import TeamSecrets, TeamSecretsArgs
+from infra.tenancy.admission_exceptions import Exceptions, exceptions, pod_security
+from infra.tenancy.team_secrets import TeamSecret, TeamSecrets, TeamSecretsArgs
 from infra.tracking import PORT, Tracking, TrackingArgs
 from infra.workloads.serving import Serving, ServingArgs
 from infra.workloads.training import Training, TrainingArgs
 
 
-def build(declared: Platform, stack: str, given: Mapping[str, pulumi.Output[str]]) -> Outputs:
-    """Everything that one declaration asks for; `given` are the values of its secrets that are not generated."""
-    plugin_pools, measured_pools = own_plugin_pools(declared), gpu_pools(declared) if declared.monitoring else []
-    plugin_image = [NVIDIA_DEVICE_PLUGIN] if plugin_pools else []
-    sources = image_sources(declared.images, [*plugin_image, *needed_images(declared)])
-    foundation = foundations.lay(declared, stack, images=[BASE, *sources])
-    on_cluster = pulumi.ResourceOptions(providers=[foundation.kubernetes])
-    pull_config = foundation.registry.pull_config
-    excepted = exceptions(declared.namespace, declared.policy.exceptions)
-    base = pulumi.Output.from_input(foundation.registry.repositories[BASE])
-    own_images = base.apply(lambda repository: repository.removesuffix(f"/{BASE}"))
-    admission = Admission("admission", AdmissionArgs(declared.namespace, stack, own_images, excepted), on_cluster)
-    # Nothing runs in a namespace before the cluster looks at what comes into it.
-    admitted = pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=[admission])
+def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.Output[str]]) -> Outputs:
+    """Creates everything that one declaration asks for."""
+    foundation = create_foundation(declared, stack)
+    images = _images(declared, foundation)
+    namespaces = _namespaces(declared, stack, foundation)
+    devices = _devices(declared, stack, foundation, namespaces)
+    _device_plugins(foundation, images, devices)
 
-    images = Images(
+    own = namespaces.of_platform()
+    logins = _logins(declared, foundation)
+    tracking = _tracking(declared, foundation, images, own, logins)
+    teams = {name: namespaces.of_team(name, team, tracking, logins) for name, team in declared.teams.items()}
+    secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
+
+    runtime = _Runtime(foundation, images, teams, secrets, tracking)
+    training = _training(declared, runtime)
+    serving = _serving(declared, runtime, training)
+    views = _observability(declared, stack, runtime, own, devices, training, serving)
+    for image in declared.images:
+        images.get(image)
+    return outputs(
+        foundation,
+        images.built,
+        tracking,
+        logins.of(ADMINISTRATOR),
+        training,
+        serving,
+        views.status_page,
+        views.grafana,
+    )
+
+
+def _images(declared: Platform, foundation: Foundation) -> Images:
+    return Images(
         "images",
-        ImagesArgs(registry=foundation.registry, base_image=foundation.base_image, sources=sources),
+        ImagesArgs(foundation.registry, foundation.base_image, declared.images),
         pulumi.ResourceOptions(providers=[foundation.registry.builder]),
-    ).built
-
-    devices: Devices | None = None
-    if plugin_pools or measured_pools:
-        devices = Devices("devices", DevicesArgs(stack, declared.namespace), admitted)
-    if devices is not None and plugin_pools:
-        pools = {pool: foundation.pools[pool] for pool in plugin_pools}
-        args = DevicePluginsArgs(devices, images[NVIDIA_DEVICE_PLUGIN], pools)
-        DevicePlugins("device-plugins", args, on_cluster)
-
-    logins = TrackingLogins(
-        "tracking", declared.rotations.get(TRACKING, 0), pulumi.ResourceOptions(providers=[foundation.random])
     )
+
+
+def _namespaces(declared: Platform, stack: str, foundation: Foundation) -> _Namespaces:
+    on_cluster = _on_cluster(foundation)
+    excepted = exceptions(declared.namespace, declared.policy.exceptions)
+    admission_args = AdmissionArgs(declared.namespace, stack, foundation.registry.prefix, excepted)
+    admission = Admission("admission", admission_args, on_cluster)
     priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    server = Destination(declared.namespace, selector(TRACKING, TRACKING), PORT)
-    own = Workspace(
-        declared.namespace,
-        WorkspaceArgs(
-            stack,
-            "platform",
-            pull_config,
-            policies=platform_policies(stack, server),
-            priorities=priorities,
-            adopting=foundation.adopting,
-            pod_security=pod_security(declared.namespace, excepted),
-        ),
-        admitted,
-    )
-    tracking = Tracking(
-        "tracking",
-        TrackingArgs(declared.tracking, images[TRACKING], own, foundation, logins, declared.protect_data),
-        on_cluster,
-    )
+    return _Namespaces(declared.namespace, stack, foundation, excepted, admission, priorities)
 
-    teams = {
-        team: Workspace(
-            team,
-            WorkspaceArgs(
-                stack,
-                "team",
-                pull_config,
-                TrackingAccess(tracking.uri, logins.of(team)),
-                team,
-                settings=settings,
-                policies=team_policies(server, foundation.egress),
-                priorities=priorities,
-                adopting=foundation.adopting,
-                pod_security=pod_security(team, excepted),
-            ),
-            admitted,
+
+@dataclass(frozen=True)
+class _Namespaces:
+    """Creates namespaces, none of which runs a pod before the admission policies exist."""
+
+    platform: str
+    stack: str
+    foundation: Foundation
+    excepted: Exceptions
+    admission: Admission
+    priorities: Priorities
+
+    @property
+    def options(self) -> pulumi.ResourceOptions:
+        return _on_cluster(self.foundation, self.admission)
+
+    @property
+    def _tracking(self) -> Destination:
+        return Destination(self.platform, selector(TRACKING, TRACKING), PORT)
+
+    def of_platform(self) -> Workspace:
+        return self._create(self.platform, "platform", platform_policies(self.stack, self._tracking))
+
+    def of_team(self, name: str, settings: Team, tracking: Tracking, logins: TrackingLogins) -> Workspace:
+        policies = team_policies(self._tracking, self.foundation.egress)
+        return self._create(name, "team", policies, TrackingAccess(tracking.uri, logins.of(name)), settings)
+
+    def _create(
+        self,
+        name: str,
+        component: str,
+        policies: Policies,
+        tracking: TrackingAccess | None = None,
+        settings: Team | None = None,
+    ) -> Workspace:
+        args = WorkspaceArgs(
+            stack=self.stack,
+            component=component,
+            pull_config=self.foundation.registry.pull_config,
+            tracking=tracking,
+            team=name if settings else None,
+            settings=settings,
+            policies=policies,
+            priorities=self.priorities,
+            adopting=self.foundation.adopting,
+            pod_security=pod_security(name, self.excepted),
         )
-        for team, settings in declared.teams.items()
-    }
-    secrets = TeamSecrets(
-        "secrets",
-        TeamSecretsArgs(declared.secrets, given, declared.rotations, {PLATFORM: own, **teams}, foundation),
-        pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random]),
-    ).by_name
-    # Whatever talks to the tracking server waits for it.
-    after_tracking = pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=[tracking])
-    training = {
+        return Workspace(name, args, self.options)
+
+
+def _devices(declared: Platform, stack: str, foundation: Foundation, namespaces: _Namespaces) -> Devices | None:
+    """Needed by device plugins, and by the GPU exporter where monitoring is declared."""
+    measured = declared.monitoring is not None and any(pool.has_real_gpus for pool in foundation.pools.values())
+    if not measured and not _without_device_plugin(foundation):
+        return None
+    return Devices("devices", DevicesArgs(stack, declared.namespace), namespaces.options)
+
+
+def _device_plugins(foundation: Foundation, images: Images, devices: Devices | None) -> None:
+    pools = _without_device_plugin(foundation)
+    if devices is not None and pools:
+        args = DevicePluginsArgs(devices, images.get(NVIDIA_DEVICE_PLUGIN), pools)
+        DevicePlugins("device-plugins", args, _on_cluster(foundation))
+
+
+def _without_device_plugin(foundation: Foundation) -> Mapping[str, Placement]:
+    return {name: placement for name, placement in foundation.pools.items() if placement.needs_device_plugin}
+
+
+def _logins(declared: Platform, foundation: Foundation) -> TrackingLogins:
+    rotation = declared.rotations.get(TRACKING, 0)
+    return TrackingLogins("tracking", rotation, pulumi.ResourceOptions(providers=[foundation.random]))
+
+
+def _tracking(
+    declared: Platform, foundation: Foundation, images: Images, workspace: Workspace, logins: TrackingLogins
+) -> Tracking:
+    args = TrackingArgs(declared.tracking, images.get(TRACKING), workspace, foundation, logins, declared.protect_data)
+    return Tracking("tracking", args, _on_cluster(foundation))
+
+
+def _secrets(
+    declared: Platform,
+    foundation: Foundation,
+    provided: Mapping[str, pulumi.Output[str]],
+    workspaces: Mapping[str, Workspace],
+) -> Mapping[str, TeamSecret]:
+    args = TeamSecretsArgs(declared.secrets, provided, declared.rotations, workspaces, foundation)
+    opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random])
+    return TeamSecrets("secrets", args, opts).by_name
+
+
+@dataclass(frozen=True)
+class _Runtime:
+    """What workloads run on."""
+
+    foundation: Foundation
+    images: Images
+    teams: Mapping[str, Workspace]
+    secrets: Mapping[str, TeamSecret]
+    tracking: Tracking
+
+    @property
+    def options(self) -> pulumi.ResourceOptions:
+        """Workloads use the tracking server when they start, so they wait for it."""
+        return _on_cluster(self.foundation, self.tracking)
+
+
+def _training(declared: Platform, runtime: _Runtime) -> dict[str, Training]:
+    return {
         name: Training(
             name,
             TrainingArgs(
                 settings=job,
-                image=images[job.image],
-                workspace=teams[job.team],
-                foundation=foundation,
-                secrets=[secrets[secret] for secret in job.secrets],
-                placement=foundation.pools[job.pool] if job.pool else None,
+                image=runtime.images.get(job.image),
+                workspace=runtime.teams[job.team],
+                foundation=runtime.foundation,
+                secrets=[runtime.secrets[secret] for secret in job.secrets],
+                placement=runtime.foundation.pools[job.pool] if job.pool else None,
             ),
-            after_tracking,
+            runtime.options,
         )
         for name, job in declared.training.items()
     }
-    serving = {
+
+
+def _serving(declared: Platform, runtime: _Runtime, training: Mapping[str, Training]) -> dict[str, Serving]:
+    return {
         name: Serving(
             name,
             ServingArgs(
                 settings=endpoint,
-                image=images[endpoint.image],
-                workspace=teams[endpoint.team],
-                foundation=foundation,
-                secrets=[secrets[secret] for secret in endpoint.secrets],
-                api_key=secrets[endpoint.api_key] if endpoint.api_key else None,
+                image=runtime.images.get(endpoint.image),
+                workspace=runtime.teams[endpoint.team],
+                foundation=runtime.foundation,
+                secrets=[runtime.secrets[secret] for secret in endpoint.secrets],
+                api_key=runtime.secrets[endpoint.api_key] if endpoint.api_key else None,
                 trained_by=[job for job in training.values() if job.model == endpoint.model and not job.simulated],
             ),
-            after_tracking,
+            runtime.options,
         )
         for name, endpoint in declared.serving.items()
     }
-    views = observe(
-        Seen(declared, stack, foundation, images, own, teams, secrets, training, serving, devices), on_cluster
+
+
+def _observability(
+    declared: Platform,
+    stack: str,
+    runtime: _Runtime,
+    workspace: Workspace,
+    devices: Devices | None,
+    training: Mapping[str, Training],
+    serving: Mapping[str, Serving],
+) -> ObservabilityOutputs:
+    if declared.monitoring is None:
+        return ObservabilityOutputs()
+    args = ObservabilityArgs(
+        settings=declared.monitoring,
+        stack=stack,
+        foundation=runtime.foundation,
+        images=runtime.images,
+        workspace=workspace,
+        teams=runtime.teams,
+        secrets=runtime.secrets,
+        training=training,
+        serving=serving,
+        devices=devices,
+        rotations=declared.rotations,
+        protect_data=declared.protect_data,
     )
-    return outputs(
-        foundation, images, tracking, logins.of(ADMINISTRATOR), training, serving, views.status_page, views.grafana
-    )
+    return create_observability(args, _on_cluster(runtime.foundation))
+
+
+def _on_cluster(foundation: Foundation, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=list(after))

@@ -13,7 +13,7 @@ from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.secrets.generated import TrackingLogins, lines
 from infra.tenancy import Workspace
-from infra.workloads.deployment import Server, probe
+from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, Mount, pod_template, secret_mount, service_account
 
 NAME = "tracking"
@@ -60,7 +60,7 @@ class Tracking(pulumi.ComponentResource):
         self._args = args
         self.namespace = args.workspace.namespace
         self.uri = tracking_uri(self.namespace)
-        self._server = Server(NAME, NAME, args.workspace, self)
+        self._server = DeploymentFactory(NAME, NAME, args.workspace, self)
         identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",), database=True)
         data, claimed = self._data(args.foundation.storage.volume)
         before = [
@@ -71,7 +71,7 @@ class Tracking(pulumi.ComponentResource):
             self._server.service(PORT, awaited=False),
         ]
         template = pod_template(self._container(data), args.workspace, account=NAME, labels=self._server.labels)
-        self._server.deployment(template, before, alone=True, timeout=args.settings.timeout)
+        self._server.deployment(template, before, recreate=True, timeout=args.settings.timeout)
         self.register_outputs({"uri": self.uri})
 
     def _data(self, volume: Volume | None) -> tuple[Mount, list[pulumi.Resource]]:

@@ -1,4 +1,4 @@
-"""A mistyped number of nodes is refused before one of them is bought."""
+"""Ceilings for GPUs and cost: a typo in a number of nodes is refused before any node is bought."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from policies.declared import setting
 from policies.rule import ResourceRule
 
 _STACK = "pulumi:pulumi:Stack"
-"""The first of all resources: nothing is made before it."""
+"""The first resource: nothing is created before it."""
 
 
 class _Size(Settings):
-    """As much of a declaration as ceilings are about."""
+    """The part of a declaration that ceilings apply to."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -28,7 +28,7 @@ class _Size(Settings):
 
 
 def _size(args: ResourceValidationArgs) -> Iterator[_Size]:
-    """What the stack declares; nothing where that is not valid, as the program itself says soon."""
+    """What the stack declares; nothing if that is invalid, which the program reports."""
     if args.resource_type == _STACK:
         try:
             yield _Size.model_validate(setting(args.urn))
@@ -49,7 +49,7 @@ def _cost(args: ResourceValidationArgs) -> Iterator[str]:
         if cost > ceiling:
             yield f"the node pools may cost ${cost:.2f} an hour, which is more than limits.hourlyCost (${ceiling:.2f})"
         for name in without_price(size.node_pools):
-            yield f"what {name} costs is not known (infra/catalogue/aws/prices.json)"
+            yield f"the price of {name} is unknown (infra/catalogue/aws/prices.json)"
 
 
 def _declared(gpus: int, dollars: int) -> str:
@@ -63,8 +63,8 @@ limits: {{gpus: {gpus}, hourlyCost: {dollars}}}
 RULES = (
     ResourceRule(
         name="gpu-ceiling",
-        reason="A stack has no more GPUs than its declaration has a ceiling for.",
-        fix="write fewer nodes, or raise the ceiling where those who pay for it see that",
+        reason="A stack has at most as many GPUs as its declared ceiling.",
+        fix="declare fewer nodes; the budget's owner may raise the ceiling",
         check=_gpus,
         refuses="",
         passes="",
@@ -72,8 +72,8 @@ RULES = (
     ),
     ResourceRule(
         name="cost-ceiling",
-        reason="A stack costs no more an hour than its declaration has a ceiling for.",
-        fix="write fewer or cheaper nodes, raise the ceiling, or add a price where those who pay for it see that",
+        reason="A stack costs at most its declared ceiling per hour.",
+        fix="declare fewer or cheaper nodes; the budget's owner may raise the ceiling or add a price",
         check=_cost,
         refuses="",
         passes="",

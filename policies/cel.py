@@ -1,7 +1,7 @@
-"""The cluster's own rules, asked before there is a cluster: CEL over what a preview knows.
+"""CEL evaluated at preview, where some values are unknown.
 
-What is not known yet stands for itself as a value that no function of CEL takes. So an answer that depends on it is an
-error, and one that doesn't is none: CEL's own `&&`, `||`, `all` and `exists` see to that.
+An unknown value is represented by one that no CEL function accepts, so a result that depends on it is an error. CEL's
+`&&`, `||`, `all` and `exists` ignore errors that don't affect the result.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ NOT_KNOWN = b"not known yet"
 
 
 def evaluate(expression: str, **bound: Any) -> Any:
-    """What an expression says, or `NOT_KNOWN`."""
+    """The value of an expression, or `NOT_KNOWN`."""
     result = _compiled(expression).eval(data=bound)
     value = None if result.type() == cel.Type.ERROR else result.plain_value()
     return NOT_KNOWN if result.type() == cel.Type.ERROR or value == NOT_KNOWN else value
 
 
 def plain(value: Any) -> Any:
-    """A resource's inputs as CEL takes them; whole numbers come over the wire as fractions."""
+    """A resource's inputs as CEL values; integers arrive as floats."""
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -1,4 +1,4 @@
-"""What the stack file says: the engine starts a pack in the project's folder and tells it nothing of the settings."""
+"""Settings from the stack file: the engine starts a policy pack in the project's folder but passes no configuration."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from infra.catalogue.names import PROJECT
 
 
 def setting(urn: str, *path: str) -> Any:
-    """One setting of the stack that a resource belongs to; None where it is not written.
+    """One setting of the stack that a resource belongs to; None if it is not set.
 
-    Whether the declaration is valid is not asked here: the program itself refuses one that is not.
+    The declaration is not validated here; the program refuses an invalid one.
     """
     value: Any = _platform(Path(f"Pulumi.{urn.split(':')[2]}.yaml"))
     for key in path:

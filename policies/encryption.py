@@ -1,4 +1,4 @@
-"""What lies on AWS's disks is encrypted with keys of the account's own: to take away a key is to take away the data."""
+"""Data at rest is encrypted with customer managed keys: revoking a key revokes access to the data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _databases(args: ResourceValidationArgs) -> Iterator[str]:
         if differs(args.props, "storageEncrypted", wanted=True):
             yield "this database is not encrypted"
         elif missing(args.props, "kmsKeyId"):
-            yield "this database is encrypted with a key of AWS's"
+            yield "this database is encrypted with an AWS managed key"
 
 
 def _disks(args: ResourceValidationArgs) -> Iterator[str]:
@@ -36,30 +36,30 @@ def _disks(args: ResourceValidationArgs) -> Iterator[str]:
         if "ebs" in str(known(args.props, "provisioner")):
             yield from _disk(args.props, "parameters", on="true")
     elif args.resource_type == _NODE_CLASS and missing(args.props, "spec", "ephemeralStorage", "kmsKeyID"):
-        yield "nodes' disks are encrypted with a key of AWS's (ephemeralStorage.kmsKeyID)"
+        yield "nodes' disks are encrypted with an AWS managed key (ephemeralStorage.kmsKeyID)"
 
 
 def _disk(value: Any, *path: str, on: object) -> Iterator[str]:
     if differs(value, *path, "encrypted", wanted=on):
         yield "a disk is not encrypted"
     elif missing(value, *path, "kmsKeyId"):
-        yield "a disk is encrypted with a key of AWS's (kmsKeyId)"
+        yield "a disk is encrypted with an AWS managed key (kmsKeyId)"
 
 
 def _repositories(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type == "aws:ecr/repository:Repository":
         settings = list(known_items(known(args.props, "encryptionConfigurations")))
         if missing(args.props, "encryptionConfigurations") or any(missing(each, "kmsKey") for each in settings):
-            yield "images are encrypted with a key of AWS's (encryptionConfigurations)"
+            yield "images are encrypted with an AWS managed key (encryptionConfigurations)"
 
 
 def _buckets(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
-    """Every bucket but those that S3 itself writes its logs to, which it can't do with keys of others."""
+    """All buckets except targets of S3's access logs, which S3 can't write with customer managed keys."""
     ours = {urn for each in resources if _by_own_key(each) for urn in meant(each, "bucket")}
     logs = {urn for each in resources if each.resource_type == _LOGGING for urn in meant(each, "targetBucket")}
     for each in resources:
         if each.resource_type in BUCKETS and each.urn not in ours | logs:
-            yield each, "this bucket is encrypted with a key of AWS's"
+            yield each, "this bucket is encrypted with an AWS managed key"
 
 
 def _by_own_key(resource: PolicyResource) -> bool:
@@ -69,7 +69,7 @@ def _by_own_key(resource: PolicyResource) -> bool:
 
 
 def meant(resource: PolicyResource, field: str) -> list[str]:
-    """The URNs of what a field was taken from."""
+    """The URNs of the resources that a field depends on."""
     return [each.urn for each in resource.property_dependencies.get(field, [])]
 
 
@@ -120,7 +120,7 @@ RULES = (
     ResourceRule(
         name="disks-with-own-keys",
         reason=_REASON.format("Disks"),
-        fix="set encrypted and name a key of the account's own",
+        fix="set encrypted: true and a customer managed key",
         check=_disks,
         refuses=_volumes(""),
         passes=_volumes(f', "kmsKeyId": "{_KEY}"'),

@@ -1,4 +1,4 @@
-"""Nobody may do everything, and not everybody may do anything."""
+"""Least privilege in IAM: no wildcards for actions or principals, and narrow trust policies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from policies.rule import ResourceRule, known, known_items
 _DOCUMENTS = ("policy", "assumeRolePolicy")
 _WILDCARDS = set("*?")
 _NAMED_ONE_BY_ONE = {"iam", "kms", "secretsmanager", "sts"}
-"""Services that decide who may do what, or keep what nobody may read: none of their actions comes with a pattern."""
+"""Services for identities, keys and secrets: their actions must be listed without wildcards."""
 _NAMED = re.compile(r"[^*?]+|repo:[^*?/]+/.*")
-"""Patterns that name somebody: whole, or at least the owner of GitHub's repositories."""
+"""Subjects that a trust policy may name: complete ones, or at least the owner of the GitHub repository."""
 _PODS = "pods.eks.amazonaws.com"
 _POD_TAGS = tuple(
     f"aws:RequestTag/{tag}" for tag in ("eks-cluster-arn", "kubernetes-namespace", "kubernetes-service-account")
@@ -36,7 +36,7 @@ def _findings(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _loose_trust(args: ResourceValidationArgs) -> Iterator[str]:
-    """Of those who are not of the account: tokens of another issuer, and pods, for which EKS speaks."""
+    """Trust in principals outside the account: tokens of an OIDC provider, and EKS Pod Identity."""
     text = known(args.props, "assumeRolePolicy")
     for statement in _statements(text) if isinstance(text, str) and args.resource_type.startswith("aws:") else []:
         principal = statement.get("Principal")
@@ -50,11 +50,11 @@ def _loose_trust(args: ResourceValidationArgs) -> Iterator[str]:
         exact = _exact_keys(statement)
         for ending in wanted:
             if not any(key.endswith(ending) for key in exact):
-                yield f"this trust takes any {ending.lstrip(':')}"
+                yield f"this trust policy accepts any {ending.lstrip(':')}"
 
 
 def _exact_keys(statement: dict[str, Any]) -> set[str]:
-    """The keys of the request that must have one of certain values."""
+    """The condition keys that a statement restricts to certain values."""
     conditions = statement.get("Condition") or {}
     patterns = conditions.get("StringLike") or {}
     return {*(conditions.get("StringEquals") or {}), *(key for key, values in patterns.items() if _all_named(values))}
@@ -72,7 +72,7 @@ def _documents(props: Any) -> Iterator[str]:
 
 
 def _statements(text: str) -> list[dict[str, Any]]:
-    """What allows something; other texts that happen to be called a policy have none."""
+    """The Allow statements of a policy document; none if the text is not one."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -83,15 +83,15 @@ def _statements(text: str) -> list[dict[str, Any]]:
 
 def _too_wide(statement: dict[str, Any]) -> Iterator[str]:
     if "NotAction" in statement:
-        yield "a statement allows everything but some actions (NotAction)"
+        yield "a statement allows all actions except some (NotAction)"
     if not _hands_key_to_account(statement):
         yield from _patterns(statement)
     if "NotPrincipal" in statement:
-        yield "a statement allows everybody but some (NotPrincipal)"
+        yield "a statement allows all principals except some (NotPrincipal)"
     principal = statement.get("Principal")
     named = principal.values() if isinstance(principal, dict) else [principal]
     if any("*" in _listed(each) for each in named):
-        yield "a statement lets everybody in (principal '*')"
+        yield "a statement allows every principal ('*')"
 
 
 def _patterns(statement: dict[str, Any]) -> Iterator[str]:
@@ -100,13 +100,13 @@ def _patterns(statement: dict[str, Any]) -> Iterator[str]:
         if set(service) & _WILDCARDS:
             yield f"a statement allows actions of every service ('{action}')"
         elif service in _NAMED_ONE_BY_ONE and set(name) & _WILDCARDS:
-            yield f"a statement allows a pattern of actions ('{action}')"
+            yield f"a statement allows actions by a wildcard ('{action}')"
         elif set(name) <= _WILDCARDS and _about_everything(statement) and not statement.get("Condition"):
-            yield f"a statement allows every action of a service on everything ('{action}')"
+            yield f"a statement allows every action of a service on all resources ('{action}')"
 
 
 def _hands_key_to_account(statement: dict[str, Any]) -> bool:
-    """The first statement of a key's policy, as AWS itself writes it: from there the account's own policies decide."""
+    """The default first statement of a key policy, which delegates access to the account's IAM policies."""
     principal, actions = statement.get("Principal"), _listed(statement.get("Action"))
     owners = _listed(principal.get("AWS")) if isinstance(principal, dict) and set(principal) == {"AWS"} else []
     return actions == ["kms:*"] and bool(owners) and all(str(each).endswith(":root") for each in owners)
@@ -146,15 +146,15 @@ aws.iam.Role(name, assume_role_policy=json.dumps(document), opts=on_aws)
 RULES = (
     ResourceRule(
         name="no-wildcard-iam",
-        reason="IAM policies name who may do what.",
-        fix="name the actions and the principals that are needed",
+        reason="IAM policies list actions and principals without wildcards.",
+        fix="list the actions and principals that are needed",
         check=_findings,
         refuses=_role_policy("*"),
         passes=_role_policy("s3:GetObject"),
     ),
     ResourceRule(
         name="trust-with-audience-and-subject",
-        reason="A role is taken on by those only whom it names, and for this account only.",
+        reason="Trust policies name who may assume a role, and restrict it to this account.",
         fix="compare it with StringEquals in the trust's Condition",
         check=_loose_trust,
         refuses=_trust("aud"),

@@ -1,4 +1,4 @@
-"""A namespace holds its pods to Pod Security, and closes them to all others."""
+"""Namespaces enforce a Pod Security level and deny traffic by default."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 _LEVELS = {"restricted", "baseline"}
 _IN, _OUT = "Ingress", "Egress"
-_DIRECTIONS = {_IN: "let everybody in", _OUT: "reach everybody"}
+_DIRECTIONS = {_IN: "accept traffic from anywhere", _OUT: "may connect to anywhere"}
 
 
 def _unsafe(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type != _NAMESPACE or excepted(POD_SECURITY, args, "metadata", "name"):
         return
     if all(differs(args.props, "metadata", "labels", _ENFORCE, wanted=level) for level in _LEVELS):
-        yield f"this namespace takes pods of any kind ({_ENFORCE})"
+        yield f"this namespace enforces no Pod Security level ({_ENFORCE})"
 
 
 def _open(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
@@ -33,27 +33,27 @@ def _open(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyResource,
         closed = {_place(policy) for policy in policies if _closes(policy, direction)}
         for namespace in resources:
             name = known(namespace.props, "metadata", "name") if namespace.resource_type == _NAMESPACE else None
-            # A name that is not known yet may be any.
+            # A name that is unknown at preview may be any.
             if name is None or name in closed or None in closed or (direction == _OUT and name == _own(namespace)):
                 continue
             yield namespace, f"pods of namespace '{name}' {complaint}"
 
 
 def _own(resource: PolicyResource) -> str:
-    """The platform's own namespace, whose programs talk to the cluster's API and to the place that it stands on."""
+    """The platform's own namespace, whose pods use the cluster's API and services of the foundation."""
     name: str = setting(resource.urn, "namespace") or PROJECT
     return name
 
 
 def _place(policy: PolicyResource) -> str | None:
-    """The namespace, if it is known."""
+    """The policy's namespace; None if it is unknown at preview."""
     path = ("metadata", "namespace")
     place: str | None = "default" if missing(policy.props, *path) else known(policy.props, *path)
     return place
 
 
 def _closes(policy: PolicyResource, direction: str) -> bool:
-    """Whether it selects all pods and lets nobody through."""
+    """Whether it selects all pods and has no rules."""
     spec = known(policy.props, "spec")
     everyone = not known(spec, "podSelector", "matchLabels") and not known(spec, "podSelector", "matchExpressions")
     types = known(spec, "policyTypes") or ([_IN] if missing(spec, "policyTypes") else list(_DIRECTIONS))
@@ -75,7 +75,7 @@ _SAFE = '{"pod-security.kubernetes.io/enforce": "restricted"}'
 RULES = (
     ResourceRule(
         name=POD_SECURITY,
-        reason="Every namespace holds its pods to a level of Pod Security.",
+        reason="Every namespace enforces a Pod Security level.",
         fix=f"label it {_ENFORCE}: restricted",
         check=_unsafe,
         refuses=f"{_PRELUDE}namespace({{}})\n{_CLOSED}",
@@ -83,8 +83,8 @@ RULES = (
     ),
     StackRule(
         name="namespaces-closed-by-default",
-        reason="Pods of a namespace reach nobody, and nobody reaches them, unless it says so.",
-        fix="add a NetworkPolicy for all pods, of the types Ingress and Egress and without rules",
+        reason="Every namespace denies ingress and egress by default.",
+        fix="add a NetworkPolicy that selects all pods, has policyTypes Ingress and Egress, and no rules",
         check=_open,
         refuses=f"{_PRELUDE}namespace({_SAFE})\nclosed('Ingress')",
         passes=f"{_PRELUDE}namespace({_SAFE})\n{_CLOSED}",

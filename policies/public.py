@@ -1,4 +1,4 @@
-"""Nothing answers the whole internet."""
+"""Nothing is reachable from the whole internet."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DATABASES = {"aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInsta
 
 def _buckets(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type.startswith("aws:s3/") and known(args.props, "acl") in _PUBLIC_LISTS:
-        yield f"everybody reads this bucket (acl: {known(args.props, 'acl')})"
+        yield f"this bucket is publicly readable (acl: {known(args.props, 'acl')})"
     if args.resource_type == _BLOCK:
         for block in _BLOCKS:
             if differs(args.props, block, wanted=True):
@@ -30,21 +30,21 @@ def _unblocked(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyReso
     blocked = {urn for each in resources if each.resource_type == _BLOCK for urn in meant(each, "bucket")}
     for each in resources:
         if each.resource_type in BUCKETS and each.urn not in blocked:
-            yield each, "nothing keeps this bucket from becoming public"
+            yield each, "this bucket has no public access block"
 
 
 def _databases(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type in _DATABASES and known(args.props, "publiclyAccessible") is True:
-        yield "this database has an address on the internet (publiclyAccessible)"
+        yield "this database has a public address (publiclyAccessible)"
 
 
 def _clusters(args: ResourceValidationArgs) -> Iterator[str]:
-    """EKS's own default is an API that answers everybody."""
+    """By default, EKS makes the API endpoint public without a restriction."""
     public = differs(args.props, "vpcConfig", "endpointPublicAccess", wanted=False)
     if args.resource_type == "aws:eks/cluster:Cluster" and public:
         networks = known_items(known(args.props, "vpcConfig", "publicAccessCidrs"))
         if missing(args.props, "vpcConfig", "publicAccessCidrs") or _EVERYBODY & set(networks):
-            yield "the cluster's API answers everybody (publicAccessCidrs)"
+            yield "the cluster's API is reachable from any address (publicAccessCidrs)"
 
 
 def _security_groups(args: ResourceValidationArgs) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _security_groups(args: ResourceValidationArgs) -> Iterator[str]:
         for field in _NETWORKS:
             value = known(rule, field)
             for network in _EVERYBODY & set([value] if isinstance(value, str) else known_items(value)):
-                yield f"everybody may come in ({field}: {network})"
+                yield f"ingress is allowed from any address ({field}: {network})"
 
 
 def _block(public: bool) -> str:
@@ -115,7 +115,7 @@ aws.ec2.SecurityGroup(
 RULES = (
     ResourceRule(
         name="no-public-buckets",
-        reason="No bucket is public, nor can become so.",
+        reason="No bucket is public or can become public.",
         fix="set all four blocks of its BucketPublicAccessBlock, and no public acl",
         check=_buckets,
         refuses=_block(public=True),
@@ -123,7 +123,7 @@ RULES = (
     ),
     StackRule(
         name="buckets-with-public-access-blocks",
-        reason="What keeps a bucket from becoming public stands beside it.",
+        reason="Every bucket has a public access block.",
         fix="add a BucketPublicAccessBlock for it",
         check=_unblocked,
         refuses="with_own_key(aws.s3.Bucket(name, opts=kept))",
@@ -131,7 +131,7 @@ RULES = (
     ),
     ResourceRule(
         name="no-public-databases",
-        reason="Databases are reached from inside the network only.",
+        reason="Databases are reachable only from inside the VPC.",
         fix="set publiclyAccessible: false",
         check=_databases,
         refuses=_database(public=True),
@@ -139,16 +139,16 @@ RULES = (
     ),
     ResourceRule(
         name="no-public-clusters",
-        reason="The cluster's API answers known networks only.",
-        fix="declare foundation.aws.cluster.publicCidrs, or none to go through the VPC",
+        reason="The cluster's API is reachable only from declared networks.",
+        fix="declare foundation.aws.cluster.publicCidrs, or omit it to use the private endpoint",
         check=_clusters,
         refuses=_cluster("0.0.0.0/0"),
         passes=_cluster("203.0.113.0/24"),
     ),
     ResourceRule(
         name="no-open-security-groups",
-        reason="Security groups name from where one comes in.",
-        fix="name the networks or the security groups that need it",
+        reason="Security groups name the sources of ingress.",
+        fix="name the networks or security groups that need access",
         check=_security_groups,
         refuses=_group("0.0.0.0/0"),
         passes=_group("10.20.0.0/16"),

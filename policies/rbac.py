@@ -1,4 +1,4 @@
-"""What a role in the cluster may do is named, and nobody administers it by being in a group."""
+"""Least privilege in the cluster: no wildcards in roles, no cluster-admin for groups."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def _wildcards(args: ResourceValidationArgs) -> Iterator[str]:
 def _administrators(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type == "aws:eks/accessEntry:AccessEntry":
         if _MASTERS in known_items(known(args.props, "kubernetesGroups")):
-            yield f"this entry puts its role into {_MASTERS}"
+            yield f"this access entry adds its role to {_MASTERS}"
     elif args.resource_type.startswith(_RBAC) and args.resource_type.rpartition(":")[2] in _BINDINGS:
         if known(args.props, "roleRef", "name") != _ADMINISTRATOR:
             return
         for subject in known_items(known(args.props, "subjects")):
             if known(subject, "kind") == "Group":
-                yield f"group '{known(subject, 'name')}' administers the cluster"
+                yield f"group '{known(subject, 'name')}' is bound to {_ADMINISTRATOR}"
 
 
 def _role(verbs: str) -> str:
@@ -57,15 +57,15 @@ kubernetes.rbac.v1.ClusterRoleBinding(
 RULES = (
     ResourceRule(
         name="no-wildcard-rbac",
-        reason="Roles in the cluster name what may be done to what.",
-        fix="name the groups, resources and verbs that are needed",
+        reason="Roles in the cluster list groups, resources and verbs without wildcards.",
+        fix="list the groups, resources and verbs that are needed",
         check=_wildcards,
         refuses=_role('["*"]'),
         passes=_role('["get", "list"]'),
     ),
     ResourceRule(
         name="no-cluster-admin-for-groups",
-        reason="Whoever administers the cluster is named.",
+        reason="Cluster administrators are bound by name, not by group.",
         fix="bind a role that allows what the group needs, or name the administrators in the declaration",
         check=_administrators,
         refuses=_binding("cluster-admin"),

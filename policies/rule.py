@@ -1,4 +1,4 @@
-"""A policy beside a case that it refuses and one that it lets pass: what is not refused in a test is no policy."""
+"""A policy with an example that it refuses and one that passes; a test runs both."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from pulumi_policy import (
 from pulumi_policy.proxy import UnknownValueError
 
 _ASKED: dict[str, Mapping[str, Any]] = {}
-"""What was asked for, by URN: of a whole stack the engine shows what providers answered, and at a preview without a
-cluster or an account that is nothing."""
+"""Inputs by URN. For stack validation the engine passes outputs, which are empty at a preview without credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
-    """`refuses` and `passes` are programs with one resource each that matters; it is called `name`."""
+    """`refuses` and `passes` are programs; the resource that the rule is about is called `name` in each."""
 
     name: str
     reason: str
@@ -34,12 +33,12 @@ class Rule(ABC):
     refuses: str
     passes: str
     declared: tuple[str, str] = ("", "")
-    """What the stack file says with the one and with the other."""
+    """The stack file of each program."""
     level: EnforcementLevel = EnforcementLevel.MANDATORY
 
     @abstractmethod
     def policy(self) -> Policy:
-        """For the engine."""
+        """The policy as the SDK's class."""
 
     def _texts(self) -> dict[str, Any]:
         return {
@@ -52,7 +51,7 @@ class Rule(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRule(Rule):
-    """`check` yields what is wrong with one resource, before it is made."""
+    """`check` yields violations of one resource, before it is created."""
 
     check: Callable[[ResourceValidationArgs], Iterator[str]]
 
@@ -67,7 +66,7 @@ class ResourceRule(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule(Rule):
-    """`check` yields what is missing beside a resource, once all of them are known."""
+    """`check` yields violations that depend on several resources."""
 
     check: Callable[[Sequence[PolicyResource]], Iterator[tuple[PolicyResource, str]]]
 
@@ -82,7 +81,7 @@ class StackRule(Rule):
 
 
 def known(value: Any, *path: str) -> Any:
-    """What is found along a path; None where it is absent, or not known before it exists."""
+    """The value at a path; None if it is absent or unknown at preview."""
     try:
         return _found(value, path)
     except UnknownValueError:
@@ -90,7 +89,7 @@ def known(value: Any, *path: str) -> Any:
 
 
 def known_items(value: Any) -> Iterator[Any]:
-    """The entries of a list, without those that are not known yet."""
+    """The entries of a list, without unknown ones."""
     for position in range(len(value) if value is not None and not isinstance(value, str) else 0):
         try:
             yield value[position]
@@ -99,7 +98,7 @@ def known_items(value: Any) -> Iterator[Any]:
 
 
 def missing(value: Any, *path: str) -> bool:
-    """Whether nothing is set at the end of a path, or nothing is in it; what is not known yet is not missing."""
+    """Whether the value at a path is absent or empty; an unknown value is not missing."""
     try:
         found = _found(value, path)
     except UnknownValueError:
@@ -108,7 +107,7 @@ def missing(value: Any, *path: str) -> bool:
 
 
 def differs(value: Any, *path: str, wanted: object) -> bool:
-    """Whether something else than `wanted` is set there, or nothing; what is not known yet may still be it."""
+    """Whether the value at a path is known and not `wanted`."""
     try:
         return bool(_found(value, path) != wanted)
     except UnknownValueError:

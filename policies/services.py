@@ -1,4 +1,4 @@
-"""Nobody opens a door to the internet by a Service."""
+"""Services don't expose pods to the whole internet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pulumi_policy import ResourceValidationArgs
 
 from policies.rule import ResourceRule, known, known_items, missing
 
-_EVERYBODY = {"0.0.0.0/0", "::/0"}
+_ANY_ADDRESS = {"0.0.0.0/0", "::/0"}
 
 
 def _findings(args: ResourceValidationArgs) -> Iterator[str]:
@@ -16,17 +16,17 @@ def _findings(args: ResourceValidationArgs) -> Iterator[str]:
     if args.resource_type != "kubernetes:core/v1:Service" or known(spec, "type") != "LoadBalancer":
         return
     if missing(args.props, "spec", "loadBalancerSourceRanges"):
-        yield "this load balancer answers everybody"
+        yield "this load balancer accepts traffic from any address"
     for network in known_items(known(spec, "loadBalancerSourceRanges")):
-        if network in _EVERYBODY:
-            yield f"this load balancer answers everybody ({network})"
+        if network in _ANY_ADDRESS:
+            yield f"this load balancer accepts traffic from any address ({network})"
 
 
 RULES = (
     ResourceRule(
         name="load-balancers-with-source-ranges",
-        reason="A load balancer says whom it answers.",
-        fix="set spec.loadBalancerSourceRanges to the networks that its users come from",
+        reason="Load balancers restrict their source ranges.",
+        fix="set spec.loadBalancerSourceRanges to the networks of its users",
         check=_findings,
         refuses="""
 kubernetes.core.v1.Service(

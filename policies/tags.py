@@ -1,4 +1,4 @@
-"""Whose a resource is and who pays for it stands on the resource itself."""
+"""Resources carry tags for ownership and cost allocation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TAGGED = frozenset(
         "aws:sns/topic:Topic",
     }
 )
-"""What costs something, holds something or lets somebody in."""
+"""Types that cost money, store data or grant access."""
 
 
 def _untagged(args: ResourceValidationArgs) -> Iterator[str]:
@@ -50,12 +50,12 @@ def _untagged(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _known_keys(props: Any, field: str) -> Mapping[str, None]:
-    """The names of tags; their values may come later."""
+    """The names of tags; their values may be unknown at preview."""
     return dict.fromkeys(known(props, field) or {})
 
 
 def _unknown(props: Any) -> bool:
-    """Whether all tags come later."""
+    """Whether the tags are unknown at preview."""
     return any(field in props and known(props, field) is None for field in ("tags", "tagsAll"))
 
 
@@ -68,8 +68,8 @@ aws.cloudwatch.LogGroup(name, opts=pulumi.ResourceOptions(provider={provider}))
 RULES = (
     ResourceRule(
         name="tags-present",
-        reason="Every resource says which stack and team it belongs to, and who pays for it.",
-        fix="make it with the foundation's provider, which tags all that it makes",
+        reason="Every resource has tags for its project, stack, team and cost centre.",
+        fix="create it with the foundation's provider, which adds default tags",
         check=_untagged,
         refuses=_log_group('aws.Provider(name, region="eu-central-1")'),
         passes=_log_group("account"),

@@ -10,27 +10,12 @@ from typing import Any, Literal
 
 from cli.pull_request.replacement import Plugins
 from common.pulumi import urn_name
+from infra.catalogue.data_stores import DATA_STORES
 
 Kind = Literal["created", "changed", "replaced", "deleted"]
 Plan = Mapping[str, Any]
 Step = Mapping[str, Any]
 EMPTY: Plan = {"steps": [], "problems": []}
-
-DATA_CARRIERS = frozenset(
-    {
-        "aws:amp/workspace:Workspace",
-        "aws:ecr/repository:Repository",
-        "aws:eks/cluster:Cluster",
-        "aws:kms/key:Key",
-        "aws:rds/instance:Instance",
-        "aws:s3/bucket:Bucket",
-        "aws:s3/bucketV2:BucketV2",
-        "aws:secretsmanager/secret:Secret",
-        "docker:index/volume:Volume",
-        "kubernetes:core/v1:PersistentVolumeClaim",
-    }
-)
-"""What can't be made again from the repository."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ def _change(kind: Kind, step: Step) -> Change:
 
 
 def _carries_data(step: Step) -> bool:
-    return bool(step["protect"]) or step["type"] in DATA_CARRIERS
+    return bool(step["protect"]) or step["type"] in DATA_STORES
 
 
 def _compared(step: Step) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Names and labels that several parts must agree on."""
+"""Names and labels that several packages share."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
+
 PROJECT = "ml-platform"
 """The prefix of every image and component type."""
 
 DOMAIN = "ml-platform.io"
 """The prefix of our labels, annotations and taints."""
 PLATFORM = "platform"
-"""Who answers for what belongs to no team."""
+"""The owner of everything that belongs to no team."""
 
-BASE, TRACKING, REGISTRY, STATUS = "base", "tracking", "registry", "status"
-GRAFANA, DASHBOARDS = "grafana", "dashboards"
-RECEIVERS = "receivers"
-NVIDIA_DEVICE_PLUGIN = "nvidia-device-plugin"
 ADMINISTRATOR = "admin"
-"""Who may do everything on the tracking server; teams log in to it by their names."""
-RESERVED_SECRETS = frozenset({"platform", REGISTRY, TRACKING, STATUS, GRAFANA, RECEIVERS, "tracking-credentials"})
-"""The stack's own setting, what `make rotate` knows besides declared secrets, and Secrets of every namespace."""
-OWN_IMAGES = frozenset({BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN})
-"""Images of the platform itself; declared ones can't have these names."""
+"""The tracking server's administrator; teams log in by their names."""
+
+PULL_SECRET, TRACKING_SECRET, RECEIVERS = REGISTRY, "tracking-credentials", "receivers"
+"""Kubernetes Secrets: registry login and tracking login of each namespace, and the values of alert receivers."""
+RESERVED_SECRETS = frozenset({PLATFORM, TRACKING, STATUS, GRAFANA, PULL_SECRET, TRACKING_SECRET, RECEIVERS})
+"""Not allowed for declared secrets: the stack's own setting, passwords that `make rotate` knows, and the above."""
 
 METRICS_PORT_NAME = "metrics"
 """The name of the container port that Prometheus scrapes."""
@@ -35,16 +34,16 @@ POOL_LABEL = f"{DOMAIN}/pool"
 STACK_LABEL = f"{DOMAIN}/stack"
 TEAM_LABEL = f"{DOMAIN}/team"
 PART_LABEL = f"{DOMAIN}/part"
-"""Marks what a stack has in a Docker engine."""
+"""On a stack's volumes and containers in a Docker engine."""
 
 
 def devices_namespace(platform: str) -> str:
-    """Where programs run that see devices of their node, beside the platform's own namespace."""
+    """The namespace of privileged node agents, such as device plugins and GPU exporters."""
     return f"{platform}-devices"
 
 
 def image_context(name: str, declared: str | None = None) -> str:
-    """The folder that an image is built from, relative to the project."""
+    """An image's build context, relative to the project."""
     return declared or f"images/{name}"
 
 
@@ -59,12 +58,12 @@ def labels(name: str, component: str, **more: str) -> dict[str, str]:
 
 
 def selector(name: str, component: str) -> dict[str, str]:
-    """The part of the labels that never changes, because a Deployment's selector can't."""
+    """Labels for selectors, which are immutable in a Deployment."""
     return {"app.kubernetes.io/name": name, "app.kubernetes.io/component": component}
 
 
 def fingerprint(value: object, length: int = 8) -> str:
-    """A short name for a content: equal contents, equal fingerprints."""
+    """A short hash: equal values have equal fingerprints."""
     text = json.dumps(_plain(value), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 

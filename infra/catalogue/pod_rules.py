@@ -1,25 +1,38 @@
-"""What every pod must be: one table, from which the policy pack and the cluster's own admission are made.
+"""The rules about pods: one table for the policy pack and for the cluster's admission policies.
 
-Each rule is written once, in CEL, the language in which Kubernetes takes such rules. It looks at some parts of a pod
-(`each`) and says of one part (`it`) whether it `holds`. What a preview doesn't know yet can't be compared with
-anything, so that a rule about it has no answer then: expressions therefore ask by functions rather than by `==`.
+A rule is written in CEL, as in a ValidatingAdmissionPolicy. `each` selects parts of a pod, `holds` is a condition on
+one part (`it`). Values that are unknown at preview can't be compared, and a rule that depends on one has no result:
+expressions therefore use functions such as `matches` rather than `==`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from infra.catalogue.pod_manifests import (
+    AMOUNTS,
+    GPU,
+    GPU_TOLERATION,
+    PORTS,
+    PROBE,
+    Manifest,
+    deployment,
+    env,
+    pod,
+    security_context,
+    volume,
+)
 from infra.catalogue.secret_patterns import NAMES, VALUES
 
 _DIGEST = r"[^/@]+@sha256:[0-9a-f]{64}"
-"""Right under the registry's prefix: deeper are copies of what others publish."""
+"""Directly under the registry's prefix: pull-through caches of other registries are deeper."""
 
 SERVERS: Mapping[str, str] = {"Deployment": "apps", "StatefulSet": "apps"}
-"""Kinds whose pods are there to answer, with their API group."""
+"""Kinds whose pods serve requests, with their API group."""
 
 KINDS: Mapping[str, str] = {"Pod": "", "DaemonSet": "apps", "Job": "batch", "CronJob": "batch", **SERVERS}
-"""Every kind that has a pod in it: who applies one with a bad pod is told at once, not by pods that never come."""
+"""Every kind with a pod template: a violation is reported when it is applied, not by pods that never start."""
 
 VARIABLES: Mapping[str, str] = {
     "spec": (
@@ -29,22 +42,25 @@ VARIABLES: Mapping[str, str] = {
     "running": "variables.spec.containers + variables.spec.?initContainers.orValue([])",
     "containers": "variables.running + variables.spec.?ephemeralContainers.orValue([])",
 }
-"""What rules look at, in an order in which each may use those before it. `registry` comes from elsewhere."""
+"""CEL variables; each may use those before it. `registry` is added by the policy pack and by the admission policies."""
 
 
 @dataclass(frozen=True)
 class PodRule:
-    """`wrong` is said of the parts for which `holds` is false, `called` names one of them."""
+    """Parts for which `holds` is false are reported by `message`, with the name that `named` evaluates to."""
 
     name: str
     reason: str
-    wrong: str
+    message: str
     fix: str
     each: str
     holds: str
-    called: str = "it.name"
+    violates: Manifest = field(compare=False)
+    complies: Manifest = field(compare=False)
+    """Two examples that differ as little as possible."""
+    named: str = "it.name"
     servers: bool = False
-    """Whether it is about pods that answer, and no others."""
+    """Whether it applies only to pods that serve requests."""
 
     @property
     def kinds(self) -> Mapping[str, str]:
@@ -52,38 +68,38 @@ class PodRule:
 
     @property
     def offenders(self) -> str:
-        """CEL for the names of the parts that are wrong."""
-        return f"({self.each}).filter(it, !({self.holds})).map(it, {self.called})"
+        """CEL for the names of the violating parts."""
+        return f"({self.each}).filter(it, !({self.holds})).map(it, {self.named})"
 
 
 _LIMITED = "it.?resources.?limits.orValue({}).exists(amount, amount.startsWith('nvidia.com/'))"
 _REQUESTED = "it.?resources.?requests.orValue({}).exists(amount, amount.startsWith('nvidia.com/'))"
-_HELPED_ITSELF = (
+_TAKEN_BY_ENVIRONMENT = (
     "(it.?env.orValue([]).exists(entry, entry.name == 'NVIDIA_VISIBLE_DEVICES' && "
     "(has(entry.valueFrom) || !entry.?value.orValue('').matches('^(none|void)?$'))) || "
     "it.?envFrom.orValue([]).exists(source, 'NVIDIA_VISIBLE_DEVICES'.startsWith(source.?prefix.orValue(''))))"
 )
-"""By a variable for the container runtime; what it is set to from elsewhere can't be seen here."""
+"""GPUs requested from the container runtime by a variable. A value from a reference is not visible here."""
 _TOLERATED = (
     "variables.spec.?tolerations.orValue([])"
     ".exists(toleration, toleration.?key.orValue('nvidia.com/gpu').matches('^nvidia[.]com/gpu$'))"
 )
 _SECRET_NAME = f"entry.name.matches(r'{NAMES}')"
 _REFERENCE = "entry.?value.orValue('').matches('^($|/|arn:)')"
-"""A file or the name of a secret elsewhere is none."""
+"""A path or an ARN refers to a secret, it is none."""
 _SECRET_VALUE = f"entry.?value.orValue('').matches(r'{'|'.join(VALUES.values())}')"
 _HARMLESS = (
     f"!has(entry.?valueFrom.orValue({{}}).secretKeyRef) && (!{_SECRET_NAME} || {_REFERENCE}) && !{_SECRET_VALUE}"
 )
 
 _VOLUMES = ("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret")
-"""Those that Pod Security's strictest level has."""
-_OF_OTHER_RULES = ("hostPath", "image")
+"""Volume types of Pod Security's level `restricted`."""
+_CHECKED_BY_OTHER_RULES = ("hostPath", "image")
 
 IMAGES = PodRule(
     name="images-by-digest",
     reason="Pods run images of the private registry, by digest.",
-    wrong="not an image of the private registry by digest",
+    message="not an image of the private registry by digest",
     fix="declare it under 'images' and use the reference that the build returns",
     each=(
         "variables.containers.map(one, {'name': one.name, 'image': one.?image.orValue('')}) + "
@@ -91,75 +107,91 @@ IMAGES = PodRule(
         ".map(one, {'name': one.name, 'image': one.image.?reference.orValue('')})"
     ),
     holds=f"it.image.matches('^(' + variables.registry + ')/{_DIGEST}$')",
-    called="it.name + ' (' + it.image + ')'",
+    named="it.name + ' (' + it.image + ')'",
+    violates=pod({"image": "docker.io/library/python:3.12"}),
+    complies=pod(),
 )
 PRIVILEGED = PodRule(
     name="no-privileged-containers",
-    reason="No container has the whole machine.",
-    wrong="privileged",
+    reason="No container is privileged.",
+    message="privileged",
     fix="leave securityContext.privileged out",
     each="variables.containers",
     holds="!it.?securityContext.?privileged.orValue(false)",
+    violates=security_context(privileged=True, allowPrivilegeEscalation=True),
+    complies=security_context(privileged=False),
 )
 HOST_NAMESPACES = PodRule(
     name="no-host-namespaces",
-    reason="Pods share neither network, processes nor memory with their node.",
-    wrong="shared with the node",
+    reason="Pods share no namespaces with their node: network, PID, IPC.",
+    message="shared with the node",
     fix="leave it out",
     each="['hostNetwork', 'hostPID', 'hostIPC']",
     holds="!variables.spec[?it].orValue(false)",
-    called="it",
+    named="it",
+    violates=pod(spec={"hostNetwork": True}),
+    complies=pod(spec={"hostNetwork": False}),
 )
 HOST_PATHS = PodRule(
     name="no-host-paths",
-    reason="Pods see no files of their node.",
-    wrong="a folder of the node",
+    reason="Pods mount no files of their node.",
+    message="mounts a folder of the node",
     fix="mount a PersistentVolumeClaim or an emptyDir",
     each="variables.spec.?volumes.orValue([])",
     holds="!has(it.hostPath)",
+    violates=volume(hostPath={"path": "/"}),
+    complies=volume(emptyDir={}),
 )
 VOLUMES = PodRule(
     name="volumes-of-the-cluster",
-    reason="Pods mount what the cluster gives them, not what their node can reach.",
-    wrong="a volume that the node itself would mount",
+    reason="Pods mount volumes of the cluster, not file systems that their node can reach.",
+    message="a volume type that the node would mount",
     fix="mount a PersistentVolumeClaim or an emptyDir",
     each="variables.spec.?volumes.orValue([])",
-    holds=" || ".join(f"has(it.{kind})" for kind in (*_VOLUMES, *_OF_OTHER_RULES)),
+    holds=" || ".join(f"has(it.{kind})" for kind in (*_VOLUMES, *_CHECKED_BY_OTHER_RULES)),
+    violates=volume(nfs={"server": "nowhere", "path": "/"}),
+    complies=volume(emptyDir={"medium": "Memory"}),
 )
 HOST_PORTS = PodRule(
     name="no-host-ports",
-    reason="Pods answer at addresses of their own.",
-    wrong="takes a port of the node",
+    reason="Pods listen on their own addresses, not on their node's.",
+    message="uses a port of the node",
     fix="leave hostPort out and add a Service",
     each="variables.containers",
     holds="!it.?ports.orValue([]).exists(port, port.?hostPort.orValue(0) > 0)",
+    violates=pod({"ports": [{"containerPort": 8080, "hostPort": 8080}]}),
+    complies=pod({"ports": PORTS}),
 )
 CAPABILITIES = PodRule(
     name="no-capabilities",
-    reason="No container has a part of what root may do.",
-    wrong="keeps capabilities, or adds some",
+    reason="Containers drop all Linux capabilities.",
+    message="keeps or adds capabilities",
     fix="set securityContext.capabilities.drop: [ALL], and add none but NET_BIND_SERVICE",
     each="variables.containers",
     holds=(
         "it.?securityContext.?capabilities.?drop.orValue([]).exists(one, one.matches('^ALL$')) && "
         "it.?securityContext.?capabilities.?add.orValue([]).all(one, one.matches('^NET_BIND_SERVICE$'))"
     ),
+    violates=security_context(capabilities={"drop": ["ALL"], "add": ["NET_ADMIN"]}),
+    complies=security_context(capabilities={"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}),
 )
 ESCALATION = PodRule(
     name="no-privilege-escalation",
-    reason="No process gets more rights than the one that started it.",
-    wrong="may gain privileges",
+    reason="No process gains more privileges than its parent.",
+    message="may gain privileges",
     fix="set securityContext.allowPrivilegeEscalation: false",
     each="variables.containers",
     holds=(
         "it.?securityContext.?privileged.orValue(false) || !it.?securityContext.?allowPrivilegeEscalation.orValue(true)"
     ),
+    violates=security_context(allowPrivilegeEscalation=True),
+    complies=security_context(allowPrivilegeEscalation=False),
 )
-"""Who is privileged can't be without it, and is another rule's matter."""
+"""A privileged container always may; another rule refuses it."""
 SECCOMP = PodRule(
     name="seccomp-profiles",
-    reason="Containers call no part of the kernel that they have no use for.",
-    wrong="without the container runtime's seccomp profile",
+    reason="Containers run with the runtime's seccomp profile.",
+    message="without the container runtime's seccomp profile",
     fix="set securityContext.seccompProfile.type: RuntimeDefault",
     each="variables.containers",
     holds=(
@@ -167,11 +199,13 @@ SECCOMP = PodRule(
         ".orValue(variables.spec.?securityContext.?seccompProfile.?type.orValue(''))"
         ".matches('^RuntimeDefault$')"
     ),
+    violates=security_context(seccompProfile={"type": "Unconfined"}),
+    complies=security_context(seccompProfile={"type": "RuntimeDefault"}),
 )
 ROOT = PodRule(
     name="no-root-containers",
-    reason="Nothing runs as root.",
-    wrong="may run as root",
+    reason="No container runs as root.",
+    message="may run as root",
     fix="set securityContext.runAsNonRoot: true and a runAsUser other than 0",
     each="variables.containers",
     holds=(
@@ -179,45 +213,55 @@ ROOT = PodRule(
         ".orValue(variables.spec.?securityContext.?runAsNonRoot.orValue(false)) && "
         "it.?securityContext.?runAsUser.orValue(variables.spec.?securityContext.?runAsUser.orValue(1)) > 0"
     ),
+    violates=security_context(runAsNonRoot=False),
+    complies=pod({"securityContext": {"runAsNonRoot": True}}, {"securityContext": {}}),
 )
 RESOURCES = PodRule(
     name="requests-and-limits",
-    reason="Every container says how much it needs and how much it may take.",
-    wrong="without requests and limits for cpu and memory",
+    reason="Every container has requests and limits for CPU and memory.",
+    message="without requests and limits for cpu and memory",
     fix="set resources.requests and resources.limits, both with cpu and memory",
     each="variables.running",
     holds=(
         "['cpu', 'memory'].all(amount, "
         "amount in it.?resources.?requests.orValue({}) && amount in it.?resources.?limits.orValue({}))"
     ),
+    violates=pod({"resources": {"requests": AMOUNTS}}),
+    complies=pod(),
 )
 GPUS = PodRule(
     name="gpus-with-limits-and-tolerations",
-    reason="A GPU is counted, and taken only by pods that are meant for its nodes.",
-    wrong="takes GPUs without a limit or without tolerating their nodes' taint",
+    reason="Pods with GPUs have a limit, so that the scheduler counts them, and tolerate the taint of GPU nodes.",
+    message="uses GPUs without a limit or without tolerating the taint of GPU nodes",
     fix="set resources.limits of nvidia.com/gpu and tolerate the taint of the same name, or give envFrom a prefix",
     each="variables.containers",
-    holds=f"({_LIMITED} && {_TOLERATED}) || !({_LIMITED} || {_REQUESTED} || {_HELPED_ITSELF})",
+    holds=f"({_LIMITED} && {_TOLERATED}) || !({_LIMITED} || {_REQUESTED} || {_TAKEN_BY_ENVIRONMENT})",
+    violates=pod(GPU),
+    complies=pod(GPU, GPU_TOLERATION),
 )
 PROBES = PodRule(
     name="probes-on-servers",
-    reason="What answers is asked whether it can.",
-    wrong="publishes a port without readiness and liveness probes",
+    reason="Containers with ports in Deployments and StatefulSets have readiness and liveness probes.",
+    message="has a port but no readiness or liveness probe",
     fix="set readinessProbe and livenessProbe",
     each="variables.spec.containers",
     holds="!it.?ports.orValue([]).exists(port, true) || (has(it.readinessProbe) && has(it.livenessProbe))",
     servers=True,
+    violates=deployment({"ports": PORTS}),
+    complies=deployment({"ports": PORTS, "readinessProbe": PROBE, "livenessProbe": PROBE}),
 )
 SECRETS = PodRule(
     name="no-secrets-in-environment",
-    reason="Secrets are files: an environment is inherited, dumped and logged.",
-    wrong="gets a secret by its environment",
-    fix="mount the Secret and name the file instead",
+    reason="Secrets are mounted as files: an environment is inherited, dumped and logged.",
+    message="has a secret in its environment",
+    fix="mount the Secret and pass the path of the file",
     each="variables.containers",
     holds=(
         f"it.?env.orValue([]).all(entry, {_HARMLESS}) && !it.?envFrom.orValue([]).exists(source, has(source.secretRef))"
     ),
-    called=f"it.name + it.?env.orValue([]).filter(entry, !({_HARMLESS})).map(entry, ' ' + entry.name).join()",
+    named=f"it.name + it.?env.orValue([]).filter(entry, !({_HARMLESS})).map(entry, ' ' + entry.name).join()",
+    violates=env("DATABASE_PASSWORD", "hunter2"),
+    complies=env("DATABASE_PASSWORD_FILE", "/var/run/secrets/database"),
 )
 
 POD_RULES = (

@@ -1,6 +1,6 @@
 """What is asked for metrics, by the name that `up` has for it."""
 
-from infra.catalogue import monitoring_images as images
+from infra.catalogue import images
 
 KUBE_STATE_METRICS, GPU_EXPORTER = images.KUBE_STATE_METRICS, images.DCGM_EXPORTER
 NODE_EXPORTER = "node-exporter"

@@ -96,6 +96,11 @@ class Receiver(Settings):
             raise ValueError("hears of alerts by exactly one way; declare 'webhook', 'email', 'slack' or 'sns'")
         return self
 
+    @property
+    def topic(self) -> str | None:
+        """The name of the topic that it publishes to."""
+        return self.sns.topic if self.sns else None
+
     def secrets(self) -> dict[str, str]:
         """The secrets that it needs, by the path at which they are named."""
         named = {
@@ -164,7 +169,7 @@ class Monitoring(Settings):
 
     def topics(self) -> set[str]:
         """Those that receivers name."""
-        return {receiver.sns.topic for receiver in self.receivers.values() if receiver.sns is not None}
+        return {receiver.topic for receiver in self.receivers.values() if receiver.topic is not None}
 
     def secrets(self) -> set[str]:
         """Those that receivers need."""

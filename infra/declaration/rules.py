@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra.catalogue.monitoring_images import OWN as MONITORING_IMAGES
-from infra.catalogue.names import ADMINISTRATOR, OWN_IMAGES, PLATFORM, devices_namespace, image_context
+from infra.catalogue.images import OWN_IMAGES
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM, devices_namespace, image_context
 from infra.declaration.aws.group_rules import groups_are_mapped, mapped_groups_are_possible
 from infra.declaration.aws.pool_rules import broken_pool_rules
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
@@ -47,7 +47,7 @@ def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
 def image_names_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
     """The platform's own images are built in any case."""
     for name in platform.images:
-        if name in OWN_IMAGES | MONITORING_IMAGES:
+        if name in OWN_IMAGES:
             yield Problem(f"images.{name}", f"'{name}' is an image of the platform itself; write another name")
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from infra.catalogue.names import GRAFANA, REGISTRY, RESERVED_SECRETS, STATUS, TRACKING
+from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
+from infra.catalogue.names import RESERVED_SECRETS
 from infra.catalogue.secret_patterns import NAMES, VALUES
 from infra.declaration.model import Platform
 from infra.declaration.problems import Problem, suggestion

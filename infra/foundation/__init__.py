@@ -1,21 +1,22 @@
-"""The place that the platform stands on. `lay` makes the declared one; everything else sees only the contract."""
+"""What the platform runs on. `create_foundation` creates the declared one; everything above sees only the contract."""
 
 from __future__ import annotations
 
 import pulumi
 
-from infra.catalogue.names import REGISTRY
+from infra.catalogue.images import REGISTRY
 from infra.declaration import Platform
 from infra.foundation.contract import (
+    AllowedEgress,
     Foundation,
     IdentityBinder,
     ManagedGrafana,
-    NetworkHole,
     Pipeline,
     Placement,
     Port,
     Registry,
     RemoteWrite,
+    Repository,
     SecretStore,
     Storage,
     Toleration,
@@ -25,39 +26,39 @@ from infra.foundation.contract import (
 )
 
 __all__ = [
+    "AllowedEgress",
     "Foundation",
     "IdentityBinder",
     "ManagedGrafana",
-    "NetworkHole",
     "Pipeline",
     "Placement",
     "Port",
     "Registry",
     "RemoteWrite",
+    "Repository",
     "SecretStore",
     "Storage",
     "Toleration",
     "Topic",
     "Volume",
     "WorkloadIdentity",
-    "lay",
+    "create_foundation",
 ]
 
 
-def lay(platform: Platform, stack: str, images: list[str]) -> Foundation:
-    """The declared foundation, ready for `images` to be pushed to it. Only its own SDKs are loaded."""
+def create_foundation(platform: Platform, stack: str) -> Foundation:
+    """Creates the declared foundation. Only its own SDKs are loaded."""
     if platform.foundation.aws is not None:
         from infra.foundation.aws import AwsFoundation, AwsFoundationArgs
 
         in_account = AwsFoundationArgs(
             settings=platform.foundation.aws,
             stack=stack,
-            images=images,
             pools=platform.node_pools,
             topics=sorted(platform.monitoring.topics()) if platform.monitoring else [],
             protect_data=platform.protect_data,
         )
-        return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).offer
+        return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).outputs
     from infra.foundation.local import LocalFoundation, LocalFoundationArgs
 
     assert platform.foundation.local is not None
@@ -65,9 +66,8 @@ def lay(platform: Platform, stack: str, images: list[str]) -> Foundation:
         settings=platform.foundation.local,
         namespace=platform.namespace,
         stack=stack,
-        images=images,
         pools=platform.node_pools,
         protect_data=platform.protect_data,
         registry_rotation=platform.rotations.get(REGISTRY, 0),
     )
-    return LocalFoundation("foundation", on_machine, pulumi.ResourceOptions()).offer
+    return LocalFoundation("foundation", on_machine, pulumi.ResourceOptions()).outputs

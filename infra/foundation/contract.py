@@ -1,40 +1,50 @@
-"""What a place must offer for the platform to stand on it.
+"""What a foundation provides: its capabilities, as data.
 
-Plain types for what is known before anything exists, `Input` for what the place's own resources make. No component
-asks which place it is: what differs is data here.
+Plain types for what is known at preview, `Input` for what the foundation's own resources compute. Components above the
+foundation read capabilities from here and never ask which foundation it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import pulumi
 import pulumi_docker as docker
 
 
 @dataclass(frozen=True)
-class Registry:
-    """The private registry, as those see it who push and those who pull."""
+class Repository:
+    """The repository of one image."""
 
-    server: pulumi.Input[str]
-    repositories: Mapping[str, pulumi.Input[str]]
-    """By image name, the address without a tag."""
+    address: str
+    """Without a tag."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What must exist before the first push."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The private registry: where builds push and nodes pull."""
+
+    server: str
+    prefix: str
+    """Server and path that every repository of the stack begins with."""
+    repository: Callable[[str], Repository]
+    """The repository of an image, created when it is first asked for."""
     username: pulumi.Input[str]
     password: pulumi.Output[str]
     pull_config: pulumi.Output[str] | None
-    """A `dockerconfigjson` for pods; none where the nodes have an identity that may pull."""
+    """A `dockerconfigjson` for pods; None where nodes pull with an identity of their own."""
     builder: docker.Provider
-    ready: Sequence[pulumi.Resource] = ()
-    """What must exist before the first push."""
     metrics: str | None = None
-    """Host and port at which pods of the platform are told its metrics; None where they are not."""
+    """Host and port of the registry's metrics, as pods reach them; None: they are not scraped."""
 
 
 @dataclass(frozen=True)
 class Toleration:
-    """One taint that a pod accepts."""
+    """One taint that a pod tolerates."""
 
     key: str
     value: str
@@ -43,72 +53,78 @@ class Toleration:
 
 @dataclass(frozen=True)
 class Placement:
-    """How a pod gets onto the nodes of one pool."""
+    """How pods are scheduled to the nodes of one pool."""
 
     pool: str
     node_selector: Mapping[str, str]
     tolerations: Sequence[Toleration]
     simulated: bool
-    """Nothing is computed there: no true result may be expected from such a pod."""
+    """Pods are scheduled but never executed."""
+    gpus: bool = False
+    """Whether its nodes have GPUs."""
+    needs_device_plugin: bool = False
+    """Whether the platform must install NVIDIA's device plugin on its nodes; otherwise the nodes bring one."""
     ready: Sequence[pulumi.Resource] = ()
-    """What must exist before a pod is placed."""
+    """What must exist before a pod is scheduled."""
+
+    @property
+    def has_real_gpus(self) -> bool:
+        return self.gpus and not self.simulated
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A disk that outlives the pod."""
+    """A volume that outlives the pod."""
 
     storage_class: str | None
-    """None: the cluster's default."""
+    """None: the cluster's default class."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Where the tracking server keeps runs, users and models."""
+    """Where the tracking server stores runs, users and models."""
 
     database: pulumi.Input[str]
     """An SQLAlchemy address, without a password in it."""
     artifacts: pulumi.Input[str]
     """A URI, or a folder on the tracking server's volume."""
     volume: Volume | None = None
-    """None where nothing is kept in the pod."""
+    """None: the pod stores nothing itself."""
     users: pulumi.Input[str] | None = None
-    """Another address for the server's users; None: a file on the volume."""
+    """The SQLAlchemy address of the user database; None: a file on the volume."""
     database_login: pulumi.Input[str] | None = None
-    """Which secret of the place holds the database's user name and password; None where it asks for none."""
+    """The id of the foundation's secret with the database's user name and password; None: it needs no login."""
 
 
 @dataclass(frozen=True)
 class RemoteWrite:
-    """Where metrics are kept beside the cluster. Requests are signed for a region, with the identity of the pod."""
+    """A metrics store outside the cluster."""
 
     url: pulumi.Input[str]
-    region: str
+    signing: Mapping[str, Any]
+    """Settings of Prometheus' `remote_write` that authenticate its requests."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Where a message goes to all who subscribed. Requests are signed for a region, with the identity of the pod."""
+    """A topic that alerts are published to."""
 
-    arn: pulumi.Input[str]
-    region: str
+    receiver: Mapping[str, Any]
+    """The configuration of the Alertmanager receiver that publishes to it, without a name."""
 
 
 @dataclass(frozen=True)
 class ManagedGrafana:
-    """A Grafana that the place runs. Whoever puts something into it makes a token by the identity of the pod."""
+    """A Grafana that the foundation runs."""
 
-    workspace: pulumi.Input[str]
-    """Its id, which requests for a token name."""
     url: pulumi.Input[str]
-    region: str
-    metrics: pulumi.Input[str]
-    """Where it asks the place's store of metrics, with an identity of its own."""
+    delivery_env: Mapping[str, pulumi.Input[str]]
+    """Environment of the pod that delivers dashboards: how it requests a token, and the data source to set up."""
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Roles of the place that workflows take on: one that may only ask on pull requests, one that deploys."""
+    """Roles that CI workflows assume: a read-only one for previews of pull requests, and one that deploys."""
 
     preview: pulumi.Input[str]
     deploy: pulumi.Input[str]
@@ -118,8 +134,8 @@ Port = tuple[Literal["TCP", "UDP"], int]
 
 
 @dataclass(frozen=True)
-class NetworkHole:
-    """What every pod may reach beside its own namespace: either addresses, or pods by their labels."""
+class AllowedEgress:
+    """A destination outside its namespace that every pod may reach: a CIDR, or pods selected by labels."""
 
     purpose: str
     ports: Sequence[Port]
@@ -130,32 +146,32 @@ class NetworkHole:
 
 @dataclass(frozen=True)
 class WorkloadIdentity:
-    """Who a pod is (a service account) and what it may reach outside the cluster."""
+    """A service account, and what it may access outside the cluster."""
 
     name: str
     namespace: str
     service_account: str
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
-    """Prefixes in the artifact store."""
+    """Key prefixes in the artifact store."""
     database: bool = False
     """Whether it may read the login of the tracking server's database."""
     writes_metrics: bool = False
-    """Whether it may add to the place's store of metrics."""
+    """Whether it may write to the metrics store."""
     publishes: Sequence[str] = ()
-    """Names of topics."""
+    """Names of the topics it may publish to."""
     dashboards: bool = False
-    """Whether it may make itself a token for the place's Grafana."""
+    """Whether it may create tokens for the managed Grafana."""
 
 
 class IdentityBinder(Protocol):
-    """Gives a service account an identity in the place; returns what a pod must wait for."""
+    """Binds a service account to an identity of the foundation; returns what pods must wait for."""
 
     def __call__(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]: ...
 
 
 class SecretStore(Protocol):
-    """Keeps a declared secret of a team where the place has its secrets; the value as it is there is what holds."""
+    """Stores a team's declared secret in the foundation's secret store; returns the value read back from it."""
 
     def __call__(
         self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
@@ -164,26 +180,28 @@ class SecretStore(Protocol):
 
 @dataclass(frozen=True)
 class Foundation:
-    """Everything above stands on this."""
+    """What the components above the foundation get."""
 
     kubernetes: pulumi.ProviderResource
     adopting: pulumi.ProviderResource
-    """The same cluster, for objects that Kubernetes itself makes and the platform only changes."""
+    """The same cluster, for objects that Kubernetes creates and the platform only patches."""
     random: pulumi.ProviderResource
     registry: Registry
     base_image: str
-    """What the platform's own base image is built from; part of every image's content hash."""
+    """What the platform's base image is built from; part of every image's content hash."""
     storage: Storage
     pools: Mapping[str, Placement]
+    gpus: Literal["real", "simulated"]
+    """Whether GPUs have an exporter of their own, or the platform simulates their metrics."""
     bind_identity: IdentityBinder
     store_secret: SecretStore
-    egress: Sequence[NetworkHole]
-    """Where names are answered, and what else pods need of the place."""
+    egress: Sequence[AllowedEgress]
+    """DNS, and what else pods need of the foundation."""
     metrics_store: RemoteWrite | None = None
-    """None: metrics are kept in the cluster alone."""
+    """None: metrics are stored in the cluster only."""
     topics: Mapping[str, Topic] = field(default_factory=dict)
-    """Those that receivers of alerts name."""
+    """Topics that alert receivers name."""
     grafana: ManagedGrafana | None = None
-    """None: the place runs none."""
+    """None: the foundation runs no Grafana."""
     pipeline: Pipeline | None = None
-    """None: whoever deploys comes with rights of their own."""
+    """None: deployments use the caller's own permissions."""

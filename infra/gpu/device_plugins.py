@@ -14,20 +14,16 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgs,
 )
 
-from infra.catalogue.names import NVIDIA_DEVICE_PLUGIN, PROJECT, labels, selector
-from infra.declaration.model import Platform, Resources
+from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN
+from infra.catalogue.names import PROJECT, labels, selector
+from infra.declaration.model import Resources
 from infra.foundation import Placement
-from infra.gpu.devices import Devices, NodeProgram, gpu_pools
+from infra.gpu.devices import Devices, NodeProgram
 from infra.images import BuiltImage
 from infra.workloads.pod import requirements
 
 _COMPONENT = "device-plugin"
 _SOCKETS = "/var/lib/kubelet/device-plugins"
-
-
-def own_plugin_pools(declared: Platform) -> list[str]:
-    """Pools whose nodes come without a device plugin: machines of fixed size."""
-    return [name for name in gpu_pools(declared) if declared.node_pools[name].managed]
 
 
 @dataclass(frozen=True)

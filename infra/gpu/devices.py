@@ -20,17 +20,9 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.catalogue.names import PROJECT, STACK_LABEL, devices_namespace, labels
-from infra.declaration.model import Platform
 from infra.foundation import Placement
 from infra.networking.network_policies import device_policies, network_policies
 from infra.workloads.pod import tolerations
-
-
-def gpu_pools(declared: Platform) -> list[str]:
-    """Pools whose nodes have GPUs, unless they are simulated."""
-    if declared.foundation.simulates_pools:
-        return []
-    return [name for name, pool in declared.node_pools.items() if pool.gpu]
 
 
 @dataclass(frozen=True)

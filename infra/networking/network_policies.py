@@ -23,7 +23,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.catalogue.names import STACK_LABEL, TEAM_LABEL, labels
-from infra.foundation import NetworkHole, Port
+from infra.foundation import AllowedEgress, Port
 
 Policies = Mapping[str, NetworkPolicySpecArgs]
 """By name."""
@@ -41,7 +41,7 @@ class Destination:
     port: int
 
 
-def team_policies(tracking: Destination, egress: Sequence[NetworkHole]) -> Policies:
+def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Policies:
     """A team's pods see each other, names, the tracking server and what the place needs; monitoring sees them."""
     monitoring = _pods(tracking.namespace, _MONITORING)
     return {
@@ -99,7 +99,7 @@ def _pods(namespace: str, pods: Mapping[str, str]) -> NetworkPolicyPeerArgs:
     )
 
 
-def _peer(hole: NetworkHole) -> NetworkPolicyPeerArgs:
+def _peer(hole: AllowedEgress) -> NetworkPolicyPeerArgs:
     if hole.cidr is not None:
         return NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=hole.cidr))
     assert hole.namespace is not None, f"the hole '{hole.purpose}' leads nowhere"

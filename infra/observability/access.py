@@ -56,7 +56,7 @@ READS_CLUSTER = Access(
 )
 
 
-def account(
+def monitoring_account(
     name: str, workspace: Workspace, access: Access, looked_into: Sequence[Space], parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
     """An account of the program's own with what it may read; its token is in the pod only by `token_mount`."""

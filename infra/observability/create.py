@@ -1,4 +1,4 @@
-"""How the platform is looked at: metrics, alerts, a status page, and dashboards in a Grafana where one is declared."""
+"""Metrics, alerts, a status page, and dashboards in a Grafana where one is declared."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.catalogue import monitoring_images as of_monitoring
-from infra.catalogue.names import DASHBOARDS, GRAFANA, STATUS
-from infra.declaration import Platform
+from infra.catalogue.images import (
+    DASHBOARDS,
+    DCGM_EXPORTER,
+    GPU_SIMULATOR,
+    GRAFANA,
+    KUBE_STATE_METRICS,
+    PROMETHEUS,
+    STATUS,
+)
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.foundation import Foundation, Volume
-from infra.gpu.devices import Devices, gpu_pools
+from infra.gpu.devices import Devices
 from infra.gpu.exporter import GpuExporterArgs
-from infra.images import BuiltImage
+from infra.images import Images
 from infra.observability.dashboards import DashboardFiles, DashboardFilesArgs
 from infra.observability.dashboards.delivery import Delivery, DeliveryArgs, target
 from infra.observability.grafana import Grafana, GrafanaArgs
@@ -28,13 +34,11 @@ from infra.workloads.training import Training
 
 
 @dataclass(frozen=True)
-class Seen:
-    """All that is looked at, and what it takes to look."""
-
-    declared: Platform
+class ObservabilityArgs:
+    settings: Settings
     stack: str
     foundation: Foundation
-    images: Mapping[str, BuiltImage]
+    images: Images
     workspace: Workspace
     """The platform's own."""
     teams: Mapping[str, Workspace]
@@ -42,57 +46,45 @@ class Seen:
     training: Mapping[str, Training]
     serving: Mapping[str, Serving]
     devices: Devices | None
-    """Where what must see a node's devices runs; None where nothing does."""
+    """The namespace of privileged node agents; None: there are none."""
+    rotations: Mapping[str, int]
+    protect_data: bool
 
 
 @dataclass(frozen=True)
-class Views:
-    """Where people look."""
-
+class ObservabilityOutputs:
     status_page: StatusPage | None = None
     grafana: Grafana | Delivery | None = None
 
 
-def needed_images(declared: Platform) -> list[str]:
-    """Of those that the platform brings, what this declaration takes."""
-    if declared.monitoring is None:
-        return []
-    simulated, real_gpus = declared.foundation.simulates_pools, bool(gpu_pools(declared))
-    grafana = of_monitoring.drawing(deployed=declared.deploys_grafana, elsewhere=declared.grafana_is_elsewhere)
-    return [STATUS, *of_monitoring.needed(simulated=simulated, real_gpus=real_gpus), *grafana]
-
-
-def observe(seen: Seen, opts: pulumi.ResourceOptions) -> Views:
-    """Everything that `monitoring` asks for; nothing without it."""
-    settings = seen.declared.monitoring
-    if settings is None:
-        return Views()
-    monitoring = _monitoring(seen, settings, opts)
+def create_observability(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> ObservabilityOutputs:
+    """Everything that `monitoring` declares."""
+    monitoring = _monitoring(args, opts)
     prometheus = f"http://{monitoring.service}:{monitoring.port}"
-    dashboards = DashboardFiles("dashboards", DashboardFilesArgs(seen.workspace), opts)
-    grafana = _grafana(seen, settings, dashboards, prometheus, opts)
-    return Views(_status_page(seen, dashboards, prometheus, opts), grafana)
+    dashboards = DashboardFiles("dashboards", DashboardFilesArgs(args.workspace), opts)
+    grafana = _grafana(args, dashboards, prometheus, opts)
+    return ObservabilityOutputs(_status_page(args, dashboards, prometheus, opts), grafana)
 
 
-def _monitoring(seen: Seen, settings: Settings, opts: pulumi.ResourceOptions) -> Monitoring:
-    declared, foundation, images = seen.declared, seen.foundation, seen.images
+def _monitoring(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> Monitoring:
+    settings, foundation, images = args.settings, args.foundation, args.images
     return Monitoring(
         "monitoring",
         MonitoringArgs(
             settings=settings,
-            stack=seen.stack,
-            workspace=seen.workspace,
-            teams=seen.teams,
-            endpoints={name: endpoint.team for name, endpoint in declared.serving.items()},
-            image=images[of_monitoring.PROMETHEUS],
-            kube_state_metrics=images[of_monitoring.KUBE_STATE_METRICS],
-            gpu_simulator=images.get(of_monitoring.GPU_SIMULATOR),
-            gpu_exporter=_gpu_exporter(seen, settings),
+            stack=args.stack,
+            workspace=args.workspace,
+            teams=args.teams,
+            endpoints={name: endpoint.namespace for name, endpoint in args.serving.items()},
+            image=images.get(PROMETHEUS),
+            kube_state_metrics=images.get(KUBE_STATE_METRICS),
+            gpu_simulator=images.get(GPU_SIMULATOR) if foundation.gpus == "simulated" else None,
+            gpu_exporter=_gpu_exporter(args),
             pools=foundation.pools,
-            secrets={name: seen.secrets[name].value for name in settings.secrets()},
+            secrets={name: args.secrets[name].value for name in settings.secrets()},
             registry=foundation.registry.metrics,
             volume=foundation.storage.volume or Volume(None),
-            protect_data=declared.protect_data,
+            protect_data=args.protect_data,
             metrics_store=foundation.metrics_store,
             topics=foundation.topics,
             bind_identity=foundation.bind_identity,
@@ -101,53 +93,52 @@ def _monitoring(seen: Seen, settings: Settings, opts: pulumi.ResourceOptions) ->
     )
 
 
-def _gpu_exporter(seen: Seen, settings: Settings) -> GpuExporterArgs | None:
-    measured = gpu_pools(seen.declared)
-    if seen.devices is None or not measured:
+def _gpu_exporter(args: ObservabilityArgs) -> GpuExporterArgs | None:
+    pools = {name: placement for name, placement in args.foundation.pools.items() if placement.has_real_gpus}
+    if args.devices is None or not pools:
         return None
-    return GpuExporterArgs(
-        image=seen.images[of_monitoring.DCGM_EXPORTER],
-        devices=seen.devices,
-        pools={pool: seen.foundation.pools[pool] for pool in measured},
-        interval=settings.scrape_interval,
-    )
+    image = args.images.get(DCGM_EXPORTER)
+    return GpuExporterArgs(image, devices=args.devices, pools=pools, interval=args.settings.scrape_interval)
 
 
-def _status_page(seen: Seen, dashboards: DashboardFiles, prometheus: str, opts: pulumi.ResourceOptions) -> StatusPage:
+def _status_page(
+    args: ObservabilityArgs, dashboards: DashboardFiles, prometheus: str, opts: pulumi.ResourceOptions
+) -> StatusPage:
     return StatusPage(
         STATUS,
         StatusPageArgs(
-            stack=seen.stack,
-            image=seen.images[STATUS],
-            workspace=seen.workspace,
-            teams=seen.teams,
-            endpoints=seen.serving,
-            jobs=seen.training,
-            pools={name: seen.foundation.pools[name] for name, pool in seen.declared.node_pools.items() if pool.gpu},
+            stack=args.stack,
+            image=args.images.get(STATUS),
+            workspace=args.workspace,
+            teams=args.teams,
+            endpoints=args.serving,
+            jobs=args.training,
+            pools={name: placement for name, placement in args.foundation.pools.items() if placement.gpus},
             dashboards=dashboards,
             prometheus=prometheus,
             alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
-            password=_password(seen, STATUS),
-            devices=seen.devices,
+            password=_password(args, STATUS),
+            devices=args.devices,
         ),
         opts,
     )
 
 
 def _grafana(
-    seen: Seen, settings: Settings, dashboards: DashboardFiles, prometheus: str, opts: pulumi.ResourceOptions
+    args: ObservabilityArgs, dashboards: DashboardFiles, prometheus: str, opts: pulumi.ResourceOptions
 ) -> Grafana | Delivery | None:
-    workspace, images = seen.workspace, seen.images
-    if seen.declared.deploys_grafana:
-        args = GrafanaArgs(images[GRAFANA], workspace, dashboards, prometheus, _password(seen, GRAFANA))
-        return Grafana(GRAFANA, args, opts)
-    if seen.declared.grafana_is_elsewhere:
-        where = target(settings.grafana, seen.foundation.grafana, seen.secrets)
-        put = DeliveryArgs(seen.stack, where, images[DASHBOARDS], workspace, seen.foundation.bind_identity, dashboards)
-        return Delivery(DASHBOARDS, put, opts)
-    return None
+    """The platform's own, or else dashboards are delivered to the declared or the managed one."""
+    declared, managed = args.settings.grafana, args.foundation.grafana
+    if declared is not None and declared.deployed is not None:
+        own = GrafanaArgs(args.images.get(GRAFANA), args.workspace, dashboards, prometheus, _password(args, GRAFANA))
+        return Grafana(GRAFANA, own, opts)
+    if declared is None and managed is None:
+        return None
+    where = target(declared, managed, args.secrets)
+    image, bind = args.images.get(DASHBOARDS), args.foundation.bind_identity
+    return Delivery(DASHBOARDS, DeliveryArgs(args.stack, where, image, args.workspace, bind, dashboards), opts)
 
 
-def _password(seen: Seen, name: str) -> GeneratedPassword:
-    made_with = pulumi.ResourceOptions(providers=[seen.foundation.random])
-    return GeneratedPassword(name, seen.declared.rotations.get(name, 0), made_with)
+def _password(args: ObservabilityArgs, name: str) -> GeneratedPassword:
+    made_with = pulumi.ResourceOptions(providers=[args.foundation.random])
+    return GeneratedPassword(name, args.rotations.get(name, 0), made_with)

@@ -9,13 +9,13 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
-from infra.catalogue.monitoring_images import GPU_SIMULATOR, KUBE_STATE_METRICS
+from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
 from infra.catalogue.targets import NODE_EXPORTER
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
-from infra.observability.access import READS_CLUSTER, READS_PODS, Access, Space, account, token_mount
+from infra.observability.access import READS_CLUSTER, READS_PODS, Access, Space, monitoring_account, token_mount
 from infra.observability.deployment import given, probe, program, start
 from infra.tenancy import Workspace
 from infra.workloads.pod import Container, pod_template
@@ -55,7 +55,7 @@ def kube_state_metrics(
         readiness_probe=probe("/healthz", period=10, failures=3),
         liveness_probe=probe("/healthz", period=10, failures=6),
     )
-    reader = account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, looked_into, parent)
+    reader = monitoring_account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, looked_into, parent)
     start(server, container, [*reader, config])
 
 
@@ -74,7 +74,7 @@ def gpu_simulator(
         readiness_probe=probe("/metrics", period=10, failures=3),
         liveness_probe=probe("/metrics", period=30, failures=6),
     )
-    reader = account(GPU_SIMULATOR, workspace, READS_PODS, looked_into, parent)
+    reader = monitoring_account(GPU_SIMULATOR, workspace, READS_PODS, looked_into, parent)
     start(program(GPU_SIMULATOR, workspace, parent), container, reader)
 
 
@@ -110,5 +110,7 @@ def node_exporter(
                 container, workspace, account=exporter.name, labels=exporter.labels, placement=anywhere
             ),
         ),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=account(NODE_EXPORTER, workspace, Access(), [], parent)),
+        opts=pulumi.ResourceOptions(
+            parent=parent, depends_on=monitoring_account(NODE_EXPORTER, workspace, Access(), [], parent)
+        ),
     )

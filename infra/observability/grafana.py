@@ -15,15 +15,16 @@ import pulumi
 import yaml
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
-from infra.catalogue.names import ADMINISTRATOR, DOMAIN, GRAFANA, PROJECT, fingerprint
+from infra.catalogue.images import GRAFANA
+from infra.catalogue.names import ADMINISTRATOR, DOMAIN, PROJECT, fingerprint
 from infra.declaration.model import Resources
 from infra.images import BuiltImage
-from infra.observability.access import Access, account
+from infra.observability.access import Access, monitoring_account
 from infra.observability.dashboards import DashboardFiles
 from infra.secrets.generated import GeneratedPassword, public_fingerprint
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import VALUE
-from infra.workloads.deployment import Server, probe
+from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, Mount, config_mount, pod_template, secret_mount
 
 NAME = GRAFANA
@@ -88,9 +89,9 @@ class Grafana(pulumi.ComponentResource):
         self._args = args
         self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
         self._files = provisioned(args.prometheus)
-        server = Server(NAME, NAME, args.workspace, self)
+        server = DeploymentFactory(NAME, NAME, args.workspace, self)
         after = [
-            *account(NAME, args.workspace, Access(), [], self),
+            *monitoring_account(NAME, args.workspace, Access(), [], self),
             server.config({_key(path): text for path, text in self._files.items()}),
             # Grafana makes its administrator when it starts, and knows one password: a renewal rolls its pod.
             server.secret({VALUE: self.password}),

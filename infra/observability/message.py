@@ -1,12 +1,9 @@
 """What a message says, in Alertmanager's templates, where its own would say too little or too much.
 
-Letters, SNS and webhooks tell all annotations by themselves. Slack's own text is empty.
+The email, topic and webhook defaults already include all annotations. Slack's default text is empty.
 """
 
 from __future__ import annotations
-
-SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
-"""SNS refuses one of more than a hundred characters, which Alertmanager's own easily has."""
 
 SLACK = {
     "title": (

@@ -16,7 +16,7 @@ from infra.declaration.types import memory_bytes
 from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volume, WorkloadIdentity
 from infra.gpu.exporter import GpuExporterArgs, gpu_exporter
 from infra.images import BuiltImage
-from infra.observability.access import ASKS_KUBELETS, Access, account, token_mount
+from infra.observability.access import ASKS_KUBELETS, Access, monitoring_account, token_mount
 from infra.observability.deployment import given, probe, program, start
 from infra.observability.exporters import gpu_simulator, kube_state_metrics, node_exporter
 from infra.observability.routing import SECRETS, routing
@@ -122,7 +122,7 @@ class Monitoring(pulumi.ComponentResource):
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
         before = [
-            *account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *self._devices], self),
+            *monitoring_account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *self._devices], self),
             *(self._identity(NAME, writes_metrics=True) if args.metrics_store else []),
             config,
             claim,
@@ -152,7 +152,7 @@ class Monitoring(pulumi.ComponentResource):
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
         before = [
-            *account(ALERTMANAGER, args.workspace, Access(), [], self),
+            *monitoring_account(ALERTMANAGER, args.workspace, Access(), [], self),
             *(self._identity(ALERTMANAGER, publishes=sorted(args.topics)) if args.topics else []),
             config,
             claim,

@@ -88,8 +88,8 @@ def _way(receiver: Receiver, topics: Mapping[str, Topic]) -> Mapping[str, Any]:
         return {"email_configs": [_email(receiver.email)]}
     if receiver.slack is not None:
         return {"slack_configs": [_slack(receiver.slack)]}
-    assert receiver.sns is not None
-    return {"sns_configs": [_sns(topics[receiver.sns.topic])]}
+    assert receiver.topic is not None
+    return topics[receiver.topic].receiver
 
 
 def _webhook(webhook: Webhook) -> Mapping[str, Any]:
@@ -105,11 +105,6 @@ def _email(email: Email) -> Mapping[str, Any]:
 
 def _slack(slack: Slack) -> Mapping[str, Any]:
     return {"channel": slack.channel, "api_url_file": _file(slack.url), "send_resolved": True, **message.SLACK}
-
-
-def _sns(topic: Topic) -> Mapping[str, Any]:
-    signed = {"sigv4": {"region": topic.region}}
-    return {"topic_arn": topic.arn, "subject": message.SUBJECT, "send_resolved": True, **signed}
 
 
 def _file(secret: str) -> str:

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.catalogue.names import METRICS_PORT_NAME, REGISTRY, SIMULATED_LABEL
+from infra.catalogue.images import REGISTRY
+from infra.catalogue.names import METRICS_PORT_NAME, SIMULATED_LABEL
 from infra.catalogue.targets import CADVISOR, GPU_EXPORTER, KUBELET, NODE_EXPORTER
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
@@ -65,7 +66,7 @@ def prometheus_config(
 
 
 def _remote_write(store: RemoteWrite) -> Config:
-    return {"url": store.url, "sigv4": {"region": store.region}, "queue_config": _QUEUE}
+    return {"url": store.url, **store.signing, "queue_config": _QUEUE}
 
 
 def _alertmanager(platform: str, name: str) -> Config:

@@ -18,12 +18,12 @@ from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices
 from infra.images import BuiltImage
-from infra.observability.access import Access, Space, account, token_mount
+from infra.observability.access import Access, Space, monitoring_account, token_mount
 from infra.observability.dashboards import DashboardFiles
 from infra.secrets.generated import GeneratedPassword, lines
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED
-from infra.workloads.deployment import Server, probe
+from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, config_mount, pod_template, secret_mount
 from infra.workloads.serving import Serving
 from infra.workloads.training import Training
@@ -76,10 +76,10 @@ class StatusPage(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:StatusPage", name, None, opts)
         self._args = args
         self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
-        server = Server(NAME, NAME, args.workspace, self)
+        server = DeploymentFactory(NAME, NAME, args.workspace, self)
         spaces: list[Space] = [args.workspace, *([args.devices] if args.devices else []), *args.teams.values()]
         after = [
-            *account(NAME, args.workspace, _READS, spaces, self),
+            *monitoring_account(NAME, args.workspace, _READS, spaces, self),
             server.config({_FILE: json.dumps(self._declared(), indent=1, sort_keys=True)}),
             # The page reads it anew for each request, so that a renewal needs no new pod.
             server.secret({ACCEPTED: lines(args.password.accepted)}),

@@ -1,4 +1,4 @@
-"""Passwords that follow from a key and a user's name, so that a server which has the key needs no list of users."""
+"""Passwords derived from a key and a user name: a server with the key needs no list of users."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import hmac
 
 
 def derived_password(key: str, username: str) -> str:
-    """The user's, of 43 characters; it tells nothing about the key or another user's. HMAC, RFC 2104."""
+    """43 characters of an HMAC (RFC 2104): reveals neither the key nor other users' passwords."""
     return base64.urlsafe_b64encode(hmac.new(key.encode(), username.encode(), hashlib.sha256).digest()).decode()[:-1]

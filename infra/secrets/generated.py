@@ -1,6 +1,6 @@
-"""Generated passwords and the forms in which others read them.
+"""Generated passwords, and the file formats in which programs read them.
 
-A password is kept as a secret in the state. What needs to notice a new one carries its fingerprint.
+Passwords are secrets in the state. Pods that must restart after a rotation carry a fingerprint.
 """
 
 from __future__ import annotations
@@ -25,25 +25,24 @@ _SLOTS = 3
 
 @dataclass(frozen=True)
 class Login:
-    """A user name and its password."""
+    """A user name and a password."""
 
     username: str
     password: pulumi.Output[str]
 
 
 class GeneratedPassword(pulumi.ComponentResource):
-    """A password that is renewed without refusing anybody: servers take the one before and the next one too.
+    """A password that is rotated without downtime: servers accept the previous and the next one too.
 
-    A server knows the next password for as long as nobody uses it yet, and the one before until nobody does any more.
-    After two renewals a password is refused.
+    Servers and clients may therefore be updated in any order. After two rotations a password is refused.
     """
 
     slot: int
-    """Which of the accepted ones is the current one."""
+    """The index of the current password in `accepted`."""
     current: pulumi.Output[str]
     accepted: Sequence[pulumi.Output[str]]
     bcrypt_hashes: Sequence[pulumi.Output[str]]
-    """Of the accepted ones, in their order; each is drawn once, so that it is no difference the next time."""
+    """Of the accepted passwords, in their order. A salt is generated once, so that hashes don't differ in each run."""
 
     def __init__(self, name: str, rotation: int, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:GeneratedPassword", name, None, opts)
@@ -65,15 +64,15 @@ class GeneratedPassword(pulumi.ComponentResource):
 
 
 def generations(rotation: int) -> list[int]:
-    """Which generation each slot holds: the one before, the current and the next. A renewal draws one of them anew."""
+    """The generation in each slot: the previous, current and next one. A rotation regenerates one slot."""
     kept = range(rotation - 1, rotation + 2)
     return [next(generation for generation in kept if generation % _SLOTS == slot) for slot in range(_SLOTS)]
 
 
 class TrackingLogins(pulumi.ComponentResource):
-    """Who gets in to the tracking server: its administrator, and each team as itself.
+    """Logins to the tracking server: the administrator, and one per team.
 
-    The server knows the keys that passwords follow from and no list of teams: one team more changes nothing there.
+    The server gets the keys that passwords are derived from and no list of teams, so a new team does not change it.
     """
 
     keys: Sequence[pulumi.Output[str]]
@@ -85,28 +84,28 @@ class TrackingLogins(pulumi.ComponentResource):
         self.register_outputs({})
 
     def of(self, username: str) -> Login:
-        """Somebody's login, by the current key."""
+        """A user's login, derived from the current key."""
         return Login(username, self._current.apply(lambda key: derived_password(key, username)))
 
 
-def given_values(config: pulumi.Config, written: object) -> dict[str, pulumi.Output[str]]:
-    """The declared secrets that have a value in the stack's settings."""
-    found = {name: config.get_secret(name) for name in secret_names(written)}
+def provided_secrets(config: pulumi.Config, raw: object) -> dict[str, pulumi.Output[str]]:
+    """Values of declared secrets from the stack's configuration; `raw` is the declaration before validation."""
+    found = {name: config.get_secret(name) for name in secret_names(raw)}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def is_encrypted(config: pulumi.Config, names: Iterable[str]) -> dict[str, bool]:
-    """Whether each of these settings is kept encrypted."""
+    """Whether each of these settings is encrypted in the stack file."""
     return {name: is_config_secret(f"{config.name}:{name}") for name in names}
 
 
 def public_fingerprint(*secrets: pulumi.Output[str]) -> pulumi.Output[str]:
-    """Changes with the secrets and says nothing about them: they are long and random."""
+    """Changes with the secrets without revealing them: only for long random values."""
     return pulumi.Output.unsecret(pulumi.Output.all(*secrets).apply(fingerprint))
 
 
 def keyed_fingerprint(key: pulumi.Output[str], secret: pulumi.Output[str]) -> pulumi.Output[str]:
-    """The same for a secret that could be guessed: without the key nobody can try."""
+    """The same for values that could be guessed: an HMAC, which can't be tried without the key."""
     keyed = pulumi.Output.all(key, secret).apply(
         lambda pair: hmac.new(pair[0].encode(), pair[1].encode(), hashlib.sha256).hexdigest()[:8]
     )
@@ -114,12 +113,12 @@ def keyed_fingerprint(key: pulumi.Output[str], secret: pulumi.Output[str]) -> pu
 
 
 def lines(values: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
-    """One value a line, each once."""
+    """One value per line, sorted and without duplicates."""
     return pulumi.Output.all(*values).apply(lambda known: "".join(f"{value}\n" for value in sorted(set(known))))
 
 
 def docker_config(server: str, username: str, password: pulumi.Output[str]) -> pulumi.Output[str]:
-    """What kubelets read to log in to a registry."""
+    """A `dockerconfigjson`, with which kubelets log in to a registry."""
     return password.apply(lambda value: _docker_config(server, username, value))
 
 
@@ -129,7 +128,7 @@ def _docker_config(server: str, username: str, password: str) -> str:
 
 
 def mlflow_credentials(login: Login) -> pulumi.Output[str]:
-    """What MLflow's client reads from `~/.mlflow/credentials`."""
+    """The file `~/.mlflow/credentials` of MLflow's client."""
     return pulumi.Output.format(
         "[mlflow]\nmlflow_tracking_username = {}\nmlflow_tracking_password = {}\n", login.username, login.password
     )

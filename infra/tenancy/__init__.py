@@ -2,11 +2,9 @@
 
 from infra.networking.network_policies import Destination, Policies, platform_policies, team_policies
 from infra.tenancy.priorities import Priorities, PrioritiesArgs
-from infra.tenancy.workspace import PULL_SECRET, TRACKING_SECRET, TrackingAccess, Workspace, WorkspaceArgs
+from infra.tenancy.workspace import TrackingAccess, Workspace, WorkspaceArgs
 
 __all__ = [
-    "PULL_SECRET",
-    "TRACKING_SECRET",
     "Destination",
     "Policies",
     "Priorities",

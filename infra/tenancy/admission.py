@@ -1,4 +1,4 @@
-"""The rules about pods as Kubernetes' own admission keeps them."""
+"""The rules about pods as ValidatingAdmissionPolicies, which the API server enforces."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _CHANGED = MatchConditionArgs(
     name="changed", expression="request.operation == 'CREATE' || object.spec != oldObject.spec"
 )
-"""Whoever only takes a finalizer off a pod that is older than a rule is not held up by it."""
+"""Skips updates of metadata only: existing pods that violate a newer rule can still be finalized."""
 
 
 @dataclass(frozen=True)
 class AdmissionArgs:
-    """Policies belong to no namespace; the `platform`'s name keeps those of two platforms apart."""
+    """Policies are cluster-scoped; the name of the `platform`'s namespace is part of theirs."""
 
     platform: str
     stack: str
     registry: pulumi.Input[str]
-    """With the prefix of the stack's repositories: the only place that images come from."""
+    """The prefix of the stack's repositories, the only ones that images are admitted from."""
     exceptions: Exceptions
 
 
 class Admission(pulumi.ComponentResource):
-    """One policy a rule, bound to the namespaces of the stack but for those that are excepted."""
+    """One policy per rule, bound to the namespaces of the stack, except those with a declared exception."""
 
     def __init__(self, name: str, args: AdmissionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Admission", name, None, opts)
@@ -96,7 +96,7 @@ def _metadata(rule: PodRule, args: AdmissionArgs, annotations: dict[str, str] | 
 
 
 def _validation(rule: PodRule) -> ValidationArgs:
-    complaint = f"{rule.wrong}; {rule.fix}"
+    complaint = f"{rule.message}; {rule.fix}"
     return ValidationArgs(
         expression="variables.offenders.size() == 0",
         message=complaint,
@@ -110,7 +110,7 @@ def _name(rule: PodRule, args: AdmissionArgs) -> str:
 
 
 def _matched(rule: PodRule) -> list[NamedRuleWithOperationsArgs]:
-    """One entry an API group."""
+    """One entry per API group."""
     return [
         NamedRuleWithOperationsArgs(
             api_groups=[group],
@@ -123,6 +123,6 @@ def _matched(rule: PodRule) -> list[NamedRuleWithOperationsArgs]:
 
 
 def _resources(kind: str) -> list[str]:
-    """As they are called in a URL; a debug container comes by a way of its own."""
+    """Resource names of a kind; debug containers use a subresource."""
     plural = f"{kind.lower()}s"
     return [plural, "pods/ephemeralcontainers"] if kind == "Pod" else [plural]

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.catalogue.names import PROJECT, STACK_LABEL, TEAM_LABEL, labels
+from infra.catalogue.names import PROJECT, PULL_SECRET, STACK_LABEL, TEAM_LABEL, TRACKING_SECRET, labels
 from infra.declaration.teams import Team
 from infra.networking.network_policies import Policies, network_policies
 from infra.secrets.generated import Login, mlflow_credentials, public_fingerprint
 from infra.tenancy.access import team_access
 from infra.tenancy.priorities import Priorities, Purpose
 from infra.tenancy.quota import team_quota
-
-PULL_SECRET = "registry"
-TRACKING_SECRET = "tracking-credentials"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What programs that answer have in common: pods of one kind, their files and data, the name they are reached by."""
+"""A Deployment and what belongs to it: ConfigMap, Secret, PersistentVolumeClaim, Service, probes."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from infra.tenancy import Workspace
 from infra.workloads.pod import Mount
 
 HTTP = "http"
-"""The port that a Service leads to and that probes ask, where nothing else is said."""
+"""The default port name of Services and probes."""
 _DATA = "/data"
-_PATIENCE = 180
+_TIMEOUT = 180
 
 
 @dataclass(frozen=True)
-class Server:
-    """One program in a workspace; all that belongs to it has its name."""
+class DeploymentFactory:
+    """Creates the resources of one program in a namespace; all have its name."""
 
     name: str
     component: str
@@ -54,11 +54,11 @@ class Server:
         return ObjectMetaArgs(name=self.name, namespace=self.workspace.namespace, labels=self.labels)
 
     def config(self, files: Mapping[str, pulumi.Input[str]]) -> pulumi.Resource:
-        """Files that everybody may read."""
+        """Files in a ConfigMap."""
         return kubernetes.core.v1.ConfigMap(self.name, metadata=self.metadata, data=files, opts=self._inside)
 
     def secret(self, files: Mapping[str, pulumi.Input[str]]) -> pulumi.Resource:
-        """Files that nobody else may read."""
+        """Files in a Secret."""
         return kubernetes.core.v1.Secret(self.name, metadata=self.metadata, string_data=files, opts=self._inside)
 
     def data(self, size: str, volume: Volume, protect: bool) -> tuple[Mount, pulumi.Resource]:
@@ -82,12 +82,12 @@ class Server:
         after: Sequence[pulumi.Resource],
         *,
         replicas: int = 1,
-        alone: bool = False,
-        timeout: int = _PATIENCE,
+        recreate: bool = False,
+        timeout: int = _TIMEOUT,
     ) -> pulumi.Resource:
-        """Its pods, which are up within `timeout` seconds.
+        """Pods that must be ready within `timeout` seconds.
 
-        A new one answers before an old one goes, unless it must be `alone`: two would spoil the same data.
+        In a rollout a new pod is ready before an old one is deleted. `recreate`: two pods must not use the same data.
         """
         overlapping = DeploymentStrategyArgs(
             type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
@@ -98,7 +98,7 @@ class Server:
             metadata=self.metadata,
             spec=DeploymentSpecArgs(
                 replicas=replicas,
-                strategy=DeploymentStrategyArgs(type="Recreate") if alone else overlapping,
+                strategy=DeploymentStrategyArgs(type="Recreate") if recreate else overlapping,
                 progress_deadline_seconds=timeout,
                 selector=LabelSelectorArgs(match_labels=self.selector),
                 template=template,
@@ -113,7 +113,7 @@ class Server:
     def service(
         self, port: int, target: str = HTTP, after: pulumi.Resource | None = None, awaited: bool = True
     ) -> pulumi.Resource:
-        """The name, as soon as somebody answers to it; not `awaited` where pods ask for the name as they start."""
+        """Not `awaited` if the pods resolve the name when they start: they are ready only after it exists."""
         metadata = self.metadata
         metadata.annotations = None if awaited else {"pulumi.com/skipAwait": "true"}
         return kubernetes.core.v1.Service(
@@ -131,7 +131,7 @@ class Server:
 
 
 def probe(path: str, *, period: int, failures: int, port: str = HTTP, timeout: int = 5) -> ProbeArgs:
-    """Every `period` seconds, each answer within `timeout` seconds."""
+    """An HTTP probe; all times are in seconds."""
     return ProbeArgs(
         http_get=HTTPGetActionArgs(path=path, port=port),
         period_seconds=period,

@@ -17,7 +17,7 @@ from infra.foundation import Foundation, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
-from infra.workloads.deployment import Server, probe
+from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import (
     Container,
     pod_template,
@@ -64,7 +64,7 @@ class Serving(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
         self._args = args
         self._account = f"{_COMPONENT}-{name}"
-        self._server = Server(name, _COMPONENT, args.workspace, self)
+        self._server = DeploymentFactory(name, _COMPONENT, args.workspace, self)
         self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())

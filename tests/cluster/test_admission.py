@@ -19,10 +19,10 @@ from kubernetes import client
 
 from common import paths
 from infra.catalogue.names import STACK_LABEL
+from infra.catalogue.pod_manifests import IMAGE, Manifest, pod
 from infra.catalogue.pod_rules import GPUS, HOST_PATHS, IMAGES, POD_RULES, PRIVILEGED, RESOURCES, PodRule
 from offline import go_tools
 from offline.cluster.addresses import CONTEXT
-from policies.pods import CASES, IMAGE, Manifest, pod
 from tests.engine.policies.variants import PODS
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.waiting import eventually
@@ -105,36 +105,36 @@ def apply(namespace: str, manifest: Manifest, *options: str) -> Answer:
 
 def refused(rule: PodRule, places: Places) -> bool:
     """Whether the API server has heard of the rule; until then it lets all pass, so that nothing is really made."""
-    answer = apply(places.own, CASES[rule].refuses, "--dry-run=server")
+    answer = apply(places.own, rule.violates, "--dry-run=server")
     return answer.code != 0 and f"{places.run}-{rule.name}" in answer.text
 
 
 @pytest.mark.parametrize("rule", POD_RULES, ids=lambda rule: rule.name)
 def test_kubectl_is_refused_what_the_policy_pack_refuses(places: Places, rule: PodRule) -> None:
-    answer = apply(places.own, CASES[rule].refuses)
+    answer = apply(places.own, rule.violates)
     assert answer.code != 0
     assert f"ValidatingAdmissionPolicy '{places.run}-{rule.name}'" in answer.text
-    assert f"{rule.wrong}; {rule.fix}" in answer.text
+    assert f"{rule.message}; {rule.fix}" in answer.text
     assert answer.text.count("ValidatingAdmissionPolicy '") == 1, "one rule for one mistake"
 
 
 @pytest.mark.parametrize("rule", POD_RULES, ids=lambda rule: rule.name)
 def test_kubectl_makes_what_the_policy_pack_lets_pass(places: Places, rule: PodRule) -> None:
-    answer = apply(places.own, CASES[rule].passes)
+    answer = apply(places.own, rule.complies)
     assert (answer.code, "created" in answer.text) == (0, True), answer.text
 
 
 @pytest.mark.parametrize("rule", POD_RULES, ids=lambda rule: rule.name)
 def test_namespaces_that_are_not_the_stack_s_are_left_alone(places: Places, rule: PodRule) -> None:
-    answer = apply(places.foreign, CASES[rule].refuses, "--dry-run=server")
+    answer = apply(places.foreign, rule.violates, "--dry-run=server")
     assert answer.code == 0, answer.text
 
 
 def test_an_exception_is_for_one_rule_in_one_namespace(places: Places) -> None:
     """Pod Security can't be what keeps the others there: it knows levels only, and gives way as a whole."""
-    assert apply(places.excepted, CASES[HOST_PATHS].refuses).code == 0
+    assert apply(places.excepted, HOST_PATHS.violates).code == 0
     for rule in set(POD_RULES) - {HOST_PATHS}:
-        assert f"{places.run}-{rule.name}" in apply(places.excepted, CASES[rule].refuses).text
+        assert f"{places.run}-{rule.name}" in apply(places.excepted, rule.violates).text
 
 
 def job(spec: dict[str, Any]) -> Manifest:
@@ -159,14 +159,14 @@ def daemon_set(spec: dict[str, Any]) -> Manifest:
 
 @pytest.mark.parametrize("owner", [job, cron_job, daemon_set])
 def test_whoever_applies_a_controller_is_told_at_once(places: Places, owner: Any) -> None:
-    good, bad = dict(CASES[IMAGES].passes["spec"]), dict(CASES[IMAGES].refuses["spec"])
+    good, bad = dict(IMAGES.complies["spec"]), dict(IMAGES.violates["spec"])
     assert apply(places.own, owner(good)).code == 0
     assert f"{places.run}-{IMAGES.name}" in apply(places.own, owner(bad)).text
 
 
 def test_pods_of_a_controller_that_nothing_looks_at_are_refused_too(places: Places, core: client.CoreV1Api) -> None:
     labels = {"app": "copies"}
-    template = {"metadata": {"labels": labels}, "spec": CASES[RESOURCES].refuses["spec"]}
+    template = {"metadata": {"labels": labels}, "spec": RESOURCES.violates["spec"]}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
     assert apply(places.own, {"apiVersion": "apps/v1", "kind": "ReplicaSet", "spec": spec}).code == 0
 
@@ -199,13 +199,13 @@ def test_a_debug_container_helps_itself_to_no_gpu(places: Places) -> None:
 
 def test_what_is_older_than_a_rule_can_still_be_labelled(places: Places) -> None:
     """As a controller does that takes its finalizer off: or the pod would stay for ever."""
-    old = apply(places.foreign, CASES[PRIVILEGED].refuses)
+    old = apply(places.foreign, PRIVILEGED.violates)
     assert old.code == 0, old.text
     name = old.text.split()[0]
     taken = kubectl("label", "namespace", places.foreign, f"{STACK_LABEL}={places.run}")
     assert taken.code == 0, taken.text
     try:
-        eventually(lambda: f"{places.run}-{PRIVILEGED.name}" in apply(places.foreign, CASES[PRIVILEGED].refuses).text)
+        eventually(lambda: f"{places.run}-{PRIVILEGED.name}" in apply(places.foreign, PRIVILEGED.violates).text)
         changed = kubectl("label", "--namespace", places.foreign, name, "kept=yes")
         assert changed.code == 0, changed.text
     finally:

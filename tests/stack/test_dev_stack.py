@@ -19,7 +19,7 @@ from cli.prediction import Endpoint, Tracking, score
 from cli.rotate import Cluster, Key, accepted, count, renew
 from cli.stack import environment
 from common.console import Progress
-from infra.catalogue.names import REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import REGISTRY, STATUS, TRACKING
 from infra.declaration import load
 from infra.secrets.derive import derived_password
 from offline import docker_engine

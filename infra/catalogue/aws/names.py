@@ -1,12 +1,15 @@
-"""Names that AWS and GitHub have given, and that several parts of the project go by."""
+"""Names given by AWS and GitHub that several packages use."""
 
 from __future__ import annotations
 
 GITHUB = "token.actions.githubusercontent.com"
-"""Who signs the tokens of GitHub's workflows. An account has one identity provider for it, or none."""
+"""The OIDC issuer of GitHub Actions. An account has at most one identity provider for it."""
 
 GITHUB_AUDIENCE = "sts.amazonaws.com"
-"""For whom such a token is made out."""
+"""The audience of such a token."""
 
 SCALING_ROLE = "AWSServiceRoleForAutoScaling"
-"""Auto Scaling's own role, which AWS makes with an account's first group and nobody can give policies to."""
+"""The service-linked role of Auto Scaling, created by AWS with an account's first group; its policies are fixed."""
+
+ECR_HOST = r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
+"""A pattern for the registry of any account and region."""

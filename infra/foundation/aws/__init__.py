@@ -19,7 +19,7 @@ from infra.foundation.aws.boundary import Boundary, BoundaryArgs
 from infra.foundation.aws.bucket import ArtifactStore, ArtifactStoreArgs
 from infra.foundation.aws.ci import Ci, CiArgs
 from infra.foundation.aws.cluster import Cluster, ClusterArgs
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database, DatabaseArgs
 from infra.foundation.aws.endpoints import Endpoints, EndpointsArgs
 from infra.foundation.aws.grafana import GrafanaWorkspace, GrafanaWorkspaceArgs
@@ -41,7 +41,6 @@ from infra.foundation.contract import Foundation, Pipeline, Placement, Registry,
 class AwsFoundationArgs:
     settings: Settings
     stack: str
-    images: Sequence[str]
     pools: Mapping[str, NodePool]
     topics: Sequence[str]
     protect_data: bool
@@ -50,28 +49,30 @@ class AwsFoundationArgs:
 class AwsFoundation(pulumi.ComponentResource):
     """Makes every provider that the platform uses here, and everything in an order that can be undone."""
 
-    offer: Foundation
+    outputs: Foundation
 
     def __init__(self, name: str, args: AwsFoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:Aws", name, None, opts)
         self._args, settings = args, args.settings
-        self._place = place = Place(settings.account, settings.region, args.stack, settings.team, settings.cost_centre)
+        self._context = context = AwsContext(
+            settings.account, settings.region, args.stack, settings.team, settings.cost_centre
+        )
         self._account = self._make_provider()
         of_account = pulumi.ResourceOptions(parent=self, providers=[self._account])
-        self._boundary = Boundary("boundary", BoundaryArgs(place), of_account)
+        self._boundary = Boundary("boundary", BoundaryArgs(context), of_account)
         self._in_account = pulumi.ResourceOptions(parent=self, providers=[self._account], depends_on=[self._boundary])
         child = pulumi.ResourceOptions(parent=self)
 
         self._keys = Keys(
             "keys",
             KeysArgs(
-                place, args.protect_data, any(each.managed for each in args.pools.values()), self._more_purposes()
+                context, args.protect_data, any(each.managed for each in args.pools.values()), self._more_purposes()
             ),
             self._in_account,
         ).arns
         self._network = Network(
             "network",
-            NetworkArgs(settings.network, place, settings.log_days, self._keys[keys.LOGS]),
+            NetworkArgs(settings.network, context, settings.log_days, self._keys[keys.LOGS]),
             self._in_account,
         )
         self._ci = self._make_ci()
@@ -88,21 +89,21 @@ class AwsFoundation(pulumi.ComponentResource):
         )
         artifacts = ArtifactStore(
             "artifacts",
-            ArtifactStoreArgs(place, self._keys[keys.ARTIFACTS], settings.log_days, args.protect_data),
+            ArtifactStoreArgs(context, self._keys[keys.ARTIFACTS], settings.log_days, args.protect_data),
             self._in_account,
         )
         self._database = self._make_database()
         self._metrics = self._make_metrics_store()
         self._grafana = self._make_grafana()
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
-        storage_class(place, self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
+        storage_class(context, self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
         enforced_policies(pulumi.ResourceOptions(parent=self, provider=adopting))
-        self.offer = Foundation(
+        self.outputs = Foundation(
             kubernetes=in_cluster,
             adopting=adopting,
             random=random.Provider("random", opts=child),
             registry=self._make_registry(docker.Provider("docker", opts=child)),
-            base_image=cached_image(place, settings.registry.base_image),
+            base_image=cached_image(context, settings.registry.base_image),
             storage=Storage(
                 database=self._database.address,
                 artifacts=pulumi.Output.concat(artifacts.uri, "/models"),
@@ -110,23 +111,24 @@ class AwsFoundation(pulumi.ComponentResource):
                 database_login=self._database.login,
             ),
             pools=self._make_pools(),
+            gpus="real",
             bind_identity=self._bind_identity,
             store_secret=self._store_secret,
             egress=egress(settings.cluster.service_cidr),
-            metrics_store=self._metrics.offer if self._metrics else None,
+            metrics_store=self._metrics.outputs if self._metrics else None,
             topics=self._make_topics(),
-            grafana=self._grafana.offer if self._grafana else None,
+            grafana=self._grafana.outputs if self._grafana else None,
             pipeline=Pipeline(preview=self._ci.preview, deploy=self._ci.deploy) if self._ci else None,
         )
-        self.register_outputs({"registry": place.registry})
+        self.register_outputs({"registry": context.registry})
 
     def _make_provider(self) -> aws.Provider:
         """Refuses every account but the declared one, before anything is made."""
         return aws.Provider(
             "aws",
-            region=self._place.region,
-            allowed_account_ids=[self._place.account],
-            default_tags=aws.ProviderDefaultTagsArgs(tags=dict(self._place.tags)),
+            region=self._context.region,
+            allowed_account_ids=[self._context.account],
+            default_tags=aws.ProviderDefaultTagsArgs(tags=dict(self._context.tags)),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -134,18 +136,18 @@ class AwsFoundation(pulumi.ComponentResource):
         settings = self._args.settings
         if settings.ci is None:
             return None
-        return Ci("ci", CiArgs(settings.ci, self._place, settings.managed_grafana is not None), self._in_account)
+        return Ci("ci", CiArgs(settings.ci, self._context, settings.managed_grafana is not None), self._in_account)
 
     def _make_cluster(self) -> Cluster:
         """Nodes need the way out, and the private ways to AWS, until the last of them is gone."""
-        settings, place, network = self._args.settings, self._place, self._network
-        private = EndpointsArgs(network, place, settings.network.cidr, self._more_purposes())
+        settings, context, network = self._args.settings, self._context, self._network
+        private = EndpointsArgs(network, context, settings.network.cidr, self._more_purposes())
         endpoints = Endpoints("endpoints", private, self._in_account)
         return Cluster(
             "cluster",
             ClusterArgs(
                 settings=settings.cluster,
-                place=place,
+                context=context,
                 network=network,
                 secrets_key=self._keys[keys.CLUSTER],
                 log_key=self._keys[keys.LOGS],
@@ -165,25 +167,27 @@ class AwsFoundation(pulumi.ComponentResource):
     def _make_metrics_store(self) -> MetricsStore | None:
         if self._args.settings.managed_prometheus is None:
             return None
-        args = MetricsStoreArgs(self._place, self._keys[keys.METRICS], self._args.protect_data)
+        args = MetricsStoreArgs(self._context, self._keys[keys.METRICS], self._args.protect_data)
         return MetricsStore("metrics", args, self._in_account)
 
     def _make_grafana(self) -> GrafanaWorkspace | None:
         settings = self._args.settings.managed_grafana
         if settings is None or self._metrics is None:
             return None
-        return GrafanaWorkspace("grafana", GrafanaWorkspaceArgs(settings, self._place, self._metrics), self._in_account)
+        return GrafanaWorkspace(
+            "grafana", GrafanaWorkspaceArgs(settings, self._context, self._metrics), self._in_account
+        )
 
     def _make_topics(self) -> Mapping[str, Topic]:
         if not self._args.topics:
             return {}
-        args = TopicsArgs(self._place, self._args.topics, self._keys[keys.ALERTS])
-        return Topics("topics", args, self._in_account).offer
+        args = TopicsArgs(self._context, self._args.topics, self._keys[keys.ALERTS])
+        return Topics("topics", args, self._in_account).outputs
 
     def _make_database(self) -> Database:
         args = DatabaseArgs(
             settings=self._args.settings.database,
-            place=self._place,
+            context=self._context,
             vpc=self._network.vpc,
             subnets=self._network.data,
             clients=self._cluster.security_group,
@@ -197,14 +201,13 @@ class AwsFoundation(pulumi.ComponentResource):
     def _make_registry(self, builder: docker.Provider) -> Registry:
         args = AwsRegistryArgs(
             settings=self._args.settings.registry,
-            place=self._place,
-            images=self._args.images,
+            context=self._context,
             key=self._keys[keys.REGISTRY],
             account=self._account,
             builder=builder,
             protect=self._args.protect_data,
         )
-        return AwsRegistry("registry", args, self._in_account).offer
+        return AwsRegistry("registry", args, self._in_account).outputs
 
     def _make_pools(self) -> dict[str, Placement]:
         """Those of fixed size as node groups, all others as objects in the cluster."""
@@ -215,7 +218,7 @@ class AwsFoundation(pulumi.ComponentResource):
                 name,
                 ElasticPoolArgs(
                     settings=pool,
-                    place=self._place,
+                    context=self._context,
                     zones=zones[name],
                     role=self._cluster.node_role.name,
                     subnets=subnets,
@@ -230,14 +233,14 @@ class AwsFoundation(pulumi.ComponentResource):
         managed = {name: pool for name, pool in pools.items() if pool.managed}
         groups = NodeGroups(
             "node-groups",
-            NodeGroupsArgs(self._place, self._cluster, subnets, managed, zones, self._keys[keys.DISKS]),
+            NodeGroupsArgs(self._context, self._cluster, subnets, managed, zones, self._keys[keys.DISKS]),
             self._in_account,
         )
         return {**elastic, **groups.placements}
 
     def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
         """A pod that started before its role was known would never learn of it."""
-        args = PodRoleArgs(identity, self._place, self._cluster.name, self._database, self._metrics, self._grafana)
+        args = PodRoleArgs(identity, self._context, self._cluster.name, self._database, self._metrics, self._grafana)
         in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account], depends_on=[self._boundary])
         return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]
 
@@ -247,4 +250,4 @@ class AwsFoundation(pulumi.ComponentResource):
         """Encrypted with a key of its own, so that who may read secrets is one question."""
         key, protect = self._keys[keys.SECRETS], self._args.protect_data
         in_account = pulumi.ResourceOptions(parent=opts.parent, provider=self._account)
-        return stored_secret(self._place, key, name, team, value, protect, in_account)
+        return stored_secret(self._context, key, name, team, value, protect, in_account)

@@ -13,7 +13,7 @@ from pulumi_aws import iam
 
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws import grafana_access as grafana
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, document
 
 _REGIONAL = (
@@ -63,7 +63,7 @@ _INSTANCE_PROFILES = [
 
 @dataclass(frozen=True)
 class BoundaryArgs:
-    place: Place
+    context: AwsContext
 
 
 class Boundary(pulumi.ComponentResource):
@@ -73,28 +73,28 @@ class Boundary(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsBoundary", name, None, opts)
         iam.Policy(
             name,
-            name=args.place.boundary_name,
+            name=args.context.boundary_name,
             description="The most that a role of this stack may do",
-            policy=document(*boundary_statements(args.place)),
+            policy=document(*boundary_statements(args.context)),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
 
 
-def boundary_statements(place: Place) -> list[Statement]:
+def boundary_statements(context: AwsContext) -> list[Statement]:
     """What EKS and its nodes do for the cluster, and the stack's own data; no roles and no other bucket."""
-    here = {"StringEquals": {"aws:RequestedRegion": place.region}}
-    roles = [place.iam_arn(f"role/{place.name}-*")]
+    here = {"StringEquals": {"aws:RequestedRegion": context.region}}
+    roles = [context.iam_arn(f"role/{context.name}-*")]
     return [
         allow([*(f"{service}:*" for service in _REGIONAL), *_LOAD_BALANCER_READS, *_KEY_USES], ["*"], here),
-        allow(["eks:*"], cluster_parts(place)),
-        allow(_SECRET_READS, [place.arn("secretsmanager", f"secret:{place.name}/*")]),
-        database_secrets(place, _SECRET_READS),
-        allow(["s3:*"], [f"arn:{place.partition}:s3:::{place.name}-*"]),
-        allow(["aps:RemoteWrite"], [place.arn("aps", "workspace/*")]),
-        allow(["sns:Publish"], [place.arn("sns", f"{place.name}-*")]),
-        *grafana.boundary_statements(place),
-        allow(_INSTANCE_PROFILES, [place.iam_arn("instance-profile/*")]),
+        allow(["eks:*"], cluster_parts(context)),
+        allow(_SECRET_READS, [context.arn("secretsmanager", f"secret:{context.name}/*")]),
+        database_secrets(context, _SECRET_READS),
+        allow(["s3:*"], [f"arn:{context.partition}:s3:::{context.name}-*"]),
+        allow(["aps:RemoteWrite"], [context.arn("aps", "workspace/*")]),
+        allow(["sns:Publish"], [context.arn("sns", f"{context.name}-*")]),
+        *grafana.boundary_statements(context),
+        allow(_INSTANCE_PROFILES, [context.iam_arn("instance-profile/*")]),
         allow(["iam:GetRole", "iam:PassRole"], roles),
-        allow(["iam:CreateServiceLinkedRole"], [place.iam_arn("role/aws-service-role/*")]),
+        allow(["iam:CreateServiceLinkedRole"], [context.iam_arn("role/aws-service-role/*")]),
     ]

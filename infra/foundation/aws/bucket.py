@@ -8,7 +8,7 @@ import pulumi
 from pulumi_aws import s3
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, document, grant
 
 ARTIFACTS, ACCESS_LOGS = "artifacts", "access-logs"
@@ -18,7 +18,7 @@ _UNFINISHED_DAYS = 7
 
 @dataclass(frozen=True)
 class ArtifactStoreArgs:
-    place: Place
+    context: AwsContext
     key: pulumi.Input[str]
     log_days: int
     protect: bool
@@ -34,7 +34,7 @@ class ArtifactStore(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsArtifactStore", name, None, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        place = args.place
+        context = args.context
         logs = self._bucket(ACCESS_LOGS)
         self._encrypt(ACCESS_LOGS, logs, None)  # the service that writes them can't use our keys
         self._expire(
@@ -46,7 +46,7 @@ class ArtifactStore(pulumi.ComponentResource):
                 expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=args.log_days),
             ),
         )
-        log_policy = self._policy(ACCESS_LOGS, logs, document(tls_only(place, ACCESS_LOGS), access_logs(place)))
+        log_policy = self._policy(ACCESS_LOGS, logs, document(tls_only(context, ACCESS_LOGS), access_logs(context)))
 
         artifacts = self._bucket(ARTIFACTS)
         self._encrypt(ARTIFACTS, artifacts, args.key)
@@ -79,7 +79,7 @@ class ArtifactStore(pulumi.ComponentResource):
             target_prefix=f"{ARTIFACTS}/",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_policy]),
         )
-        policy = self._policy(ARTIFACTS, artifacts, document(tls_only(place, ARTIFACTS)))
+        policy = self._policy(ARTIFACTS, artifacts, document(tls_only(context, ARTIFACTS)))
         self.uri = pulumi.Output.concat("s3://", policy.bucket)
         self.register_outputs({"uri": self.uri})
 
@@ -88,7 +88,7 @@ class ArtifactStore(pulumi.ComponentResource):
         protect = self._args.protect
         bucket = s3.Bucket(
             purpose,
-            bucket=self._args.place.bucket_name(purpose),
+            bucket=self._args.context.bucket_name(purpose),
             force_destroy=not protect,
             opts=pulumi.ResourceOptions(parent=self, protect=protect),
         )
@@ -132,9 +132,9 @@ class ArtifactStore(pulumi.ComponentResource):
         return s3.BucketPolicy(purpose, bucket=bucket.bucket, policy=text, opts=self._child)
 
 
-def tls_only(place: Place, purpose: str) -> Statement:
-    """Refuses everybody who comes without: the one place where everybody may be meant."""
-    bucket = place.bucket_arn(purpose)
+def tls_only(context: AwsContext, purpose: str) -> Statement:
+    """Refuses everybody who comes without: the one statement where everybody may be meant."""
+    bucket = context.bucket_arn(purpose)
     return {
         "Effect": "Deny",
         "Principal": "*",
@@ -144,14 +144,14 @@ def tls_only(place: Place, purpose: str) -> Statement:
     }
 
 
-def access_logs(place: Place) -> Statement:
+def access_logs(context: AwsContext) -> Statement:
     """S3 itself writes them, for our bucket only."""
     return grant(
         {"Service": "logging.s3.amazonaws.com"},
         ["s3:PutObject"],
-        [f"{place.bucket_arn(ACCESS_LOGS)}/{ARTIFACTS}/*"],
+        [f"{context.bucket_arn(ACCESS_LOGS)}/{ARTIFACTS}/*"],
         {
-            "StringEquals": {"aws:SourceAccount": place.account},
-            "ArnLike": {"aws:SourceArn": place.bucket_arn(ARTIFACTS)},
+            "StringEquals": {"aws:SourceAccount": context.account},
+            "ArnLike": {"aws:SourceArn": context.bucket_arn(ARTIFACTS)},
         },
     )

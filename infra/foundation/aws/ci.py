@@ -11,7 +11,7 @@ from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Ci as Settings
 from infra.foundation.aws import grafana_access
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, deny, document, github_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 
@@ -123,7 +123,7 @@ class CiArgs:
     """`grafana`: whether there is one to be made."""
 
     settings: Settings
-    place: Place
+    context: AwsContext
     grafana: bool = False
 
 
@@ -136,18 +136,18 @@ class Ci(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsCi", name, None, opts)
-        place, repository = args.place, args.settings.repository
+        context, repository = args.context, args.settings.repository
         provider = [] if args.settings.provider else [self._identity_provider(name)]
         after = pulumi.ResourceOptions(parent=self, depends_on=provider)
-        pull_request = github_trust(place, f"repo:{repository}:pull_request")
-        questions: dict[str, pulumi.Input[str]] = {"preflight": document(*preflight_statements(place))}
-        asking = ServiceRoleArgs(place, pull_request, own=questions, unbounded=True)
+        pull_request = github_trust(context, f"repo:{repository}:pull_request")
+        questions: dict[str, pulumi.Input[str]] = {"preflight": document(*preflight_statements(context))}
+        asking = ServiceRoleArgs(context, pull_request, own=questions, unbounded=True)
         self.preview = ServiceRole("ci-preview", asking, after).arn
-        environment = github_trust(place, f"repo:{repository}:environment:{args.settings.environment}")
-        more = grafana_access.deploy_statements(place) if args.grafana else []
-        statements = [*deploy_statements(place, args.settings.state_bucket), *more]
+        environment = github_trust(context, f"repo:{repository}:environment:{args.settings.environment}")
+        more = grafana_access.deploy_statements(context) if args.grafana else []
+        statements = [*deploy_statements(context, args.settings.state_bucket), *more]
         policies: dict[str, pulumi.Input[str]] = {"platform": document(*statements)}
-        bounds = ServiceRoleArgs(place, environment, own=policies, unbounded=True)
+        bounds = ServiceRoleArgs(context, environment, own=policies, unbounded=True)
         self.deploy = ServiceRole("ci-deploy", bounds, after).arn
         self.register_outputs({"preview": self.preview, "deploy": self.deploy})
 
@@ -160,43 +160,43 @@ class Ci(pulumi.ComponentResource):
         )
 
 
-def preflight_statements(place: Place) -> list[Statement]:
+def preflight_statements(context: AwsContext) -> list[Statement]:
     """What the pre-flight asks, and no more: whoever writes a pull request decides what runs with it."""
     return [
         allow(_PREFLIGHT_READS, ["*"]),
-        allow(["iam:GetRole"], [place.scaling_role]),
-        allow(["iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviderTags"], [place.github]),
+        allow(["iam:GetRole"], [context.scaling_role]),
+        allow(["iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviderTags"], [context.github]),
     ]
 
 
-def deploy_statements(place: Place, state_bucket: str | None = None) -> list[Statement]:
+def deploy_statements(context: AwsContext, state_bucket: str | None = None) -> list[Statement]:
     """The services that the platform consists of, in its region; what holds or decides most by this stack's name only.
 
     What the pipeline itself may do is changed by a person: it can't give itself more, nor to a role that it makes.
     """
-    roles = [place.iam_arn(f"role/{place.name}-*")]
-    state = f"arn:{place.partition}:s3:::{state_bucket}"
-    databases = [f"{kind}:{place.name}-*" for kind in ("db", "pg", "snapshot", "subgrp")]
-    here = {"StringEquals": {"aws:RequestedRegion": place.region}}
+    roles = [context.iam_arn(f"role/{context.name}-*")]
+    state = f"arn:{context.partition}:s3:::{state_bucket}"
+    databases = [f"{kind}:{context.name}-*" for kind in ("db", "pg", "snapshot", "subgrp")]
+    here = {"StringEquals": {"aws:RequestedRegion": context.region}}
     return [
         allow([*(f"{service}:*" for service in _REGIONAL), *_KEY_CHANGES, *_WITHOUT_A_NAME], ["*"], here),
-        allow(["eks:*"], cluster_parts(place)),
+        allow(["eks:*"], cluster_parts(context)),
         # A database is made with options: those that AWS keeps, as none are declared.
-        allow(["rds:*"], [place.arn("rds", each) for each in (*databases, "og:default:*")]),
-        allow(_SECRET_CHANGES, [place.arn("secretsmanager", f"secret:{place.name}/*")]),
+        allow(["rds:*"], [context.arn("rds", each) for each in (*databases, "og:default:*")]),
+        allow(_SECRET_CHANGES, [context.arn("secretsmanager", f"secret:{context.name}/*")]),
         # RDS makes it in the name of whoever makes the database; what is in it is not for a pipeline.
         allow(
             ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
-            [place.arn("secretsmanager", "secret:rds!*")],
+            [context.arn("secretsmanager", "secret:rds!*")],
         ),
-        database_secrets(place, ["secretsmanager:DescribeSecret", "secretsmanager:RotateSecret"]),
-        allow(["s3:*"], [f"arn:{place.partition}:s3:::{place.name}-*"]),
-        allow(["sns:*"], [place.arn("sns", f"{place.name}-*")]),
-        allow([*_ROLE_READS, *_ROLE_CHANGES], [*roles, place.boundary]),
-        allow(_BOUNDED_CHANGES, roles, {"StringEquals": {"iam:PermissionsBoundary": place.boundary}}),
-        deny([*_ROLE_CHANGES, *_BOUNDED_CHANGES], [place.iam_arn(f"role/{place.name}-ci-*")]),
-        deny(["iam:DeleteRolePermissionsBoundary", *_BOUNDARY_CHANGES], [*roles, place.boundary]),
-        *preflight_statements(place),
+        database_secrets(context, ["secretsmanager:DescribeSecret", "secretsmanager:RotateSecret"]),
+        allow(["s3:*"], [f"arn:{context.partition}:s3:::{context.name}-*"]),
+        allow(["sns:*"], [context.arn("sns", f"{context.name}-*")]),
+        allow([*_ROLE_READS, *_ROLE_CHANGES], [*roles, context.boundary]),
+        allow(_BOUNDED_CHANGES, roles, {"StringEquals": {"iam:PermissionsBoundary": context.boundary}}),
+        deny([*_ROLE_CHANGES, *_BOUNDED_CHANGES], [context.iam_arn(f"role/{context.name}-ci-*")]),
+        deny(["iam:DeleteRolePermissionsBoundary", *_BOUNDARY_CHANGES], [*roles, context.boundary]),
+        *preflight_statements(context),
         allow(_LEFTOVER_READS, ["*"]),
         *([allow(_STATE_CHANGES, [state, f"{state}/*"])] if state_bucket else []),
         allow(["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": _PASSED_TO}}),

@@ -11,7 +11,7 @@ from pulumi_aws import cloudwatch, eks
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Cluster as Settings
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, document, encrypt_disks, instance_trust, service_trust
 from infra.foundation.aws.keys import DISKS
 from infra.foundation.aws.network import Network
@@ -28,7 +28,7 @@ _ADMIN_POLICY = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 @dataclass(frozen=True)
 class ClusterArgs:
     settings: Settings
-    place: Place
+    context: AwsContext
     network: Network
     secrets_key: pulumi.Input[str]
     log_key: pulumi.Input[str]
@@ -52,41 +52,43 @@ class Cluster(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsCluster", name, None, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        place = args.place
-        self.node_role = ServiceRole("node", ServiceRoleArgs(place, instance_trust(place), _NODE_POLICIES), self._child)
+        context = args.context
+        self.node_role = ServiceRole(
+            "node", ServiceRoleArgs(context, instance_trust(context), _NODE_POLICIES), self._child
+        )
         cluster = self._cluster(name)
         self.name = cluster.name
         self.security_group = cluster.vpc_config.cluster_security_group_id
         # Whoever talks to the cluster comes after those who may, and leaves before them.
         self.kubeconfig = pulumi.Output.all(
             cluster.name, cluster.endpoint, cluster.certificate_authority.data, *self._administrators(cluster)
-        ).apply(lambda values: kubeconfig(values[0], place.region, values[1], values[2]))
+        ).apply(lambda values: kubeconfig(values[0], context.region, values[1], values[2]))
         self._group_members(cluster)
         self.register_outputs({"name": self.name})
 
     def _cluster(self, name: str) -> eks.Cluster:
-        args, settings, place = self._args, self._args.settings, self._args.place
+        args, settings, context = self._args, self._args.settings, self._args.context
         role = ServiceRole(
             name,
             ServiceRoleArgs(
-                place,
-                service_trust(place, "eks.amazonaws.com", place.cluster_arn, ["sts:AssumeRole", "sts:TagSession"]),
+                context,
+                service_trust(context, "eks.amazonaws.com", context.cluster_arn, ["sts:AssumeRole", "sts:TagSession"]),
                 _CLUSTER_POLICIES,
-                {"tags": document(*tagged_nodes()), "disks": document(*encrypt_disks(place, DISKS))},
+                {"tags": document(*tagged_nodes()), "disks": document(*encrypt_disks(context, DISKS))},
             ),
             self._child,
         )
         # Made before the cluster, or EKS would make it without a key and for ever.
         logs = cloudwatch.LogGroup(
             name,
-            name=f"/aws/eks/{place.name}/cluster",
+            name=f"/aws/eks/{context.name}/cluster",
             retention_in_days=args.log_days,
             kms_key_id=args.log_key,
             opts=self._child,
         )
         return eks.Cluster(
             name,
-            name=place.name,
+            name=context.name,
             version=settings.version,
             role_arn=role.arn,
             access_config=eks.ClusterAccessConfigArgs(
@@ -143,7 +145,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _administrator(self, name: str, cluster: eks.Cluster, arn: pulumi.Input[str]) -> pulumi.Output[str]:
         entry = eks.AccessEntry(name, cluster_name=cluster.name, principal_arn=arn, type="STANDARD", opts=self._child)
-        partition = self._args.place.partition
+        partition = self._args.context.partition
         association = eks.AccessPolicyAssociation(
             name,
             cluster_name=cluster.name,

@@ -16,7 +16,7 @@ _LONGEST_ROLE, _LONGEST_PREFIX = 64, 30
 
 
 @dataclass(frozen=True)
-class Place:
+class AwsContext:
     """Where, and for which stack."""
 
     account: str

@@ -10,7 +10,7 @@ from pulumi_aws import cloudwatch, ec2, rds
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Database as Settings
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 
 _PORT = 5432
 _NAME = "mlflow"
@@ -21,7 +21,7 @@ _LOGS = ("postgresql", "upgrade")
 @dataclass(frozen=True)
 class DatabaseArgs:
     settings: Settings
-    place: Place
+    context: AwsContext
     vpc: pulumi.Input[str]
     subnets: Sequence[pulumi.Input[str]]
     clients: pulumi.Input[str]
@@ -42,7 +42,7 @@ class Database(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsDatabase", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        settings, full_name = args.settings, f"{args.place.name}-{name}"
+        settings, full_name = args.settings, f"{args.context.name}-{name}"
         subnets = rds.SubnetGroup(name, name=full_name, subnet_ids=list(args.subnets), opts=child)
         parameters = rds.ParameterGroup(
             name,

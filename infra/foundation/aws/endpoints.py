@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import ec2
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.keys import ALERTS, METRICS
 from infra.foundation.aws.network import Network
 
@@ -23,7 +23,7 @@ class EndpointsArgs:
     """`more`: purposes that only some stacks have something for, as with keys."""
 
     network: Network
-    place: Place
+    context: AwsContext
     cidr: str
     more: Sequence[str] = ()
 
@@ -34,7 +34,7 @@ class Endpoints(pulumi.ComponentResource):
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsEndpoints", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        network, service = args.network, f"com.amazonaws.{args.place.region}"
+        network, service = args.network, f"com.amazonaws.{args.context.region}"
         ec2.VpcEndpoint(
             "s3",
             vpc_id=network.vpc,
@@ -45,7 +45,7 @@ class Endpoints(pulumi.ComponentResource):
         )
         group = ec2.SecurityGroup(
             name,
-            name=f"{args.place.name}-endpoints",
+            name=f"{args.context.name}-endpoints",
             description="HTTPS from inside the network to AWS services",
             vpc_id=network.vpc,
             ingress=[ec2.SecurityGroupIngressArgs(protocol="tcp", from_port=443, to_port=443, cidr_blocks=[args.cidr])],

@@ -9,7 +9,7 @@ from pulumi_aws import grafana
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import ManagedGrafana as Settings
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.grafana_access import SERVICE, query_policy
 from infra.foundation.aws.iam import service_trust
 from infra.foundation.aws.metrics import MetricsStore
@@ -20,7 +20,7 @@ from infra.foundation.contract import ManagedGrafana
 @dataclass(frozen=True)
 class GrafanaWorkspaceArgs:
     settings: Settings
-    place: Place
+    context: AwsContext
     metrics: MetricsStore
 
 
@@ -28,24 +28,24 @@ class GrafanaWorkspace(pulumi.ComponentResource):
     """It may ask the stack's own store of metrics and nothing else of the account."""
 
     arn: pulumi.Output[str]
-    offer: ManagedGrafana
+    outputs: ManagedGrafana
 
     def __init__(self, name: str, args: GrafanaWorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsGrafanaWorkspace", name, None, opts)
-        settings, place = args.settings, args.place
+        settings, context = args.settings, args.context
         role = ServiceRole(
             name,
             ServiceRoleArgs(
-                place,
-                service_trust(place, SERVICE, place.arn("grafana", "/workspaces/*")),
+                context,
+                service_trust(context, SERVICE, context.arn("grafana", "/workspaces/*")),
                 own={"metrics": args.metrics.arn.apply(query_policy)},
             ),
             pulumi.ResourceOptions(parent=self),
         )
         workspace = grafana.Workspace(
             name,
-            name=place.name,
-            description=f"Dashboards of stack {place.stack}",
+            name=context.name,
+            description=f"Dashboards of stack {context.stack}",
             account_access_type="CURRENT_ACCOUNT",
             authentication_providers=["AWS_SSO"],
             permission_type="CUSTOMER_MANAGED",
@@ -66,5 +66,10 @@ class GrafanaWorkspace(pulumi.ComponentResource):
                 )
         self.arn = workspace.arn
         url = pulumi.Output.concat("https://", workspace.endpoint)
-        self.offer = ManagedGrafana(workspace.id, url, place.region, args.metrics.endpoint)
+        env: dict[str, pulumi.Input[str]] = {
+            "WORKSPACE": workspace.id,
+            "AWS_REGION": context.region,
+            "PROMETHEUS_URL": args.metrics.endpoint,
+        }
+        self.outputs = ManagedGrafana(url, delivery_env=env)
         self.register_outputs({"url": url})

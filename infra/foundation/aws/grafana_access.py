@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, document
 
 SERVICE = "grafana.amazonaws.com"
@@ -52,21 +52,24 @@ def token_policy(workspace: str) -> str:
     return document(allow(_TOKENS, [workspace]))
 
 
-def boundary_statements(place: Place) -> list[Statement]:
+def boundary_statements(context: AwsContext) -> list[Statement]:
     """The most that a workspace, and whoever puts dashboards into it, may do."""
-    return [allow(_QUERIES, [place.arn("aps", "workspace/*")]), allow(_TOKENS, [place.arn("grafana", "/workspaces/*")])]
-
-
-def deploy_statements(place: Place) -> list[Statement]:
-    """What it takes to make one, and to let people in."""
-    linked = place.iam_arn(f"role/aws-service-role/{SERVICE}/*")
     return [
-        allow(["grafana:*"], ["*"], {"StringEquals": {"aws:RequestedRegion": place.region}}),
+        allow(_QUERIES, [context.arn("aps", "workspace/*")]),
+        allow(_TOKENS, [context.arn("grafana", "/workspaces/*")]),
+    ]
+
+
+def deploy_statements(context: AwsContext) -> list[Statement]:
+    """What it takes to make one, and to let people in."""
+    linked = context.iam_arn(f"role/aws-service-role/{SERVICE}/*")
+    return [
+        allow(["grafana:*"], ["*"], {"StringEquals": {"aws:RequestedRegion": context.region}}),
         allow(_SIGN_ON, ["*"]),
         allow(["iam:CreateServiceLinkedRole"], [linked], {"StringEquals": {"iam:AWSServiceName": SERVICE}}),
         allow(
             ["iam:PassRole"],
-            [place.iam_arn(f"role/{place.name}-grafana")],
+            [context.iam_arn(f"role/{context.name}-grafana")],
             {"StringEquals": {"iam:PassedToService": SERVICE}},
         ),
     ]

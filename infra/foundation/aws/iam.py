@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 
 Statement = dict[str, Any]
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
@@ -50,26 +50,26 @@ def _trust(principal: Mapping[str, str], actions: Sequence[str], conditions: Con
 
 
 def service_trust(
-    place: Place, service: str, source: str | None = None, actions: Sequence[str] = ("sts:AssumeRole",)
+    context: AwsContext, service: str, source: str | None = None, actions: Sequence[str] = ("sts:AssumeRole",)
 ) -> str:
     """A service of AWS, acting for this account only, and for `source` in it where the service says so."""
     sources: Conditions = {"ArnLike": {"aws:SourceArn": source}} if source else {}
-    return _trust({"Service": service}, actions, {"StringEquals": {"aws:SourceAccount": place.account}, **sources})
+    return _trust({"Service": service}, actions, {"StringEquals": {"aws:SourceAccount": context.account}, **sources})
 
 
-def instance_trust(place: Place) -> str:
+def instance_trust(context: AwsContext) -> str:
     """EC2 instances: only this account can give the role to one, and EC2 sends no account that could be compared."""
-    return _trust({"Service": f"ec2.{place.domain}"}, ["sts:AssumeRole"], None)
+    return _trust({"Service": f"ec2.{context.domain}"}, ["sts:AssumeRole"], None)
 
 
-def pod_trust(place: Place, namespace: str, service_account: str) -> str:
+def pod_trust(context: AwsContext, namespace: str, service_account: str) -> str:
     """The pods of one service account of one cluster of this account; EKS itself puts that into the request."""
     return _trust(
         {"Service": "pods.eks.amazonaws.com"},
         ["sts:AssumeRole", "sts:TagSession"],
         {
             "StringEquals": {
-                "aws:RequestTag/eks-cluster-arn": place.cluster_arn,
+                "aws:RequestTag/eks-cluster-arn": context.cluster_arn,
                 "aws:RequestTag/kubernetes-namespace": namespace,
                 "aws:RequestTag/kubernetes-service-account": service_account,
             }
@@ -77,50 +77,50 @@ def pod_trust(place: Place, namespace: str, service_account: str) -> str:
     )
 
 
-def github_trust(place: Place, subject: str) -> str:
+def github_trust(context: AwsContext, subject: str) -> str:
     """The workflows of one repository, on one occasion."""
     return _trust(
-        {"Federated": place.github},
+        {"Federated": context.github},
         ["sts:AssumeRoleWithWebIdentity"],
         {"StringEquals": {f"{GITHUB}:aud": GITHUB_AUDIENCE, f"{GITHUB}:sub": subject}},
     )
 
 
-def cluster_parts(place: Place) -> list[str]:
+def cluster_parts(context: AwsContext) -> list[str]:
     """The stack's cluster, and whatever EKS keeps below its name: pools, add-ons, who comes in, identities of pods."""
     kinds = ("access-entry", "addon", "nodegroup", "podidentityassociation")
-    return [place.cluster_arn, *(place.arn("eks", f"{kind}/{place.name}/*") for kind in kinds)]
+    return [context.cluster_arn, *(context.arn("eks", f"{kind}/{context.name}/*") for kind in kinds)]
 
 
-def database_secrets(place: Place, actions: Sequence[str]) -> Statement:
+def database_secrets(context: AwsContext, actions: Sequence[str]) -> Statement:
     """What RDS keeps for the stack's databases: it gives the names, and tags each secret with its database."""
-    owner = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": place.arn("rds", f"db:{place.name}-*")}
-    return allow(actions, [place.arn("secretsmanager", "secret:rds!*")], {"StringLike": owner})
+    owner = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": context.arn("rds", f"db:{context.name}-*")}
+    return allow(actions, [context.arn("secretsmanager", "secret:rds!*")], {"StringLike": owner})
 
 
-def use_key(place: Place, purpose: str, service: str, actions: Sequence[str]) -> Statement:
+def use_key(context: AwsContext, purpose: str, service: str, actions: Sequence[str]) -> Statement:
     """A key by its alias, and only through the service whose data it encrypts."""
     return allow(
         actions,
-        [place.arn("kms", "key/*")],
+        [context.arn("kms", "key/*")],
         {
-            "ForAnyValue:StringEquals": {"kms:ResourceAliases": place.key_alias(purpose)},
-            "StringEquals": {"kms:ViaService": f"{service}.{place.region}.{place.domain}"},
+            "ForAnyValue:StringEquals": {"kms:ResourceAliases": context.key_alias(purpose)},
+            "StringEquals": {"kms:ViaService": f"{service}.{context.region}.{context.domain}"},
         },
     )
 
 
-def encrypt_disks(place: Place, purpose: str) -> list[Statement]:
+def encrypt_disks(context: AwsContext, purpose: str) -> list[Statement]:
     """Volumes under our key, and that EC2 itself may go on using it for them."""
     actions = ["Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"]
-    lend = use_key(place, purpose, "ec2", ["kms:CreateGrant"])
+    lend = use_key(context, purpose, "ec2", ["kms:CreateGrant"])
     lend["Condition"]["Bool"] = {"kms:GrantIsForAWSResource": "true"}
-    return [use_key(place, purpose, "ec2", [f"kms:{action}" for action in actions]), lend]
+    return [use_key(context, purpose, "ec2", [f"kms:{action}" for action in actions]), lend]
 
 
-def read_prefixes(place: Place, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
+def read_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
     """Objects below some prefixes of a bucket, and the list of them."""
-    bucket = place.bucket_arn(purpose)
+    bucket = context.bucket_arn(purpose)
     return [
         allow(["s3:GetObject"], [f"{bucket}/{prefix}/*" for prefix in prefixes]),
         allow(
@@ -128,12 +128,12 @@ def read_prefixes(place: Place, purpose: str, prefixes: Sequence[str]) -> list[S
             [bucket],
             {"StringLike": {"s3:prefix": [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}/*")]}},
         ),
-        use_key(place, purpose, "s3", ["kms:Decrypt"]),
+        use_key(context, purpose, "s3", ["kms:Decrypt"]),
     ]
 
 
-def write_prefixes(place: Place, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
+def write_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
     """Objects below some prefixes of a bucket, to be made and removed."""
-    objects = [f"{place.bucket_arn(purpose)}/{prefix}/*" for prefix in prefixes]
+    objects = [f"{context.bucket_arn(purpose)}/{prefix}/*" for prefix in prefixes]
     actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    return [allow(actions, objects), use_key(place, purpose, "s3", ["kms:GenerateDataKey", "kms:Decrypt"])]
+    return [allow(actions, objects), use_key(context, purpose, "s3", ["kms:GenerateDataKey", "kms:Decrypt"])]

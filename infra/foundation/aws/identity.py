@@ -10,7 +10,7 @@ from pulumi_aws import eks
 
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws.bucket import ARTIFACTS
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database
 from infra.foundation.aws.grafana import GrafanaWorkspace
 from infra.foundation.aws.grafana_access import token_policy
@@ -25,7 +25,7 @@ from infra.foundation.contract import WorkloadIdentity
 @dataclass(frozen=True)
 class PodRoleArgs:
     identity: WorkloadIdentity
-    place: Place
+    context: AwsContext
     cluster: pulumi.Input[str]
     database: Database
     metrics: MetricsStore | None
@@ -37,21 +37,21 @@ class PodRole(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsPodRole", name, None, opts)
-        identity, place = args.identity, args.place
+        identity, context = args.identity, args.context
         policies: dict[str, pulumi.Input[str]] = {}
-        if artifacts := artifact_statements(place, identity):
+        if artifacts := artifact_statements(context, identity):
             policies["artifacts"] = document(*artifacts)
         if identity.database:
-            policies["database"] = args.database.login.apply(lambda secret: database_policy(place, secret))
+            policies["database"] = args.database.login.apply(lambda secret: database_policy(context, secret))
         if identity.writes_metrics and args.metrics is not None:
             policies["metrics"] = args.metrics.arn.apply(write_policy)
         if identity.publishes:
-            policies["topics"] = publish_policy(place, identity.publishes)
+            policies["topics"] = publish_policy(context, identity.publishes)
         if identity.dashboards and args.grafana is not None:
             policies["dashboards"] = args.grafana.arn.apply(token_policy)
         role = ServiceRole(
             name,
-            ServiceRoleArgs(place, pod_trust(place, identity.namespace, identity.service_account), own=policies),
+            ServiceRoleArgs(context, pod_trust(context, identity.namespace, identity.service_account), own=policies),
             pulumi.ResourceOptions(parent=self),
         )
         eks.PodIdentityAssociation(
@@ -65,17 +65,18 @@ class PodRole(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def artifact_statements(place: Place, identity: WorkloadIdentity) -> list[Statement]:
+def artifact_statements(context: AwsContext, identity: WorkloadIdentity) -> list[Statement]:
     """Whoever writes a prefix may also read it."""
     readable: Sequence[str] = [*identity.reads, *(each for each in identity.writes if each not in identity.reads)]
     return [
-        *(read_prefixes(place, ARTIFACTS, readable) if readable else []),
-        *(write_prefixes(place, ARTIFACTS, identity.writes) if identity.writes else []),
+        *(read_prefixes(context, ARTIFACTS, readable) if readable else []),
+        *(write_prefixes(context, ARTIFACTS, identity.writes) if identity.writes else []),
     ]
 
 
-def database_policy(place: Place, secret: str) -> str:
+def database_policy(context: AwsContext, secret: str) -> str:
     """The one secret with the database's login."""
     return document(
-        allow(["secretsmanager:GetSecretValue"], [secret]), use_key(place, DATABASE, "secretsmanager", ["kms:Decrypt"])
+        allow(["secretsmanager:GetSecretValue"], [secret]),
+        use_key(context, DATABASE, "secretsmanager", ["kms:Decrypt"]),
     )

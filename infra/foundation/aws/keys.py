@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import kms
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, document, grant
 
 CLUSTER, REGISTRY, ARTIFACTS, DATABASE, LOGS = "cluster", "registry", "artifacts", "database", "logs"
@@ -36,7 +36,7 @@ _USE = [
 class KeysArgs:
     """`scaling_groups`: whether Auto Scaling makes nodes, and so uses the key of their disks. `more`: more purposes."""
 
-    place: Place
+    context: AwsContext
     protect: bool
     scaling_groups: bool
     more: Sequence[str] = ()
@@ -56,16 +56,16 @@ class Keys(pulumi.ComponentResource):
     def _key(self, purpose: str, what: str, args: KeysArgs) -> pulumi.Output[str]:
         key = kms.Key(
             purpose,
-            description=f"{args.place.name}: {what}",
+            description=f"{args.context.name}: {what}",
             enable_key_rotation=True,
             deletion_window_in_days=30 if args.protect else 7,
-            policy=key_policy(args.place, purpose, args.scaling_groups),
+            policy=key_policy(args.context, purpose, args.scaling_groups),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         # Whoever has the key finds it by its alias already there: policies go by it.
         alias = kms.Alias(
             purpose,
-            name=args.place.key_alias(purpose),
+            name=args.context.key_alias(purpose),
             target_key_id=key.key_id,
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -73,26 +73,26 @@ class Keys(pulumi.ComponentResource):
         return arn
 
 
-def key_policy(place: Place, purpose: str, scaling_groups: bool = False) -> str:
+def key_policy(context: AwsContext, purpose: str, scaling_groups: bool = False) -> str:
     """The account's own policies decide; services that no policy of ours can reach are named here."""
-    account = grant({"AWS": place.iam_arn("root")}, ["kms:*"], ["*"])
-    logs = [_log_service(place)] if purpose == LOGS else []
-    disks = _auto_scaling(place) if purpose == DISKS and scaling_groups else []
+    account = grant({"AWS": context.iam_arn("root")}, ["kms:*"], ["*"])
+    logs = [_log_service(context)] if purpose == LOGS else []
+    disks = _auto_scaling(context) if purpose == DISKS and scaling_groups else []
     return document(account, *logs, *disks)
 
 
-def _auto_scaling(place: Place) -> list[Statement]:
+def _auto_scaling(context: AwsContext) -> list[Statement]:
     """Its role is one that nobody can give policies to."""
-    role = {"AWS": place.scaling_role}
+    role = {"AWS": context.scaling_role}
     only_for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
     return [grant(role, _USE, ["*"]), grant(role, ["kms:CreateGrant"], ["*"], only_for_aws)]
 
 
-def _log_service(place: Place) -> Statement:
+def _log_service(context: AwsContext) -> Statement:
     """CloudWatch, for the logs of this account and region."""
     return grant(
-        {"Service": f"logs.{place.region}.{place.domain}"},
+        {"Service": f"logs.{context.region}.{context.domain}"},
         _USE,
         ["*"],
-        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": place.arn("logs", "log-group:*")}},
+        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": context.arn("logs", "log-group:*")}},
     )

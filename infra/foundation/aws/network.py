@@ -11,7 +11,7 @@ from pulumi_aws import cloudwatch, ec2
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.addresses import zone_addresses
 from infra.declaration.aws.settings import Network as Settings
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import allow, document, service_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 
@@ -21,7 +21,7 @@ _ANYWHERE = "0.0.0.0/0"
 @dataclass(frozen=True)
 class NetworkArgs:
     settings: Settings
-    place: Place
+    context: AwsContext
     log_days: int
     log_key: pulumi.Input[str]
 
@@ -46,7 +46,7 @@ class Network(pulumi.ComponentResource):
             cidr_block=args.settings.cidr,
             enable_dns_hostnames=True,
             enable_dns_support=True,
-            tags={"Name": args.place.name},
+            tags={"Name": args.context.name},
             opts=self._child,
         )
         self.vpc = self._vpc.id
@@ -145,8 +145,8 @@ class Network(pulumi.ComponentResource):
 
     def _flow_log(self, name: str) -> None:
         """Who talked to whom."""
-        args, place = self._args, self._args.place
-        group_name = f"/{place.name}/flow"
+        args, context = self._args, self._args.context
+        group_name = f"/{context.name}/flow"
         group = cloudwatch.LogGroup(
             "flow",
             name=group_name,
@@ -156,10 +156,10 @@ class Network(pulumi.ComponentResource):
         )
         writes = allow(
             ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
-            [place.arn("logs", f"log-group:{group_name}:*")],
+            [context.arn("logs", f"log-group:{group_name}:*")],
         )
-        trust = service_trust(place, "vpc-flow-logs.amazonaws.com", place.arn("ec2", "vpc-flow-log/*"))
-        role = ServiceRole("flow", ServiceRoleArgs(place, trust, own={"logs": document(writes)}), self._child)
+        trust = service_trust(context, "vpc-flow-logs.amazonaws.com", context.arn("ec2", "vpc-flow-log/*"))
+        role = ServiceRole("flow", ServiceRoleArgs(context, trust, own={"logs": document(writes)}), self._child)
         ec2.FlowLog(
             name,
             vpc_id=self.vpc,
@@ -170,4 +170,4 @@ class Network(pulumi.ComponentResource):
         )
 
     def _named(self, name: str) -> dict[str, str]:
-        return {"Name": f"{self._args.place.name}-{name}"}
+        return {"Name": f"{self._args.context.name}-{name}"}

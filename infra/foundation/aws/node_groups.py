@@ -14,7 +14,7 @@ from infra.catalogue.names import POOL_LABEL, PROJECT
 from infra.declaration.pools import NodePool
 from infra.declaration.types import memory_bytes
 from infra.foundation.aws.cluster import Cluster
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import instance_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 from infra.foundation.contract import Placement
@@ -38,7 +38,7 @@ _EFFECTS = {
 
 @dataclass(frozen=True)
 class NodeGroupsArgs:
-    place: Place
+    context: AwsContext
     cluster: Cluster
     subnets: Mapping[str, pulumi.Output[str]]
     pools: Mapping[str, NodePool]
@@ -58,8 +58,8 @@ class NodeGroups(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self.placements = {}
         if args.pools:
-            trust = instance_trust(args.place)
-            self._role = ServiceRole("managed-node", ServiceRoleArgs(args.place, trust, _NODE_POLICIES), self._child)
+            trust = instance_trust(args.context)
+            self._role = ServiceRole("managed-node", ServiceRoleArgs(args.context, trust, _NODE_POLICIES), self._child)
             self._add_ons = [self._add_on(add_on, values) for add_on, values in _ADD_ONS.items()]
             self.placements = {pool: self._group(pool, settings) for pool, settings in args.pools.items()}
         self.register_outputs({})
@@ -101,17 +101,24 @@ class NodeGroups(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._role, *self._add_ons]),
         )
         return Placement(
-            pool=name, node_selector={POOL_LABEL: name}, tolerations=taints, simulated=False, ready=[group]
+            pool=name,
+            node_selector={POOL_LABEL: name},
+            tolerations=taints,
+            gpus=pool.gpu is not None,
+            simulated=False,
+            # The NVIDIA AMI brings the driver and the container toolkit, but no device plugin.
+            needs_device_plugin=pool.gpu is not None,
+            ready=[group],
         )
 
     def _template(self, name: str, pool: NodePool) -> ec2.LaunchTemplate:
-        place = self._args.place
+        context = self._args.context
         block = _is_block(pool)
         group = self._args.cluster.security_group
-        tags = {**place.tags, "Name": f"{place.name}-{name}"}
+        tags = {**context.tags, "Name": f"{context.name}-{name}"}
         return ec2.LaunchTemplate(
             name,
-            name=f"{place.name}-{name}",
+            name=f"{context.name}-{name}",
             instance_type=pool.instance.types[0] if block else None,
             update_default_version=True,
             block_device_mappings=[_disk(pool, self._args.disk_key)],

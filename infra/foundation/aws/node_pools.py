@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL, labels
 from infra.declaration.pools import NodePool
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.contract import Placement
 from infra.foundation.node_labels import GPU, pool_labels, pool_taints
 
@@ -25,7 +25,7 @@ _IDLE = "5m"
 @dataclass(frozen=True)
 class ElasticPoolArgs:
     settings: NodePool
-    place: Place
+    context: AwsContext
     zones: Sequence[str]
     role: str
     subnets: Mapping[str, pulumi.Output[str]]
@@ -48,6 +48,7 @@ class ElasticPool(pulumi.ComponentResource):
             pool=name,
             node_selector={POOL_LABEL: name},
             tolerations=pool_taints(args.settings),
+            gpus=args.settings.gpu is not None,
             simulated=False,
             ready=[node_pool],
         )
@@ -62,7 +63,7 @@ class ElasticPool(pulumi.ComponentResource):
         args: ElasticPoolArgs,
         after: Sequence[pulumi.Resource],
     ) -> CustomResource:
-        metadata = ObjectMetaArgs(name=name, labels={**labels(name, "node-pool"), STACK_LABEL: args.place.stack})
+        metadata = ObjectMetaArgs(name=name, labels={**labels(name, "node-pool"), STACK_LABEL: args.context.stack})
         opts = pulumi.ResourceOptions(parent=self, depends_on=list(after))
         return CustomResource(name, api_version=version, kind=kind, metadata=metadata, spec=spec, opts=opts)
 
@@ -78,7 +79,7 @@ def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
         # Not DefaultDeny: that cuts off whatever no policy selects, such as the add-on's CoreDNS in kube-system.
         "networkPolicy": "DefaultAllow",
         **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
-        "tags": dict(args.place.tags),
+        "tags": dict(args.context.tags),
     }
 
 

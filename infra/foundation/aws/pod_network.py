@@ -1,4 +1,4 @@
-"""What pods reach of the place itself, and that policies between pods are enforced at all."""
+"""What pods reach of the VPC itself, and that policies between pods are enforced at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulumi_kubernetes.core.v1 import ConfigMap
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import labels
-from infra.foundation.contract import NetworkHole
+from infra.foundation.contract import AllowedEgress
 
 _NAME = "amazon-vpc-cni"
 _POD_IDENTITY_AGENT = "169.254.170.23/32"
@@ -34,9 +34,9 @@ def dns_address(service_cidr: str) -> str:
     return str(ipaddress.IPv4Network(service_cidr)[_TENTH])
 
 
-def egress(service_cidr: str) -> list[NetworkHole]:
+def egress(service_cidr: str) -> list[AllowedEgress]:
     """DNS, and the agent that hands pods their role."""
     return [
-        NetworkHole("dns", [("UDP", 53), ("TCP", 53)], cidr=f"{dns_address(service_cidr)}/32"),
-        NetworkHole("identity", [("TCP", 80)], cidr=_POD_IDENTITY_AGENT),
+        AllowedEgress("dns", [("UDP", 53), ("TCP", 53)], cidr=f"{dns_address(service_cidr)}/32"),
+        AllowedEgress("identity", [("TCP", 80)], cidr=_POD_IDENTITY_AGENT),
     ]

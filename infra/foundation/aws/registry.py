@@ -1,9 +1,8 @@
-"""The private registry in ECR: one repository an image, whose tags never move."""
+"""The private registry in ECR: one repository per image, with immutable tags."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -12,8 +11,8 @@ from pulumi_aws import ecr
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import ImageRegistry as Settings
-from infra.foundation.aws.context import Place
-from infra.foundation.contract import Registry
+from infra.foundation.aws.context import AwsContext
+from infra.foundation.contract import Registry, Repository
 
 _BASE = "cache.base"
 
@@ -21,8 +20,7 @@ _BASE = "cache.base"
 @dataclass(frozen=True)
 class AwsRegistryArgs:
     settings: Settings
-    place: Place
-    images: Sequence[str]
+    context: AwsContext
     key: pulumi.Input[str]
     account: pulumi.ProviderResource
     builder: docker.Provider
@@ -30,44 +28,51 @@ class AwsRegistryArgs:
 
 
 class AwsRegistry(pulumi.ComponentResource):
-    """Nodes pull by their own role; only whoever builds needs a login, and it lasts for hours."""
+    """Nodes pull with their role; builds push with a login that is valid for 12 hours."""
 
-    offer: Registry
+    outputs: Registry
 
     def __init__(self, name: str, args: AwsRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsRegistry", name, None, opts)
         self._args = args
-        server = args.place.registry
-        repositories = {
-            image: self._repository(image, f"{args.place.name}/{image}", "IMMUTABLE") for image in args.images
-        }
+        self._made: dict[str, Repository] = {}
         mirrors = [
             ecr.PullThroughCacheRule(
                 prefix,
-                ecr_repository_prefix=args.place.cache_prefix(prefix),
+                ecr_repository_prefix=args.context.cache_prefix(prefix),
                 upstream_registry_url=upstream,
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for prefix, upstream in args.settings.mirrors.items()
         ]
-        # Made before the first pull, or ECR would make it without a key or tags, and it would outlive the stack.
-        base = self._repository(_BASE, cached_repository(args.place, args.settings.base_image), "MUTABLE")
+        # Created before the first pull: ECR would create it without key and tags, and it would outlive the stack.
+        base = self._create(_BASE, cached_repository(args.context, args.settings.base_image), "MUTABLE")
         token = ecr.get_authorization_token_output(
-            registry_id=args.place.account, opts=pulumi.InvokeOutputOptions(provider=args.account, parent=self)
+            registry_id=args.context.account, opts=pulumi.InvokeOutputOptions(provider=args.account, parent=self)
         )
         password: pulumi.Output[str] = pulumi.Output.secret(token.password)
-        self.offer = Registry(
+        self._mirrored = [*mirrors, base]
+        server = args.context.registry
+        self._prefix = f"{server}/{args.context.name}"
+        self.outputs = Registry(
             server=server,
-            repositories={image: f"{server}/{args.place.name}/{image}" for image in args.images},
+            prefix=self._prefix,
+            repository=self.repository,
             username="AWS",
             password=password,
             pull_config=None,
             builder=args.builder,
-            ready=[*repositories.values(), *mirrors, base],
         )
         self.register_outputs({"server": server})
 
-    def _repository(self, image: str, name: str, mutability: str) -> ecr.Repository:
+    def repository(self, image: str) -> Repository:
+        """Created by the first call for an image. Its base image is pulled through a mirror, which must exist too."""
+        if image not in self._made:
+            created = self._create(image, f"{self._args.context.name}/{image}", "IMMUTABLE")
+            self._made[image] = Repository(f"{self._prefix}/{image}", [created, *self._mirrored])
+        return self._made[image]
+
+    def _create(self, image: str, name: str, mutability: str) -> ecr.Repository:
         args = self._args
         repository = ecr.Repository(
             image,
@@ -89,20 +94,20 @@ class AwsRegistry(pulumi.ComponentResource):
         return repository
 
 
-def cached_repository(place: Place, image: str) -> str:
-    """Where a mirror keeps an image that is named by the mirror's prefix, and perhaps by tag or digest."""
+def cached_repository(context: AwsContext, image: str) -> str:
+    """The repository in which a mirror caches an image; the image's name begins with the mirror's prefix."""
     prefix, _, path = image.partition("@")[0].partition("/")
-    return f"{place.cache_prefix(prefix)}/{path.partition(':')[0]}"
+    return f"{context.cache_prefix(prefix)}/{path.partition(':')[0]}"
 
 
-def cached_image(place: Place, image: str) -> str:
-    """How the same image is pulled through the mirror."""
+def cached_image(context: AwsContext, image: str) -> str:
+    """The reference that pulls the same image through the mirror."""
     prefix, _, rest = image.partition("/")
-    return f"{place.registry}/{place.cache_prefix(prefix)}/{rest}"
+    return f"{context.registry}/{context.cache_prefix(prefix)}/{rest}"
 
 
 def lifecycle(settings: Settings) -> str:
-    """Untagged images go after some days; of the others the last so many stay."""
+    """Untagged images expire by age, tagged ones by count."""
     untagged = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": settings.untagged_days}
     newest = {"countType": "imageCountMoreThan", "countNumber": settings.keep_images}
     rules = [

@@ -9,14 +9,14 @@ import pulumi
 from pulumi_aws import iam
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 
 
 @dataclass(frozen=True)
 class ServiceRoleArgs:
     """`managed` are AWS's own policies by name, `own` ours. A pipeline's roles are made by a person, `unbounded`."""
 
-    place: Place
+    context: AwsContext
     trust: str
     managed: Sequence[str] = ()
     own: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
@@ -32,18 +32,18 @@ class ServiceRole(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServiceRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsRole", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.name = args.place.role_name(name)
+        self.name = args.context.role_name(name)
         role = iam.Role(
             name,
             name=self.name,
             assume_role_policy=args.trust,
-            permissions_boundary=None if args.unbounded else args.place.boundary,
+            permissions_boundary=None if args.unbounded else args.context.boundary,
             opts=child,
         )
         self.arn = role.arn
         for policy in args.managed:
             short = policy.rpartition("/")[2]
-            arn = args.place.managed_policy(policy)
+            arn = args.context.managed_policy(policy)
             iam.RolePolicyAttachment(f"{name}-{short}", role=role.name, policy_arn=arn, opts=child)
         for policy, text in args.own.items():
             iam.RolePolicy(f"{name}-{policy}", name=policy, role=role.name, policy=text, opts=child)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pulumi
 from pulumi_aws import secretsmanager
 
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 
 _RECOVERY_DAYS = 30
 
 
 def stored_secret(
-    place: Place,
+    context: AwsContext,
     key: pulumi.Input[str],
     name: str,
     team: str,
@@ -25,7 +25,7 @@ def stored_secret(
     """
     secret = secretsmanager.Secret(
         name,
-        name=f"{place.name}/{team}/{name}",
+        name=f"{context.name}/{team}/{name}",
         description=f"Secret {name} of team {team}",
         kms_key_id=key,
         recovery_window_in_days=_RECOVERY_DAYS if protect else 0,

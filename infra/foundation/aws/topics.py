@@ -1,68 +1,78 @@
-"""Topics of SNS that alerts are published to. Whoever wants to hear of them subscribes, as to any other topic."""
+"""SNS topics that alerts are published to. Subscriptions are made outside this project."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_aws import sns
 
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, document, use_key
 from infra.foundation.aws.keys import ALERTS
 from infra.foundation.contract import Topic
 
+_SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
+"""SNS refuses subjects longer than 100 characters; Alertmanager's default easily exceeds that."""
+
 
 @dataclass(frozen=True)
 class TopicsArgs:
-    place: Place
+    context: AwsContext
     names: Sequence[str]
     key: pulumi.Input[str]
 
 
 class Topics(pulumi.ComponentResource):
-    """Encrypted, and reached over TLS only. Who may publish stands with the role that does."""
+    """Encrypted, and reached over TLS only. The publisher's role grants `sns:Publish`."""
 
-    offer: Mapping[str, Topic]
+    outputs: Mapping[str, Topic]
 
     def __init__(self, name: str, args: TopicsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsTopics", name, None, opts)
-        place = args.place
+        context = args.context
         topics = {
             topic: sns.Topic(
                 topic,
-                name=f"{place.name}-{topic}",
+                name=f"{context.name}-{topic}",
                 kms_master_key_id=args.key,
-                policy=document(tls_only(place, topic)),
+                policy=document(tls_only(context, topic)),
                 opts=pulumi.ResourceOptions(parent=self),
             )
             for topic in args.names
         }
-        self.offer = {topic: Topic(made.arn, place.region) for topic, made in topics.items()}
+        self.outputs = {topic: Topic(receiver(made.arn, context.region)) for topic, made in topics.items()}
         self.register_outputs({})
 
 
-def topic_arn(place: Place, topic: str) -> str:
-    """Known before there is one."""
-    return place.arn("sns", f"{place.name}-{topic}")
+def receiver(arn: pulumi.Input[str], region: str) -> dict[str, Any]:
+    """Alertmanager's configuration for publishing to a topic; requests are signed with the pod's identity."""
+    settings = {"topic_arn": arn, "subject": _SUBJECT, "send_resolved": True, "sigv4": {"region": region}}
+    return {"sns_configs": [settings]}
 
 
-def tls_only(place: Place, topic: str) -> Statement:
-    """Refuses the account's own people and roles without it; nobody else is let in at all."""
+def topic_arn(context: AwsContext, topic: str) -> str:
+    """Known before the topic exists."""
+    return context.arn("sns", f"{context.name}-{topic}")
+
+
+def tls_only(context: AwsContext, topic: str) -> Statement:
+    """Denies the account's own principals without TLS; other accounts have no access anyway."""
     return {
         "Effect": "Deny",
-        "Principal": {"AWS": place.iam_arn("root")},
+        "Principal": {"AWS": context.iam_arn("root")},
         "Action": ["sns:Publish"],
-        "Resource": [topic_arn(place, topic)],
+        "Resource": [topic_arn(context, topic)],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
 
 
-def publish_policy(place: Place, topics: Sequence[str]) -> str:
-    """Publishing to some topics, whose messages are encrypted on the way."""
+def publish_policy(context: AwsContext, topics: Sequence[str]) -> str:
+    """Publishing to the given topics, whose messages are encrypted with a KMS key."""
     return document(
-        allow(["sns:Publish"], [topic_arn(place, topic) for topic in topics]),
-        use_key(place, ALERTS, "sns", ["kms:GenerateDataKey", "kms:Decrypt"]),
+        allow(["sns:Publish"], [topic_arn(context, topic) for topic in topics]),
+        use_key(context, ALERTS, "sns", ["kms:GenerateDataKey", "kms:Decrypt"]),
     )

@@ -7,14 +7,16 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.storage.v1 import StorageClass
 
 from infra.catalogue.names import labels
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 
 _NAME = "gp3"
 
 
-def storage_class(place: Place, key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> StorageClass:
+def storage_class(context: AwsContext, key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> StorageClass:
     """EKS's Auto Mode brings the driver and no class; disks that it makes are tagged as all that is the stack's."""
-    tags = {f"tagSpecification_{number}": f"{tag}={value}" for number, (tag, value) in enumerate(place.tags.items(), 1)}
+    tags = {
+        f"tagSpecification_{number}": f"{tag}={value}" for number, (tag, value) in enumerate(context.tags.items(), 1)
+    }
     return StorageClass(
         _NAME,
         metadata=ObjectMetaArgs(

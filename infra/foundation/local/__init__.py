@@ -13,7 +13,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
-from infra.foundation.contract import Foundation, NetworkHole, Port, Storage, Volume, WorkloadIdentity
+from infra.foundation.contract import AllowedEgress, Foundation, Port, Storage, Volume, WorkloadIdentity
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
 
@@ -23,7 +23,6 @@ class LocalFoundationArgs:
     settings: Settings
     namespace: str
     stack: str
-    images: Sequence[str]
     pools: Mapping[str, NodePool]
     protect_data: bool
     registry_rotation: int
@@ -32,7 +31,7 @@ class LocalFoundationArgs:
 class LocalFoundation(pulumi.ComponentResource):
     """Makes every provider that the platform uses here."""
 
-    offer: Foundation
+    outputs: Foundation
 
     def __init__(self, name: str, args: LocalFoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:Local", name, None, opts)
@@ -59,7 +58,6 @@ class LocalFoundation(pulumi.ComponentResource):
                 metrics_port=args.settings.registry_metrics_port,
                 metrics=args.settings.registry_metrics,
                 base_image=args.settings.base_image,
-                images=args.images,
                 rotation=args.registry_rotation,
                 engine=engine,
                 protect_data=args.protect_data,
@@ -74,11 +72,11 @@ class LocalFoundation(pulumi.ComponentResource):
             ).placement
             for pool, settings in args.pools.items()
         }
-        self.offer = Foundation(
+        self.outputs = Foundation(
             kubernetes=cluster,
             adopting=adopting,
             random=randomness,
-            registry=registry.offer,
+            registry=registry.outputs,
             base_image=args.settings.base_image,
             storage=Storage(
                 database="sqlite:////data/mlflow.db",
@@ -86,19 +84,20 @@ class LocalFoundation(pulumi.ComponentResource):
                 volume=Volume(args.settings.storage_class),
             ),
             pools=pools,
+            gpus="simulated",
             bind_identity=_nothing_to_bind,
             store_secret=_nowhere_else,
             egress=egress(args.settings.dns),
         )
-        self.register_outputs({"registry": registry.offer.server})
+        self.register_outputs({"registry": registry.outputs.server})
 
 
-def egress(dns: str) -> list[NetworkHole]:
+def egress(dns: str) -> list[AllowedEgress]:
     """DNS is a process of the machine's own here, or pods in a cluster of the user's."""
     ports: list[Port] = [("UDP", 53), ("TCP", 53)]
     return [
-        NetworkHole("dns", ports, cidr=f"{dns}/32"),
-        NetworkHole("dns-pods", ports, namespace="kube-system", pods={"k8s-app": "kube-dns"}),
+        AllowedEgress("dns", ports, cidr=f"{dns}/32"),
+        AllowedEgress("dns-pods", ports, namespace="kube-system", pods={"k8s-app": "kube-dns"}),
     ]
 
 

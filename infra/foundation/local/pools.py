@@ -37,6 +37,7 @@ class SimulatedPool(pulumi.ComponentResource):
             pool=name,
             node_selector={POOL_LABEL: name},
             tolerations=taints(args.settings),
+            gpus=args.settings.gpu is not None,
             simulated=True,
             ready=nodes,
         )

@@ -1,16 +1,16 @@
-"""The private registry of one machine: a container on loopback, behind a password, its storage in a volume."""
+"""The private registry of one machine: a container on loopback, behind a password, with its storage in a volume."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
 
 from infra.build_context import content_hash
-from infra.catalogue.names import PART_LABEL, PROJECT, REGISTRY, image_context
-from infra.foundation.contract import Registry
+from infra.catalogue.images import REGISTRY
+from infra.catalogue.names import PART_LABEL, PROJECT, image_context
+from infra.foundation.contract import Registry, Repository
 from infra.secrets.generated import GeneratedPassword, docker_config, lines
 
 _INTERNAL_PORT, _INTERNAL_METRICS_PORT = 5000, 5001
@@ -23,35 +23,35 @@ class LocalRegistryArgs:
     container_name: str
     port: int
     metrics_port: int
-    """Both on loopback only."""
+    """Both ports are bound to loopback."""
     metrics: str | None
-    """Where pods reach the second; None where they don't."""
+    """Host and port of the metrics, as pods reach them; None: pods can't."""
     base_image: str
-    images: Sequence[str]
     rotation: int
-    """How often its password was renewed."""
+    """How often the password has been rotated."""
     engine: docker.Provider
     protect_data: bool
 
 
 class LocalRegistry(pulumi.ComponentResource):
-    """What nodes pull from and builds push to."""
+    """Nodes pull from it, builds push to it."""
 
-    offer: Registry
+    outputs: Registry
 
     def __init__(self, name: str, args: LocalRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:LocalRegistry", name, None, opts)
         password = GeneratedPassword(name, args.rotation, pulumi.ResourceOptions(parent=self))
         container = self._container(name, args, password)
         server, username = f"127.0.0.1:{args.port}", _username(password.slot)
-        self.offer = Registry(
+        prefix = f"{server}/{PROJECT}"
+        self.outputs = Registry(
             server=server,
-            repositories={image: f"{server}/{PROJECT}/{image}" for image in args.images},
+            prefix=prefix,
+            repository=lambda image: Repository(f"{prefix}/{image}", [container]),
             username=username,
             password=password.current,
             pull_config=docker_config(server, username, password.current),
             builder=args.engine,
-            ready=[container],
             metrics=args.metrics,
         )
         self.register_outputs({"server": server})
@@ -74,7 +74,7 @@ class LocalRegistry(pulumi.ComponentResource):
         passwords = docker.Volume(
             f"{name}-passwords", name=f"{args.container_name}-passwords", labels=labelled, opts=kept
         )
-        # Never runs: it carries the file into the volume, so that a new password needs no new registry.
+        # Never started: it uploads the password file into the volume, so that a rotation does not restart the registry.
         carrier = docker.Container(
             f"{name}-passwords",
             name=f"{args.container_name}-passwords",
@@ -100,16 +100,16 @@ class LocalRegistry(pulumi.ComponentResource):
                 docker.ContainerVolumeArgs(volume_name=volume.name, container_path=_STORAGE),
                 docker.ContainerVolumeArgs(volume_name=passwords.name, container_path=_PASSWORDS, read_only=True),
             ],
-            # Healthy by its image's own check: the first push finds it answering.
+            # Waits for the image's health check, so that the first push succeeds.
             wait=True,
             wait_timeout=60,
-            # Its name and port are taken as long as the old one runs.
+            # The old container holds the name and the port.
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True, depends_on=[carrier]),
         )
 
 
 def _username(slot: int) -> str:
-    """One for each password that is accepted: a line of the registry's file has room for one."""
+    """One user for each accepted password: htpasswd has one password per user."""
     return f"platform-{slot}"
 
 

@@ -15,12 +15,13 @@ from pulumi_kubernetes.batch.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.catalogue.names import DASHBOARDS, PROJECT, fingerprint, labels
+from infra.catalogue.images import DASHBOARDS
+from infra.catalogue.names import PROJECT, fingerprint, labels
 from infra.declaration.grafana import ExistingGrafana, Grafana
 from infra.declaration.model import Resources
 from infra.foundation import IdentityBinder, ManagedGrafana, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.observability.access import Access, account
+from infra.observability.access import Access, monitoring_account
 from infra.observability.dashboards.grafana_json import as_json
 from infra.observability.dashboards.provision import DashboardFiles
 from infra.tenancy import Workspace
@@ -63,10 +64,9 @@ def _existing(settings: ExistingGrafana, token: TeamSecret) -> Target:
     return Target(f"{settings.url} {settings.datasource}", settings.url, env, [token])
 
 
-def _managed(offer: ManagedGrafana) -> Target:
-    """It shows the place's own store of metrics."""
-    env = {"WORKSPACE": offer.workspace, "AWS_REGION": offer.region, "PROMETHEUS_URL": offer.metrics}
-    return Target("managed", offer.url, env, managed=True)
+def _managed(grafana: ManagedGrafana) -> Target:
+    """It shows the foundation's metrics store."""
+    return Target("managed", grafana.url, grafana.delivery_env, managed=True)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Delivery(pulumi.ComponentResource):
 
     def _job(self) -> None:
         args, wait = self._args, f"{_TIMEOUT}s"
-        nothing_to_read = account(DASHBOARDS, args.workspace, Access(), [], self)
+        nothing_to_read = monitoring_account(DASHBOARDS, args.workspace, Access(), [], self)
         secrets = [secret.ready for secret in args.target.secrets]
         kubernetes.batch.v1.Job(
             DASHBOARDS,

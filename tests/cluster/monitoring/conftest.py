@@ -11,7 +11,7 @@ from docker.errors import DockerException, ImageNotFound
 from kubernetes import client, config
 
 from common import paths
-from infra.catalogue.monitoring_images import PROMETHEUS
+from infra.catalogue.images import PROMETHEUS
 from offline import docker_engine
 from offline.base_image import IMAGE
 from offline.cluster import control_plane

@@ -11,7 +11,7 @@ import trustme
 from docker import DockerClient
 
 from infra.catalogue.alerts.monitoring import WATCHDOG
-from infra.catalogue.monitoring_images import PROMETHEUS
+from infra.catalogue.images import PROMETHEUS
 from tests.cluster.monitoring.alertmanager import run
 from tests.cluster.monitoring.images import built
 from tests.cluster.monitoring.receivers import MailServer, Posts

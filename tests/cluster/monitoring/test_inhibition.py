@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
-from infra.catalogue.monitoring_images import PROMETHEUS
+from infra.catalogue.images import PROMETHEUS
 from tests.cluster.monitoring.alertmanager import Alertmanager, Labels, run
 from tests.cluster.monitoring.cases import CASES
 from tests.cluster.monitoring.images import built

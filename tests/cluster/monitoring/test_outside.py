@@ -8,13 +8,16 @@ import yaml
 
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite, Topic
+from infra.foundation.aws.metrics import signing
+from infra.foundation.aws.topics import receiver
 from infra.observability.routing import routing
 from infra.observability.rules_file import rules_file
 from infra.observability.scraping import prometheus_config
 from tests.cluster.monitoring.tools import Promtool
 
-STORE = RemoteWrite("https://metrics.example/workspaces/ws-1/api/v1/remote_write", "eu-central-1")
-TOPIC = Topic("arn:aws:sns:eu-central-1:123456789012:alerts", "eu-central-1")
+URL, REGION = "https://metrics.example/workspaces/ws-1/api/v1/remote_write", "eu-central-1"
+STORE = RemoteWrite(URL, signing(REGION))
+TOPIC = Topic(receiver("arn:aws:sns:eu-central-1:123456789012:alerts", REGION))
 
 
 def test_prometheus_knows_how_to_sign_what_it_writes(promtool: Promtool) -> None:

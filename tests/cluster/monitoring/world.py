@@ -17,7 +17,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from common import paths
-from infra.catalogue.monitoring_images import GPU_SIMULATOR
+from infra.catalogue.images import GPU_SIMULATOR
 from infra.catalogue.names import SIMULATED_LABEL, STACK_LABEL, labels
 from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.cluster.monitoring.images import SERVING

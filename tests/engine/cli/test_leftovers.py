@@ -13,11 +13,11 @@ from moto.server import ThreadedMotoServer
 
 from cli import leftovers
 from common.errors import WorkstationError
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import allow, document
 
 ACCOUNT = "123456789012"  # moto's own
-PLACE = Place(ACCOUNT, "eu-central-1", "trial", "ml", "ml")
+PLACE = AwsContext(ACCOUNT, "eu-central-1", "trial", "ml", "ml")
 TAGS = [{"Key": key, "Value": value} for key, value in PLACE.tags.items()]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli import plan
-from cli.pull_request.changes import DATA_CARRIERS, compare
+from cli.pull_request.changes import compare
 from cli.pull_request.checkout import Planned
 from cli.pull_request.comment import report
 from cli.pull_request.publish import PullRequest, publish
@@ -19,7 +19,7 @@ from cli.pull_request.render import LONGEST_BODY, MARKER, Report, render
 from cli.pull_request.touched import touched_stacks
 from common.errors import WorkstationError
 from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXT
-from policies.data import _CARRIERS
+from infra.catalogue.data_stores import DATA_STORES
 from tests.engine.cli.github import GitHub
 
 STACKS = ["dev", "prod"]
@@ -120,8 +120,10 @@ def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> N
     assert {change.name: change.kind for change in changes} == {"kubernetes": "changed", "adopting": "replaced"}
 
 
-def test_what_the_policies_protect_counts_as_data() -> None:
-    assert _CARRIERS.keys() <= DATA_CARRIERS
+@pytest.mark.parametrize("type_", DATA_STORES)
+def test_deleting_a_data_store_endangers_data(type_: str) -> None:
+    (change,) = compare(planned(step(type_, "store")), planned())
+    assert (change.kind, change.endangers_data) == ("deleted", True)
 
 
 def test_a_resource_that_is_not_there_any_more_is_deleted() -> None:

@@ -7,13 +7,13 @@ from functools import cache
 
 import yaml
 
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from tests.engine.iam_evaluator import Policy
 from tests.engine.iam_evaluator.roles import Role, role
 from tests.unit.components.recorder import STACK, Recorder, inputs, platform
 from tests.unit.declaration.samples import REPOSITORY
 
-PLACE = Place("123456789012", "eu-central-1", STACK, "ml-platform", "machine-learning")
+PLACE = AwsContext("123456789012", "eu-central-1", STACK, "ml-platform", "machine-learning")
 KEY = PLACE.arn("kms", "key/0f0f0f0f-0000-4000-8000-000000000000")
 TOPIC = PLACE.arn("sns", f"{PLACE.name}-alerts")
 WORKSPACE = PLACE.arn("aps", "workspace/ws-1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from tests.engine.iam_evaluator import Context, Policy, Request
 from tests.unit.components.recorder import Recorder, inputs
 
@@ -18,7 +18,7 @@ _POLICY = "aws:iam/policy:Policy"
 class Role:
     """Who may take it on, and what it may do then."""
 
-    place: Place
+    place: AwsContext
     name: str
     trust: Policy
     own: tuple[Policy, ...]
@@ -46,7 +46,7 @@ class Role:
         )
 
 
-def role(stack: Recorder, place: Place, name: str) -> Role:
+def role(stack: Recorder, place: AwsContext, name: str) -> Role:
     """One with the policies that are put into it; what AWS's own managed ones say is not known here."""
     declared = inputs(stack, _ROLE, name)
     own = (each.inputs for each in stack.resources if each.type == _ROLE_POLICY)
@@ -59,7 +59,7 @@ def role(stack: Recorder, place: Place, name: str) -> Role:
     )
 
 
-def _boundary(stack: Recorder, place: Place, arn: str | None) -> Policy | None:
+def _boundary(stack: Recorder, place: AwsContext, arn: str | None) -> Policy | None:
     if arn is None:
         return None
     policies = (each.inputs for each in stack.resources if each.type == _POLICY)

@@ -11,6 +11,7 @@ import yaml
 
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import Topic
+from infra.foundation.aws.topics import receiver as topic_receiver
 from infra.observability.routing import routing
 from tests.engine.images.account import PORT, ROLE, TOKEN
 from tests.engine.images.engine import Engine, WriteSecrets, address, output, wait_for
@@ -28,8 +29,9 @@ SETTINGS = {
 
 def configuration() -> str:
     """The platform's own, but for where the topic answers."""
+    topics = {"alerts": Topic(topic_receiver(ARN, "eu-central-1"))}
     document: dict[str, Any] = json.loads(
-        json.dumps(routing(Monitoring.model_validate(SETTINGS), "ml-platform", {"alerts": Topic(ARN, "eu-central-1")}))
+        json.dumps(routing(Monitoring.model_validate(SETTINGS), "ml-platform", topics))
     )
     (receiver,) = [each for each in document["receivers"] if each["name"] == "on-call"]
     receiver["sns_configs"][0]["api_url"] = ACCOUNT

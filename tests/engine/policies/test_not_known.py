@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.pods import Manifest, pod
+from infra.catalogue.pod_manifests import Manifest, pod
 from tests.engine.policies.programs import NOT_ASKED, PRELUDE, as_pod, findings, preview
 from tests.pulumi_engine import Pulumi
 

@@ -86,7 +86,7 @@ def test_a_machine_without_a_price_is_named(stack: Pulumi) -> None:
     pool = {"instance": {"types": ["p99.xlarge", "g5.xlarge"], "cpu": 3, "memory": "14Gi"}}
     result = preview(stack, "", {"nodePools": {"new": pool}})
     assert findings(result) == {("cost-ceiling", f"{PROJECT}-{STACK}")}
-    assert "what p99.xlarge costs is not known (infra/catalogue/aws/prices.json)" in result.text
+    assert "the price of p99.xlarge is unknown (infra/catalogue/aws/prices.json)" in result.text
 
 
 def test_a_declaration_that_is_not_valid_is_left_to_the_program(stack: Pulumi) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from policies.pods import pod
+from infra.catalogue.pod_manifests import pod
 from tests.engine.policies.programs import PRELUDE, as_pod, findings, preview
 from tests.engine.policies.variants import KEYS, OTHERS, PODS, POLICIES, TRUSTS
 from tests.pulumi_engine import Pulumi, Result

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from policies.pods import Manifest, container, pod
+from infra.catalogue.pod_manifests import Manifest, container, pod
 
 DIGEST = "sha256:" + "0" * 64
 ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"

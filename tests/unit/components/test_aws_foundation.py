@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.catalogue.names import DOMAIN
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from tests.unit.components.recorder import Recorder, created, inputs, platform
 from tests.unit.declaration.samples import GONE, on_aws
 
@@ -158,7 +158,7 @@ def test_the_base_image_comes_through_the_mirror() -> None:
 
 @pytest.mark.parametrize(("stack", "prefix"), [("test", "ml-platform-test/ecr-public"), ("evaluation", "ecr-public-")])
 def test_caches_of_two_stacks_have_prefixes_that_ecr_takes(stack: str, prefix: str) -> None:
-    found = Place("123456789012", "eu-central-1", stack, "ml", "ml").cache_prefix("ecr-public")
+    found = AwsContext("123456789012", "eu-central-1", stack, "ml", "ml").cache_prefix("ecr-public")
     assert found.startswith(prefix)
     assert len(found) <= 30
 

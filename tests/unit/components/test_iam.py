@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from infra.foundation.aws.boundary import boundary_statements
-from infra.foundation.aws.context import Place
+from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import github_trust, pod_trust, service_trust
 from tests.unit.components.policy_documents import admits, document, documents, faults, listed
 from tests.unit.components.recorder import Recorder, created, inputs, platform
 from tests.unit.declaration.samples import REPOSITORY
 
-PLACE = Place("123456789012", "eu-central-1", "test", "ml-platform", "4711")
+PLACE = AwsContext("123456789012", "eu-central-1", "test", "ml-platform", "4711")
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
