@@ -12,7 +12,7 @@ from common import daemons, paths
 from common.console import Progress, console
 from common.errors import WorkstationError
 from infra.declaration import Platform
-from offline import docker_engine, moto_server
+from offline import docker_engine
 from offline.cluster import containers, lifecycle, network, network_policies, node
 from offline.cluster.addresses import BRIDGE
 
@@ -24,6 +24,7 @@ def down(name: str) -> int:
     stack.require_backend(name, declared)
     own = preflight.own_cluster(declared)
     if stack.exists(name):
+        preflight.official_aws_plugin(declared)
         if own is not None and not lifecycle.is_running():
             docker_engine.start()  # after a crash or a reboot: what is to be destroyed must answer
             start_cluster(progress, own)
@@ -48,13 +49,10 @@ def _destroy(name: str, declared: Platform, progress: Progress) -> None:
 
 
 def _leave_account(name: str, declared: Platform) -> None:
-    """On AWS: see that the account is empty, then end the emulator, if that is where the stack was."""
+    """On AWS: see that the account is empty."""
     aws = declared.foundation.aws
-    try:
-        if aws is not None:
-            leftovers.require_none(name, aws.account, aws.region)
-    finally:
-        moto_server.stop_all()
+    if aws is not None:
+        leftovers.require_none(name, aws.account, aws.region)
 
 
 def stop_everything(progress: Progress) -> None:

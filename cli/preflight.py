@@ -18,6 +18,8 @@ from infra.declaration import DeclarationError, Platform, load
 from infra.declaration.foundations import LocalFoundation
 from offline import base_image, docker_engine
 from offline.cluster.addresses import API_PORT, CONTEXT
+from offline.plugins.install import PROBE_SECONDS, kind_of
+from offline.plugins.sdk import required_plugins
 
 DISK_GIB = 12
 """Free space that a first `make up` may need: tools, Go's build cache, images."""
@@ -90,6 +92,23 @@ def other_cluster(local: LocalFoundation) -> None:
             f"it is in no registry, and is made here only for the cluster {CONTEXT}",
             hint=f"set baseImage to something that can be pulled, such as {base_image.PUBLIC_IMAGE}",
         )
+
+
+def official_aws_plugin(platform: Platform) -> None:
+    """Stop before anything is touched where the AWS plugin is only a stand-in, which can preview but not deploy."""
+    if platform.foundation.aws is None:
+        return
+    folder = paths.PULUMI_HOME / "plugins"
+    (plugin,) = [wanted for wanted in required_plugins() if wanted.name == "aws"]
+    kind = kind_of(folder, plugin)
+    if kind == "official":
+        return
+    refused = f"its download was refused or did not begin in {PROBE_SECONDS:.0f} s; what is installed is a stand-in\n"
+    raise WorkstationError(
+        "the official AWS plugin is not installed",
+        f"{refused}for previews: {folder / plugin.folder}" if kind == "stand-in" else f"not in {folder}",
+        hint=f"PULUMI_HOME={paths.PULUMI_HOME} pulumi plugin install resource aws {plugin.version} --reinstall",
+    )
 
 
 def _existing(folder: Path) -> Path:

@@ -106,6 +106,7 @@ def rotate(name: str, secret: str) -> int:
     stack.require_backend(name, declared)
     if not stack.exists(name):
         raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+    preflight.official_aws_plugin(declared)
     progress = Progress()
     context = preflight.kube_context(declared, name)
     environment = stack.environment(context)

@@ -17,7 +17,6 @@ from common.console import console
 from common.errors import WorkstationError
 from infra.declaration import Platform
 from offline.cluster import kubeconfig, lifecycle
-from offline.plugins.aws.kept import kept_by_stand_in
 
 GPU = "nvidia.com/gpu"
 SIMULATED_NODE = ("type", "kwok")
@@ -60,8 +59,6 @@ class Status:
     crashed: Sequence[str]
     unseen: str = ""
     """Why nothing was asked of the cluster, where its context is not on this machine."""
-    emulated: Sequence[str] = ()
-    """What the stand-in for aws keeps itself, by type and id: objects that no emulator holds."""
 
 
 def show(name: str, *, as_json: bool) -> int:
@@ -81,13 +78,12 @@ def collect(name: str, declared: Platform) -> Status:
     """Ask the stack and the cluster."""
     outputs = stack.outputs(name)
     crashed = lifecycle.crashed() if preflight.uses_own_cluster(declared) else []
-    emulated = [f"{kept.token} {kept.id}" for kept in kept_by_stand_in()] if declared.foundation.aws else []
     if not outputs:
-        return Status(name, [], [], {}, [], "", "", crashed, emulated=emulated)
+        return Status(name, [], [], {}, [], "", "", crashed)
     unseen = _unseen(name, declared)
     if unseen:
         address = outputs["registry"]["address"]
-        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen, emulated)
+        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen)
     api = cluster_api(name, declared)
     core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
     try:
@@ -101,7 +97,6 @@ def collect(name: str, declared: Platform) -> Status:
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
-            emulated=emulated,
         )
     except HTTPError as error:
         why = f"{', '.join(crashed)} crashed" if crashed else str(error)
@@ -204,11 +199,6 @@ def print_status(status: Status) -> None:
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
     if status.unseen:
         console.print(f"[yellow]![/] {escape(status.unseen)}")
-    if status.emulated:
-        emulated = _table("kept by the stand-in for aws", "")
-        for kept in status.emulated:
-            emulated.add_row(*map(escape, kept.split(maxsplit=1)))
-        console.print(emulated)
     for name in status.crashed:
         console.print(f"[bold red]crashed[/]  {name}, log {lifecycle.log_of(name)}; `make up` starts it again")
 

@@ -1,6 +1,5 @@
 """`make up`: from a bare machine to a stack that answers."""
 
-import os
 import time
 
 from cli import aws_preflight, preflight, recovery, stack, summary
@@ -23,10 +22,11 @@ def up(name: str) -> int:
         preflight.machine(own)
     elif declared.foundation.local is not None:
         preflight.other_cluster(declared.foundation.local)
-    elif not aws_preflight.check(declared) and declared.foundation.aws and not os.environ.get("AWS_ENDPOINT_URL"):
+    elif not aws_preflight.check(declared) and declared.foundation.aws:
         hint = "log in (see `aws configure sso`); `make preview` shows the whole stack without credentials"
         raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
     toolchain.ensure(progress, cluster=own is not None)
+    preflight.official_aws_plugin(declared)
     if own is not None:
         start_cluster(progress, own)
     stack.ensure(name)
