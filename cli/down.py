@@ -49,7 +49,7 @@ def _destroy(name: str, declared: Platform, progress: Progress) -> None:
 
 
 def _leave_account(name: str, declared: Platform) -> None:
-    """On AWS: see that the account is empty."""
+    """On AWS: check that the account is empty."""
     aws = declared.foundation.aws
     if aws is not None:
         leftovers.require_none(name, aws.account, aws.region)

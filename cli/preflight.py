@@ -16,7 +16,7 @@ from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PROJECT
 from infra.declaration import DeclarationError, Platform, load
 from infra.declaration.foundations import LocalFoundation
-from offline import base_image, docker_engine
+from offline import base_image, docker_engine, toolchain
 from offline.cluster.addresses import API_PORT, CONTEXT
 from offline.plugins.install import PROBE_SECONDS, kind_of
 from offline.plugins.sdk import required_plugins
@@ -103,11 +103,12 @@ def official_aws_plugin(platform: Platform) -> None:
     kind = kind_of(folder, plugin)
     if kind == "official":
         return
+    install = f"{toolchain.engine()} plugin install resource aws {plugin.version} --reinstall"
     refused = f"its download was refused or did not begin in {PROBE_SECONDS:.0f} s; what is installed is a stand-in\n"
     raise WorkstationError(
         "the official AWS plugin is not installed",
         f"{refused}for previews: {folder / plugin.folder}" if kind == "stand-in" else f"not in {folder}",
-        hint=f"PULUMI_HOME={paths.PULUMI_HOME} pulumi plugin install resource aws {plugin.version} --reinstall",
+        hint=f"PULUMI_HOME={paths.PULUMI_HOME} {install}",
     )
 
 

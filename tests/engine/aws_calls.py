@@ -87,7 +87,7 @@ def _topic(inputs: Inputs) -> Inputs:
 
 
 def _plugin(*only: str) -> Call:
-    """Inputs that no request carries."""
+    """Inputs that no request of this table carries: the plugin acts on them by itself."""
     return Call("", only=only)
 
 

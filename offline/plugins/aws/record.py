@@ -1,4 +1,4 @@
-"""Writes `resources.json` again from the schema of the official plugin, which only a machine that has it can give.
+"""Writes `resources.json` again from the schema of the official plugin. It takes a machine that has the plugin.
 
     pulumi package get-schema aws > schema.json
     python -m offline.plugins.aws.record schema.json [further types, such as aws:sqs/queue:Queue]
@@ -25,7 +25,7 @@ _TYPE = "#/types/"
 def main(schema: str, *further: str) -> None:
     content = json.loads(RESOURCES.read_text(encoding="utf-8"))
     made = merged(content, json.loads(Path(schema).read_text(encoding="utf-8")), further)
-    RESOURCES.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    RESOURCES.write_text(formatted(made), encoding="utf-8")
 
 
 def merged(content: Mapping[str, Any], schema: Schema, further: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -38,8 +38,14 @@ def merged(content: Mapping[str, Any], schema: Schema, further: tuple[str, ...] 
     return made
 
 
+def formatted(content: Mapping[str, Any]) -> str:
+    """One line a type."""
+    lines = [f"  {json.dumps(token)}: {json.dumps(entry)}" for token, entry in content.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def _replacing(schema: Schema, properties: Schema, prefix: str = "") -> Iterator[str]:
-    """The paths of the marked properties, also in objects; an item of a list counts as its list."""
+    """The paths of the marked properties, also those inside objects; lists of objects are not searched."""
     for name, found in properties.items():
         if found.get("willReplaceOnChanges"):
             yield prefix + name

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from offline.plugins.aws.plugin import AwsProvider, recorded
-from offline.plugins.aws.record import merged
+from offline.plugins.aws.plugin import RESOURCES, AwsProvider, recorded
+from offline.plugins.aws.record import formatted, merged
 from offline.plugins.marshal import UNKNOWN, Bag
 from offline.plugins.provider import Naming, ProviderError
 from tests.pulumi_engine import Pulumi
@@ -42,7 +42,7 @@ def provider() -> AwsProvider:
 
 
 @pytest.fixture
-def lonely(pulumi: Pulumi) -> Pulumi:
+def stack(pulumi: Pulumi) -> Pulumi:
     """A stack on a machine without credentials."""
     pulumi.settings = {"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null"}
     return pulumi
@@ -52,9 +52,9 @@ def urn(type_: str) -> str:
     return f"urn:pulumi:test::trial::{type_}::any"
 
 
-def test_a_preview_knows_what_the_program_says_and_not_what_aws_will_say(lonely: Pulumi) -> None:
-    lonely.program(BUCKET)
-    shown = " ".join(lonely.preview().text.split())
+def test_a_preview_knows_what_the_program_says_and_not_what_aws_will_say(stack: Pulumi) -> None:
+    stack.program(BUCKET)
+    shown = " ".join(stack.preview().text.split())
     assert 'name : "artifacts"' in shown
     assert "arn : [unknown]" in shown
     assert 'secret: "stand-in"' in shown
@@ -63,13 +63,13 @@ def test_a_preview_knows_what_the_program_says_and_not_what_aws_will_say(lonely:
     assert re.search('tagsAll ?: { team ?: "vision" }', shown)
 
 
-def test_up_is_refused(lonely: Pulumi) -> None:
-    lonely.program(BUCKET)
-    refused = lonely.up(check=False)
+def test_up_is_refused(stack: Pulumi) -> None:
+    stack.program(BUCKET)
+    refused = stack.up(check=False)
     assert refused.code != 0
     assert "this is a stand-in for previews; install the official AWS plugin to deploy" in refused.text
     assert "pulumi plugin install resource aws" in refused.text
-    assert lonely.resources("aws:s3/bucket:Bucket") == []
+    assert stack.resources("aws:s3/bucket:Bucket") == []
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_nothing_but_a_preview_is_served(provider: AwsProvider, change: Callable
 
 
 def test_no_client_of_any_network_is_loaded() -> None:
-    """The plugin could not reach AWS, and starts without the time that its clients take."""
+    """The plugin can't reach AWS, and its start costs no import of a client."""
     program = "import sys, offline.plugins.aws.plugin\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert set(CLIENTS) & set(loaded) == set()
 
 
 @pytest.mark.parametrize("config", [{}, {"region": UNKNOWN}, {"region": "eu-west-1", "defaultTags": UNKNOWN}])
-def test_every_configuration_will_do(config: Bag) -> None:
+def test_configure_accepts_any_configuration(config: Bag) -> None:
     AwsProvider().configure(config)
 
 
@@ -108,7 +108,7 @@ def test_default_tags_are_merged_into_all_tags(provider: AwsProvider) -> None:
     assert tags_all({"tags": {"team": UNKNOWN}}) is UNKNOWN
 
 
-def test_what_has_no_tags_gets_none_and_what_has_no_region_neither(provider: AwsProvider) -> None:
+def test_types_without_tags_or_region_get_none(provider: AwsProvider) -> None:
     assert provider.check(urn("aws:ec2/route:Route"), {}, {}, Naming()) == {"region": "eu-west-1"}
     assert provider.check(urn("aws:iam/rolePolicy:RolePolicy"), {}, {"policy": "{}"}, Naming()) == {"policy": "{}"}
 
@@ -118,20 +118,20 @@ def test_computed_members_of_an_input_are_unknown(provider: AwsProvider) -> None
     assert outputs["vpcConfig"] == {"subnetIds": ["a"], "clusterSecurityGroupId": UNKNOWN, "vpcId": UNKNOWN}
 
 
-def test_an_update_keeps_what_was_computed_but_not_what_every_update_computes(provider: AwsProvider) -> None:
+def test_an_update_keeps_computed_outputs_except_those_that_every_update_changes(provider: AwsProvider) -> None:
     old = {"imageId": "ami-1", "keyName": "k"}
     state = {**old, "arn": "arn:1", "latestVersion": 1}
     found = provider.update(urn(TEMPLATE), "lt-1", old, state, {"imageId": "ami-2"}, True, 0.0, [])
     assert found == {"imageId": "ami-2", "arn": "arn:1", "latestVersion": UNKNOWN}
 
 
-def test_a_type_that_is_not_recorded_is_named(lonely: Pulumi) -> None:
-    lonely.program(
+def test_a_type_that_is_not_recorded_is_named(stack: Pulumi) -> None:
+    stack.program(
         "import pulumi, pulumi_aws as aws\n"
         "opts = pulumi.ResourceOptions(provider=aws.Provider('aws', region='eu-west-1'))\n"
         "aws.sqs.Queue('queue', opts=opts)\n"
     )
-    text = lonely.preview(check=False).text
+    text = stack.preview(check=False).text
     assert "does not know aws:sqs/queue:Queue: add it to resources.json, see offline/plugins/aws/record.py" in text
 
 
@@ -229,6 +229,11 @@ def test_rules_are_read_from_the_schema_of_the_official_plugin() -> None:
         VPC: {"tagged": False, "replaces": ["cidrBlock", "region"]},
         "aws:sqs/queue:Queue": {"tagged": True, "replaces": ["name", "network.family"]},
     }
+
+
+def test_the_file_of_rules_is_as_it_would_be_written() -> None:
+    text = RESOURCES.read_text()
+    assert text == formatted(json.loads(text))
 
 
 def test_the_recorded_rules_are_sorted_and_none_is_inside_another() -> None:
