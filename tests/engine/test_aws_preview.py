@@ -8,12 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
+from offline.plugins.aws.plugin import recorded
+from tests.engine.aws_api import problems
+from tests.engine.aws_calls import CALLS
 from tests.engine.project import Project, Step
 from tests.pulumi_engine import find_engine, remove_installation
 from tests.unit.declaration.samples import REPOSITORY
 
-PROD = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())["config"]["ml-platform:platform"]
+PROD = yaml.safe_load((REPOSITORY / "tests" / "examples" / "prod.yaml").read_text())["config"]["ml-platform:platform"]
 PACK = str(REPOSITORY / "policies")
+CLUSTER = "aws:eks/cluster:Cluster cluster"
+NODES = ["aws:eks/nodeGroup:", "aws:eks/addon:", "aws:eks/podIdentityAssociation:", "aws:eks/accessEntry:"]
+WAYS_OUT = ["aws:ec2/natGateway:", "aws:ec2/vpcEndpoint:", "aws:ec2/internetGateway:", "aws:ec2/route:"]
 UNPROTECTED = """
 import pulumi_aws
 
@@ -94,16 +100,28 @@ def test_data_is_protected(steps: list[Step]) -> None:
 )
 def test_what_is_used_goes_after_its_users(steps: list[Step], user: str, used: str) -> None:
     """The engine destroys in the opposite order of what it knows to depend on what."""
+    assert used in _uses(steps)[user]
+
+
+def _uses(steps: list[Step]) -> dict[str, set[str]]:
+    """By type and name, all that a resource directly or indirectly depends on."""
     known = {step.urn: step for step in steps}
-    by_name = {f"{step.type} {step.name}": step.urn for step in steps}
+    return {_name(step): {_name(known[urn]) for urn in _behind(known, step.urn)} for step in steps}
+
+
+def _name(step: Step) -> str:
+    return f"{step.type} {step.name}"
+
+
+def _behind(known: Mapping[str, Step], first: str) -> set[str]:
     seen: set[str] = set()
-    ahead = [by_name[user]]
+    ahead = [first]
     while ahead:
         urn = ahead.pop()
         if urn in known and urn not in seen:
             seen.add(urn)
             ahead += _needed(known[urn].state)
-    assert by_name[used] in seen
+    return seen
 
 
 def _needed(state: Mapping[str, Any]) -> set[str]:
@@ -111,6 +129,71 @@ def _needed(state: Mapping[str, Any]) -> set[str]:
     provider = state.get("provider", "").rpartition("::")[0]
     properties = [urn for urns in state.get("propertyDependencies", {}).values() for urn in urns or []]
     return {*(state.get("dependencies") or []), *properties, provider, state.get("parent", "")} - {""}
+
+
+AWS = "aws:"
+
+
+def test_the_stand_in_knows_every_type_of_the_plan(steps: list[Step]) -> None:
+    """Also which of its changes replace it, or the comment on a pull request would not warn of them."""
+    planned = {step.type for step in steps if step.type.startswith(AWS)}
+    assert planned == set(CALLS)
+    assert planned <= set(recorded())
+
+
+def test_aws_takes_every_planned_resource(steps: list[Step]) -> None:
+    refused = {
+        f"{step.type} {step.name}": found
+        for step in steps
+        if step.type.startswith(AWS) and (found := problems(step.type, step.state["inputs"]))
+    }
+    assert refused == {}
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "wrong", "why"),
+    [
+        ("aws:eks/nodeGroup:NodeGroup", "h100", {"capacityType": "CHEAP"}, "'CHEAP' is none of ON_DEMAND"),
+        ("aws:eks/nodeGroup:NodeGroup", "h100", {"scalingConfig": {"minSize": -1}}, "-1, valid min value: 0"),
+        ("aws:eks/nodeGroup:NodeGroup", "h100", {"nodeSize": 3}, "has no member for 'nodeSize'"),
+        ("aws:kms/key:Key", "cluster", {"deletionWindowInDays": 400}, "400 is more than 365"),
+        ("aws:kms/key:Key", "cluster", {"description": "x" * 9000}, "9000 is more than 8192"),
+        ("aws:iam/role:Role", "flow", {"name": "no spaces"}, "'no spaces' does not match"),
+        ("aws:ecr/repository:Repository", "tracking", {"imageTagMutability": "YES"}, "'YES' is none of MUTABLE"),
+        ("aws:rds/instance:Instance", "tracking", {"identifier": None}, "DBInstanceIdentifier"),
+        ("aws:ec2/subnet:Subnet", "public-eu-central-1a", {"vpcId": None}, 'required parameter in input: "VpcId"'),
+    ],
+)
+def test_what_aws_would_refuse_is_found(
+    steps: list[Step], type_: str, name: str, wrong: Mapping[str, Any], why: str
+) -> None:
+    changed = {**inputs(steps, type_, name), **wrong}
+    (found,) = problems(type_, {key: value for key, value in changed.items() if value is not None})
+    assert why in found
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (NODES, [CLUSTER]),
+        ([CLUSTER], WAYS_OUT),
+        ([CLUSTER, "aws:rds/instance:"], ["aws:ec2/subnet:", "aws:ec2/vpc:"]),
+        (WAYS_OUT, ["aws:ec2/vpc:"]),
+        ([CLUSTER], ["aws:kms/key:Key cluster"]),
+        (["aws:rds/instance:"], ["aws:kms/key:Key database"]),
+        (["aws:ecr/repository:"], ["aws:kms/key:Key registry"]),
+        (["kubernetes:"], [CLUSTER]),
+        (["kubernetes:apps/v1:Deployment tracking"], ["aws:s3/bucket:Bucket artifacts", "aws:rds/instance:"]),
+        (["aws:s3/bucketPolicy:BucketPolicy artifacts"], ["aws:s3/bucket:Bucket artifacts"]),
+    ],
+)
+def test_a_stack_is_destroyed_from_workloads_to_network(steps: list[Step], first: list[str], then: list[str]) -> None:
+    """The engine deletes a resource after all that depend on it; so each of `first` must depend on each of `then`."""
+    uses = _uses(steps)
+    before, after = ({name for name in uses if name.startswith(tuple(group))} for group in (first, then))
+    assert before
+    assert after
+    assert {name: missing for name in before if (missing := after - uses[name])} == {}
 
 
 def test_the_policies_are_kept(project: Project) -> None:

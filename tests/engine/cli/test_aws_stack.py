@@ -1,4 +1,4 @@
-"""The commands on a stack that stands on AWS: nothing local is touched, and nothing is guessed without credentials."""
+"""The commands on a stack on AWS: they touch nothing local, and stop early without a backend, credentials or plugin."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the team has said that its state is."""
+    """The backend that the team has named."""
     monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{tmp_path / 'backend'}")
 
 
@@ -52,7 +52,7 @@ COMMANDS: dict[str, Callable[[], int]] = {
 
 @pytest.mark.parametrize("url", [None, "", stack.OWN_BACKEND], ids=["unset", "empty", "in a shell on dev"])
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-def test_its_state_is_not_kept_on_a_machine_that_nobody_chose(
+def test_the_state_is_not_kept_on_this_machine_unless_it_is_named(
     command: Callable[[], int], url: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if url is not None:
@@ -65,9 +65,7 @@ def test_its_state_is_not_kept_on_a_machine_that_nobody_chose(
 
 
 @pytest.mark.usefixtures("backend")
-def test_a_backend_of_the_teams_own_takes_no_passphrase_of_this_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_named_backend_takes_no_passphrase_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE_FILE", raising=False)  # there in `make shell`
     stack.require_backend("prod", preflight.declaration("prod"))
     environment = stack.environment("arn")
@@ -81,7 +79,7 @@ def test_dev_is_on_this_machine_and_keeps_its_state_there() -> None:
 
 
 @pytest.mark.usefixtures("backend")
-def test_rotate_without_kubectl_says_so_and_waits_for_no_server(
+def test_rotate_without_kubectl_fails_before_it_waits_for_a_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(GoModule, "folder", lambda _: tmp_path)
@@ -152,7 +150,7 @@ def test_a_local_stack_needs_no_aws_plugin(tmp_path: Path, monkeypatch: pytest.M
     preflight.official_aws_plugin(preflight.declaration("dev"))
 
 
-def test_status_names_the_way_to_a_cluster_that_is_not_known_here(
+def test_status_tells_how_to_add_the_cluster_to_the_kubeconfig(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = {"endpoints": {}, "jobs": {}, "images": {"training": "r/training@sha256:0"}, "registry": {"address": "r"}}

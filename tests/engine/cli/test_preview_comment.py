@@ -27,6 +27,9 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 KUBERNETES = "pulumi:providers:kubernetes"
+AWS = "pulumi:providers:aws"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+SUBNET = "aws:ec2/subnet:Subnet"
 PASSWORD = "random:index/randomPassword:RandomPassword"
 
 
@@ -99,10 +102,17 @@ def test_an_update_in_place_names_what_changes() -> None:
         (deployment(2), deployment(2, app="site")),  # a selector is immutable
         (claim("1Gi"), claim("1Gi", class_="slow")),
         (step(PASSWORD, "admin", length=32), step(PASSWORD, "admin", length=40)),
+        (step(SUBNET, "a", cidrBlock="10.0.2.0/24"), step(SUBNET, "a", cidrBlock="10.0.7.0/24")),
+        (step(AWS, "aws", region="eu-central-1"), step(AWS, "aws", region="eu-west-1")),
     ],
 )
 def test_the_plugin_says_what_is_replaced(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert [change.kind for change in compare(planned(before), planned(after))] == ["replaced"]
+
+
+def test_a_node_group_that_grows_is_changed_in_place() -> None:
+    before, after = (step(NODE_GROUP, "gpu", scalingConfig={"desiredSize": size}) for size in (1, 3))
+    assert [change.kind for change in compare(planned(before), planned(after))] == ["changed"]
 
 
 @pytest.mark.parametrize("order", [("kubernetes", "adopting"), ("adopting", "kubernetes")])
