@@ -27,7 +27,7 @@ a limit but no request, because simulated nodes have none.
 
 
 def hard_limits(quota: Quota) -> dict[str, str]:
-    """The quota's hard limits. CPU limits are not among them, so that idle CPU can be used; a pod gets 1 GiB of disk."""
+    """The quota's hard limits. CPU limits are not included, so that idle CPU can be used; a pod gets 1 GiB of disk."""
     return {
         "requests.cpu": quota.cpu,
         "requests.memory": quota.memory,
