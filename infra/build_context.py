@@ -1,4 +1,4 @@
-"""A hash of all that decides what an image holds: the files of its build context and the build's arguments."""
+"""A content hash of an image: the files of its build context and the build arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LENGTH = 16
 
 
 def content_hash(context: str, args: Mapping[str, str]) -> str:
-    """Equal for equal names, contents, executable bits and arguments; times and owners don't count."""
+    """Equal for equal file names, contents, executable bits and arguments; ignores times and owners."""
     digest = hashlib.sha256()
     for path in _files(Path(context)):
         kind, content = _entry(Path(context) / path)
@@ -39,14 +39,14 @@ def _entry(file: Path) -> tuple[str, bytes]:
 
 
 def _add(digest: hashlib._Hash, name: str, kind: str, content: bytes) -> None:
-    """Each part with its length before it, so that no two contents run into the same bytes."""
+    """Each part is preceded by its length, so that different contents never produce the same bytes."""
     for part in (name.encode(), kind.encode(), content):
         digest.update(f"{len(part)}:".encode())
         digest.update(part)
 
 
 def _included(context: Path) -> Callable[[str], bool]:
-    """Whether a file, named by its path inside `context`, is sent to the build. The last pattern that fits decides."""
+    """Whether a file, by its path in `context`, is part of the build context. The last matching pattern decides."""
     rules = [_rule(line) for line in _patterns(context / ".dockerignore")]
 
     def decide(path: str) -> bool:
@@ -67,7 +67,7 @@ def _patterns(file: Path) -> list[str]:
 def _rule(line: str) -> tuple[bool, re.Pattern[str]]:
     excludes = not line.startswith("!")
     pattern = line.removeprefix("!").strip().strip("/").removeprefix("./")
-    # A pattern that fits a folder fits all that is in it.
+    # A pattern that matches a folder matches everything in it.
     return excludes, re.compile(_regex(pattern) + r"(?:/.*)?$", re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The stack's public contract: what scripts and other stacks may rely on."""
+"""The stack's outputs: the contract with scripts and other stacks."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class ServerWithLogin(TypedDict):
 
 
 class ServerElsewhere(TypedDict):
-    """One that is not the platform's own, with logins of its own."""
+    """A server outside the platform, with its own logins."""
 
     url: pulumi.Input[str]
 
 
 class PrivateRegistry(TypedDict):
-    """Without a login where everybody, nodes and people, comes with an identity of their own."""
+    """Without a login if nodes and people use identities of their own."""
 
     address: pulumi.Input[str]
     username: NotRequired[pulumi.Input[str]]
@@ -65,7 +65,7 @@ class Pool(TypedDict):
 
 
 class Roles(TypedDict):
-    """What workflows take on."""
+    """Roles that CI workflows assume."""
 
     preview_role: pulumi.Input[str]
     deploy_role: pulumi.Input[str]
@@ -96,7 +96,7 @@ def outputs(
     status_page: StatusPage | None,
     grafana: Grafana | Delivery | None,
 ) -> Outputs:
-    """What the components have to say, in one place."""
+    """Collects the outputs of all components."""
     return Outputs(
         namespace=tracking.namespace,
         endpoints={name: _endpoint(endpoint) for name, endpoint in serving.items()},
@@ -118,7 +118,7 @@ def outputs(
 
 
 def export(contract: Outputs) -> None:
-    """Makes them the stack's outputs."""
+    """Exports them as the stack's outputs."""
     for name, value in contract.items():
         pulumi.export(name, value)
 

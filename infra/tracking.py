@@ -19,10 +19,10 @@ from infra.workloads.pod import Container, Mount, pod_template, secret_mount, se
 NAME = "tracking"
 PORT = 5000
 METRICS_PORT = 5001
-"""Nothing but metrics is there, without a login; teams don't reach it."""
+"""Metrics without a login; network policies keep teams from it."""
 _DATA = "/data"
 _LOGINS = "/var/run/secrets/logins"
-"""The keys of the accepted passwords; the server reads them anew for each request."""
+"""The keys that accepted passwords are derived from; the server reads them for each request."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,21 @@ class TrackingArgs:
 
 
 def tracking_uri(namespace: str) -> str:
-    """Where pods of every namespace reach the server; known before it exists."""
+    """The server's URL for pods of every namespace; known before it exists."""
     return f"http://{NAME}.{namespace}.svc:{PORT}"
 
 
 def allowed_hosts(namespace: str) -> str:
-    """The names by which clients call the server; it refuses any other, so that no web page can call it by a trick."""
+    """Accepted Host headers; others are refused, which prevents DNS rebinding."""
     inside = [NAME, f"{NAME}.{namespace}", f"{NAME}.{namespace}.svc", f"{NAME}.{namespace}.svc.cluster.local"]
     forwarded = ["localhost", "127.0.0.1"]
-    private = ["10.*", "192.168.*", *(f"172.{part}.*" for part in range(16, 32))]  # as MLflow's own default has them
+    private = ["10.*", "192.168.*", *(f"172.{part}.*" for part in range(16, 32))]  # MLflow's default
     hosts = [host for name in inside for host in (name, f"{name}:{PORT}")]
     return ",".join([*hosts, *(host for name in forwarded for host in (name, f"{name}:*")), *private])
 
 
 class Tracking(pulumi.ComponentResource):
-    """One replica: its database may be a file."""
+    """The MLflow server. One replica, because its database may be a file."""
 
     uri: str
     namespace: str
@@ -67,7 +67,7 @@ class Tracking(pulumi.ComponentResource):
             *service_account(NAME, args.workspace, identity, args.foundation, self),
             self._server.secret({"keys": lines(args.logins.keys)}),
             *claimed,
-            # The pods come after their name, which they ask for as they start.
+            # Created before the pods, which resolve the name when they start.
             self._server.service(PORT, awaited=False),
         ]
         template = pod_template(self._container(data), args.workspace, account=NAME, labels=self._server.labels)
@@ -75,7 +75,7 @@ class Tracking(pulumi.ComponentResource):
         self.register_outputs({"uri": self.uri})
 
     def _data(self, volume: Volume | None) -> tuple[Mount, list[pulumi.Resource]]:
-        """Where the server keeps what no database and no bucket keeps."""
+        """A volume for data that is in no database and no bucket."""
         if volume is None:
             return Mount(VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")), _DATA), []
         mount, claim = self._server.data(self._args.settings.storage, volume, self._args.protect_data)
@@ -97,7 +97,7 @@ class Tracking(pulumi.ComponentResource):
 
 
 def storage_env(storage: Storage) -> dict[str, pulumi.Input[str]]:
-    """Where the server finds its data; a login is named, never shown."""
+    """The server's storage settings; a login is given by the name of its secret."""
     optional = {"MLFLOW_AUTH_DATABASE_URI": storage.users, "DATABASE_LOGIN_SECRET": storage.database_login}
     return {
         "MLFLOW_BACKEND_STORE_URI": storage.database,

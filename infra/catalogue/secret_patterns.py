@@ -1,6 +1,6 @@
-"""How secrets look: what the declaration refuses, and what the cluster refuses in a pod's environment.
+"""Patterns of secrets, refused in a declaration and in a pod's environment.
 
-The patterns are for Python and for RE2, which CEL has.
+They are valid for Python and for RE2, which CEL uses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ NAMES = (
     r"(?i)((^|[_-])(pass|pwd)|password|passwd|passphrase|secret|token|credentials?"
     r"|(api|access|private|secret|signing)[_-]?key)([_-]?[0-9]+)?$"
 )
-"""What is called so has a secret for its value."""
+"""Names of variables and arguments whose values are secrets."""
 
 VALUES: Mapping[str, str] = {
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY",
@@ -24,4 +24,4 @@ VALUES: Mapping[str, str] = {
     "a signed token": r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.",
     "a password in an address": r"://[^/\s:@]+:[^/\s:@]+@",
 }
-"""By what it is."""
+"""By what a message calls it."""

@@ -1,4 +1,4 @@
-"""What nodes of a pool carry wherever they are, so that pods find them in the same way everywhere."""
+"""Labels and taints of a pool's nodes, the same on every foundation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _GPU_TAINT = Toleration(GPU, "present", "NoSchedule")
 
 
 def pool_labels(name: str, pool: NodePool) -> dict[str, str]:
-    """The declared labels, the pool's name, and the GPUs as NVIDIA's feature discovery would name them."""
+    """The declared labels, the pool's name, and GPU labels as set by NVIDIA's GPU feature discovery."""
     gpu = pool.gpu
     gpus = {f"{GPU}.product": gpu.model, f"{GPU}.count": str(gpu.count)} if gpu else {}
     return {**pool.labels, POOL_LABEL: name, **gpus}
 
 
 def pool_taints(pool: NodePool) -> list[Toleration]:
-    """The declared taints, and one that keeps pods away which need no GPU."""
+    """The declared taints, and one on GPU nodes that only pods with GPUs tolerate."""
     declared = [Toleration(*parse_taint(taint)) for taint in pool.taints]
     return [*([_GPU_TAINT] if pool.gpu else []), *declared]

@@ -1,4 +1,4 @@
-"""What tells the kubelet of a node about its GPUs, where the place doesn't do that by itself."""
+"""NVIDIA's device plugin for pools whose nodes don't bring one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SOCKETS = "/var/lib/kubelet/device-plugins"
 
 @dataclass(frozen=True)
 class DevicePluginsArgs:
-    """`pools` are those that need one."""
+    """`pools` are those that need a device plugin."""
 
     devices: Devices
     image: BuiltImage
@@ -36,7 +36,7 @@ class DevicePluginsArgs:
 
 
 class DevicePlugins(pulumi.ComponentResource):
-    """One DaemonSet a pool; each writes into the kubelet's folder."""
+    """One DaemonSet per pool. Pods register with the kubelet by a socket in its folder."""
 
     def __init__(self, name: str, args: DevicePluginsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:DevicePlugins", name, None, opts)

@@ -1,4 +1,4 @@
-"""Programs that see devices of their node, in a namespace of their own: the folders that they use are root's."""
+"""Node agents with access to devices (device plugins, GPU exporters), and their namespace: they run as root."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from infra.workloads.pod import tolerations
 
 @dataclass(frozen=True)
 class DevicesArgs:
-    """`platform` is the platform's own namespace, from where they are watched."""
+    """`platform` is the platform's own namespace, from which Prometheus scrapes them."""
 
     stack: str
     platform: str
 
 
 class Devices(pulumi.ComponentResource):
-    """The namespace. Its pods talk to the kubelet through a socket, and to nobody else."""
+    """The namespace of node agents. Their only peer is the kubelet, by a socket."""
 
     namespace: str
 
@@ -60,7 +60,7 @@ class Devices(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class NodeProgram:
-    """What runs once on each node of a pool: as root, but without any of root's capabilities."""
+    """A DaemonSet on a pool's nodes: runs as root, but without capabilities."""
 
     name: str
     labels: Mapping[str, str]
@@ -69,7 +69,7 @@ class NodeProgram:
     volumes: Sequence[VolumeArgs]
 
     def start(self, devices: Devices, placement: Placement, parent: pulumi.Resource) -> pulumi.Resource:
-        """Waits for the namespace and for what the pool's nodes need."""
+        """Created after the namespace and after the pool."""
         self.container.security_context = SecurityContextArgs(
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,

@@ -1,8 +1,8 @@
-"""Who talks to whom: nobody, but for the holes that are named here.
+"""Default-deny network policies and their exceptions.
 
-Policies select pods and not Services, whose addresses are translated before a policy is asked. A kubelet's probes come
-from the pod's own node and are always let through. In the platform's namespace pods are closed to others and may go
-anywhere: the tracking server reaches its store and its database at addresses that nobody knows beforehand.
+Policies select pods, not Services: Service addresses are translated before policies apply. A kubelet's probes come
+from the pod's own node and are always allowed. Pods in the platform's namespace deny ingress, but not egress: the
+addresses of the tracking server's artifact store and database are not known in advance.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MONITORING = {"app.kubernetes.io/component": "monitoring"}
 
 @dataclass(frozen=True)
 class Destination:
-    """Pods that answer on one port."""
+    """Pods that accept connections on one port."""
 
     namespace: str
     pods: Mapping[str, str]
@@ -42,7 +42,7 @@ class Destination:
 
 
 def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Policies:
-    """A team's pods see each other, names, the tracking server and what the place needs; monitoring sees them."""
+    """A team's pods reach each other, the tracking server and the foundation's egress; monitoring reaches them."""
     monitoring = _pods(tracking.namespace, _MONITORING)
     return {
         "default-deny": _everything(["Ingress", "Egress"]),
@@ -54,7 +54,7 @@ def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Pol
 
 
 def platform_policies(stack: str, tracking: Destination) -> Policies:
-    """The tracking server answers the teams of its own stack, and nothing else answers them."""
+    """Teams of the stack reach the tracking server, and nothing else in the platform's namespace."""
     teams = NetworkPolicyPeerArgs(
         namespace_selector=LabelSelectorArgs(
             match_labels={STACK_LABEL: stack},
@@ -69,7 +69,7 @@ def platform_policies(stack: str, tracking: Destination) -> Policies:
 
 
 def device_policies(platform: str) -> Policies:
-    """Nobody talks to what sees devices of a node but monitoring, and they talk to nobody."""
+    """Only monitoring reaches node agents, and they have no egress."""
     return {
         "default-deny": _everything(["Ingress", "Egress"]),
         "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])]),
@@ -119,7 +119,7 @@ def _to(peers: list[NetworkPolicyPeerArgs], ports: Sequence[Port] = ()) -> Netwo
 
 
 def _everything(directions: list[str]) -> NetworkPolicySpecArgs:
-    """Closes all pods of the namespace; what is allowed stands in other policies."""
+    """Denies all traffic of the namespace's pods; other policies add exceptions."""
     return NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=directions)
 
 

@@ -1,4 +1,4 @@
-"""Who shares the cluster and how they are kept apart: namespaces, access, quotas, networks, priorities."""
+"""Multi-tenancy: namespaces, RBAC, quotas, network policies, priorities, admission."""
 
 from infra.networking.network_policies import Destination, Policies, platform_policies, team_policies
 from infra.tenancy.priorities import Priorities, PrioritiesArgs

@@ -1,8 +1,8 @@
-"""What each role may do in a team's namespace. Rules are explicit: a kind that is not named here is nobody's.
+"""RBAC roles in a team's namespace. Rules are explicit: kinds that are not listed here are denied.
 
-Whoever may start a pod (`developer` and up, through a job) reaches what pods of the namespace reach, its secrets by
-mounting them included: that is how Kubernetes works, and why no role reaches another namespace. Who belongs to a team
-is declared, so that no role may bind roles. Jobs are made and removed by developers, bare pods by admins only.
+Anyone who can start a pod (`developer` and above, by a job) can access what pods of the namespace can, including its
+secrets by mounting them. That is inherent to Kubernetes, so no role reaches another namespace. Members of a team are
+declared, so no role may bind roles. Developers create and delete jobs; only admins create bare pods.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _SEE: tuple[Rule, ...] = (
     (_RBAC, ("rolebindings", "roles"), _READ),
 )
 _WORK: tuple[Rule, ...] = (
-    # Logs may carry data, so that they are for those who work with it.
+    # Logs may contain data, so viewers can't read them.
     ("", ("pods/log",), ("get",)),
-    # Clients open streams by GET or by POST.
+    # Clients open streams with GET or POST.
     ("", ("pods/exec", "pods/portforward"), ("get", "create")),
-    # To delete a pod is to restart it: what owns it makes another.
+    # Deleting a pod restarts it: its owner creates a new one.
     ("", ("pods",), ("delete",)),
     ("batch", ("jobs",), ("create", "delete")),
 )
@@ -61,7 +61,7 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
 def team_access(
     namespace: str, groups: Mapping[Role, Sequence[str]], opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """All roles, and a binding for each one that has groups."""
+    """All roles, and a RoleBinding for each role with groups."""
     roles: list[pulumi.Resource] = [_role(namespace, role, opts) for role in RULES]
     return [*roles, *(_binding(namespace, role, names, opts) for role, names in groups.items() if names)]
 

@@ -1,5 +1,6 @@
-"""Namespaces in which a rule is not kept, each with the reason. There are none for single pods: whoever makes a pod
-chooses its name and labels, and can't choose what its namespace is allowed.
+"""Exceptions from rules, per namespace and with a reason.
+
+There are none per pod: the author of a pod chooses its name and labels, but not its namespace's exceptions.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from infra.catalogue.pod_rules import (
 )
 
 Exceptions = Mapping[str, Mapping[str, str]]
-"""By rule, by namespace, the reason."""
+"""The reason, by rule and namespace."""
 
 POD_SECURITY = "namespaces-with-pod-security"
-"""The pack's rule about namespaces themselves."""
+"""The policy about namespaces."""
 
 _DEVICES = "device plugins and exporters of GPUs use the kubelet's own folders, which are root's"
 _BEYOND_BASELINE = (PRIVILEGED, HOST_NAMESPACES, HOST_PATHS, HOST_PORTS, CAPABILITIES)
-"""Pod Security knows levels only: whoever needs one of these is under none of them, and under all other rules still."""
+"""Exceptions from these need Pod Security's level `privileged`; all other rules still apply."""
 _BEYOND_RESTRICTED = (VOLUMES, ESCALATION, SECCOMP, ROOT)
 
 
 def exceptions(platform: str, declared: Exceptions) -> Exceptions:
-    """The declared ones, and those that the platform's own parts need; `platform` is its namespace."""
+    """The declared exceptions, and those of the platform's own components; `platform` is its namespace."""
     devices = {devices_namespace(platform): _DEVICES}
     own = {HOST_PATHS.name: devices, ROOT.name: devices}
     found = {rule: {**own.get(rule, {}), **declared.get(rule, {})} for rule in {**own, **declared}}
@@ -41,7 +42,7 @@ def exceptions(platform: str, declared: Exceptions) -> Exceptions:
 
 
 def pod_security(namespace: str, excepted: Exceptions) -> Literal["restricted", "baseline", "privileged"]:
-    """The strictest level of Pod Security at which a namespace's exceptions mean anything."""
+    """The strictest Pod Security level that allows a namespace's exceptions."""
     if namespace in excepted.get(POD_SECURITY, {}):
         return "privileged"
     less = any(namespace in excepted.get(rule.name, {}) for rule in _BEYOND_RESTRICTED)

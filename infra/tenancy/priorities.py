@@ -1,4 +1,4 @@
-"""Who gives way when a node is full: training to serving, and both to the platform itself."""
+"""Preemption order when nodes are full: the platform before serving before training."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Purpose = Literal["platform", "serving", "training"]
 
 _VALUES: dict[Purpose, int] = {"platform": 100_000, "serving": 10_000, "training": 1_000}
 _WAITS: frozenset[Purpose] = frozenset({"training"})
-"""Waits for room instead of making it: a job that is pushed out loses its work."""
+"""These never preempt others: a preempted job loses its work."""
 
 
 @dataclass(frozen=True)
 class PrioritiesArgs:
-    """Classes belong to no namespace; the platform's name keeps those of two platforms apart."""
+    """PriorityClasses are cluster-scoped; the platform's name is part of theirs."""
 
     platform: str
 
 
 class Priorities(pulumi.ComponentResource):
-    """One PriorityClass for each purpose of a pod."""
+    """One PriorityClass per purpose of a pod."""
 
     def __init__(self, name: str, args: PrioritiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Priorities", name, None, opts)
@@ -43,5 +43,5 @@ class Priorities(pulumi.ComponentResource):
         self.register_outputs({})
 
     def of(self, purpose: Purpose) -> str:
-        """The class's name, known before it exists."""
+        """The name of the PriorityClass, known before it exists."""
         return f"{self._platform}-{purpose}"

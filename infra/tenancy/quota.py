@@ -1,4 +1,4 @@
-"""How much a team may ask for, and what a container gets that asks for nothing."""
+"""A team's ResourceQuota and LimitRange."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NAME = "team"
 _HIGHER = "priorities-of-others"
 _REQUESTED = {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "0"}
 _LIMIT = {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}
-"""Memory is limited to what is asked for, as it is for the platform's own workloads. The node's disk, which emptyDirs
-and logs are on, is limited only: simulated nodes have none to ask for.
+"""The memory limit equals the request, as for the platform's own workloads. Ephemeral storage (emptyDirs, logs) has
+a limit but no request, because simulated nodes have none.
 """
 
 
 def hard_limits(quota: Quota) -> dict[str, str]:
-    """As Kubernetes names them. CPU is not limited, since idle CPU may be used; a pod may have 1 GiB of disk."""
+    """The quota's hard limits. CPU limits are not included, so that idle CPU can be used; a pod gets 1 GiB of disk."""
     return {
         "requests.cpu": quota.cpu,
         "requests.memory": quota.memory,
@@ -42,7 +42,7 @@ def hard_limits(quota: Quota) -> dict[str, str]:
 def team_quota(
     namespace: str, quota: Quota | None, priorities: Priorities | None, opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
-    """Defaults in any case: without a request a quota would refuse the pod, and the scheduler would guess."""
+    """Defaults are always set: a quota refuses pods without requests."""
     metadata = _metadata(_NAME, namespace)
     item = LimitRangeItemArgs(type="Container", default=_LIMIT, default_request=_REQUESTED)
     defaults = kubernetes.core.v1.LimitRange(
@@ -60,7 +60,7 @@ def team_quota(
 def _no_priorities_of_others(
     namespace: str, priorities: Priorities, opts: pulumi.ResourceOptions
 ) -> kubernetes.core.v1.ResourceQuota:
-    """Kubernetes lets everybody name any PriorityClass, and the system's and the platform's push out everybody else."""
+    """Any pod could name any PriorityClass; this keeps teams from those of the system and the platform."""
     own = [priorities.of("training"), priorities.of("serving")]
     named = ScopedResourceSelectorRequirementArgs(scope_name="PriorityClass", operator="Exists")
     others = ScopedResourceSelectorRequirementArgs(scope_name="PriorityClass", operator="NotIn", values=own)

@@ -1,4 +1,4 @@
-"""The declared secrets: each in its team's namespace, as files of just the workloads that name it."""
+"""The declared secrets: each in its team's namespace, mounted only into the workloads that name it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from infra.secrets.generated import GeneratedPassword, keyed_fingerprint, lines
 from infra.tenancy import Workspace
 
 VALUE, ACCEPTED = "value", "accepted"
-"""Files: what a client sends, and what a server takes, one a line."""
+"""Keys of the Secret: the value that clients send, and the values that servers accept, one per line."""
 
 
 @dataclass(frozen=True)
 class TeamSecret:
-    """What a workload needs to know to read it."""
+    """A secret that workloads can mount."""
 
     name: str
     value: pulumi.Output[str]
@@ -32,17 +32,17 @@ class TeamSecret:
 
 @dataclass(frozen=True)
 class TeamSecretsArgs:
-    """`given` are the values of those that are not generated; `owners` are the teams, and the platform itself."""
+    """`provided` are the values of secrets that are not generated; `owners` are the teams and the platform."""
 
     declared: Mapping[str, Settings]
-    given: Mapping[str, pulumi.Output[str]]
+    provided: Mapping[str, pulumi.Output[str]]
     rotations: Mapping[str, int]
     owners: Mapping[str, Workspace]
     foundation: Foundation
 
 
 class TeamSecrets(pulumi.ComponentResource):
-    """All of them, by name."""
+    """All secrets, by name."""
 
     by_name: Mapping[str, TeamSecret]
 
@@ -72,8 +72,8 @@ class TeamSecrets(pulumi.ComponentResource):
         return TeamSecret(name, stored, keyed_fingerprint(self._key, data.get(ACCEPTED, stored)), secret)
 
     def _value(self, name: str, settings: Settings) -> tuple[pulumi.Output[str], Sequence[pulumi.Output[str]]]:
-        """What is sent, and of a generated one also what is accepted around a renewal."""
+        """The current value; for a generated secret also the values accepted during a rotation."""
         if not settings.generate:
-            return self._args.given[name], []
+            return self._args.provided[name], []
         password = GeneratedPassword(name, self._args.rotations.get(name, 0), self._child)
         return password.current, password.accepted

@@ -1,4 +1,4 @@
-"""A namespace, and what every pod in it needs: a login to the registry, one to the tracking server."""
+"""A namespace, and what every pod in it needs: logins to the registry and to the tracking server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.tenancy.quota import team_quota
 
 @dataclass(frozen=True)
 class TrackingAccess:
-    """Where the tracking server answers, and as whom."""
+    """The tracking server's URL and a login."""
 
     uri: str
     login: Login
@@ -26,7 +26,7 @@ class TrackingAccess:
 
 @dataclass(frozen=True)
 class WorkspaceArgs:
-    """`pull_config` is absent where nodes may pull without one, `tracking` where pods don't talk to it."""
+    """`pull_config` is None if nodes pull with an identity of their own, `tracking` if pods don't use the server."""
 
     stack: str
     component: str
@@ -34,17 +34,17 @@ class WorkspaceArgs:
     tracking: TrackingAccess | None = None
     team: str | None = None
     settings: Team | None = None
-    """Roles and a quota; a namespace without them is nobody's but the administrators'."""
+    """Access and quota of a team; without them only administrators have access."""
     policies: Policies = field(default_factory=dict)
     priorities: Priorities | None = None
     adopting: pulumi.ProviderResource | None = None
-    """Changes what Kubernetes itself makes in the namespace; without it that stays as it is."""
+    """Patches the default service account, which Kubernetes creates; None: it is left alone."""
     pod_security: str = "restricted"
-    """The level that pods are held to; another than the strictest only where an exception is declared."""
+    """The enforced Pod Security level; lower than `restricted` only if an exception is declared."""
 
 
 class Workspace(pulumi.ComponentResource):
-    """A namespace whose pods are held to a level of Pod Security. A team's carries the team's name."""
+    """A namespace that enforces a Pod Security level. A team's namespace has the team's name."""
 
     namespace: str
     pull_secret: str | None
@@ -69,7 +69,7 @@ class Workspace(pulumi.ComponentResource):
         self.register_outputs({"namespace": name})
 
     def priority_class(self, purpose: Purpose | None = None) -> str | None:
-        """How a pod ranks: as one of the platform, or of a team's jobs, unless it says what else it is for."""
+        """The pod's PriorityClass: by default the platform's own, or training in a team's namespace."""
         return self._priorities.of(purpose or self._own_purpose) if self._priorities else None
 
     def _isolate(self, args: WorkspaceArgs) -> None:
@@ -83,7 +83,7 @@ class Workspace(pulumi.ComponentResource):
             self._default_account(args.adopting)
 
     def _default_account(self, adopting: pulumi.ProviderResource) -> None:
-        """Kubernetes makes it and gives it to pods that name no other; nothing in them needs its token."""
+        """Pods that name no service account get it; none of them needs its token."""
         kubernetes.core.v1.ServiceAccount(
             f"{self.namespace}-default",
             metadata=kubernetes.meta.v1.ObjectMetaArgs(name="default", namespace=self.namespace),

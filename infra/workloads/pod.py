@@ -1,4 +1,4 @@
-"""What every pod of ours shares: who it runs as, what it may write, how it reaches the tracking server."""
+"""The pod template of all components: user, security context, volumes, access to the tracking server."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ONE_CORE = 1000
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume and where the container sees it."""
+    """A volume and its mount path."""
 
     volume: VolumeArgs
     path: str
@@ -54,7 +54,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Container:
-    """What differs from one container of ours to the next."""
+    """The settings in which our containers differ."""
 
     name: str
     image: pulumi.Input[str]
@@ -72,7 +72,7 @@ class Container:
 def service_account(
     name: str, workspace: Workspace, identity: WorkloadIdentity, foundation: Foundation, parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
-    """An account of the workload's own, without a token in the pod; returns what its pods wait for."""
+    """A service account without a mounted token, bound to an identity; returns what pods must wait for."""
     account = kubernetes.core.v1.ServiceAccount(
         f"{workspace.namespace}-{name}",
         metadata=ObjectMetaArgs(name=name, namespace=workspace.namespace),
@@ -83,40 +83,40 @@ def service_account(
 
 
 def config_mount(name: str, config_map: str, path: str, files: Mapping[str, str] | None = None) -> Mount:
-    """A ConfigMap as files; `files` are their keys by path, where they are not the same."""
+    """A ConfigMap as files; `files` maps paths to keys if they differ."""
     items = [KeyToPathArgs(key=key, path=file) for file, key in files.items()] if files else None
     source = ConfigMapVolumeSourceArgs(name=config_map, items=items)
     return Mount(VolumeArgs(name=name, config_map=source), path, read_only=True)
 
 
 def secret_mount(name: str, secret: str, path: str) -> Mount:
-    """A Secret as files that only the container's user reads."""
+    """A Secret as files that only the container's user can read."""
     source = SecretVolumeSourceArgs(secret_name=secret, default_mode=0o440)
     return Mount(VolumeArgs(name=name, secret=source), path, read_only=True)
 
 
 def secret_folder(secret: str) -> str:
-    """Where a declared secret's files are in the container."""
+    """The folder of a declared secret in the container."""
     return f"/var/run/secrets/{secret}"
 
 
 def secret_mounts(secrets: Sequence[TeamSecret]) -> list[Mount]:
-    """The declared secrets that a workload names."""
+    """Mounts of the declared secrets that a workload names."""
     return [secret_mount(f"secret-{secret.name}", secret.name, secret_folder(secret.name)) for secret in secrets]
 
 
 def team_prefix(workspace: Workspace) -> str:
-    """Where a team's pods keep files of their own in the artifact store; models go through the tracking server."""
+    """The prefix of a team's own files in the artifact store; models go through the tracking server."""
     return f"teams/{workspace.namespace}"
 
 
 def tracking_mounts(workspace: Workspace) -> list[Mount]:
-    """The login, where MLflow's client looks for it."""
+    """The tracking login, at the path that MLflow's client reads."""
     return [secret_mount("tracking", TRACKING_SECRET, _CREDENTIALS_FOLDER)] if workspace.tracking_uri else []
 
 
 def tracking_env(workspace: Workspace) -> dict[str, pulumi.Input[str]]:
-    """Where MLflow's client finds the server."""
+    """The tracking server's URL for MLflow's client."""
     return {"MLFLOW_TRACKING_URI": workspace.tracking_uri} if workspace.tracking_uri else {}
 
 
@@ -132,7 +132,7 @@ def pod_template(
     purpose: Purpose | None = None,
     user: int = _NONROOT,
 ) -> PodTemplateSpecArgs:
-    """A pod that the `restricted` Pod Security level admits, with a root file system that nothing writes to."""
+    """A pod that complies with Pod Security's `restricted` level, with a read-only root file system."""
     scratch = Mount(VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_SCRATCH)), "/tmp")
     mounts = [scratch, *container.mounts]
     simulated = {SIMULATED_LABEL: "true"} if placement and placement.simulated else {}
@@ -165,7 +165,7 @@ def pod_template(
 
 
 def requirements(resources: Resources, gpus: int = 0) -> ResourceRequirementsArgs:
-    """Memory is asked for and limited alike; idle CPU may be used up to one core, or what was asked for."""
+    """The memory limit equals the request; the CPU limit is one core or the request, whichever is more."""
     limit = resources.cpu if cpu_millis(resources.cpu) >= _ONE_CORE else "1"
     devices = {"nvidia.com/gpu": str(gpus)} if gpus else {}
     return ResourceRequirementsArgs(
@@ -202,7 +202,7 @@ def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
 
 
 def tolerations(placement: Placement) -> list[TolerationArgs]:
-    """What lets a pod onto a pool's nodes."""
+    """Tolerations for a pool's taints."""
     return [
         TolerationArgs(key=taint.key, operator="Equal", value=taint.value, effect=taint.effect)
         for taint in placement.tolerations

@@ -1,4 +1,4 @@
-"""An endpoint that answers with a model's champion version, and loses no request when it is rolled."""
+"""An endpoint that serves a model's champion version; a rollout loses no request."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ CHAMPION = "champion"
 
 _COMPONENT: Final = "serving"
 _GRACE_SECONDS = 40
-"""The server drains by itself: it answers until every proxy has heard that it is leaving, then ends its requests."""
+"""The server drains: it accepts requests until all proxies have removed its endpoint, then finishes open ones."""
 
 
 @dataclass(frozen=True)
 class ServingArgs:
-    """`trained_by` are the jobs that the endpoint's model comes from."""
+    """`trained_by` are the jobs that produce the endpoint's model."""
 
     settings: Settings
     image: BuiltImage
@@ -53,7 +53,7 @@ class ServingArgs:
 
 
 class Serving(pulumi.ComponentResource):
-    """A Deployment behind a Service of the endpoint's name."""
+    """A Deployment and a Service, both named after the endpoint."""
 
     namespace: str
     service: str
@@ -91,7 +91,7 @@ class Serving(pulumi.ComponentResource):
         return self._server.deployment(template, after, replicas=settings.replicas, timeout=settings.timeout)
 
     def _roll_on(self) -> dict[str, pulumi.Input[str]]:
-        """What the pods read only once, when they start: the champion, the login to the registry of models, secrets."""
+        """What pods read only at start: the champion version, the tracking login, secrets."""
         jobs = ",".join(sorted(job.job_name for job in self._args.trained_by))
         credentials = self._args.workspace.credentials_fingerprint
         return {

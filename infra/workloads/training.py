@@ -1,4 +1,4 @@
-"""A job that trains a model: once for each change of what it runs, and never again without one."""
+"""A training job: runs once for each change of its pod template."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from infra.workloads.pod import (
 )
 
 METRICS_PORT = 8000
-"""Where a job may tell how far it is. One that tells nothing is not missed."""
+"""Port of the job's optional metrics."""
 
 _COMPONENT = "training"
 
@@ -43,11 +43,11 @@ class TrainingArgs:
 
 
 class Training(pulumi.ComponentResource):
-    """Succeeds when the model is registered; on simulated nodes, when the scheduler has found a place."""
+    """Succeeds when the model is registered; on simulated nodes, when its pod is scheduled."""
 
     namespace: str
     job_name: str
-    """Carries a fingerprint of all that is run, so that a changed job is a new one beside the old."""
+    """Contains a fingerprint of the pod template, so that a changed job is a new one beside the old."""
     model: str
     simulated: bool
 
@@ -75,7 +75,7 @@ class Training(pulumi.ComponentResource):
                 name=self.job_name,
                 namespace=namespace,
                 labels=self._labels(),
-                # A job that failed is made again by the next `up`, rather than reported as failed for ever.
+                # The next `up` creates a failed job again.
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(

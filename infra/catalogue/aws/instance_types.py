@@ -1,7 +1,7 @@
-"""What is known about AWS before anyone asks it: regions, zones, instance types.
+"""Facts about AWS that need no API call: regions, zones, instance types.
 
 Regions and instance types are generated into `instance_types.json` by `python -m infra.catalogue.aws.refresh`. They
-may be older than AWS, so that a machine too new for it is refused here: generate it again.
+may be outdated: an instance type that is too new is refused until they are generated again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FILE = Path(__file__).with_name("instance_types.json")
 
 @dataclass(frozen=True)
 class InstanceType:
-    """One kind of machine; `known` is false where there is no more than its name."""
+    """An instance type; `known` is false if only its name is known."""
 
     cpu: int = 0
     memory: int = 0
@@ -26,7 +26,7 @@ class InstanceType:
     gpus: int = 0
     gpu: str = ""
     efa: int = 0
-    """How many interfaces for EFA it may have."""
+    """The maximum number of EFA interfaces."""
 
     @property
     def known(self) -> bool:
@@ -35,23 +35,23 @@ class InstanceType:
 
 @cache
 def instance_types() -> Mapping[str, InstanceType]:
-    """Every type, by name."""
+    """All instance types, by name."""
     return {name: InstanceType(**entry) for name, entry in _content()["instances"].items()}
 
 
 def instance_type(name: str) -> InstanceType:
-    """One type, which must exist."""
+    """One instance type, which must exist."""
     return InstanceType(**_content()["instances"][name])
 
 
 def regions() -> Mapping[str, str]:
-    """Every region, with the letters of its zones."""
+    """All regions, with the letters of their zones."""
     found: dict[str, str] = _content()["regions"]
     return found
 
 
 def partition(region: str) -> str:
-    """AWS proper, or one of those that are kept apart from it."""
+    """The partition that a region belongs to."""
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -1,7 +1,7 @@
-"""`python -m infra.catalogue.aws.refresh`: writes what the declaration knows about EC2, from published data.
+"""`python -m infra.catalogue.aws.refresh`: generates the catalogue of EC2 from published data.
 
-The names are those of botocore's own model of EC2; what an instance has comes from the descriptions that moto carries.
-Both are on this machine for other reasons; the program itself reads only the file.
+Names come from botocore's model of EC2, properties from the descriptions in moto.
+Both are development dependencies; the program reads only the generated file.
 """
 
 import json
@@ -13,7 +13,7 @@ FILE = Path(__file__).with_name("instance_types.json")
 
 
 def catalogue() -> dict[str, Any]:
-    """Regions with the letters of their zones, and instance types with what they have."""
+    """Regions with the letters of their zones, and instance types with their properties."""
     from botocore.loaders import Loader
     from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
     from moto.ec2.models.instance_types import INSTANCE_TYPES
@@ -27,7 +27,7 @@ def catalogue() -> dict[str, Any]:
 
 
 def instance(described: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the rules look at; empty for a type that only has a name."""
+    """The properties that rules use; empty if only the name is known."""
     if described is None:
         return {}
     gpus = [gpu for gpu in described.get("GpuInfo", {}).get("Gpus", []) if gpu["Manufacturer"] == "NVIDIA"]
@@ -43,7 +43,7 @@ def instance(described: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def text(content: Mapping[str, Any]) -> str:
-    """One line an entry, so that a new catalogue is a readable difference."""
+    """One entry per line, so that diffs are readable."""
     sections = []
     for section, entries in content.items():
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())

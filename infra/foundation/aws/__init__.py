@@ -1,4 +1,4 @@
-"""One AWS account and region: its own network, keys and registry, a cluster in EKS, S3 and PostgreSQL behind it."""
+"""The foundation in one AWS account and region: VPC, KMS, ECR, EKS, S3 and RDS."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AwsFoundationArgs:
 
 
 class AwsFoundation(pulumi.ComponentResource):
-    """Makes every provider that the platform uses here, and everything in an order that can be undone."""
+    """Creates the providers, and all resources in an order in which they can be deleted again."""
 
     outputs: Foundation
 
@@ -123,7 +123,7 @@ class AwsFoundation(pulumi.ComponentResource):
         self.register_outputs({"registry": context.registry})
 
     def _make_provider(self) -> aws.Provider:
-        """Refuses every account but the declared one, before anything is made."""
+        """Refuses any account but the declared one, before anything is created."""
         return aws.Provider(
             "aws",
             region=self._context.region,
@@ -139,7 +139,7 @@ class AwsFoundation(pulumi.ComponentResource):
         return Ci("ci", CiArgs(settings.ci, self._context, settings.managed_grafana is not None), self._in_account)
 
     def _make_cluster(self) -> Cluster:
-        """Nodes need the way out, and the private ways to AWS, until the last of them is gone."""
+        """Nodes need NAT gateways and VPC endpoints until the last node is deleted."""
         settings, context, network = self._args.settings, self._context, self._network
         private = EndpointsArgs(network, context, settings.network.cidr, self._more_purposes())
         endpoints = Endpoints("endpoints", private, self._in_account)
@@ -160,7 +160,7 @@ class AwsFoundation(pulumi.ComponentResource):
         )
 
     def _more_purposes(self) -> list[str]:
-        """What not every stack has, but needs a key and a way of its own where it does."""
+        """Optional services, each of which needs a key and a VPC endpoint."""
         metrics = [keys.METRICS] if self._args.settings.managed_prometheus else []
         return [*metrics, *([keys.ALERTS] if self._args.topics else [])]
 
@@ -210,7 +210,7 @@ class AwsFoundation(pulumi.ComponentResource):
         return AwsRegistry("registry", args, self._in_account).outputs
 
     def _make_pools(self) -> dict[str, Placement]:
-        """Those of fixed size as node groups, all others as objects in the cluster."""
+        """Fixed-size pools as node groups, all others as objects in the cluster."""
         pools, subnets = self._args.pools, self._network.private
         zones = {name: pool.zones or self._args.settings.network.zones for name, pool in pools.items()}
         elastic = {
@@ -239,7 +239,7 @@ class AwsFoundation(pulumi.ComponentResource):
         return {**elastic, **groups.placements}
 
     def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
-        """A pod that started before its role was known would never learn of it."""
+        """Pods wait for the association: a pod that started before it would not get the role."""
         args = PodRoleArgs(identity, self._context, self._cluster.name, self._database, self._metrics, self._grafana)
         in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account], depends_on=[self._boundary])
         return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]
@@ -247,7 +247,7 @@ class AwsFoundation(pulumi.ComponentResource):
     def _store_secret(
         self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
     ) -> pulumi.Output[str]:
-        """Encrypted with a key of its own, so that who may read secrets is one question."""
+        """Encrypted with a key of its own, whose policy decides who can read secrets."""
         key, protect = self._keys[keys.SECRETS], self._args.protect_data
         in_account = pulumi.ResourceOptions(parent=opts.parent, provider=self._account)
         return stored_secret(self._context, key, name, team, value, protect, in_account)

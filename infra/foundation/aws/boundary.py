@@ -1,7 +1,7 @@
-"""The most that any role of the stack may do, whatever its own policies say.
+"""The permissions boundary: the maximum of every role of the stack, whatever its own policies allow.
 
-A pipeline may make roles, and only ones with this boundary: so it can't make one that may do more than the platform's
-own services need. The boundary itself is changed by a person.
+The deploy pipeline may create only roles with this boundary, and can't change the boundary itself: it can't grant more
+than the platform's services need.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEY_USES = [
         "ReEncryptTo",
     )
 ]
-"""None that says who else may use a key."""
+"""Uses of a key; none of them changes its policy."""
 _SECRET_READS = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
 _LOAD_BALANCER_READS = [
     "acm:DescribeCertificate",
@@ -58,7 +58,7 @@ _INSTANCE_PROFILES = [
         "TagInstanceProfile",
     )
 ]
-"""EKS gives the nodes that it buys their role through these."""
+"""Instance profiles through which EKS Auto Mode gives nodes their role."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BoundaryArgs:
 
 
 class Boundary(pulumi.ComponentResource):
-    """Made before the first role, and gone after the last."""
+    """Created before the first role and deleted after the last."""
 
     def __init__(self, name: str, args: BoundaryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsBoundary", name, None, opts)
@@ -82,7 +82,7 @@ class Boundary(pulumi.ComponentResource):
 
 
 def boundary_statements(context: AwsContext) -> list[Statement]:
-    """What EKS and its nodes do for the cluster, and the stack's own data; no roles and no other bucket."""
+    """What EKS and nodes need for the cluster, and access to the stack's data; no IAM and no other buckets."""
     here = {"StringEquals": {"aws:RequestedRegion": context.region}}
     roles = [context.iam_arn(f"role/{context.name}-*")]
     return [

@@ -1,4 +1,4 @@
-"""The artifact store: every version kept for a while, encrypted, private, reached over TLS only."""
+"""The artifact store: an S3 bucket, versioned, encrypted, private, TLS only."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ArtifactStoreArgs:
 
 
 class ArtifactStore(pulumi.ComponentResource):
-    """One bucket, and one for the record of who came to it."""
+    """The bucket, and one for its access logs."""
 
     uri: pulumi.Output[str]
-    """Of the bucket as it is when all that protects it is there."""
+    """The bucket's URI; depends on everything that protects the bucket."""
 
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsArtifactStore", name, None, opts)
@@ -36,7 +36,7 @@ class ArtifactStore(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         context = args.context
         logs = self._bucket(ACCESS_LOGS)
-        self._encrypt(ACCESS_LOGS, logs, None)  # the service that writes them can't use our keys
+        self._encrypt(ACCESS_LOGS, logs, None)  # S3's log delivery can't use customer managed keys
         self._expire(
             ACCESS_LOGS,
             logs,
@@ -84,7 +84,7 @@ class ArtifactStore(pulumi.ComponentResource):
         self.register_outputs({"uri": self.uri})
 
     def _bucket(self, purpose: str) -> s3.Bucket:
-        """Nothing in it is anybody's but the account's, and none of it is public."""
+        """The account owns all objects, and none is public."""
         protect = self._args.protect
         bucket = s3.Bucket(
             purpose,
@@ -133,7 +133,7 @@ class ArtifactStore(pulumi.ComponentResource):
 
 
 def tls_only(context: AwsContext, purpose: str) -> Statement:
-    """Refuses everybody who comes without: the one statement where everybody may be meant."""
+    """Denies requests without TLS, for every principal."""
     bucket = context.bucket_arn(purpose)
     return {
         "Effect": "Deny",
@@ -145,7 +145,7 @@ def tls_only(context: AwsContext, purpose: str) -> Statement:
 
 
 def access_logs(context: AwsContext) -> Statement:
-    """S3 itself writes them, for our bucket only."""
+    """Allows S3's log delivery to write access logs of our bucket."""
     return grant(
         {"Service": "logging.s3.amazonaws.com"},
         ["s3:PutObject"],

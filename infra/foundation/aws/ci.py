@@ -1,4 +1,4 @@
-"""What GitHub's workflows may do, without any stored key: ask on pull requests, deploy after an approval."""
+"""Roles for GitHub Actions by OIDC, without stored keys: previews on pull requests, deployments after approval."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _SECRET_CHANGES = [
     )
 ]
 _WITHOUT_A_NAME = ["eks:CreateCluster", "eks:Describe*", "eks:List*", "rds:Describe*", "rds:ListTagsForResource"]
-"""A cluster has no name yet that could be compared; what there is may be looked at."""
+"""Actions that can't be restricted by a name: creating a cluster, and reading."""
 _ROLE_READS = [
     f"iam:{action}"
     for action in (
@@ -91,7 +91,7 @@ _BOUNDED_CHANGES = [
         "PutRolePolicy",
     )
 ]
-"""What decides what a role may do: of a role within the boundary only."""
+"""Changes to a role's permissions: only for roles with the boundary."""
 
 _ROLE_CHANGES = [f"iam:{action}" for action in ("DeleteRole", "TagRole", "UntagRole", "UpdateAssumeRolePolicy")]
 _BOUNDARY_CHANGES = [
@@ -105,14 +105,14 @@ _PREFLIGHT_READS = [
     "iam:ListOpenIDConnectProviders",
     *(f"servicequotas:Get{what}" for what in ("AWSDefaultServiceQuota", "ServiceQuota")),
 ]
-"""What AWS offers, how much of it, and what is reserved: nothing of what runs."""
+"""Offers, quotas and reservations; nothing about running resources."""
 
 _LEFTOVER_READS = [
     "tag:GetResources",
     *(f"iam:List{kind}" for kind in ("OpenIDConnectProviders", "OpenIDConnectProviderTags", "Policies", "PolicyTags")),
     *(f"iam:List{kind}" for kind in ("Roles", "RoleTags")),
 ]
-"""For the look at what is left when everything was taken down."""
+"""For the check for leftovers after `make down`."""
 
 _STATE_CHANGES = ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"]
 _PASSED_TO = ["eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
@@ -120,7 +120,7 @@ _PASSED_TO = ["eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com"
 
 @dataclass(frozen=True)
 class CiArgs:
-    """`grafana`: whether there is one to be made."""
+    """`grafana`: whether the stack has a managed Grafana."""
 
     settings: Settings
     context: AwsContext
@@ -128,7 +128,7 @@ class CiArgs:
 
 
 class Ci(pulumi.ComponentResource):
-    """Two roles, because a pull request is written by anyone and a deploy is approved by someone."""
+    """Two roles: anyone can open a pull request, but deployments are approved."""
 
     preview: pulumi.Output[str]
     deploy: pulumi.Output[str]
@@ -161,7 +161,7 @@ class Ci(pulumi.ComponentResource):
 
 
 def preflight_statements(context: AwsContext) -> list[Statement]:
-    """What the pre-flight asks, and no more: whoever writes a pull request decides what runs with it."""
+    """Only what the preflight reads, because the author of a pull request decides what runs with this role."""
     return [
         allow(_PREFLIGHT_READS, ["*"]),
         allow(["iam:GetRole"], [context.scaling_role]),
@@ -170,9 +170,9 @@ def preflight_statements(context: AwsContext) -> list[Statement]:
 
 
 def deploy_statements(context: AwsContext, state_bucket: str | None = None) -> list[Statement]:
-    """The services that the platform consists of, in its region; what holds or decides most by this stack's name only.
+    """The platform's services in its region; access to data and permissions is limited to this stack's names.
 
-    What the pipeline itself may do is changed by a person: it can't give itself more, nor to a role that it makes.
+    The pipeline can't extend its own permissions, nor give a role that it creates more than the boundary.
     """
     roles = [context.iam_arn(f"role/{context.name}-*")]
     state = f"arn:{context.partition}:s3:::{state_bucket}"
@@ -181,10 +181,10 @@ def deploy_statements(context: AwsContext, state_bucket: str | None = None) -> l
     return [
         allow([*(f"{service}:*" for service in _REGIONAL), *_KEY_CHANGES, *_WITHOUT_A_NAME], ["*"], here),
         allow(["eks:*"], cluster_parts(context)),
-        # A database is made with options: those that AWS keeps, as none are declared.
+        # A database is created with AWS's default option group.
         allow(["rds:*"], [context.arn("rds", each) for each in (*databases, "og:default:*")]),
         allow(_SECRET_CHANGES, [context.arn("secretsmanager", f"secret:{context.name}/*")]),
-        # RDS makes it in the name of whoever makes the database; what is in it is not for a pipeline.
+        # RDS creates the secret with the caller's permissions; the pipeline can't read its value.
         allow(
             ["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
             [context.arn("secretsmanager", "secret:rds!*")],

@@ -1,4 +1,4 @@
-"""The EKS cluster: access by declared roles, secrets under our key, all of its logs kept, nodes by EKS itself."""
+"""The EKS cluster in Auto Mode: declared access entries, envelope encryption of secrets, control plane logs."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class ClusterArgs:
     log_key: pulumi.Input[str]
     log_days: int
     deployer: pulumi.Input[str] | None
-    """The role that deploys from a pipeline, if there is one."""
+    """The deploy role of the pipeline, if there is one."""
     protect: bool
     after: Sequence[pulumi.Resource]
-    """What nodes need as long as there are any."""
+    """What must outlive the nodes."""
 
 
 class Cluster(pulumi.ComponentResource):
-    """In EKS's Auto Mode: network, DNS, volumes, load balancers and GPUs' device plugin are EKS's own part."""
+    """Auto Mode manages network, DNS, volumes, load balancers and the GPU device plugin of its nodes."""
 
     name: pulumi.Output[str]
     kubeconfig: pulumi.Output[str]
@@ -59,7 +59,7 @@ class Cluster(pulumi.ComponentResource):
         cluster = self._cluster(name)
         self.name = cluster.name
         self.security_group = cluster.vpc_config.cluster_security_group_id
-        # Whoever talks to the cluster comes after those who may, and leaves before them.
+        # Resources in the cluster are created after the access entries and deleted before them.
         self.kubeconfig = pulumi.Output.all(
             cluster.name, cluster.endpoint, cluster.certificate_authority.data, *self._administrators(cluster)
         ).apply(lambda values: kubeconfig(values[0], context.region, values[1], values[2]))
@@ -78,7 +78,7 @@ class Cluster(pulumi.ComponentResource):
             ),
             self._child,
         )
-        # Made before the cluster, or EKS would make it without a key and for ever.
+        # Created before the cluster: EKS would create it without a key and without expiry.
         logs = cloudwatch.LogGroup(
             name,
             name=f"/aws/eks/{context.name}/cluster",
@@ -123,13 +123,13 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _administrators(self, cluster: eks.Cluster) -> list[pulumi.Output[str]]:
-        """Everybody who may do anything; named by the role, so that another one moves nobody."""
+        """Administrators; named by the role, so that adding one replaces no other."""
         declared = {f"admin-{role_path(arn)}": arn for arn in self._args.settings.admins}
         deployer = {"deployer": self._args.deployer} if self._args.deployer is not None else {}
         return [self._administrator(name, cluster, arn) for name, arn in {**declared, **deployer}.items()]
 
     def _group_members(self, cluster: eks.Cluster) -> list[pulumi.Output[str]]:
-        """Roles that are in groups and may do just what those are allowed; one entry a role, as EKS wants it."""
+        """Roles mapped to Kubernetes groups; EKS takes one access entry per role."""
         groups = self._args.settings.groups
         return [
             eks.AccessEntry(
@@ -158,12 +158,12 @@ class Cluster(pulumi.ComponentResource):
 
 
 def role_path(arn: str) -> str:
-    """What tells two roles apart: the path is part of it."""
+    """A role's name with its path, which is unique."""
     return arn.partition(":role/")[2].replace("/", "-")
 
 
 def tagged_nodes() -> list[Statement]:
-    """EKS's own policies let it make nodes and volumes with its tags only; these add ours, for this cluster alone."""
+    """EKS's managed policies allow only its own tags on nodes and volumes; these allow ours, for this cluster."""
     own = {"aws:RequestTag/eks:eks-cluster-name": "${aws:PrincipalTag/eks:eks-cluster-name}"}
     pools = {"aws:RequestTag/eks:kubernetes-node-class-name": "*", "aws:RequestTag/eks:kubernetes-node-pool-name": "*"}
     return [
@@ -181,7 +181,7 @@ def tagged_nodes() -> list[Statement]:
 
 
 def kubeconfig(name: str, region: str, endpoint: str, authority: str) -> str:
-    """Without any credentials: each call is made in the name of whoever runs `up`."""
+    """Without credentials: an exec plugin uses the caller's identity."""
     login = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",

@@ -1,6 +1,6 @@
-"""One account and region, and the names of all that the stack has there.
+"""An account, a region, and the names of the stack's resources there.
 
-Names are known before anything exists, so that policies can name what they are about, and a preview shows them.
+Names are known before resources exist: policies can refer to them, and a preview shows them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST_ROLE, _LONGEST_PREFIX = 64, 30
 
 @dataclass(frozen=True)
 class AwsContext:
-    """Where, and for which stack."""
+    """The account, the region and the stack that resources are created for."""
 
     account: str
     region: str
@@ -27,7 +27,7 @@ class AwsContext:
 
     @property
     def name(self) -> str:
-        """The beginning of every name: what no other stack in the account has."""
+        """The prefix of every name, unique in the account."""
         return f"{PROJECT}-{self.stack}"
 
     @property
@@ -36,12 +36,12 @@ class AwsContext:
 
     @property
     def domain(self) -> str:
-        """Where the partition's services answer."""
+        """The DNS suffix of the partition's services."""
         return "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """On every resource that takes tags."""
+        """Default tags."""
         return {
             f"{DOMAIN}/project": PROJECT,
             f"{DOMAIN}/stack": self.stack,
@@ -51,7 +51,7 @@ class AwsContext:
 
     @property
     def registry(self) -> str:
-        """The account's registry of images."""
+        """The host of the account's ECR registry."""
         return f"{self.account}.dkr.ecr.{self.region}.{self.domain}"
 
     @property
@@ -59,11 +59,11 @@ class AwsContext:
         return self.arn("eks", f"cluster/{self.name}")
 
     def arn(self, service: str, resource: str) -> str:
-        """What is in this region."""
+        """The ARN of a resource in this region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
     def iam_arn(self, resource: str) -> str:
-        """IAM knows no regions."""
+        """The ARN of an IAM resource, which has no region."""
         return f"arn:{self.partition}:iam::{self.account}:{resource}"
 
     @property
@@ -72,25 +72,25 @@ class AwsContext:
 
     @property
     def boundary(self) -> str:
-        """The permissions boundary of every role that the stack makes."""
+        """The permissions boundary of the stack's roles."""
         return self.iam_arn(f"policy/{self.boundary_name}")
 
     @property
     def github(self) -> str:
-        """The account's identity provider for GitHub, whoever has made it."""
+        """The account's OIDC identity provider for GitHub."""
         return self.iam_arn(f"oidc-provider/{GITHUB}")
 
     @property
     def scaling_role(self) -> str:
-        """The role of Auto Scaling, the same for the whole account."""
+        """The account's service-linked role of Auto Scaling."""
         return self.iam_arn(f"role/aws-service-role/autoscaling.amazonaws.com/{SCALING_ROLE}")
 
     def managed_policy(self, name: str) -> str:
-        """A policy that AWS itself keeps."""
+        """An AWS managed policy."""
         return f"arn:{self.partition}:iam::aws:policy/{name}"
 
     def bucket_name(self, purpose: str) -> str:
-        """The account's number makes it the only one in the world."""
+        """Globally unique by the account's id."""
         return f"{self.name}-{purpose}-{self.account}"
 
     def bucket_arn(self, purpose: str) -> str:
@@ -100,11 +100,11 @@ class AwsContext:
         return f"alias/{self.name}-{purpose}"
 
     def cache_prefix(self, prefix: str) -> str:
-        """Where images of another registry are cached; ECR takes 30 characters, one prefix a cache and account."""
+        """The repository prefix of a pull-through cache: at most 30 characters, unique in the account."""
         name = f"{self.name}/{prefix}"
         return name if len(name) <= _LONGEST_PREFIX else f"{prefix}-{fingerprint(name)}"
 
     def role_name(self, purpose: str) -> str:
-        """IAM takes 64 characters; what is longer is cut and stays unique."""
+        """At most 64 characters: longer names are cut and end with a fingerprint."""
         name = f"{self.name}-{purpose}"
         return name if len(name) <= _LONGEST_ROLE else f"{name[: _LONGEST_ROLE - 9]}-{fingerprint(name)}"

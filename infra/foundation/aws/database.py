@@ -1,4 +1,4 @@
-"""The tracking server's PostgreSQL: encrypted, backed up, and with a password that only RDS itself ever writes down."""
+"""The tracking server's PostgreSQL in RDS: encrypted, backed up, with a password managed by RDS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DatabaseArgs:
     vpc: pulumi.Input[str]
     subnets: Sequence[pulumi.Input[str]]
     clients: pulumi.Input[str]
-    """The security group of whoever may connect."""
+    """The security group that may connect."""
     key: pulumi.Input[str]
     log_key: pulumi.Input[str]
     log_days: int
@@ -33,7 +33,7 @@ class DatabaseArgs:
 
 
 class Database(pulumi.ComponentResource):
-    """The password is in Secrets Manager, renewed every week; who may read it is the tracking server's role."""
+    """RDS keeps the password in Secrets Manager and rotates it weekly; the tracking server's role may read it."""
 
     address: pulumi.Output[str]
     login: pulumi.Output[str]
@@ -63,7 +63,7 @@ class Database(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        # Made before the database, or RDS would make them without a key and for ever.
+        # Created before the database: RDS would create them without a key and without expiry.
         logs = [
             cloudwatch.LogGroup(
                 f"{name}-{kind}",

@@ -1,4 +1,4 @@
-"""Ways to AWS's own services that don't lead over the internet."""
+"""VPC endpoints: AWS services reached without the internet."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from infra.foundation.aws.network import Network
 
 _INTERFACES = ("ecr.api", "ecr.dkr", "sts", "logs")
 _MORE_INTERFACES = {METRICS: "aps-workspaces", ALERTS: "sns"}
-"""Of stacks that have something for them, by its purpose."""
+"""Services that only some stacks use, by purpose."""
 
 
 @dataclass(frozen=True)
 class EndpointsArgs:
-    """`more`: purposes that only some stacks have something for, as with keys."""
+    """`more`: purposes that only some stacks have, as with keys."""
 
     network: Network
     context: AwsContext
@@ -29,7 +29,7 @@ class EndpointsArgs:
 
 
 class Endpoints(pulumi.ComponentResource):
-    """S3 by route, which is where images' layers lie; the rest by an address in each zone."""
+    """A gateway endpoint for S3, which stores image layers; interface endpoints for the rest."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsEndpoints", name, None, opts)

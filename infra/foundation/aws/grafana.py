@@ -1,4 +1,4 @@
-"""Amazon Managed Grafana: where people of the company look at dashboards, with the login that they have anyway."""
+"""Amazon Managed Grafana: dashboards with single sign-on by IAM Identity Center."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GrafanaWorkspaceArgs:
 
 
 class GrafanaWorkspace(pulumi.ComponentResource):
-    """It may ask the stack's own store of metrics and nothing else of the account."""
+    """Its role may query the stack's metrics store and nothing else."""
 
     arn: pulumi.Output[str]
     outputs: ManagedGrafana

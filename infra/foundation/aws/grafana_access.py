@@ -1,4 +1,4 @@
-"""What Amazon Managed Grafana may ask, who may put dashboards into it, and what it takes to make one."""
+"""IAM statements for Amazon Managed Grafana: queries, delivery of dashboards, creation of a workspace."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ _SIGN_ON = [
     "sso-directory:DescribeGroup",
     "sso-directory:DescribeGroups",
 ]
-"""What a workspace asks of IAM Identity Center in the name of whoever makes it."""
+"""Calls to IAM Identity Center that creating a workspace makes with the caller's permissions."""
 
 
 def query_policy(metrics: str) -> str:
-    """Reading one store of metrics: neither writing to it nor changing it."""
+    """Querying one metrics store: neither writing nor administering it."""
     return document(allow(_QUERIES, [metrics]))
 
 
 def token_policy(workspace: str) -> str:
-    """A token for one workspace, to put dashboards into it."""
+    """Creating tokens for one workspace, for the delivery of dashboards."""
     return document(allow(_TOKENS, [workspace]))
 
 
 def boundary_statements(context: AwsContext) -> list[Statement]:
-    """The most that a workspace, and whoever puts dashboards into it, may do."""
+    """The maximum for the workspace's role and for the delivery of dashboards."""
     return [
         allow(_QUERIES, [context.arn("aps", "workspace/*")]),
         allow(_TOKENS, [context.arn("grafana", "/workspaces/*")]),
@@ -61,7 +61,7 @@ def boundary_statements(context: AwsContext) -> list[Statement]:
 
 
 def deploy_statements(context: AwsContext) -> list[Statement]:
-    """What it takes to make one, and to let people in."""
+    """Creating a workspace and assigning its users."""
     linked = context.iam_arn(f"role/aws-service-role/{SERVICE}/*")
     return [
         allow(["grafana:*"], ["*"], {"StringEquals": {"aws:RequestedRegion": context.region}}),

@@ -1,7 +1,6 @@
 """Policies as plain data, so that a preview shows them and a test can read them.
 
-Nothing here allows `*` to anyone, and nobody is let in by a service's name alone: each trust names the account or the
-very workload as well.
+No statement allows `*`, and no trust policy accepts a service alone: each also names the account or the workload.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ Conditions = Mapping[str, Mapping[str, str | list[str]]]
 
 
 def document(*statements: Statement) -> str:
-    """As IAM takes it."""
+    """The JSON of a policy."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def allow(actions: Sequence[str], resources: Sequence[str], conditions: Conditions | None = None) -> Statement:
-    """What someone may do to what."""
+    """An Allow statement."""
     return _statement({"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}, conditions)
 
 
 def deny(actions: Sequence[str], resources: Sequence[str]) -> Statement:
-    """What someone may not do, whatever else allows it."""
+    """A Deny statement."""
     return {"Effect": "Deny", "Action": list(actions), "Resource": list(resources)}
 
 
 def grant(
     principal: Mapping[str, str], actions: Sequence[str], resources: Sequence[str], conditions: Conditions | None = None
 ) -> Statement:
-    """The same in the policy of a resource, which names who."""
+    """A statement of a resource policy, which names principals."""
     statement = {"Effect": "Allow", "Principal": dict(principal), "Action": list(actions), "Resource": list(resources)}
     return _statement(statement, conditions)
 
@@ -52,18 +51,18 @@ def _trust(principal: Mapping[str, str], actions: Sequence[str], conditions: Con
 def service_trust(
     context: AwsContext, service: str, source: str | None = None, actions: Sequence[str] = ("sts:AssumeRole",)
 ) -> str:
-    """A service of AWS, acting for this account only, and for `source` in it where the service says so."""
+    """Trust in an AWS service on behalf of this account, restricted to `source` if the service sends one."""
     sources: Conditions = {"ArnLike": {"aws:SourceArn": source}} if source else {}
     return _trust({"Service": service}, actions, {"StringEquals": {"aws:SourceAccount": context.account}, **sources})
 
 
 def instance_trust(context: AwsContext) -> str:
-    """EC2 instances: only this account can give the role to one, and EC2 sends no account that could be compared."""
+    """Trust in EC2, which sends no source account; only this account can pass the role to an instance."""
     return _trust({"Service": f"ec2.{context.domain}"}, ["sts:AssumeRole"], None)
 
 
 def pod_trust(context: AwsContext, namespace: str, service_account: str) -> str:
-    """The pods of one service account of one cluster of this account; EKS itself puts that into the request."""
+    """Trust in EKS Pod Identity, for one service account of one cluster; EKS sends both as session tags."""
     return _trust(
         {"Service": "pods.eks.amazonaws.com"},
         ["sts:AssumeRole", "sts:TagSession"],
@@ -78,7 +77,7 @@ def pod_trust(context: AwsContext, namespace: str, service_account: str) -> str:
 
 
 def github_trust(context: AwsContext, subject: str) -> str:
-    """The workflows of one repository, on one occasion."""
+    """Trust in the workflows of one repository, for one event or environment."""
     return _trust(
         {"Federated": context.github},
         ["sts:AssumeRoleWithWebIdentity"],
@@ -87,19 +86,19 @@ def github_trust(context: AwsContext, subject: str) -> str:
 
 
 def cluster_parts(context: AwsContext) -> list[str]:
-    """The stack's cluster, and whatever EKS keeps below its name: pools, add-ons, who comes in, identities of pods."""
+    """The stack's cluster and its node groups, add-ons, access entries and pod identities."""
     kinds = ("access-entry", "addon", "nodegroup", "podidentityassociation")
     return [context.cluster_arn, *(context.arn("eks", f"{kind}/{context.name}/*") for kind in kinds)]
 
 
 def database_secrets(context: AwsContext, actions: Sequence[str]) -> Statement:
-    """What RDS keeps for the stack's databases: it gives the names, and tags each secret with its database."""
+    """Secrets that RDS manages for the stack's databases: RDS names them and tags each with its database."""
     owner = {"aws:ResourceTag/aws:rds:primaryDBInstanceArn": context.arn("rds", f"db:{context.name}-*")}
     return allow(actions, [context.arn("secretsmanager", "secret:rds!*")], {"StringLike": owner})
 
 
 def use_key(context: AwsContext, purpose: str, service: str, actions: Sequence[str]) -> Statement:
-    """A key by its alias, and only through the service whose data it encrypts."""
+    """Use of a key by its alias, and only through the service whose data it encrypts."""
     return allow(
         actions,
         [context.arn("kms", "key/*")],
@@ -111,7 +110,7 @@ def use_key(context: AwsContext, purpose: str, service: str, actions: Sequence[s
 
 
 def encrypt_disks(context: AwsContext, purpose: str) -> list[Statement]:
-    """Volumes under our key, and that EC2 itself may go on using it for them."""
+    """Use of the key for EBS volumes, with grants for EC2."""
     actions = ["Decrypt", "DescribeKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"]
     lend = use_key(context, purpose, "ec2", ["kms:CreateGrant"])
     lend["Condition"]["Bool"] = {"kms:GrantIsForAWSResource": "true"}
@@ -119,7 +118,7 @@ def encrypt_disks(context: AwsContext, purpose: str) -> list[Statement]:
 
 
 def read_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
-    """Objects below some prefixes of a bucket, and the list of them."""
+    """Reading and listing objects under prefixes of a bucket."""
     bucket = context.bucket_arn(purpose)
     return [
         allow(["s3:GetObject"], [f"{bucket}/{prefix}/*" for prefix in prefixes]),
@@ -133,7 +132,7 @@ def read_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) ->
 
 
 def write_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
-    """Objects below some prefixes of a bucket, to be made and removed."""
+    """Writing and deleting objects under prefixes of a bucket."""
     objects = [f"{context.bucket_arn(purpose)}/{prefix}/*" for prefix in prefixes]
     actions = ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     return [allow(actions, objects), use_key(context, purpose, "s3", ["kms:GenerateDataKey", "kms:Decrypt"])]

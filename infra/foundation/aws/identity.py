@@ -1,4 +1,4 @@
-"""Who a pod is in AWS: one role a workload, with nothing but the prefixes, secrets and topics that it needs."""
+"""Workload identity: one IAM role per workload, limited to the prefixes, secrets and topics that it needs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PodRoleArgs:
 
 
 class PodRole(pulumi.ComponentResource):
-    """EKS hands it to the pods of one service account, and the role itself takes nobody else."""
+    """A role associated with one service account, which alone its trust policy accepts."""
 
     def __init__(self, name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsPodRole", name, None, opts)
@@ -66,7 +66,7 @@ class PodRole(pulumi.ComponentResource):
 
 
 def artifact_statements(context: AwsContext, identity: WorkloadIdentity) -> list[Statement]:
-    """Whoever writes a prefix may also read it."""
+    """Write access includes read access."""
     readable: Sequence[str] = [*identity.reads, *(each for each in identity.writes if each not in identity.reads)]
     return [
         *(read_prefixes(context, ARTIFACTS, readable) if readable else []),
@@ -75,7 +75,7 @@ def artifact_statements(context: AwsContext, identity: WorkloadIdentity) -> list
 
 
 def database_policy(context: AwsContext, secret: str) -> str:
-    """The one secret with the database's login."""
+    """Reading the secret with the database's login."""
     return document(
         allow(["secretsmanager:GetSecretValue"], [secret]),
         use_key(context, DATABASE, "secretsmanager", ["kms:Decrypt"]),

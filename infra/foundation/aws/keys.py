@@ -1,4 +1,4 @@
-"""Encryption keys: one a purpose, renewed each year, each usable by those only who need it."""
+"""KMS keys: one per purpose, rotated yearly, each usable only where it is needed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PURPOSES = {
     LOGS: "logs of cluster and network",
 }
 _MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to whoever subscribed"}
-"""Of stacks that have something for them."""
+"""Purposes that only some stacks have."""
 _USE = [
     *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
     *("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
@@ -34,7 +34,7 @@ _USE = [
 
 @dataclass(frozen=True)
 class KeysArgs:
-    """`scaling_groups`: whether Auto Scaling makes nodes, and so uses the key of their disks. `more`: more purposes."""
+    """`scaling_groups`: whether Auto Scaling creates nodes and needs the key of their disks. `more`: more purposes."""
 
     context: AwsContext
     protect: bool
@@ -43,7 +43,7 @@ class KeysArgs:
 
 
 class Keys(pulumi.ComponentResource):
-    """A lost key is lost data, so that removing one takes a month; a week where data is not protected."""
+    """Losing a key loses its data: deletion waits 30 days, or 7 if data is not protected."""
 
     arns: Mapping[str, pulumi.Output[str]]
 
@@ -62,7 +62,7 @@ class Keys(pulumi.ComponentResource):
             policy=key_policy(args.context, purpose, args.scaling_groups),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
-        # Whoever has the key finds it by its alias already there: policies go by it.
+        # The ARN depends on the alias, because policies refer to the key by its alias.
         alias = kms.Alias(
             purpose,
             name=args.context.key_alias(purpose),
@@ -74,7 +74,7 @@ class Keys(pulumi.ComponentResource):
 
 
 def key_policy(context: AwsContext, purpose: str, scaling_groups: bool = False) -> str:
-    """The account's own policies decide; services that no policy of ours can reach are named here."""
+    """Delegates to the account's IAM policies; services without a role of ours are allowed here."""
     account = grant({"AWS": context.iam_arn("root")}, ["kms:*"], ["*"])
     logs = [_log_service(context)] if purpose == LOGS else []
     disks = _auto_scaling(context) if purpose == DISKS and scaling_groups else []
@@ -82,14 +82,14 @@ def key_policy(context: AwsContext, purpose: str, scaling_groups: bool = False) 
 
 
 def _auto_scaling(context: AwsContext) -> list[Statement]:
-    """Its role is one that nobody can give policies to."""
+    """Auto Scaling's service-linked role takes no policies."""
     role = {"AWS": context.scaling_role}
     only_for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
     return [grant(role, _USE, ["*"]), grant(role, ["kms:CreateGrant"], ["*"], only_for_aws)]
 
 
 def _log_service(context: AwsContext) -> Statement:
-    """CloudWatch, for the logs of this account and region."""
+    """CloudWatch Logs, for log groups of this account and region."""
     return grant(
         {"Service": f"logs.{context.region}.{context.domain}"},
         _USE,

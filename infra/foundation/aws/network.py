@@ -1,4 +1,4 @@
-"""The VPC: in each zone a public subnet for the way out, a private one for nodes, an isolated one for data."""
+"""The VPC: in each zone a public subnet for NAT gateways, a private one for nodes, an isolated one for data."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class NetworkArgs:
 
 
 class Network(pulumi.ComponentResource):
-    """Nodes have no public address; the default security group lets nothing through."""
+    """Nodes have no public addresses; the default security group allows no traffic."""
 
     vpc: pulumi.Output[str]
     private: Mapping[str, pulumi.Output[str]]
     """Subnets by zone."""
     data: Sequence[pulumi.Output[str]]
-    """Where databases stand: the isolated subnets, or the private ones where there are no others."""
+    """Subnets of databases: the isolated ones, or the private ones if there are none."""
     route_tables: Sequence[pulumi.Output[str]]
-    """Those of the subnets that have no public address."""
+    """Route tables of the private and isolated subnets."""
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsNetwork", name, None, opts)
@@ -59,7 +59,7 @@ class Network(pulumi.ComponentResource):
         self.register_outputs({"vpc": self.vpc})
 
     def _public_subnets(self, name: str) -> Mapping[str, ec2.Subnet]:
-        """With a way in and out; only gateways and load balancers stand here."""
+        """Routed to the internet gateway; only for NAT gateways and load balancers."""
         gateway = ec2.InternetGateway(name, vpc_id=self.vpc, opts=self._child)
         table = ec2.RouteTable("public", vpc_id=self.vpc, tags=self._named("public"), opts=self._child)
         route = ec2.Route(
@@ -79,7 +79,7 @@ class Network(pulumi.ComponentResource):
         return subnets
 
     def _nat_gateways(self, public: Mapping[str, ec2.Subnet]) -> Mapping[str, ec2.NatGateway]:
-        """By zone, the gateway that its nodes go out through."""
+        """The NAT gateway of each zone."""
         zones = sorted(public)
         own = zones if self._settings.nat == "perZone" else zones[:1]
         gateways = {zone: self._nat_gateway(zone, public[zone]) for zone in own}
@@ -118,7 +118,7 @@ class Network(pulumi.ComponentResource):
         return tables
 
     def _isolated_subnets(self) -> list[pulumi.Output[str]]:
-        """Without any route but those inside the network."""
+        """Subnets without a route out of the VPC."""
         table = ec2.RouteTable("isolated", vpc_id=self.vpc, tags=self._named("isolated"), opts=self._child)
         subnets = []
         for zone in self._settings.zones:
@@ -144,7 +144,7 @@ class Network(pulumi.ComponentResource):
         ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=self._child)
 
     def _flow_log(self, name: str) -> None:
-        """Who talked to whom."""
+        """VPC flow logs."""
         args, context = self._args, self._args.context
         group_name = f"/{context.name}/flow"
         group = cloudwatch.LogGroup(

@@ -1,4 +1,4 @@
-"""Node pools of fixed size: machines that are reserved, or that work together over EFA."""
+"""Node pools of fixed size as EKS managed node groups: reserved capacity, or nodes connected by EFA."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ADD_ONS: Mapping[str, Mapping[str, str]] = {
     "coredns": {},
     "eks-pod-identity-agent": {},
 }
-"""With what each is configured: without a word the network would let every pod through."""
+"""Add-ons and their configuration; by default the VPC CNI does not enforce network policies."""
 _CAPACITY = {"onDemand": "ON_DEMAND", "reserved": "ON_DEMAND", "spot": "SPOT", "capacityBlock": "CAPACITY_BLOCK"}
 _EFFECTS = {
     "NoSchedule": "NO_SCHEDULE",
@@ -48,7 +48,7 @@ class NodeGroupsArgs:
 
 
 class NodeGroups(pulumi.ComponentResource):
-    """All of them share a role, and what EKS does on its own nodes only: network, DNS, identities."""
+    """They share a role and the add-ons that Auto Mode provides only on its own nodes: network, DNS, pod identity."""
 
     placements: Mapping[str, Placement]
 
@@ -86,7 +86,7 @@ class NodeGroups(pulumi.ComponentResource):
             node_role_arn=self._role.arn,
             ami_type="AL2023_x86_64_NVIDIA" if pool.gpu else "AL2023_x86_64_STANDARD",
             capacity_type=_CAPACITY[pool.capacity[0]],
-            # A block's machines can be launched from a template that names their type, and from no other.
+            # Capacity blocks need the instance type in the launch template.
             instance_types=None if _is_block(pool) else list(pool.instance.types),
             subnet_ids=[args.subnets[zone] for zone in args.zones[name]],
             scaling_config=eks.NodeGroupScalingConfigArgs(min_size=pool.min, desired_size=pool.min, max_size=pool.max),
@@ -126,7 +126,7 @@ class NodeGroups(pulumi.ComponentResource):
             instance_market_options=(
                 ec2.LaunchTemplateInstanceMarketOptionsArgs(market_type="capacity-block") if block else None
             ),
-            # Pods have identities of their own; the node's is out of their reach.
+            # A hop limit of 1 keeps pods from the node's role; they have identities of their own.
             metadata_options=ec2.LaunchTemplateMetadataOptionsArgs(
                 http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
             ),
@@ -141,7 +141,7 @@ class NodeGroups(pulumi.ComponentResource):
 
 
 def efa_interfaces(pool: NodePool, security_group: pulumi.Input[str]) -> list[ec2.LaunchTemplateNetworkInterfaceArgs]:
-    """As many as the machine has network cards for; the first one also carries the node's ordinary traffic."""
+    """One interface per network card; the first one also carries IP traffic."""
     count = instance_type(pool.instance.types[0]).efa
     return [
         ec2.LaunchTemplateNetworkInterfaceArgs(

@@ -1,4 +1,4 @@
-"""Node pools that come and go with the jobs: EKS's Karpenter reads them from the cluster itself."""
+"""Node pools that scale with the jobs: NodePool and NodeClass objects, which EKS Auto Mode (Karpenter) reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.foundation.node_labels import GPU, pool_labels, pool_taints
 
 _CAPACITY = {"onDemand": "on-demand", "spot": "spot", "reserved": "reserved"}
 _IDLE = "5m"
-"""How long a node without pods stays: the next job of a series finds it still there."""
+"""How long an empty node is kept, for the next job of a series."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ElasticPoolArgs:
 
 
 class ElasticPool(pulumi.ComponentResource):
-    """From no node at all to the declared number, and back."""
+    """Scales from the declared minimum to the maximum and back."""
 
     placement: Placement
 
@@ -69,14 +69,14 @@ class ElasticPool(pulumi.ComponentResource):
 
 
 def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
-    """Where nodes stand, and with which disk."""
+    """Subnets, security group and disk of the nodes."""
     reservation = args.settings.reservation
     return {
         "role": args.role,
         "subnetSelectorTerms": [{"id": args.subnets[zone]} for zone in args.zones],
         "securityGroupSelectorTerms": [{"id": args.security_group}],
         "ephemeralStorage": {"size": args.settings.disk, "kmsKeyID": args.disk_key},
-        # Not DefaultDeny: that cuts off whatever no policy selects, such as the add-on's CoreDNS in kube-system.
+        # DefaultDeny would cut off pods that no policy selects, such as CoreDNS in kube-system.
         "networkPolicy": "DefaultAllow",
         **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
         "tags": dict(args.context.tags),
@@ -84,7 +84,7 @@ def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
 
 
 def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str]) -> dict[str, Any]:
-    """Which machines, how many, and what they carry."""
+    """Instance types, labels, taints and limits of the nodes."""
     requirements = {
         "node.kubernetes.io/instance-type": list(pool.instance.types),
         "karpenter.sh/capacity-type": [_CAPACITY[kind] for kind in pool.capacity],
@@ -104,14 +104,14 @@ def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str]) -> dict[str,
                 "expireAfter": f"{pool.expiry}s",
             },
         },
-        # A job that trains is not moved to save money: only empty nodes go.
+        # Running jobs are not evicted to save cost: only empty nodes are removed.
         "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": _IDLE},
         "limits": limits(pool),
     }
 
 
 def limits(pool: NodePool) -> dict[str, str]:
-    """The declared number of nodes in the units that Karpenter counts: those of the smallest machine."""
+    """The maximum number of nodes in Karpenter's units, computed for the smallest instance type."""
     cpu = min(instance_type(name).cpu for name in pool.instance.types)
     gpus = {GPU: str(pool.max * pool.gpu.count)} if pool.gpu else {}
     return gpus or {"cpu": str(pool.max * cpu)}

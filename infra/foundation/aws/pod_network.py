@@ -1,4 +1,4 @@
-"""What pods reach of the VPC itself, and that policies between pods are enforced at all."""
+"""Egress that every pod needs, and the enforcement of network policies."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TENTH = 10
 
 
 def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMap:
-    """In EKS's Auto Mode network policies are only stored until this says otherwise.
+    """EKS Auto Mode does not enforce network policies without this ConfigMap.
 
-    The network's add-on for managed nodes brings the same object: whichever comes second finds it there.
+    The VPC CNI add-on creates the same object, so it may already exist.
     """
     return ConfigMap(
         _NAME,
@@ -30,12 +30,12 @@ def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMap:
 
 
 def dns_address(service_cidr: str) -> str:
-    """Auto Mode answers names on each node, at the tenth address of the Services' network: no pod to select."""
+    """Auto Mode runs DNS on each node, at the tenth address of the service CIDR: there is no pod to select."""
     return str(ipaddress.IPv4Network(service_cidr)[_TENTH])
 
 
 def egress(service_cidr: str) -> list[AllowedEgress]:
-    """DNS, and the agent that hands pods their role."""
+    """DNS, and the EKS Pod Identity agent."""
     return [
         AllowedEgress("dns", [("UDP", 53), ("TCP", 53)], cidr=f"{dns_address(service_cidr)}/32"),
         AllowedEgress("identity", [("TCP", 80)], cidr=_POD_IDENTITY_AGENT),

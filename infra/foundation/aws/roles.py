@@ -1,4 +1,4 @@
-"""A role with all that it may do."""
+"""A role with its policies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.foundation.aws.context import AwsContext
 
 @dataclass(frozen=True)
 class ServiceRoleArgs:
-    """`managed` are AWS's own policies by name, `own` ours. A pipeline's roles are made by a person, `unbounded`."""
+    """`managed`: AWS managed policies; `own`: inline ones; `unbounded`: without the boundary, for the pipeline."""
 
     context: AwsContext
     trust: str
@@ -24,7 +24,7 @@ class ServiceRoleArgs:
 
 
 class ServiceRole(pulumi.ComponentResource):
-    """Whoever depends on it can use all of it."""
+    """Depending on it waits for all of its policies."""
 
     name: str
     arn: pulumi.Output[str]

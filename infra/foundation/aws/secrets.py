@@ -1,4 +1,4 @@
-"""The teams' secrets in Secrets Manager, where people and pipelines of the account find and renew them."""
+"""The teams' secrets in Secrets Manager, where they can be read and rotated by people and pipelines."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def stored_secret(
     protect: bool,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    """One secret under its stack's and its team's name. Without protection it is gone at once.
+    """One secret, named after its stack and team. Without protection it is deleted without a recovery window.
 
-    Returns the value that is the current one there: whoever changes it in Secrets Manager has the last word.
+    Returns the current value in Secrets Manager, so that a change made there takes effect.
     """
     secret = secretsmanager.Secret(
         name,

@@ -1,4 +1,4 @@
-"""What volumes are where nobody says more: encrypted disks, made in the zone of their first pod."""
+"""The default StorageClass: encrypted EBS volumes in the zone of their first pod."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = "gp3"
 
 
 def storage_class(context: AwsContext, key: pulumi.Input[str], opts: pulumi.ResourceOptions) -> StorageClass:
-    """EKS's Auto Mode brings the driver and no class; disks that it makes are tagged as all that is the stack's."""
+    """Auto Mode has the CSI driver but no StorageClass. Volumes get the stack's tags."""
     tags = {
         f"tagSpecification_{number}": f"{tag}={value}" for number, (tag, value) in enumerate(context.tags.items(), 1)
     }

@@ -1,4 +1,4 @@
-"""One machine: a registry in its Docker engine, a cluster by kube context, node pools as simulated nodes."""
+"""The foundation on one machine: a registry in Docker, a cluster by kube context, simulated node pools."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LocalFoundationArgs:
 
 
 class LocalFoundation(pulumi.ComponentResource):
-    """Makes every provider that the platform uses here."""
+    """Creates the providers, the registry and the node pools."""
 
     outputs: Foundation
 
@@ -38,8 +38,8 @@ class LocalFoundation(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         engine = docker.Provider("docker", opts=child)
         randomness = random.Provider("random", opts=child)
-        # The kubeconfig itself is found by kubectl's convention and stays out of the state. Secrets and ConfigMaps
-        # keep their names when their data changes: a rotated password is no reason to run a training job again.
+        # The kubeconfig is found as by kubectl and is not in the state. Secrets and ConfigMaps
+        # are updated in place: a rotated password must not run a training job again.
         cluster = kubernetes.Provider(
             "kubernetes",
             context=args.settings.kube_context,
@@ -93,7 +93,7 @@ class LocalFoundation(pulumi.ComponentResource):
 
 
 def egress(dns: str) -> list[AllowedEgress]:
-    """DNS is a process of the machine's own here, or pods in a cluster of the user's."""
+    """DNS is a process on the machine, or pods in an existing cluster."""
     ports: list[Port] = [("UDP", 53), ("TCP", 53)]
     return [
         AllowedEgress("dns", ports, cidr=f"{dns}/32"),
@@ -102,10 +102,10 @@ def egress(dns: str) -> list[AllowedEgress]:
 
 
 def _nothing_to_bind(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
-    """Nothing here lies outside the cluster."""
+    """Nothing outside the cluster needs an identity."""
     return ()
 
 
 def _nowhere_else(name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """The cluster's own store is where secrets are here, encrypted at rest."""
+    """Secrets are stored in the cluster only, encrypted at rest."""
     return value

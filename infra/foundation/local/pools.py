@@ -1,6 +1,6 @@
-"""A node pool on one machine: nodes that the real scheduler fills and nothing runs on.
+"""Simulated node pools: pods are scheduled to their nodes but never executed.
 
-kwok answers for them; it manages only nodes with its annotation.
+kwok reports their status; it manages only nodes with its annotation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SimulatedPoolArgs:
 
 
 class SimulatedPool(pulumi.ComponentResource):
-    """As many nodes as the pool may have at most."""
+    """Creates the pool's maximum number of nodes."""
 
     placement: Placement
 
@@ -45,15 +45,15 @@ class SimulatedPool(pulumi.ComponentResource):
 
     def _node(self, name: str, pool: str, args: SimulatedPoolArgs) -> SimulatedNode:
         labels = {**node_labels(name, pool, args.settings), STACK_LABEL: args.stack}
-        # A node's status can't be written through the node itself once it exists, and its taints belong to the
-        # cluster's own controllers by then.
+        # After creation, status can only be changed by its subresource, and taints are changed by the
+        # cluster's controllers.
         changes = ["status", "spec.taints"]
         opts = pulumi.ResourceOptions(parent=self, replace_on_changes=changes, delete_before_replace=True)
         return SimulatedNode(name, labels, taints(args.settings), capacity(args.settings), opts)
 
 
 class SimulatedNode(pulumi.CustomResource):
-    """A Node with a status: what a kubelet would report, and what the SDK's own class has no argument for."""
+    """A Node with a status, as a kubelet would report it; the SDK's class has no argument for it."""
 
     def __init__(
         self,
@@ -74,18 +74,18 @@ class SimulatedNode(pulumi.CustomResource):
 
 
 def taints(pool: NodePool) -> list[Toleration]:
-    """A pool's own taints, and one that keeps pods away which need a true result."""
+    """The pool's taints, and one that only pods tolerate which may be simulated."""
     return [_SIMULATED, *pool_taints(pool)]
 
 
 def capacity(pool: NodePool) -> dict[str, str]:
-    """What one node reports to the scheduler."""
+    """The allocatable resources of one node."""
     gpus = {GPU: str(pool.gpu.count)} if pool.gpu else {}
     return {"cpu": pool.instance.cpu, "memory": pool.instance.memory, "pods": _PODS_PER_NODE, **gpus}
 
 
 def node_labels(name: str, pool: str, settings: NodePool) -> dict[str, str]:
-    """What a real node of this kind would carry, and that it is none."""
+    """Labels of a real node of this kind, and one that marks it as simulated."""
     return {
         **pool_labels(pool, settings),
         "kubernetes.io/hostname": name,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.build_context import content_hash
-from tests.unit.components.recorder import Recorder, inputs, platform
+from tests.unit.components.recorder import Recorder, created, inputs, platform
 from tests.unit.declaration.samples import small
 
 IMAGE = "docker:index/image:Image"
@@ -107,3 +107,20 @@ def test_ignored_files_do_not_count(root: Path, pattern: str, file: str, counts:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("something")
     assert (content_hash(CONTEXT, {}) != before) is counts
+
+
+def test_an_image_of_the_platform_is_built_once_and_only_where_a_component_runs_it() -> None:
+    without = created(platform(small()), IMAGE)
+    assert without == ["base", "registry", "serving", "tracking", "training"]
+    watched = created(platform(small(monitoring={})), IMAGE)
+    assert sorted(set(watched) - set(without)) == ["gpu-simulator", "kube-state-metrics", "prometheus", "status"]
+    assert len(watched) == len(set(watched))
+
+
+def test_a_declared_image_is_built_though_nothing_runs_it(root: Path) -> None:
+    folder = root / "images" / "spare"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+    stack = platform(small(**{"images.spare": {}}))
+    assert "spare" in created(stack, IMAGE)
+    assert "spare" in stack.outputs["images"]
