@@ -21,8 +21,8 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.catalogue.metrics import GPU_EXPORTER_JOB as GPU_EXPORTER
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, POOL_LABEL, labels, selector
-from infra.catalogue.targets import GPU_EXPORTER
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices, NodeProgram

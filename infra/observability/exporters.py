@@ -10,8 +10,8 @@ from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS
+from infra.catalogue.metrics import NODE_EXPORTER_JOB as NODE_EXPORTER
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
-from infra.catalogue.targets import NODE_EXPORTER
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage

@@ -29,9 +29,9 @@ def routing(settings: Monitoring, platform: str, topics: Mapping[str, Topic] | N
         "route": {
             "receiver": settings.default_receiver or _NOBODY,
             "group_by": ["alertname", "team", "namespace"],
-            "group_wait": f"{settings.notifications.wait}s",
-            "group_interval": f"{settings.notifications.interval}s",
-            "repeat_interval": f"{settings.notifications.repeat}s",
+            "group_wait": f"{settings.notifications.group_wait}s",
+            "group_interval": f"{settings.notifications.group_interval}s",
+            "repeat_interval": f"{settings.notifications.repeat_interval}s",
             "routes": [
                 {
                     "matchers": [f'alertname="{WATCHDOG}"'],

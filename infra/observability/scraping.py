@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.images import REGISTRY
+from infra.catalogue.metrics import CADVISOR_JOB, GPU_EXPORTER_JOB, KUBELET_JOB, NODE_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, SIMULATED_LABEL
-from infra.catalogue.targets import CADVISOR, GPU_EXPORTER, KUBELET, NODE_EXPORTER
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
 
@@ -27,7 +27,7 @@ _ASK_KUBELETS = {
     "authorization": {"credentials_file": f"{ACCOUNT}/token"},
     "tls_config": {"ca_file": f"{ACCOUNT}/ca.crt"},
 }
-_ON_THEIR_NODE = f"{NODE_EXPORTER}|{GPU_EXPORTER}"
+_ON_THEIR_NODE = f"{NODE_EXPORTER_JOB}|{GPU_EXPORTER_JOB}"
 """They speak of the node that they are on."""
 _QUEUE = {"max_samples_per_send": 1000, "max_shards": 200, "capacity": 2500}
 """As the makers of such stores advise: few requests, each of them full."""
@@ -56,8 +56,8 @@ def prometheus_config(
         "alerting": {"alertmanagers": [_alertmanager(platform, alertmanager)]},
         "scrape_configs": [
             _own([platform, *devices]),
-            _kubelets(KUBELET, "/metrics", [_drop("__name__", ".+_bucket")]),
-            _kubelets(CADVISOR, "/metrics/cadvisor", [_keep("__name__", _OF_CONTAINERS)]),
+            _kubelets(KUBELET_JOB, "/metrics", [_drop("__name__", ".+_bucket")]),
+            _kubelets(CADVISOR_JOB, "/metrics/cadvisor", [_keep("__name__", _OF_CONTAINERS)]),
             *of_teams,
             *([{"job_name": REGISTRY, "static_configs": [{"targets": [registry]}]}] if registry else []),
         ],

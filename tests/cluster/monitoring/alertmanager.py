@@ -20,7 +20,7 @@ from tests.waiting import eventually
 
 Labels = Mapping[str, str]
 
-AT_ONCE = {"notifications": {"wait": "1s", "interval": "1s", "repeat": "1h"}}
+AT_ONCE = {"notifications": {"groupWait": "1s", "groupInterval": "1s", "repeatInterval": "1h"}}
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def test_a_sign_of_life_comes_every_minute_however_long_other_news_wait(engine: 
         settings = {
             "receivers": {"hook": {"webhook": {"url": hook.address}}},
             "watchdog": "hook",
-            "notifications": {"wait": "5m", "interval": "10m"},
+            "notifications": {"groupWait": "5m", "groupInterval": "10m"},
         }
         with run(engine, built(engine, PROMETHEUS), tmp_path, settings, {}) as alertmanager:
             alertmanager.fire(ALIVE)

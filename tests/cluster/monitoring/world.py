@@ -111,13 +111,18 @@ class World:
         hook = {"webhook": {"url": f"http://hook.{self.platform}.svc:{HOOK_PORT}/alerts", "token": "hook-token"}}
         return {
             "scrapeInterval": "2s",
-            "period": "1d",
+            "sloWindow": "1d",
             "retention": "1d",
             "storage": "1Gi",
-            "alertAfter": {"PodCrashLoops": "10s", "GpuJobPending": "5s", "JobRefused": "5s", "TargetDown": "30s"},
+            "alerts": {
+                "PodCrashLoops": {"for": "10s"},
+                "GpuJobPending": {"for": "5s"},
+                "JobRefused": {"for": "5s"},
+                "TargetDown": {"for": "30s"},
+            },
             "receivers": {"hook": hook},
             "routes": {"platform": "hook", self.team: "hook"},
-            "notifications": {"wait": "1s", "interval": "2s", "repeat": "1h"},
+            "notifications": {"groupWait": "1s", "groupInterval": "2s", "repeatInterval": "1h"},
         }
 
     def program(self) -> str:

@@ -23,7 +23,7 @@ ARN = "arn:aws:sns:eu-central-1:123456789012:ml-platform-prod-alerts"
 SETTINGS = {
     "receivers": {"on-call": {"sns": {"topic": "alerts"}}},
     "defaultReceiver": "on-call",
-    "notifications": {"wait": "1s"},
+    "notifications": {"groupWait": "1s"},
 }
 
 

@@ -131,7 +131,7 @@ def test_a_receiver_s_secret_is_a_file_and_not_in_the_configuration() -> None:
 
 
 def test_a_changed_rule_rolls_no_pod() -> None:
-    before, after = pods(monitored()), pods(monitored(alertAfter={"GpuIdle": "1h"}))
+    before, after = pods(monitored()), pods(monitored(alerts={"GpuIdle": {"for": "1h", "threshold": 2}}))
     assert before == after
 
 
