@@ -17,7 +17,7 @@ from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volu
 from infra.gpu.exporter import GpuExporterArgs, gpu_exporter
 from infra.images import BuiltImage
 from infra.observability.access import ASKS_KUBELETS, Access, monitoring_account, token_mount
-from infra.observability.deployment import given, probe, program, start
+from infra.observability.deployment import config_files, deploy, monitoring_server, probe
 from infra.observability.exporters import gpu_simulator, kube_state_metrics, node_exporter
 from infra.observability.routing import SECRETS, routing
 from infra.observability.rules_file import rules_file
@@ -76,21 +76,21 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:Monitoring", name, None, opts)
         self._args = args
         self.namespace, self.service, self.port = args.workspace.namespace, NAME, PORT
-        self._looked_into = [args.workspace, *args.teams.values()]
+        self._watched_namespaces = [args.workspace, *args.teams.values()]
         self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         self._alertmanager()
         self._prometheus()
-        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._looked_into, *self._devices], self)
+        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._watched_namespaces, *self._devices], self)
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
-            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._looked_into, self)
+            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._watched_namespaces, self)
         if args.gpu_exporter is not None:
             gpu_exporter(args.gpu_exporter, self)
         self.register_outputs({"service": self.service})
 
     def _prometheus(self) -> None:
         args, settings = self._args, self._args.settings
-        server = program(NAME, args.workspace, self)
+        server = monitoring_server(NAME, args.workspace, self)
         scraped = prometheus_config(
             settings,
             args.stack,
@@ -102,7 +102,7 @@ class Monitoring(pulumi.ComponentResource):
             store=args.metrics_store,
         )
         rules = rules_file(settings, args.endpoints)
-        files, config = given(server, {"prometheus.yml": scraped, "rules.yml": rules})
+        files, config = config_files(server, {"prometheus.yml": scraped, "rules.yml": rules})
         data, claim = server.data(settings.storage, args.volume, args.protect_data)
         container = Container(
             name=NAME,
@@ -122,18 +122,18 @@ class Monitoring(pulumi.ComponentResource):
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
         before = [
-            *monitoring_account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *self._devices], self),
+            *monitoring_account(NAME, args.workspace, ASKS_KUBELETS, [*self._watched_namespaces, *self._devices], self),
             *(self._identity(NAME, writes_metrics=True) if args.metrics_store else []),
             config,
             claim,
         ]
-        server.service(PORT, METRICS_PORT_NAME, start(server, container, before))
+        server.service(PORT, METRICS_PORT_NAME, deploy(server, container, before))
 
     def _alertmanager(self) -> None:
         args = self._args
-        server = program(ALERTMANAGER, args.workspace, self)
+        server = monitoring_server(ALERTMANAGER, args.workspace, self)
         routes = routing(args.settings, self.namespace, args.topics)
-        files, config = given(server, {"alertmanager.yml": routes})
+        files, config = config_files(server, {"alertmanager.yml": routes})
         data, claim = server.data(_SILENCES, args.volume, args.protect_data)
         container = Container(
             name=ALERTMANAGER,
@@ -158,7 +158,7 @@ class Monitoring(pulumi.ComponentResource):
             claim,
             self._secrets(),
         ]
-        server.service(ALERTMANAGER_PORT, METRICS_PORT_NAME, start(server, container, before))
+        server.service(ALERTMANAGER_PORT, METRICS_PORT_NAME, deploy(server, container, before))
 
     def _address(self, service: str, port: int) -> str:
         """What links in messages begin with: the name within the cluster, which people reach by a forwarded port. By
