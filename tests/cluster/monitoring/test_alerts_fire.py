@@ -129,7 +129,7 @@ TROUBLES = (
         unschedulable,
         delete("greedy"),
         {"pod": "greedy"},
-        "no node has as many GPUs free",
+        "no node has that many GPUs free",
     ),
     Trouble(
         "JobFailed",
@@ -137,7 +137,7 @@ TROUBLES = (
         has_given_up,
         delete_job("late"),
         {"job_name": "late", "reason": "DeadlineExceeded"},
-        "a pod of it was never placed",
+        "one of its pods was never scheduled",
     ),
     Trouble("JobRefused", ask_for_what_is_refused, was_refused, delete_job("refused"), {"job_name": "refused"}),
     Trouble(
