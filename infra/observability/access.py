@@ -20,7 +20,7 @@ from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
 from infra.catalogue.names import MONITORING, labels
 from infra.gpu.devices import Devices
-from infra.observability.scraping import ACCOUNT
+from infra.observability.prometheus_config import ACCOUNT
 from infra.tenancy import Workspace
 from infra.workloads.pod import Mount
 

@@ -72,7 +72,7 @@ def test_a_letter_and_a_message_arrive_and_a_renewed_secret_is_used_at_once(
     line = "&lt;!channel&gt; has given up &amp; gone"
     assert [each["text"].splitlines() for each in said] == [
         [line, f"Runbook: {RUNBOOK}"],
-        [f"over: {line}", f"Runbook: {RUNBOOK}"],
+        [f"resolved: {line}", f"Runbook: {RUNBOOK}"],
     ]
 
 

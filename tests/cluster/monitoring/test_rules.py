@@ -15,8 +15,8 @@ from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.metrics import KNOWN, named_in
 from infra.catalogue.names import PLATFORM
 from infra.declaration.monitoring import Monitoring
+from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
-from infra.observability.scraping import prometheus_config
 from tests.cluster.monitoring.cases import CASES, Case, Series
 from tests.cluster.monitoring.tools import Promtool
 

@@ -44,7 +44,7 @@ import pulumi_kubernetes as kubernetes
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.foundation import Volume
 from infra.images import BuiltImage
-from infra.observability.monitoring import Monitoring, MonitoringArgs
+from infra.observability.prometheus import Monitoring, MonitoringArgs
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
 from infra.tenancy import platform_policies, team_policies
 

@@ -13,7 +13,7 @@ from infra.declaration.monitoring import Monitoring as Settings
 from infra.declaration.types import cpu_millis, memory_bytes
 from infra.foundation import Placement, Toleration, Volume
 from infra.images import BuiltImage
-from infra.observability.monitoring import Monitoring, MonitoringArgs
+from infra.observability.prometheus import Monitoring, MonitoringArgs
 from infra.tenancy import Workspace, WorkspaceArgs
 from tests.unit.components.recorder import Recorder, created, inputs, pods, record
 

@@ -12,8 +12,8 @@ from infra.catalogue.alerts.alert import THRESHOLD, Alert, Threshold
 from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.metrics import OWN_CODE, named_in
 from infra.declaration.monitoring import Monitoring
+from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
-from infra.observability.scraping import prometheus_config
 from tests.unit.declaration.samples import accepted, refused
 
 HOOK = {"hook": {"webhook": {"url": "http://alerts.example/hook"}}}
