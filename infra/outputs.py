@@ -11,8 +11,8 @@ from infra.catalogue.names import ADMINISTRATOR
 from infra.foundation import Foundation, Pipeline, Registry
 from infra.images import BuiltImage
 from infra.observability.dashboards.delivery import Delivery
-from infra.observability.grafana import PORT as GRAFANA_PORT
-from infra.observability.grafana import Grafana
+from infra.observability.deployed_grafana import PORT as GRAFANA_PORT
+from infra.observability.deployed_grafana import Grafana
 from infra.observability.status_page import PORT as STATUS_PORT
 from infra.observability.status_page import StatusPage
 from infra.secrets.generated import Login

@@ -1,6 +1,6 @@
-"""The metrics that rules, dashboards and the status page may name, by where they come from.
+"""The metrics that rules, dashboards and the status page may use, by source, and the scrape jobs they come from.
 
-What is not named here is scraped all the same, but nobody's rule is built on it unseen: a mistyped metric never fires.
+Prometheus collects more than these. Rules may use only what is listed: an alert on a mistyped metric would never fire.
 """
 
 from __future__ import annotations
@@ -8,6 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import promql_parser
+
+from infra.catalogue import images
+
+KUBE_STATE_METRICS_JOB, GPU_EXPORTER_JOB = images.KUBE_STATE_METRICS, images.DCGM_EXPORTER
+NODE_EXPORTER_JOB = "node-exporter"
+KUBELET_JOB, CADVISOR_JOB = "kubelet", "cadvisor"
+"""Scrape jobs: the values of the label `job`. cAdvisor is part of the kubelet, at a path of its own."""
 
 PROMETHEUS = frozenset(
     {
@@ -104,7 +111,7 @@ TRAINING = frozenset(
         "training_samples_per_second",
     }
 )
-"""What a job tells of itself, if it does."""
+"""Exposed by training jobs, if their code does so."""
 TRACKING = frozenset(
     {
         "tracking_requests_total",
@@ -123,7 +130,7 @@ REGISTRY = frozenset(
         "registry_http_in_flight_requests",
     }
 )
-"""There where the registry is the platform's own."""
+"""Only where the platform runs its own registry."""
 GPU = frozenset(
     {
         "DCGM_EXP_XID_ERRORS_COUNT",
@@ -140,29 +147,29 @@ GPU = frozenset(
 )
 
 ERROR_BUDGET = "serving:error_budget:ratio"
-SLOW_BUDGET = "serving:slow_budget:ratio"
-FAST_BUCKET = "serving:fast_bucket:info"
-CHAMPION_AGE = "serving:champion_age:seconds"
+LATENCY_BUDGET = "serving:latency_budget:ratio"
+LATENCY_BUCKET = "serving:latency_bucket:info"
+MAX_MODEL_AGE = "serving:max_model_age:seconds"
 GPUS_FREE = "node:gpus_free:count"
 GPUS_PENDING = "pod:gpus_pending:count"
-RECORDED = frozenset({ERROR_BUDGET, SLOW_BUDGET, FAST_BUCKET, CHAMPION_AGE, GPUS_FREE, GPUS_PENDING})
-"""Made by rules of ours."""
+RECORDED = frozenset({ERROR_BUDGET, LATENCY_BUDGET, LATENCY_BUCKET, MAX_MODEL_AGE, GPUS_FREE, GPUS_PENDING})
+"""Created by the platform's recording rules."""
 
 OWN_CODE = ("training", "serving")
-"""Jobs of Prometheus whose programs are the teams': what else they tell is collected too."""
+"""Scrape jobs that run teams' code: rules may use any metric of these."""
 KNOWN = PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | TRAINING | TRACKING | REGISTRY | GPU | RECORDED
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds: into these an endpoint sorts its answers, and only between them can be told fast from slow."""
+"""The histogram buckets of endpoints' request durations, in seconds: a latency objective must be one of them."""
 
 
 def named_in(query: str) -> list[str]:
-    """The metrics that a PromQL query asks for, in its order; `ValueError` for what is no PromQL."""
+    """The metrics in a PromQL query, in order; `ValueError` if it is not valid PromQL."""
     return list(dict.fromkeys(name for selector in _selectors(query) for name in _names(selector)))
 
 
 def unknown_in(query: str) -> list[str]:
-    """Those that nothing is known to collect, but for what is said to be of the teams' own code."""
+    """The metrics in a query that no source exposes, except those selected from teams' own code by `job`."""
     selectors = [each for each in _selectors(query) if not _is_of_own_code(each)]
     return list(dict.fromkeys(name for each in selectors for name in _names(each) if name not in KNOWN))
 

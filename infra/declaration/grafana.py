@@ -1,4 +1,4 @@
-"""Where dashboards are drawn besides the status page: in a Grafana of the platform's own, or in one that is there."""
+"""The Grafana that shows the dashboards beside the status page: deployed by the platform, or an existing one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from infra.declaration.monitoring_types import readable_on_the_way
+from infra.declaration.monitoring_types import sent_in_clear_text
 from infra.declaration.settings import Settings
 from infra.declaration.types import Name
 
 
 def _address(value: str) -> str:
-    """A token goes there, so that nobody on the way may read along."""
+    """An API token is sent there, so the connection must be encrypted."""
     parts = urlsplit(value)
     if not re.match(r"^https?://[^\s/?#]+", value) or parts.query or parts.fragment or parts.username:
-        raise ValueError(f"{value!r} is no address of a Grafana; write one such as https://grafana.example.com")
-    if readable_on_the_way(value):
-        raise ValueError(f"{value!r} would be sent the token readable for all on the way; write https://")
+        raise ValueError(f"{value!r} is not the URL of a Grafana; write one such as https://grafana.example.com")
+    if sent_in_clear_text(value):
+        raise ValueError(f"{value!r} would get the token unencrypted; write https://")
     return value.rstrip("/")
 
 
@@ -31,28 +31,34 @@ GrafanaAddress = Annotated[
 
 
 class DeployedGrafana(Settings):
-    """The official image in the platform's namespace, behind a login. It keeps nothing: what it shows is declared."""
+    """The official image in the platform's namespace, behind a login. It has no storage: dashboards are provisioned."""
 
 
 class ExistingGrafana(Settings):
-    """One that is there already: dashboards go into a folder of the stack's own, whenever they have changed."""
+    """An existing Grafana. A job uploads the dashboards into a folder of the stack whenever they change."""
 
-    url: GrafanaAddress = Field(description="By https, or by http to a Service of the cluster (grafana.monitoring.svc)")
-    token: Name = Field(description="The secret with the token of a service account that may edit")
+    url: GrafanaAddress = Field(
+        description="Its URL: https, or http to a Service of the cluster (grafana.monitoring.svc)"
+    )
+    token: Name = Field(description="The secret with the token of a service account with the role Editor")
     datasource: str | None = Field(
         default=None,
-        description="The name that this stack's Prometheus has there, for dashboards to begin with; none: its default",
+        description="The name of the data source for this stack's Prometheus; none: Grafana's default data source",
     )
 
 
 class Grafana(Settings):
-    """Exactly one."""
+    """Exactly one of deployed and existing."""
 
-    deployed: DeployedGrafana | None = Field(default=None, description="An own one in the platform's namespace: {}")
-    existing: ExistingGrafana | None = Field(default=None, description="One that is there already")
+    deployed: DeployedGrafana | None = Field(
+        default=None, description="A Grafana that the platform deploys in its namespace: {}"
+    )
+    existing: ExistingGrafana | None = Field(default=None, description="A Grafana that exists already")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Grafana:
         if (self.deployed is None) == (self.existing is None):
-            raise ValueError("is exactly one; declare 'deployed' (an own one) or 'existing' (its address and a token)")
+            raise ValueError(
+                "needs exactly one of 'deployed' (a Grafana of the platform) and 'existing' (a URL and a token)"
+            )
         return self

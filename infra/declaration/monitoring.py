@@ -1,4 +1,4 @@
-"""What is looked at, what is promised of endpoints, and who hears of it."""
+"""Monitoring: metrics, endpoints' SLOs, alerts, and the notifications about them."""
 
 from __future__ import annotations
 
@@ -15,85 +15,104 @@ from infra.declaration.monitoring_types import (
     Latency,
     Mailboxes,
     MailServer,
+    Number,
     Percent,
     Query,
     Runbooks,
     Span,
     Summary,
-    readable_on_the_way,
+    sent_in_clear_text,
 )
 from infra.declaration.settings import Settings
 from infra.declaration.types import Cpu, Memory, Name, Seconds, written
 
 
 class Objective(Settings):
-    """What is promised of an endpoint, and holds over the period that is common to all."""
+    """The service level objectives (SLOs) of an endpoint, over the SLO window."""
 
-    availability: Percent = Field(default=99.5, description="Percent of requests that are not failed by the endpoint")
-    fast: Percent = Field(default=99.0, description="Percent of requests that are answered within the latency")
-    latency: Latency = Field(default=written("500ms"), description="What counts as fast: one of the measured bounds")
-    champion_age: Span = Field(default=written("90d"), description="How old the served version may become")
+    availability: Percent = Field(default=99.5, description="Percent of requests that must not fail with 5xx")
+    latency_target: Percent = Field(
+        default=99.0, description="Percent of requests that must be answered within 'latency'"
+    )
+    latency: Latency = Field(
+        default=written("500ms"), description="The latency objective: a bucket of the request duration histogram"
+    )
+    max_model_age: Span = Field(
+        default=written("90d"), description="The age of the served model version at which ChampionOld fires"
+    )
+
+
+class AlertSettings(Settings):
+    """Overrides the defaults of one of the platform's alerts."""
+
+    for_: Seconds | None = Field(
+        default=None,
+        alias="for",
+        description="How long the alert's expression must hold before the alert fires; none: the alert's default",
+    )
+    threshold: Number | None = Field(
+        default=None,
+        description="The value that the alert's expression compares with; none: the alert's default",
+    )
 
 
 class Webhook(Settings):
-    """Gets alerts as JSON by POST."""
+    """Receives alerts as JSON in a POST request."""
 
-    url: Http = Field(
-        description="Where alerts are sent; with a token by https, or by http to a Service of the cluster"
-    )
+    url: Http = Field(description="The URL; with a token it must use https, or http to a Service of the cluster")
     token: Name | None = Field(default=None, description="The secret that is sent as a bearer token")
 
     @field_validator("token")
     @classmethod
-    def _nobody_reads_it_on_the_way(cls, token: str | None, given: ValidationInfo) -> str | None:
-        url = given.data.get("url", "")
-        if token is not None and readable_on_the_way(url):
-            raise ValueError(f"would be readable for all on the way to {url}; write https:// in 'url'")
+    def _is_encrypted(cls, token: str | None, validated: ValidationInfo) -> str | None:
+        url = validated.data.get("url", "")
+        if token is not None and sent_in_clear_text(url):
+            raise ValueError(f"would be sent unencrypted to {url}; write https:// in 'url'")
         return token
 
 
 class Email(Settings):
-    """Letters through a mail server that speaks TLS."""
+    """Sends email through an SMTP server with TLS."""
 
-    to: Mailboxes = Field(description="The address, or several with commas between them")
-    sender: Mailboxes = Field(description="The address that letters come from")
-    server: MailServer = Field(description="Its host and port")
-    username: str | None = Field(default=None, description="Of the login to the server; none: without a login")
-    password: Name | None = Field(default=None, description="The secret with the password")
+    to: Mailboxes = Field(description="The recipient's address, or several separated by commas")
+    sender: Mailboxes = Field(description="The sender's address (From)")
+    server: MailServer = Field(description="Host and port of the SMTP server")
+    username: str | None = Field(default=None, description="The user name of the SMTP login; none: no login")
+    password: Name | None = Field(default=None, description="The secret with the password of the SMTP login")
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Email:
-        there, missing = ("username", "password") if self.username else ("password", "username")
+        present, missing = ("username", "password") if self.username else ("password", "username")
         if bool(self.username) != bool(self.password):
-            raise ValueError(f"has a '{there}' without a '{missing}'; write both, or neither for no login")
+            raise ValueError(f"has a '{present}' without a '{missing}'; write both, or neither for no login")
         return self
 
 
 class Slack(Settings):
-    """Messages in a channel."""
+    """Posts messages to a Slack channel."""
 
     channel: str = Field(description="The channel, such as '#vision'")
-    url: Name = Field(description="The secret with the address of the incoming webhook")
+    url: Name = Field(description="The secret with the URL of the incoming webhook")
 
 
 class Sns(Settings):
-    """Messages to all who subscribed to a topic."""
+    """Publishes messages to an Amazon SNS topic that the stack creates."""
 
-    topic: Name = Field(description="Its name within the stack, which makes it")
+    topic: Name = Field(description="The topic's name within the stack")
 
 
 class Receiver(Settings):
-    """Somebody who hears of alerts: by exactly one way."""
+    """A destination of notifications: exactly one of webhook, email, slack and sns."""
 
-    webhook: Webhook | None = Field(default=None, description="A program that takes JSON")
-    email: Email | None = Field(default=None, description="An address, through a mail server")
-    slack: Slack | None = Field(default=None, description="A channel of Slack")
-    sns: Sns | None = Field(default=None, description="A topic of Amazon SNS, where the place makes topics")
+    webhook: Webhook | None = Field(default=None, description="A webhook that takes JSON")
+    email: Email | None = Field(default=None, description="Email through an SMTP server")
+    slack: Slack | None = Field(default=None, description="A Slack channel")
+    sns: Sns | None = Field(default=None, description="An Amazon SNS topic, where the foundation creates topics")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Receiver:
-        if sum(way is not None for way in (self.webhook, self.email, self.slack, self.sns)) != 1:
-            raise ValueError("hears of alerts by exactly one way; declare 'webhook', 'email', 'slack' or 'sns'")
+        if sum(kind is not None for kind in (self.webhook, self.email, self.slack, self.sns)) != 1:
+            raise ValueError("needs exactly one of 'webhook', 'email', 'slack' and 'sns'")
         return self
 
     @property
@@ -102,7 +121,7 @@ class Receiver(Settings):
         return self.sns.topic if self.sns else None
 
     def secrets(self) -> dict[str, str]:
-        """The secrets that it needs, by the path at which they are named."""
+        """The declared secrets that it uses, by the path of the setting that names them."""
         named = {
             "webhook.token": self.webhook and self.webhook.token,
             "email.password": self.email and self.email.password,
@@ -112,69 +131,90 @@ class Receiver(Settings):
 
 
 class Rule(Settings):
-    """An alert of the platform team's own."""
+    """An alert that the platform team adds."""
 
     expr: Query = Field(
-        description="PromQL; whatever it finds is said. What a team's own code tells has its job: name{job='training'}"
+        description="PromQL; the alert fires for each series that it returns. Select metrics of teams' own code by "
+        "their job: name{job='training'}"
     )
-    after: Seconds = Field(default=written("5m"), description="How long it must have been found")
+    for_: Seconds = Field(
+        default=written("5m"),
+        alias="for",
+        description="How long the expression must hold before the alert fires",
+    )
     severity: Literal["critical", "warning"] = Field(
-        default="warning", description="A label of the alert; critical is for what can't wait"
+        default="warning", description="The alert's severity label; critical means that action is needed now"
     )
-    team: Name = Field(default=PLATFORM, description="Who answers for it")
-    summary: Summary = Field(description="What is said, in a few words; may use the labels, as in {{ $labels.pod }}")
-    runbook: Http | None = Field(default=None, description="The address of a page that says what to do")
+    team: Name = Field(default=PLATFORM, description="The team that is notified")
+    summary: Summary = Field(description="One line about the problem; may use labels, as in {{ $labels.pod }}")
+    runbook: Http | None = Field(default=None, description="The URL of the alert's runbook")
 
 
 class Notifications(Settings):
-    """How alerts that belong together are told together."""
+    """How Alertmanager groups and repeats notifications."""
 
-    wait: Seconds = Field(default=written("10s"), description="For more of the kind, before the first is told")
-    interval: Seconds = Field(default=written("1m"), description="Before news of the same kind are told")
-    repeat: Seconds = Field(default=written("4h"), description="Before what goes on is told again")
+    group_wait: Seconds = Field(
+        default=written("10s"), description="How long to wait for more alerts of a group before the first notification"
+    )
+    group_interval: Seconds = Field(
+        default=written("1m"), description="The minimum time between two notifications about changes in a group"
+    )
+    repeat_interval: Seconds = Field(
+        default=written("4h"), description="How long until a notification about an unchanged group is repeated"
+    )
 
 
 class Monitoring(Settings):
-    """Prometheus and Alertmanager."""
+    """Prometheus, Alertmanager, alerts, dashboards and the status page."""
 
-    retention: Span = Field(default=written("7d"), description="How long metrics are kept")
-    storage: Memory = Field(default="5Gi", description="The size of the volume with metrics")
-    cpu: Cpu = Field(default="200m", description="Cores that Prometheus asks for")
-    memory: Memory = Field(default="512Mi", description="Prometheus's, asked for and limited alike")
+    retention: Span = Field(default=written("7d"), description="How long Prometheus keeps metrics")
+    storage: Memory = Field(default="5Gi", description="The size of Prometheus's volume")
+    cpu: Cpu = Field(default="200m", description="Prometheus's CPU request")
+    memory: Memory = Field(default="512Mi", description="Prometheus's memory request and limit")
     scrape_interval: Interval = Field(
         default=written("30s"),
-        description="How often metrics are asked for and rules are evaluated; at most 1m",
+        description="The interval of scrapes and of rule evaluations; at most 1m",
         examples=["15s", "1m"],
     )
     objective: Objective = Field(
-        default=Objective(), description="What is promised of endpoints that have none of their own"
+        default=Objective(), description="The SLOs of endpoints without an entry in objectives"
     )
-    objectives: dict[Name, Objective] = Field(default={}, description="What is promised of one endpoint, by its name")
-    period: Span = Field(default=written("30d"), description="Over which objectives hold")
-    alert_after: dict[AlertName, Seconds] = Field(
-        default={}, description="By alert, how long it must last, where that differs"
+    objectives: dict[Name, Objective] = Field(default={}, description="The SLOs of single endpoints, by endpoint name")
+    slo_window: Span = Field(
+        default=written("30d"), description="The SLO window: error budgets and burn rates are computed over it"
     )
-    rules: dict[AlertName, Rule] = Field(default={}, description="More alerts, by name")
-    receivers: dict[Name, Receiver] = Field(default={}, description="Who may hear of alerts, by name")
-    routes: dict[Name, Name] = Field(default={}, description="By team, or 'platform', the receiver of its alerts")
-    default_receiver: Name | None = Field(default=None, description="Of alerts without a route; none: nobody")
-    watchdog: Name | None = Field(default=None, description="The receiver of a sign of life, told again all the time")
-    notifications: Notifications = Field(default=Notifications(), description="When and how often alerts are told")
+    alerts: dict[AlertName, AlertSettings] = Field(
+        default={}, description="Overrides for the platform's alerts, by alert name"
+    )
+    rules: dict[AlertName, Rule] = Field(default={}, description="Additional alerts, by name")
+    receivers: dict[Name, Receiver] = Field(default={}, description="Destinations of notifications, by name")
+    routes: dict[Name, Name] = Field(
+        default={}, description="The receiver of each team's alerts, by team; 'platform' is the platform team"
+    )
+    default_receiver: Name | None = Field(
+        default=None, description="The receiver of alerts without a route; none: no notification"
+    )
+    watchdog: Name | None = Field(
+        default=None, description="The receiver of the Watchdog heartbeat (dead-man's switch), sent every minute"
+    )
+    notifications: Notifications = Field(
+        default=Notifications(), description="How notifications are grouped and repeated"
+    )
     grafana: Grafana | None = Field(
-        default=None, description="Draws the dashboards beside the status page; none: the page alone does"
+        default=None, description="A Grafana with the dashboards; none: only the status page shows them"
     )
     runbooks: Runbooks = Field(
-        default="docs/runbooks", description="Where the pages about alerts are: a folder or address"
+        default="docs/runbooks", description="The folder or URL of the runbooks that alerts link to"
     )
 
     def topics(self) -> set[str]:
-        """Those that receivers name."""
+        """The SNS topics that receivers name."""
         return {receiver.topic for receiver in self.receivers.values() if receiver.topic is not None}
 
     def secrets(self) -> set[str]:
-        """Those that receivers need."""
+        """The declared secrets that receivers use."""
         return {secret for receiver in self.receivers.values() for secret in receiver.secrets().values()}
 
     def objective_of(self, endpoint: str) -> Objective:
-        """Its own, or everybody's."""
+        """The endpoint's own SLOs, or the default ones."""
         return self.objectives.get(endpoint, self.objective)

@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from infra.catalogue.names import PROJECT
+from infra.declaration.alert_defaults import alert_defaults
 from infra.declaration.loader import SETTING
 from infra.declaration.schema import REPOSITORY, platform_schema, write
 from infra.declaration.schema_words import Schema, allowed, default, entries, group_of, plain
 
 FILE = REPOSITORY / "docs" / "settings.md"
+ALERTS = "monitoring.alerts.<name>"
+"""The group of settings that the defaults of alerts follow."""
 
 _INTRODUCTION = f"""# Settings
 
@@ -62,7 +65,8 @@ def _references(setting: Schema) -> Iterator[tuple[str, str]]:
 def _section(schema: Schema, paths: list[str], links: Mapping[str, str]) -> str:
     first, *others = paths
     also = f" Also at {', '.join(f'`{path}`' for path in others)}." if others else ""
-    return f"## `{first}`\n\n{plain(schema['description'])}{also}\n\n{_table(schema, f'{first}.', links)}"
+    more = f"\n{alert_defaults()}" if first == ALERTS else ""
+    return f"## `{first}`\n\n{plain(schema['description'])}{also}\n\n{_table(schema, f'{first}.', links)}{more}"
 
 
 def _table(schema: Schema, path: str, links: Mapping[str, str]) -> str:

@@ -21,8 +21,8 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.catalogue.metrics import GPU_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, POOL_LABEL, labels, selector
-from infra.catalogue.targets import GPU_EXPORTER
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices, NodeProgram
@@ -67,9 +67,9 @@ class GpuExporterArgs:
 def gpu_exporter(args: GpuExporterArgs, parent: pulumi.Resource) -> None:
     """One DaemonSet a pool."""
     ConfigMap(
-        f"{args.devices.namespace}-{GPU_EXPORTER}",
+        f"{args.devices.namespace}-{GPU_EXPORTER_JOB}",
         metadata=ObjectMetaArgs(
-            name=GPU_EXPORTER, namespace=args.devices.namespace, labels=labels(GPU_EXPORTER, MONITORING)
+            name=GPU_EXPORTER_JOB, namespace=args.devices.namespace, labels=labels(GPU_EXPORTER_JOB, MONITORING)
         ),
         data={_FILE: counters_file()},
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[args.devices]),
@@ -85,15 +85,15 @@ def counters_file() -> str:
 
 def _exporter(pool: str, args: GpuExporterArgs) -> NodeProgram:
     volumes = [
-        VolumeArgs(name="counters", config_map=ConfigMapVolumeSourceArgs(name=GPU_EXPORTER)),
+        VolumeArgs(name="counters", config_map=ConfigMapVolumeSourceArgs(name=GPU_EXPORTER_JOB)),
         _folder("pod-resources", _POD_RESOURCES, "Directory"),
         _folder("gpus", "/dev/null", "CharDevice"),
         VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit="100Mi")),
     ]
     return NodeProgram(
-        f"{GPU_EXPORTER}-{pool}",
-        labels(GPU_EXPORTER, MONITORING, **{POOL_LABEL: pool}),
-        {**selector(GPU_EXPORTER, MONITORING), POOL_LABEL: pool},
+        f"{GPU_EXPORTER_JOB}-{pool}",
+        labels(GPU_EXPORTER_JOB, MONITORING, **{POOL_LABEL: pool}),
+        {**selector(GPU_EXPORTER_JOB, MONITORING), POOL_LABEL: pool},
         _container(args),
         volumes,
     )
@@ -108,7 +108,7 @@ def _container(args: GpuExporterArgs) -> ContainerArgs:
         "DCGM_EXPORTER_XID_COUNT_WINDOW_SIZE": str(_XID_WINDOW * 1000),
     }
     return ContainerArgs(
-        name=GPU_EXPORTER,
+        name=GPU_EXPORTER_JOB,
         image=args.image.reference,
         env=[
             *(EnvVarArgs(name=name, value=value) for name, value in settings.items()),

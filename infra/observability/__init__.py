@@ -1,4 +1,1 @@
-"""Prometheus, what it looks at, what it says and to whom.
-
-`metrics`, `alerts` and `rules` are data that the declaration is checked against; `component` makes the cluster run it.
-"""
+"""Monitoring: Prometheus, Alertmanager, exporters, dashboards, Grafana and the status page."""

@@ -1,4 +1,4 @@
-"""What monitoring's programs may read of the cluster: nodes, and what is in the stack's own namespaces."""
+"""Service accounts of the monitoring components, with read-only RBAC: nodes, and objects in the stack's namespaces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
 from infra.catalogue.names import MONITORING, labels
 from infra.gpu.devices import Devices
-from infra.observability.scraping import ACCOUNT
+from infra.observability.prometheus_config import ACCOUNT
 from infra.tenancy import Workspace
 from infra.workloads.pod import Mount
 
@@ -28,8 +28,8 @@ _RBAC = "rbac.authorization.k8s.io"
 _READ = ("get", "list", "watch")
 _HOUR = 3600
 
-Space = Workspace | Devices
-"""A namespace of the stack."""
+Namespaced = Workspace | Devices
+"""A component that owns a namespace of the stack."""
 
 Rule = tuple[str, Sequence[str], Sequence[str]]
 """API group, resources, verbs."""
@@ -37,15 +37,15 @@ Rule = tuple[str, Sequence[str], Sequence[str]]
 
 @dataclass(frozen=True)
 class Access:
-    """`everywhere` is for what belongs to no namespace, `inside` for the namespaces that are looked into."""
+    """RBAC rules: `cluster_wide` for objects without a namespace, `namespaced` for those in the watched namespaces."""
 
-    everywhere: Sequence[Rule] = ()
-    inside: Sequence[Rule] = ()
+    cluster_wide: Sequence[Rule] = ()
+    namespaced: Sequence[Rule] = ()
 
 
 NODES: Rule = ("", ("nodes",), _READ)
 READS_PODS = Access([NODES], [("", ("pods",), _READ)])
-ASKS_KUBELETS = Access([NODES, ("", ("nodes/metrics",), ("get",))], READS_PODS.inside)
+ASKS_KUBELETS = Access([NODES, ("", ("nodes/metrics",), ("get",))], READS_PODS.namespaced)
 READS_CLUSTER = Access(
     [NODES],
     [
@@ -57,30 +57,29 @@ READS_CLUSTER = Access(
 
 
 def monitoring_account(
-    name: str, workspace: Workspace, access: Access, looked_into: Sequence[Space], parent: pulumi.Resource
+    name: str, workspace: Workspace, access: Access, watched_namespaces: Sequence[Namespaced], parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
-    """An account of the program's own with what it may read; its token is in the pod only by `token_mount`."""
-    inside = pulumi.ResourceOptions(parent=parent, depends_on=[workspace])
+    """A service account and its RBAC bindings. Pods get its token through `token_mount` only."""
     own = kubernetes.core.v1.ServiceAccount(
         f"{workspace.namespace}-{name}",
         metadata=ObjectMetaArgs(name=name, namespace=workspace.namespace, labels=labels(name, MONITORING)),
         automount_service_account_token=False,
-        opts=inside,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[workspace]),
     )
     subject = SubjectArgs(kind="ServiceAccount", name=name, namespace=workspace.namespace)
     role = f"{workspace.namespace}-{name}"
-    found: list[pulumi.Resource] = [own]
-    if access.everywhere:
-        nodes = _role(f"{role}-nodes", name, access.everywhere, parent)
-        found += [nodes, _binding_everywhere(f"{role}-nodes", name, subject, parent)]
-    if access.inside:
-        found.append(_role(role, name, access.inside, parent))
-        found += [_binding(role, name, subject, space, parent) for space in looked_into]
-    return found
+    resources: list[pulumi.Resource] = [own]
+    if access.cluster_wide:
+        nodes = _role(f"{role}-nodes", name, access.cluster_wide, parent)
+        resources += [nodes, _cluster_binding(f"{role}-nodes", name, subject, parent)]
+    if access.namespaced:
+        resources.append(_role(role, name, access.namespaced, parent))
+        resources += [_binding(role, name, subject, namespaced, parent) for namespaced in watched_namespaces]
+    return resources
 
 
 def token_mount() -> Mount:
-    """The account's token, which the kubelet renews, and the cluster's authority, where clients look for them."""
+    """The account's token, rotated by the kubelet, and the cluster's CA, at the paths where clients expect them."""
     sources = [
         VolumeProjectionArgs(
             service_account_token=ServiceAccountTokenProjectionArgs(path="token", expiration_seconds=_HOUR)
@@ -108,7 +107,7 @@ def _role(role: str, name: str, rules: Sequence[Rule], parent: pulumi.Resource) 
     )
 
 
-def _binding_everywhere(role: str, name: str, subject: SubjectArgs, parent: pulumi.Resource) -> pulumi.Resource:
+def _cluster_binding(role: str, name: str, subject: SubjectArgs, parent: pulumi.Resource) -> pulumi.Resource:
     return kubernetes.rbac.v1.ClusterRoleBinding(
         role,
         metadata=ObjectMetaArgs(name=role, labels=labels(name, MONITORING)),
@@ -118,11 +117,13 @@ def _binding_everywhere(role: str, name: str, subject: SubjectArgs, parent: pulu
     )
 
 
-def _binding(role: str, name: str, subject: SubjectArgs, space: Space, parent: pulumi.Resource) -> pulumi.Resource:
+def _binding(
+    role: str, name: str, subject: SubjectArgs, namespaced: Namespaced, parent: pulumi.Resource
+) -> pulumi.Resource:
     return kubernetes.rbac.v1.RoleBinding(
-        f"{space.namespace}-{role}",
-        metadata=ObjectMetaArgs(name=role, namespace=space.namespace, labels=labels(name, MONITORING)),
+        f"{namespaced.namespace}-{role}",
+        metadata=ObjectMetaArgs(name=role, namespace=namespaced.namespace, labels=labels(name, MONITORING)),
         role_ref=RoleRefArgs(api_group=_RBAC, kind="ClusterRole", name=role),
         subjects=[subject],
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[space]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[namespaced]),
     )

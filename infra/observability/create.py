@@ -23,8 +23,8 @@ from infra.gpu.exporter import GpuExporterArgs
 from infra.images import Images
 from infra.observability.dashboards import DashboardFiles, DashboardFilesArgs
 from infra.observability.dashboards.delivery import Delivery, DeliveryArgs, target
-from infra.observability.grafana import Grafana, GrafanaArgs
-from infra.observability.monitoring import ALERTMANAGER, ALERTMANAGER_PORT, Monitoring, MonitoringArgs
+from infra.observability.deployed_grafana import Grafana, GrafanaArgs
+from infra.observability.prometheus import ALERTMANAGER, ALERTMANAGER_PORT, Monitoring, MonitoringArgs
 from infra.observability.status_page import StatusPage, StatusPageArgs
 from infra.secrets.generated import GeneratedPassword
 from infra.tenancy import Workspace

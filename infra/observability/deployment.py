@@ -1,4 +1,4 @@
-"""What monitoring's programs have in common: they read YAML files, and tell their metrics where they answer."""
+"""Deployments of monitoring components: configured by YAML files, with metrics on their HTTP port."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import yaml
 
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING
 from infra.tenancy import Workspace
-from infra.workloads import deployment as server
+from infra.workloads import deployment
 from infra.workloads.deployment import DeploymentFactory
 from infra.workloads.pod import Container, Mount, config_mount, pod_template
 
-_GIVEN = "/etc/given"
+_CONFIG = "/etc/given"
 
-probe = partial(server.probe, port=METRICS_PORT_NAME)
-"""Asks at the port that metrics are read from."""
+probe = partial(deployment.probe, port=METRICS_PORT_NAME)
+"""A probe on the metrics port."""
 
 
-def program(name: str, workspace: Workspace, parent: pulumi.Resource) -> DeploymentFactory:
-    """One of monitoring's in the platform's namespace."""
+def monitoring_server(name: str, workspace: Workspace, parent: pulumi.Resource) -> DeploymentFactory:
+    """A server in the platform's namespace, labelled as part of monitoring."""
     return DeploymentFactory(name, MONITORING, workspace, parent)
 
 
-def given(program: DeploymentFactory, files: Mapping[str, Mapping[str, Any]]) -> tuple[Mount, pulumi.Resource]:
-    """Files that change under the running program, which reads them anew by itself; parts may be known later."""
+def config_files(server: DeploymentFactory, files: Mapping[str, Mapping[str, Any]]) -> tuple[Mount, pulumi.Resource]:
+    """A ConfigMap with YAML files, mounted. The server reloads them itself: a change does not roll the pod."""
     texts = {file: pulumi.Output.from_input(content).apply(_text) for file, content in files.items()}
-    return config_mount("config", program.name, _GIVEN), program.config(texts)
+    return config_mount("config", server.name, _CONFIG), server.config(texts)
 
 
-def start(program: DeploymentFactory, container: Container, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
-    """One pod, never two on the same data."""
-    template = pod_template(container, program.workspace, account=program.name, labels=program.labels)
-    return program.deployment(template, after, recreate=True)
+def deploy(server: DeploymentFactory, container: Container, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
+    """A Deployment with one pod; the old pod ends before the new one starts, since both use the same volume."""
+    template = pod_template(container, server.workspace, account=server.name, labels=server.labels)
+    return server.deployment(template, after, recreate=True)
 
 
 def _text(content: object) -> str:

@@ -1,4 +1,4 @@
-"""What turns the state of nodes, of the cluster and of simulated GPUs into metrics."""
+"""Exporters: kube-state-metrics, the node exporter, and the simulator of GPU metrics."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS
+from infra.catalogue.metrics import NODE_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
-from infra.catalogue.targets import NODE_EXPORTER
 from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
-from infra.observability.access import READS_CLUSTER, READS_PODS, Access, Space, monitoring_account, token_mount
-from infra.observability.deployment import given, probe, program, start
+from infra.observability.access import READS_CLUSTER, READS_PODS, Access, Namespaced, monitoring_account, token_mount
+from infra.observability.deployment import config_files, deploy, monitoring_server, probe
 from infra.tenancy import Workspace
 from infra.workloads.pod import Container, pod_template
 
@@ -24,20 +24,20 @@ _OPTIONS = "options.yml"
 _OBJECTS = "daemonsets,deployments,jobs,nodes,persistentvolumeclaims,pods,resourcequotas,statefulsets"
 _RECOMMENDED = "[app.kubernetes.io/name,app.kubernetes.io/component]"
 _LABELS = f"nodes=[{POOL_LABEL}],pods={_RECOMMENDED},deployments={_RECOMMENDED},jobs={_RECOMMENDED}"
-_SEEN_FROM_INSIDE = ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "pressure", "stat", "vmstat")
-"""What the kernel tells every container of the whole node. For disks that is the container's own root and its scratch
-folder: they lie where the node keeps images and where the kubelet keeps its data."""
-_OTHER_MOUNTS = "^/[^t]"
-_NO_DISKS = "^(cgroup2?|devpts|mqueue|proc|sysfs|tmpfs)$"
+_COLLECTORS = ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "pressure", "stat", "vmstat")
+"""Collectors that see the whole node from an unprivileged container without host paths. For disks they see the
+container's root and its scratch volume, which lie on the file systems of images and of the kubelet's data."""
+_EXCLUDED_MOUNTS = "^/[^t]"
+_EXCLUDED_FILE_SYSTEMS = "^(cgroup2?|devpts|mqueue|proc|sysfs|tmpfs)$"
 
 
 def kube_state_metrics(
-    image: BuiltImage, workspace: Workspace, looked_into: Sequence[Space], parent: pulumi.Resource
+    image: BuiltImage, workspace: Workspace, watched_namespaces: Sequence[Namespaced], parent: pulumi.Resource
 ) -> None:
-    """Asks the API for what is in the stack's namespaces, and for the nodes. It notices new ones as it runs."""
-    server = program(KUBE_STATE_METRICS, workspace, parent)
-    namespaces = sorted(space.namespace for space in looked_into)
-    options, config = given(server, {_OPTIONS: {"namespaces": namespaces}})
+    """Metrics about Kubernetes objects in the stack's namespaces, and about nodes."""
+    server = monitoring_server(KUBE_STATE_METRICS, workspace, parent)
+    namespaces = sorted(each.namespace for each in watched_namespaces)
+    options, config = config_files(server, {_OPTIONS: {"namespaces": namespaces}})
     container = Container(
         name=KUBE_STATE_METRICS,
         image=image.reference,
@@ -55,52 +55,56 @@ def kube_state_metrics(
         readiness_probe=probe("/healthz", period=10, failures=3),
         liveness_probe=probe("/healthz", period=10, failures=6),
     )
-    reader = monitoring_account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, looked_into, parent)
-    start(server, container, [*reader, config])
+    reader = monitoring_account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, watched_namespaces, parent)
+    deploy(server, container, [*reader, config])
 
 
 def gpu_simulator(
-    image: BuiltImage, stack: str, workspace: Workspace, looked_into: Sequence[Workspace], parent: pulumi.Resource
+    image: BuiltImage,
+    stack: str,
+    workspace: Workspace,
+    watched_namespaces: Sequence[Workspace],
+    parent: pulumi.Resource,
 ) -> None:
-    """Stands in for DCGM's exporter, where GPUs are simulated."""
+    """Replaces the DCGM exporter where GPUs are simulated."""
     container = Container(
         name=GPU_SIMULATOR,
         image=image.reference,
         resources=Resources(cpu="25m", memory="64Mi"),
-        args=[stack, *(space.namespace for space in looked_into)],
+        args=[stack, *(each.namespace for each in watched_namespaces)],
         ports={METRICS_PORT_NAME: 9400},
         mounts=[token_mount()],
         startup_probe=probe("/metrics", period=1, failures=60),
         readiness_probe=probe("/metrics", period=10, failures=3),
         liveness_probe=probe("/metrics", period=30, failures=6),
     )
-    reader = monitoring_account(GPU_SIMULATOR, workspace, READS_PODS, looked_into, parent)
-    start(program(GPU_SIMULATOR, workspace, parent), container, reader)
+    reader = monitoring_account(GPU_SIMULATOR, workspace, READS_PODS, watched_namespaces, parent)
+    deploy(monitoring_server(GPU_SIMULATOR, workspace, parent), container, reader)
 
 
 def node_exporter(
     image: BuiltImage, workspace: Workspace, pools: Mapping[str, Placement], parent: pulumi.Resource
 ) -> None:
-    """On every real node, without a file of it: under all the rules that other pods are under."""
-    taken = {each for pool in pools.values() if not pool.simulated for each in pool.tolerations}
-    anywhere = Placement("", {}, sorted(taken, key=str), simulated=False)
+    """A DaemonSet on every real node, without host paths: it meets the same pod policies as any other pod."""
+    tolerations = {each for pool in pools.values() if not pool.simulated for each in pool.tolerations}
+    anywhere = Placement("", {}, sorted(tolerations, key=str), simulated=False)
     container = Container(
-        name=NODE_EXPORTER,
+        name=NODE_EXPORTER_JOB,
         image=image.reference,
         resources=Resources(cpu="25m", memory="48Mi"),
         args=[
-            NODE_EXPORTER,
+            NODE_EXPORTER_JOB,
             "--collector.disable-defaults",
-            *(f"--collector.{name}" for name in _SEEN_FROM_INSIDE),
-            f"--collector.filesystem.mount-points-exclude={_OTHER_MOUNTS}",
-            f"--collector.filesystem.fs-types-exclude={_NO_DISKS}",
+            *(f"--collector.{name}" for name in _COLLECTORS),
+            f"--collector.filesystem.mount-points-exclude={_EXCLUDED_MOUNTS}",
+            f"--collector.filesystem.fs-types-exclude={_EXCLUDED_FILE_SYSTEMS}",
         ],
         ports={METRICS_PORT_NAME: 9100},
         startup_probe=probe("/", period=1, failures=30),
         readiness_probe=probe("/", period=10, failures=3),
         liveness_probe=probe("/", period=30, failures=3),
     )
-    exporter = program(NODE_EXPORTER, workspace, parent)
+    exporter = monitoring_server(NODE_EXPORTER_JOB, workspace, parent)
     kubernetes.apps.v1.DaemonSet(
         exporter.name,
         metadata=exporter.metadata,
@@ -111,6 +115,6 @@ def node_exporter(
             ),
         ),
         opts=pulumi.ResourceOptions(
-            parent=parent, depends_on=monitoring_account(NODE_EXPORTER, workspace, Access(), [], parent)
+            parent=parent, depends_on=monitoring_account(NODE_EXPORTER_JOB, workspace, Access(), [], parent)
         ),
     )

@@ -1,8 +1,8 @@
-"""One page that says how the platform is, in the cluster behind a login. Nothing waits for it.
+"""The status page: the platform's state on one page, behind a login. `pulumi up` does not wait for it.
 
-Pods of the platform's own namespace reach it, and people by a forwarded port, which ends in the pod itself: no network
-policy has to let anybody in. It asks Prometheus and Alertmanager, its neighbours, and the API server as an account of
-its own, which may list what the page shows and may read neither secrets nor configuration.
+It is reached from the platform's own namespace and through `kubectl port-forward`, so that no network policy has to
+allow ingress. It queries Prometheus, Alertmanager and the API server; its service account may list what the page shows,
+and may read neither Secrets nor ConfigMaps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from infra.declaration.model import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices
 from infra.images import BuiltImage
-from infra.observability.access import Access, Space, monitoring_account, token_mount
+from infra.observability.access import Access, Namespaced, monitoring_account, token_mount
 from infra.observability.dashboards import DashboardFiles
 from infra.secrets.generated import GeneratedPassword, lines
 from infra.tenancy import Workspace
@@ -35,8 +35,8 @@ _DASHBOARDS = "/etc/dashboards"
 _LOGIN = "/var/run/secrets/login"
 _LIST = ("list",)
 _READS = Access(
-    everywhere=[("", ("nodes",), _LIST)],
-    inside=[
+    cluster_wide=[("", ("nodes",), _LIST)],
+    namespaced=[
         ("", ("events", "pods"), _LIST),
         ("apps", ("daemonsets", "deployments"), _LIST),
         ("batch", ("jobs",), _LIST),
@@ -48,7 +48,7 @@ _GRACE_SECONDS = 5
 
 @dataclass(frozen=True)
 class StatusPageArgs:
-    """What is declared is told to the page: only so can it miss something. `pools` are those with GPUs."""
+    """The page gets the declared workloads, so that it can show which are missing. `pools` are those with GPUs."""
 
     stack: str
     image: BuiltImage
@@ -62,7 +62,7 @@ class StatusPageArgs:
     alertmanager: str
     password: GeneratedPassword
     devices: Devices | None = None
-    """None where nothing must see devices of nodes."""
+    """None where no component accesses GPU devices."""
 
 
 class StatusPage(pulumi.ComponentResource):
@@ -77,11 +77,11 @@ class StatusPage(pulumi.ComponentResource):
         self._args = args
         self.namespace, self.service, self.password = args.workspace.namespace, NAME, args.password.current
         server = DeploymentFactory(NAME, NAME, args.workspace, self)
-        spaces: list[Space] = [args.workspace, *([args.devices] if args.devices else []), *args.teams.values()]
+        watched: list[Namespaced] = [args.workspace, *([args.devices] if args.devices else []), *args.teams.values()]
         after = [
-            *monitoring_account(NAME, args.workspace, _READS, spaces, self),
+            *monitoring_account(NAME, args.workspace, _READS, watched, self),
             server.config({_FILE: json.dumps(self._declared(), indent=1, sort_keys=True)}),
-            # The page reads it anew for each request, so that a renewal needs no new pod.
+            # The page reads it for each request: a rotated password needs no new pod.
             server.secret({ACCEPTED: lines(args.password.accepted)}),
             args.dashboards.config_map,
         ]

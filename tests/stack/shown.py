@@ -23,12 +23,12 @@ from tests.cluster.status_page.browser import Visit, visit
 from tests.cluster.status_page.panels import Answer, answers
 from tests.waiting import eventually
 
-STEADY = ("Endpoints", "Firing alerts", "Parts of the platform")
+STEADY = ("Endpoints", "Firing alerts", "Platform components")
 """Sections of the page that say the same as long as all is well."""
 BETWEEN_JOBS = 45
 SLOW = "100m"
 """Of a core: half a minute for what takes four seconds."""
-UNMEASURED = "no server says a version"
+UNMEASURED = "no server reports a version"
 """Of an endpoint, until Prometheus has asked its pods once."""
 PATIENCE = 420
 """Seconds in which rates must be there, which look back over five minutes and need two scrapes."""
@@ -75,7 +75,7 @@ def steady(browser: Browser, page: dict[str, Any]) -> dict[str, str]:
     """What the page says in its steady sections; nothing while somebody has not told it yet, or it isn't there."""
     try:
         with open_page(browser, page) as seen:
-            incomplete = seen.page.get_by_role("region", name="What could not be asked").count()
+            incomplete = seen.page.get_by_role("region", name="Unavailable sources").count()
             said = {title: seen.section(title) for title in STEADY}
             return {} if incomplete or UNMEASURED in said["Endpoints"] else said
     except (WorkstationError, Error):

@@ -1,4 +1,4 @@
-"""python -m status: serves the page on port 8080, from the files and addresses that its environment names."""
+"""python -m status: serves the page on port 8080. Files and URLs are set by environment variables."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import uvicorn
 
 from status.app import create_app
 from status.declared import Declared
-from status.login import Door, NoLogin
+from status.login import Login, NoLogin
 from status.page import Page
 from status.sources import Alertmanager, Cluster, Prometheus
 
@@ -20,9 +20,9 @@ def main() -> None:
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
         sys.exit(f"status: set {', '.join(missing)}")
-    door = Door(Path(os.environ["LOGIN_FILE"]))
+    login = Login(Path(os.environ["LOGIN_FILE"]))
     try:
-        door.require_passwords()
+        login.require_passwords()
         Declared.read(Path(os.environ["DECLARED_FILE"]))
     except (NoLogin, OSError, ValueError) as error:
         sys.exit(f"status: {error}")
@@ -34,7 +34,7 @@ def main() -> None:
         dashboards=Path(os.environ["DASHBOARDS"]),
     )
     print(f"status: serving on port {PORT}", flush=True)
-    uvicorn.run(create_app(page, door), host="0.0.0.0", port=PORT, access_log=False, log_level="warning")
+    uvicorn.run(create_app(page, login), host="0.0.0.0", port=PORT, access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

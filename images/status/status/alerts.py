@@ -1,4 +1,4 @@
-"""What fires now, the gravest first."""
+"""The firing alerts, the most severe first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 
 from status.units import duration
 
-SIGN_OF_LIFE = "Watchdog"
-"""Fires always: without it nothing else would fire either."""
+HEARTBEAT = "Watchdog"
+"""Always fires. If it is missing, alerts are not evaluated or not delivered."""
 _ORDER = ("critical", "warning")
 
 
@@ -20,7 +20,7 @@ class Alert:
     summary: str
     since: str
     runbook: str
-    """An address, or a path in the repository."""
+    """A URL, or a path in the repository."""
 
     @property
     def linked(self) -> bool:
@@ -28,21 +28,21 @@ class Alert:
 
 
 def alerts(found: Sequence[Mapping[str, Any]], now: datetime) -> list[Alert]:
-    """As Alertmanager has them, without the sign of life."""
-    shown = [_alert(each, now) for each in found if each["labels"].get("alertname") != SIGN_OF_LIFE]
+    """From Alertmanager's answer, without the heartbeat."""
+    shown = [_alert(each, now) for each in found if each["labels"].get("alertname") != HEARTBEAT]
     return sorted(shown, key=lambda alert: (_rank(alert.severity), alert.name, alert.team, alert.summary))
 
 
 def alive(found: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether Alertmanager hears from Prometheus at all."""
-    return any(each["labels"].get("alertname") == SIGN_OF_LIFE for each in found)
+    """Whether the heartbeat from Prometheus reaches Alertmanager."""
+    return any(each["labels"].get("alertname") == HEARTBEAT for each in found)
 
 
 def _alert(content: Mapping[str, Any], now: datetime) -> Alert:
     labels, annotations = content["labels"], content.get("annotations", {})
     begin = datetime.fromisoformat(content["startsAt"].replace("Z", "+00:00"))
     return Alert(
-        name=labels.get("alertname", "an alert without a name"),
+        name=labels.get("alertname", "unnamed alert"),
         severity=labels.get("severity", ""),
         team=labels.get("team", ""),
         summary=annotations.get("summary") or annotations.get("description", ""),

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from status.login import Door
-from status.page import RANGES, STYLE_HASH, USUAL, Page
+from status.login import Login
+from status.page import DEFAULT_RANGE, RANGES, STYLE_HASH, Page
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -20,11 +20,11 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""The page runs no script, loads nothing, and is kept nowhere."""
+"""No scripts, no external resources, no caching."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(page: Page, door: Door) -> Starlette:
+def create_app(page: Page, login: Login) -> Starlette:
     async def live(request: Request) -> Response:
         return HTMLResponse(await page.html(minutes(request), live=True), headers=HEADERS)
 
@@ -33,29 +33,29 @@ def create_app(page: Page, door: Door) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/", guarded(door, live)),
-            Route("/snapshot", guarded(door, kept)),
+            Route("/", guarded(login, live)),
+            Route("/snapshot", guarded(login, kept)),
             Route("/healthz", healthy),
         ]
     )
 
 
-def guarded(door: Door, handler: Handler) -> Handler:
-    async def behind_the_door(request: Request) -> Response:
-        if door.admits(request.headers.get("authorization")):
+def guarded(login: Login, handler: Handler) -> Handler:
+    async def authenticated(request: Request) -> Response:
+        if login.accepts(request.headers.get("authorization")):
             return await handler(request)
         wanted = {"WWW-Authenticate": 'Basic realm="status", charset="UTF-8"', **HEADERS}
-        return PlainTextResponse("a login is needed\n", HTTPStatus.UNAUTHORIZED, wanted)
+        return PlainTextResponse("login required\n", HTTPStatus.UNAUTHORIZED, wanted)
 
-    return behind_the_door
+    return authenticated
 
 
 async def healthy(_: Request) -> Response:
-    """The page answers whoever else does not, so that nothing else is asked here."""
+    """Independent of other sources: the page also works without them."""
     return PlainTextResponse("ok\n")
 
 
 def minutes(request: Request) -> int:
-    """How far back; anything else than what the page offers is the usual."""
+    """The requested time range; values that are not offered give the default."""
     text = request.query_params.get("minutes", "")
-    return int(text) if text.isdecimal() and int(text) in RANGES else USUAL
+    return int(text) if text.isdecimal() and int(text) in RANGES else DEFAULT_RANGE

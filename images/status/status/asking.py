@@ -1,4 +1,4 @@
-"""Who is asked what, all at once, and what becomes of the answers."""
+"""Queries the API server, Prometheus and Alertmanager concurrently and combines their answers."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
@@ -20,8 +20,8 @@ VERSIONS = "count by (namespace, endpoint, version) (inference_model_info)"
 
 @dataclass(frozen=True)
 class Objects:
-    """What the cluster holds of the stack. `servers` are Deployments and DaemonSets; `refused` says by job why its pods
-    can't be made."""
+    """The stack's objects in the cluster. `servers` are Deployments and DaemonSets; `refused` has, by job, why its pods
+    are rejected."""
 
     nodes: Sequence[Object]
     pods: Sequence[Object]
@@ -33,12 +33,12 @@ class Objects:
 async def ask(
     cluster: Cluster, prometheus: Prometheus, alertmanager: Alertmanager, declared: Declared, now: datetime
 ) -> Seen:
-    """All three at once, so that nobody's silence is waited for after another's."""
+    """Queries all three concurrently, so that timeouts do not add up."""
     seen = Seen(declared)
     versions, found, firing = await asyncio.gather(
-        _answer(_versions(prometheus), seen, "no charts, and served versions are not known"),
-        _answer(_objects(cluster, declared), seen, "endpoints, jobs, pools and nodes are not known"),
-        _answer(alertmanager.firing(), seen, "firing alerts are not known"),
+        _answer(_versions(prometheus), seen, "no charts; served versions are unknown"),
+        _answer(_objects(cluster, declared), seen, "endpoints, jobs, pools and nodes are unknown"),
+        _answer(alertmanager.firing(), seen, "firing alerts are unknown"),
     )
     seen.problems.sort()  # they came in any order
     seen.measured = versions is not None
@@ -50,7 +50,7 @@ async def ask(
 
 
 async def _answer(asked: Awaitable[Answer], seen: Seen, without: str) -> Answer | None:
-    """None where there is none, and `without` it what the page lacks."""
+    """None if the source does not answer; `without` says what the page then lacks."""
     try:
         return await asked
     except Unanswered as problem:
@@ -59,7 +59,7 @@ async def _answer(asked: Awaitable[Answer], seen: Seen, without: str) -> Answer 
 
 
 async def _versions(prometheus: Prometheus) -> Mapping[tuple[str, str], str]:
-    """The model version that each endpoint serves; two while one replaces the other."""
+    """The model version that each endpoint serves; two during a rollout."""
     versions: dict[tuple[str, str], list[str]] = {}
     for each in await prometheus.now(VERSIONS):
         labels = each["metric"]
@@ -92,11 +92,11 @@ def _take_objects(seen: Seen, found: Objects, versions: Mapping[tuple[str, str],
 
 
 def _take_alerts(seen: Seen, firing: Sequence[Object], now: datetime) -> None:
-    """What fires, and whether anything could."""
+    """The firing alerts, and whether the heartbeat arrives."""
     seen.alerts = alerts(firing, now)
     seen.heard = alive(firing)
     if not seen.heard:
-        seen.problems.append("Alertmanager has no sign of life from Prometheus: what it shows may be out of date")
+        seen.problems.append("Alertmanager gets no heartbeat from Prometheus: its alerts may be outdated")
 
 
 async def _in_each(cluster: Cluster, namespaces: Sequence[str], path: str) -> list[Object]:
@@ -105,7 +105,7 @@ async def _in_each(cluster: Cluster, namespaces: Sequence[str], path: str) -> li
 
 
 async def _refused(cluster: Cluster, found: Sequence[Object]) -> dict[tuple[str, str], str]:
-    """Why the pods of jobs can't be made, such as a quota: only events tell."""
+    """Why pods of jobs are rejected, such as a quota: only events have the reason."""
     open_ones = {job["metadata"]["namespace"] for job in found if not job["status"].get("conditions")}
     events = await asyncio.gather(
         *(

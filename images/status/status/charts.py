@@ -1,4 +1,4 @@
-"""Series as lines and bars. What is drawn has no text in it: names, numbers and axes are the page's own words.
+"""Series as lines and bars. Drawings contain no text: names, numbers and axes are rendered by the page.
 
 A drawing is 1000 by 100 units, stretched to whatever room there is; lines keep their width.
 """

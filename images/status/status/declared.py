@@ -1,4 +1,4 @@
-"""What the stack says that there should be. Only what is declared can be missed."""
+"""The declared workloads, teams and pools: only declared objects can be reported as missing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Declared:
-    """`endpoints` are namespaces and models by name; `teams` are namespaces too. `pools` are those with GPUs, and
-    whether they are simulated. `devices` is the namespace of what must see the nodes' own; None where nothing does."""
+    """`endpoints` has namespace and model by name; `teams` are namespaces. `pools` are those with GPUs, and whether
+    they are simulated. `devices` is the namespace of components with access to GPU devices, if there are any."""
 
     stack: str
     namespace: str
@@ -22,7 +22,7 @@ class Declared:
 
     @classmethod
     def read(cls, file: Path) -> "Declared":
-        """`ValueError` for a file that says something else."""
+        """`ValueError` if the file has another format."""
         try:
             content: dict[str, Any] = json.loads(file.read_text())
             return cls(**content)
@@ -36,5 +36,5 @@ class Declared:
 
     @property
     def namespaces(self) -> Sequence[str]:
-        """The platform's own come first."""
+        """All namespaces, the platform's first."""
         return [*self.own, *self.teams]

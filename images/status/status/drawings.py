@@ -1,4 +1,4 @@
-"""Panels with what Prometheus has for them, ready to be drawn."""
+"""Panels with their data from Prometheus, ready to be rendered."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SHORTEST_STEP = 15.0
 
 @dataclass(frozen=True)
 class Drawing:
-    """One of `lines`, `bars` and `number`, by the panel's kind; `problem` where there is nothing to draw."""
+    """`lines`, `bars` or `number`, by the panel's kind; `problem` if there is no data."""
 
     panel: Panel
     lines: Lines | None = None
@@ -27,7 +27,7 @@ class Drawing:
 
     @property
     def words(self) -> str:
-        """What a chart shows, for who can't see it."""
+        """The chart's values as text, for screen readers."""
         if self.lines is None or not self.lines.lines:
             return f"{self.panel.title}: no data"
         told = [f"{line.name} {line.last}" for line in self.lines.lines]
@@ -46,7 +46,7 @@ class Drawn:
 
 
 async def draw(prometheus: Prometheus, folder: Path, now: float, seconds: float, seen: Seen) -> list[Drawn]:
-    """All dashboards; none where Prometheus does not answer, which `seen` says already."""
+    """All dashboards; none if Prometheus does not answer, which is already among the problems."""
     if not seen.measured:
         return []
     step = max(SHORTEST_STEP, seconds / POINTS)
@@ -54,7 +54,7 @@ async def draw(prometheus: Prometheus, folder: Path, now: float, seconds: float,
     try:
         dashboards = read(folder)
     except (OSError, ValueError, KeyError) as error:
-        seen.problems.append(f"the dashboards in {folder} can't be read: {error}")
+        seen.problems.append(f"the dashboards in {folder} cannot be read: {error}")
         return []
     span = Span(end - seconds, end, step)
     return await asyncio.gather(*(_dashboard(prometheus, each, span) for each in dashboards))

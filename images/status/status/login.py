@@ -1,4 +1,4 @@
-"""Who may look: whoever sends the user name with one of the accepted passwords, by HTTP's Basic scheme."""
+"""HTTP Basic authentication with one user name and several accepted passwords."""
 
 import base64
 import binascii
@@ -9,17 +9,17 @@ USERNAME = "admin"
 
 
 class NoLogin(Exception):
-    """The file of passwords can't be used; its text says why."""
+    """The password file is unusable; the text has the reason."""
 
 
-class Door:
-    """`passwords` has one a line and may change while the server runs, so that it is read for each request."""
+class Login:
+    """`passwords` has one password per line. It is read for each request, since it changes with a rotation."""
 
     def __init__(self, passwords: Path) -> None:
         self._passwords = passwords
 
     def require_passwords(self) -> None:
-        """A page that was told to ask for a login is not served without any."""
+        """Raises `NoLogin` without a password: the page is never served without a login."""
         try:
             known = self._passwords.read_text().split()
         except OSError as error:
@@ -27,8 +27,8 @@ class Door:
         if not known:
             raise NoLogin(f"{self._passwords} is empty")
 
-    def admits(self, authorization: str | None) -> bool:
-        """Compares with every password, so that the time taken tells nothing."""
+    def accepts(self, authorization: str | None) -> bool:
+        """Compares with all passwords in constant time."""
         username, password = _sent(authorization or "")
         try:
             known = self._passwords.read_text().split()

@@ -1,4 +1,4 @@
-"""The page: everybody is asked at once, then Prometheus for the charts; what nobody answered is said in its place."""
+"""Renders the page: queries all sources concurrently, then Prometheus for charts. Shows which answers are missing."""
 
 import base64
 import hashlib
@@ -17,14 +17,14 @@ from status.sources import Alertmanager, Cluster, Prometheus
 
 HERE = Path(__file__).parent
 RANGES = {15: "15 minutes", 60: "an hour", 360: "6 hours", 1440: "a day", 10080: "a week"}
-"""Minutes that charts go back."""
-USUAL = 60
+"""The selectable time ranges of charts, in minutes."""
+DEFAULT_RANGE = 60
 STYLE = (HERE / "templates" / "style.css").read_text()
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
 class Page:
-    """Reads its files anew each time: what is declared changes without a new pod."""
+    """Reads its files for each request: a changed declaration needs no new pod."""
 
     def __init__(
         self, cluster: Cluster, prometheus: Prometheus, alertmanager: Alertmanager, declared: Path, dashboards: Path
@@ -37,7 +37,7 @@ class Page:
         )
 
     async def html(self, minutes: int, *, live: bool) -> str:
-        """`live` has links that ask again; a copy that is kept has none."""
+        """`live` pages have links to refresh; a snapshot has none."""
         now = datetime.now(UTC)
         seen = await ask(self._cluster, self._prometheus, self._alertmanager, Declared.read(self._declared), now)
         drawings = await draw(self._prometheus, self._dashboards, now.timestamp(), minutes * 60, seen)
@@ -56,11 +56,11 @@ class Page:
 
 
 def _ticks(end: float, seconds: float) -> list[str]:
-    """When the charts begin, their middle, and their end."""
+    """Labels of the time axis: start, middle and end."""
     form = "%H:%M" if seconds <= 86400 else "%d %b"
     return [datetime.fromtimestamp(end - seconds * part, UTC).strftime(form) for part in (1, 0.5, 0)]
 
 
 def _largest(drawing: Drawing, most: int = 12) -> tuple[Sequence[Bar], int]:
-    """The bars that are shown, and how many more there are."""
+    """The bars to show, and the number of others."""
     return drawing.bars[:most], max(0, len(drawing.bars) - most)

@@ -1,4 +1,4 @@
-"""Nodes by pool, and whose GPUs are taken."""
+"""Nodes by pool, and the GPUs in use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4, "k": 1e3, "M"
 
 @dataclass(frozen=True)
 class Pool:
-    """`used` GPUs are held by pods that have not ended; `ready` of the `nodes` take pods."""
+    """`used` GPUs are held by pods that have not ended; `ready` is the number of ready nodes."""
 
     name: str
     simulated: bool
@@ -44,7 +44,7 @@ class Node:
 
 
 def pools(declared: Mapping[str, bool], nodes: Sequence[Object], pods: Sequence[Object]) -> list[Pool]:
-    """Every declared one: an elastic pool may have no node at all just now."""
+    """All declared pools; one that scales may have no node at the moment."""
     held = _held(pods)
     found = []
     for name, simulated in declared.items():
@@ -65,7 +65,7 @@ def pools(declared: Mapping[str, bool], nodes: Sequence[Object], pods: Sequence[
 
 
 def own_nodes(stack: str, found: Sequence[Object]) -> list[Object]:
-    """Without those that another stack on the same cluster has made for itself."""
+    """Without the nodes that another stack created on the same cluster."""
     return [each for each in found if _labels(each).get(_STACK, stack) == stack]
 
 
@@ -88,7 +88,7 @@ def _node(node: Object) -> Node:
 
 
 def amount(quantity: str) -> str:
-    """Of memory, which kubelets give in units of their own choice."""
+    """A memory quantity in readable units."""
     number = quantity.rstrip("KMGTik")
     try:
         return shown(float(number) * _UNITS.get(quantity.removeprefix(number), 1), "bytes")

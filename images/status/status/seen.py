@@ -1,4 +1,4 @@
-"""What was found, and who could not be asked."""
+"""The state of the stack, and the sources that did not answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from status.workloads import BAD, GOOD, WAITING, Workload
 
 @dataclass
 class Seen:
-    """None where nobody answered; `problems` says who did not, and why."""
+    """Fields are None if their source did not answer; `problems` says which did not, and why."""
 
     declared: Declared
     endpoints: Sequence[Workload] | None = None
@@ -21,7 +21,7 @@ class Seen:
     nodes: Sequence[Node] | None = None
     alerts: Sequence[Alert] | None = None
     heard: bool = False
-    """Whether Alertmanager hears from Prometheus."""
+    """Whether the heartbeat from Prometheus reaches Alertmanager."""
     measured: bool = False
     """Whether Prometheus answers."""
     problems: list[str] = field(default_factory=list)
@@ -46,18 +46,18 @@ class Seen:
 
     @property
     def verdict(self) -> tuple[str, str]:
-        """A mood and a sentence: what a person wants to know first."""
+        """The overall state: a mood and a sentence."""
         wrong = [
             _counted(sum(alert.severity == "critical" for alert in self.alerts or ()), "critical alert"),
             _counted(sum(endpoint.mood != GOOD for endpoint in self.endpoints or ()), "endpoint", "not fully ready"),
-            _counted(sum(part.mood != GOOD for part in self.parts or ()), "platform part", "not ready"),
+            _counted(sum(part.mood != GOOD for part in self.parts or ()), "platform component", "not ready"),
             _counted(sum(not node.ready for node in self.nodes or ()), "node", "not ready"),
         ]
         found = [each for each in wrong if each]
         if found:
             return BAD, "; ".join(found)
         if self.problems:
-            return WAITING, "Not everything could be asked"
+            return WAITING, "Some sources are unavailable"
         less = [_counted(self.firing, "alert"), _counted(self.count(BAD), "job", "failed or missing")]
         rest = [each for each in less if each]
         return (WAITING, "; ".join(rest)) if rest else (GOOD, "All is well")

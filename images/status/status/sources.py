@@ -1,4 +1,4 @@
-"""Whom the page asks. Each answers within seconds or is said not to have answered; the page goes on without it."""
+"""Clients of the API server, Prometheus and Alertmanager. Requests time out; the page works without them."""
 
 import ssl
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 API = "https://kubernetes.default.svc"
 SECONDS = 5.0
 AT_ONCE = 8
-"""Requests to one server; a dashboard has many panels."""
+"""Concurrent requests to one server: a dashboard has many panels."""
 
 Object = Mapping[str, Any]
 Series = Mapping[str, Any]
 
 
 class Unanswered(Exception):
-    """Its text says who did not answer what is asked, and why, in one line."""
+    """A source did not answer; the text has the source and the reason, in one line."""
 
 
 class Source:
@@ -44,13 +44,13 @@ class Source:
         except httpx.TimeoutException:
             raise Unanswered(f"{self.name} did not answer within {SECONDS:.0f} s") from None
         except httpx.HTTPError as error:
-            raise Unanswered(f"{self.name} can't be reached: {error}") from None
+            raise Unanswered(f"{self.name} cannot be reached: {error}") from None
         if answer.is_error:
-            raise Unanswered(f"{self.name} refused: {answer.status_code} {_reason(answer)}")
+            raise Unanswered(f"{self.name} answered {answer.status_code} {_reason(answer)}")
         try:
             return answer.json()
         except ValueError:
-            raise Unanswered(f"{self.name} answered something that is no JSON") from None
+            raise Unanswered(f"{self.name} did not answer with JSON") from None
 
 
 class Prometheus(Source):
@@ -70,7 +70,7 @@ class Prometheus(Source):
         try:
             kind, result = answer["data"]["resultType"], answer["data"]["result"]
         except (KeyError, TypeError):
-            raise Unanswered(f"{self.name} answered something that is no result of a query") from None
+            raise Unanswered(f"{self.name} did not answer with a query result") from None
         series: Sequence[Series] = [{"metric": {}, "value": result}] if kind == "scalar" else result
         return series
 
@@ -99,17 +99,17 @@ class Cluster(Source):
         self._token = account / "token"
 
     async def objects(self, path: str, **params: str) -> Sequence[Object]:
-        """All objects of a kind that it may see there."""
+        """The objects at a path of the API."""
         try:
             token = self._token.read_text()  # renewed by the kubelet
         except OSError as error:
-            raise Unanswered(f"{self.name} can't be asked: {self._token}: {error.strerror}") from None
+            raise Unanswered(f"{self.name} cannot be queried: {self._token}: {error.strerror}") from None
         items: Sequence[Object] = (await self.get(path, params, {"Authorization": f"Bearer {token}"}))["items"]
         return items
 
 
 def _reason(answer: httpx.Response) -> str:
-    """What Prometheus and Kubernetes say of an error."""
+    """The error message of Prometheus or Kubernetes."""
     try:
         body = answer.json()
         return str(body.get("error") or body.get("message") or answer.reason_phrase)

@@ -1,4 +1,4 @@
-"""Numbers as people read them, by Grafana's names of units."""
+"""Formats numbers by Grafana's units."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ _METRIC = ("", "k", "M", "G", "T")
 
 
 def shown(value: float, unit: str) -> str:
-    """A unit that is not known is written behind the number, so that nothing is silently wrong."""
+    """An unknown unit is appended to the number."""
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
@@ -21,12 +21,12 @@ def known(unit: str) -> bool:
 
 
 def base(unit: str) -> int:
-    """What a round number is round in."""
+    """The base of the unit's prefixes."""
     return 1024 if unit == "bytes" else 1000
 
 
 def _plain(value: float) -> str:
-    """Three digits that count, and no zeros behind them."""
+    """Three significant digits, without trailing zeros."""
     size = abs(value)
     digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2 if size >= 0.1 else 4
     text = f"{value:.{digits}f}"
@@ -54,7 +54,7 @@ def _hertz(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In its two largest units, and from ten minutes on without seconds."""
+    """In its two largest units; without seconds from ten minutes on."""
     if abs(seconds) < 1:
         return f"{_plain(seconds * 1000)} ms" if seconds else "0 s"
     if abs(seconds) < 60:
@@ -91,5 +91,5 @@ _NAMES = {
 
 
 def name(unit: str) -> str:
-    """In words."""
+    """The unit's name."""
     return _NAMES.get(unit, unit)

@@ -1,4 +1,4 @@
-"""Endpoints, jobs and the platform's own parts: how they are, and if not well, why."""
+"""The state of endpoints, jobs and platform components, with the reason if something is wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ SIMULATED = "ml-platform.io/simulated"
 _JOB_NAME = "batch.kubernetes.io/job-name"
 
 GOOD, BUSY, WAITING, BAD = "good", "busy", "waiting", "bad"
-"""Moods, in which states are shown; a state itself is always a word."""
+"""Moods, which select the colour and sign of a state; the state itself is always text."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """`why` is empty where nothing is wrong; `version` is of the model that is served."""
+    """`why` is the reason of a problem, else empty; `version` is the served model version."""
 
     name: str
     namespace: str
@@ -36,7 +36,7 @@ class Workload:
 def endpoints(
     declared: Declared, deployments: Sequence[Object], pods: Sequence[Object], versions: Mapping[tuple[str, str], str]
 ) -> Iterator[Workload]:
-    """Every declared one. `versions` are by namespace and name."""
+    """All declared endpoints. `versions` is by namespace and name."""
     found = {_key(each): each for each in deployments}
     for name, known in declared.endpoints.items():
         namespace, model = known["namespace"], known["model"]
@@ -49,7 +49,7 @@ def endpoints(
 
 
 def parts(declared: Declared, deployments: Sequence[Object], pods: Sequence[Object]) -> Iterator[Workload]:
-    """The servers in the platform's own namespaces, and what runs on each node."""
+    """The Deployments and DaemonSets in the platform's namespaces."""
     for each in sorted(deployments, key=_key):
         if each["metadata"]["namespace"] in declared.own:
             yield _server(each, pods)
@@ -62,11 +62,11 @@ def jobs(
     refused: Mapping[tuple[str, str], str],
     now: datetime,
 ) -> list[Workload]:
-    """All in the teams' namespaces, those that run or wait first; `refused` says why a job's pods can't be made."""
+    """All jobs in the teams' namespaces, waiting and running ones first; `refused` has the reasons of rejected pods."""
     known = {_key(each): each for each in found}
     all_jobs = [_job(each, _pods_of(each, pods), refused.get(_key(each), ""), now) for each in found]
     missing = [
-        Workload(job["job"], job["namespace"], "missing", BAD, "declared, and not in the cluster", gpus=0)
+        Workload(job["job"], job["namespace"], "missing", BAD, "declared, but not in the cluster", gpus=0)
         for job in declared.jobs.values()
         if (job["namespace"], job["job"]) not in known
     ]
@@ -75,10 +75,10 @@ def jobs(
 
 
 def reason(pod: Object) -> str:
-    """Why a pod does not run: where it can't go, or what its containers wait for."""
+    """Why a pod does not run: not scheduled, or a container that is waiting."""
     for condition in pod["status"].get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return str(condition.get("message") or condition.get("reason") or "no node has been found for it")
+            return str(condition.get("message") or condition.get("reason") or "no node fits")
     for container in pod["status"].get("containerStatuses", []):
         waiting = container.get("state", {}).get("waiting")
         if waiting and waiting.get("reason") not in (None, "ContainerCreating"):
@@ -87,7 +87,7 @@ def reason(pod: Object) -> str:
 
 
 def gpus(pod: Object) -> int:
-    """Of all its containers."""
+    """The GPU limits of all containers."""
     limits = [each.get("resources", {}).get("limits", {}) for each in pod["spec"]["containers"]]
     return sum(int(limit.get(GPU, 0)) for limit in limits)
 
@@ -119,15 +119,15 @@ def _job_state(job: Object, pods: Sequence[Object], refused: str) -> tuple[str, 
     if "Failed" in ended:
         return "failed", BAD, ": ".join(filter(None, (ended["Failed"].get("reason"), ended["Failed"].get("message"))))
     if job["spec"].get("suspend"):
-        return "waiting", WAITING, "it is suspended: a queue or a person lets it go on"
+        return "waiting", WAITING, "suspended: it continues when a queue or a user resumes it"
     if any(pod["status"].get("phase") == "Running" for pod in pods):
         return "running", BUSY, ""
     why = next((each for each in map(reason, pods) if each), refused)
-    return "waiting", WAITING, why or "its pods are being started"
+    return "waiting", WAITING, why or "its pods are starting"
 
 
 def _took(job: Object, now: datetime) -> str:
-    """How long it has run, or ran; or how long it has waited."""
+    """The job's running time, or its waiting time if it has not started."""
     status = job["status"]
     begin = status.get("startTime") or job["metadata"]["creationTimestamp"]
     ends = [each["lastTransitionTime"] for each in status.get("conditions", []) if each["type"] == "Failed"]

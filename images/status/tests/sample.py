@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 from sample_objects import ALERTS, DECLARED, NOW, OBJECTS
 from status.app import create_app
-from status.login import Door
+from status.login import Login
 from status.page import Page
 from status.sources import Alertmanager, Cluster, Prometheus
 
@@ -89,9 +89,9 @@ def page(
     )
 
 
-def door(folder: Path) -> Door:
+def door(folder: Path) -> Login:
     (folder / "passwords").write_text(f"before\n{PASSWORD}\nafter\n")
-    return Door(folder / "passwords")
+    return Login(folder / "passwords")
 
 
 if __name__ == "__main__":

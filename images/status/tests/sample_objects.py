@@ -177,7 +177,7 @@ ALERTS = [
     {
         "labels": {"alertname": "GpuJobPending", "severity": "warning", "team": "vision"},
         "annotations": {
-            "summary": "pod train-b waits for 4 GPUs: no node has as many GPUs free",
+            "summary": "pod train-b is pending and requests 4 GPUs: no node has that many GPUs free",
             "runbook_url": "https://runbooks.example/GpuJobPending.md",
         },
         "startsAt": ago(minutes=31),

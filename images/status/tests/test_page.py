@@ -1,4 +1,4 @@
-"""Runs inside the image: what the page says of a platform that is partly unwell, and of one that does not answer."""
+"""Runs inside the image: the page of a platform with problems, and of one whose sources do not answer."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ import httpx
 import sample
 from sample_objects import ALERTS, NO_PLACE, NOT_READY
 from status.app import create_app
-from status.login import Door, NoLogin
+from status.login import Login, NoLogin
 
 STAT = {
     "type": "stat",
@@ -75,7 +75,8 @@ class Pages(unittest.IsolatedAsyncioTestCase):
     async def test_it_says_first_what_is_wrong(self) -> None:
         page = await self.page()
         self.assertIn(
-            "<title>1 critical alert; 2 endpoints not fully ready; 1 platform part not ready; 1 node not ready", page
+            "<title>1 critical alert; 2 endpoints not fully ready; 1 platform component not ready; 1 node not ready",
+            page,
         )
 
     async def test_endpoints_are_shown_with_their_health_and_the_version_they_serve(self) -> None:
@@ -126,8 +127,8 @@ class Pages(unittest.IsolatedAsyncioTestCase):
 
     async def test_an_alertmanager_that_hears_nothing_is_told(self) -> None:
         text = await self.text(alertmanager=lambda _: httpx.Response(200, json=[]))
-        self.assertIn("Alertmanager has no sign of life from Prometheus", text)
-        self.assertIn("None that Alertmanager knows of.", text)
+        self.assertIn("Alertmanager gets no heartbeat from Prometheus", text)
+        self.assertIn("None known to Alertmanager.", text)
 
     async def test_a_link_that_is_none_is_not_made_one(self) -> None:
         evil = {**ALERTS[1], "annotations": {"summary": "<b>x</b>", "runbook_url": "javascript:alert(1)"}}
@@ -144,7 +145,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         self.assertIn("Of all cores.", page)
 
     async def test_a_number_is_explained_to_everybody(self) -> None:
-        """A `title` is shown to those alone who have a mouse."""
+        """A `title` attribute is visible with a mouse only."""
         page = await self.page()
         self.assertNotIn(" title=", page)
         self.assertRegex(
@@ -172,20 +173,20 @@ class Pages(unittest.IsolatedAsyncioTestCase):
             prometheus=after_all("prometheus", sample.prometheus_answers),
             alertmanager=after_all("alertmanager", sample.alertmanager_answers),
         )
-        self.assertNotIn("What could not be asked", text)
+        self.assertNotIn("Unavailable sources", text)
         self.assertIn("digits vision ✓ 2 of 2 ready digits version 3", text)
 
     async def test_with_prometheus_down_everything_else_is_there(self) -> None:
         text = await self.text(prometheus=sample.nobody_answers)
-        self.assertIn("What could not be asked Prometheus can't be reached: All connection attempts failed", text)
-        self.assertIn("digits vision ✓ 2 of 2 ready digits version not known", text)
+        self.assertIn("Unavailable sources Prometheus cannot be reached: All connection attempts failed", text)
+        self.assertIn("digits vision ✓ 2 of 2 ready digits version unknown", text)
         self.assertIn("ServingFailing", text)
         self.assertNotIn("CPU in use", text)
 
     async def test_with_the_api_server_down_alerts_and_charts_are_there(self) -> None:
         text = await self.text(cluster=sample.nobody_answers)
-        self.assertIn("the API server can't be reached", text)
-        self.assertIn("Endpoints Not known: the cluster could not be asked.", text)
+        self.assertIn("the API server cannot be reached", text)
+        self.assertIn("Endpoints Unknown: the cluster did not answer.", text)
         self.assertIn("Endpoints ? of 3 ready", text)
         self.assertIn("ServingFailing", text)
         self.assertIn("CPU in use", text)
@@ -193,19 +194,19 @@ class Pages(unittest.IsolatedAsyncioTestCase):
     async def test_with_nobody_there_it_says_so_and_claims_nothing(self) -> None:
         down = sample.nobody_answers
         text = await self.text(cluster=down, prometheus=down, alertmanager=down)
-        self.assertEqual(text.count("can't be reached"), 3)
+        self.assertEqual(text.count("cannot be reached"), 3)
         self.assertNotIn("All is well", text)
         self.assertNotIn("None", text)
 
     async def test_a_server_that_answers_nonsense_is_one_that_does_not_answer(self) -> None:
         for nonsense in (httpx.Response(200, text="<html>"), httpx.Response(200, json={"data": None})):
             text = await self.text(prometheus=lambda _, answer=nonsense: answer)
-            self.assertIn("Prometheus answered something that is no", text)
+            self.assertIn("Prometheus did not answer with", text)
 
     async def test_an_account_that_may_not_look_is_told(self) -> None:
         forbidden = httpx.Response(403, json={"message": "nodes is forbidden"})
         text = await self.text(cluster=lambda _: forbidden)
-        self.assertIn("the API server refused: 403 nodes is forbidden", text)
+        self.assertIn("the API server answered 403 nodes is forbidden", text)
 
     async def test_a_broken_query_spoils_its_own_panel_only(self) -> None:
         def answers(request: httpx.Request) -> httpx.Response:
@@ -214,7 +215,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
             return sample.prometheus_answers(request)
 
         text = await self.text(prometheus=answers)
-        self.assertIn("CPU in use percent Prometheus refused: 400 parse error", text)
+        self.assertIn("CPU in use percent Prometheus answered 400 parse error", text)
         self.assertIn("version 3", text)
 
     async def test_a_copy_has_no_links_that_ask_again(self) -> None:
@@ -261,7 +262,7 @@ class Logins(unittest.IsolatedAsyncioTestCase):
             break_it()
             self.assertEqual(await self.status("/", "admin", ""), 401)
             with self.assertRaises(NoLogin):
-                Door(self.folder / "passwords").require_passwords()
+                Login(self.folder / "passwords").require_passwords()
 
     async def test_health_needs_no_login_and_the_page_may_load_nothing(self) -> None:
         self.assertEqual((await self.client.get("/healthz")).status_code, 200)

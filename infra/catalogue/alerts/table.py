@@ -1,27 +1,27 @@
-"""All alerts of the platform's own."""
+"""All alerts that the platform brings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from infra.catalogue.alerts import cluster as cluster_alerts
 from infra.catalogue.alerts import gpu as gpu_alerts
 from infra.catalogue.alerts import jobs as job_alerts
-from infra.catalogue.alerts import monitoring as own_alerts
+from infra.catalogue.alerts import monitoring as monitoring_alerts
 from infra.catalogue.alerts import serving as serving_alerts
 from infra.catalogue.alerts.alert import Alert
 
 
-def by_group(period: int) -> dict[str, Sequence[Alert]]:
-    """By what they are about; objectives hold over a period of so many seconds."""
+def by_group(slo_window: int = serving_alerts.DEFAULT_SLO_WINDOW) -> dict[str, Sequence[Alert]]:
+    """The alerts by rule group, for an SLO window of so many seconds."""
     return {
         "gpus": gpu_alerts.ALERTS,
         "jobs": job_alerts.ALERTS,
-        "serving": serving_alerts.alerts(period),
+        "serving": serving_alerts.alerts(slo_window),
         "cluster": cluster_alerts.ALERTS,
-        "monitoring": own_alerts.ALERTS,
+        "monitoring": monitoring_alerts.ALERTS,
     }
 
 
-NAMES = tuple(alert.name for group in by_group(serving_alerts.DEFAULT_PERIOD).values() for alert in group)
-"""Each has a page in docs/runbooks/."""
+ALERTS: Mapping[str, Alert] = {alert.name: alert for group in by_group().values() for alert in group}
+"""By name. Each has a page in docs/runbooks."""

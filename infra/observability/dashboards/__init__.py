@@ -1,4 +1,4 @@
-"""What is drawn from Prometheus: five dashboards, for any Grafana and for the platform's own status page alike."""
+"""The five dashboards, shown by Grafana and by the platform's status page."""
 
 from infra.observability.dashboards.grafana_json import DASHBOARDS, as_json
 from infra.observability.dashboards.provision import DashboardFiles, DashboardFilesArgs

@@ -1,4 +1,4 @@
-"""A job that puts the dashboards into a Grafana which is not the platform's own: once for each change of them."""
+"""A Job that uploads the dashboards into a Grafana that the platform does not deploy, once for each change."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from infra.tenancy.team_secrets import VALUE, TeamSecret
 from infra.workloads.pod import Container, config_mount, pod_template, secret_folder, secret_mounts
 
 _FILES = "/etc/dashboards"
-_GIVE_UP = 2
-"""The job's own exit code for an answer that would be the same another time."""
+_PERMANENT_FAILURE = 2
+"""The program's exit code for errors that a retry would not fix."""
 _RETRIES = 4
 _TIMEOUT = 300
 _RESOURCES = Resources(cpu="50m", memory="128Mi")
@@ -38,34 +38,34 @@ _RESOURCES = Resources(cpu="50m", memory="128Mi")
 
 @dataclass(frozen=True)
 class Target:
-    """A Grafana, and how the job gets in."""
+    """A Grafana, and how the Job authenticates."""
 
     identity: str
-    """What is the same for the same Grafana, and known before it exists."""
+    """Identifies the Grafana; known at preview."""
     url: pulumi.Input[str]
     env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secrets: Sequence[TeamSecret] = ()
     managed: bool = False
-    """Whether the job makes its token itself, by its own identity in the place."""
+    """Whether the Job creates its token itself, with its workload identity."""
 
 
-def target(declared: Grafana | None, offered: ManagedGrafana | None, secrets: Mapping[str, TeamSecret]) -> Target:
-    """The declared one, or else the place's own; there is one of both."""
+def target(declared: Grafana | None, managed: ManagedGrafana | None, secrets: Mapping[str, TeamSecret]) -> Target:
+    """The declared Grafana, or else the foundation's managed one."""
     if declared is not None and declared.existing is not None:
         return _existing(declared.existing, secrets[declared.existing.token])
-    assert offered is not None
-    return _managed(offered)
+    assert managed is not None
+    return _managed(managed)
 
 
 def _existing(settings: ExistingGrafana, token: TeamSecret) -> Target:
-    """Its address and a token."""
+    """Authenticates with a token from a secret."""
     datasource = {"DATASOURCE": settings.datasource} if settings.datasource else {}
     env = {"TOKEN_FILE": f"{secret_folder(token.name)}/{VALUE}", **datasource}
     return Target(f"{settings.url} {settings.datasource}", settings.url, env, [token])
 
 
 def _managed(grafana: ManagedGrafana) -> Target:
-    """It shows the foundation's metrics store."""
+    """Authenticates with the Job's workload identity; shows the foundation's metrics store."""
     return Target("managed", grafana.url, grafana.delivery_env, managed=True)
 
 
@@ -80,11 +80,11 @@ class DeliveryArgs:
 
 
 class Delivery(pulumi.ComponentResource):
-    """Has failed where Grafana refuses something: its last line says what it was asked and what it answered."""
+    """Fails if Grafana rejects a request; the Job's last log line has the request and the answer."""
 
     url: pulumi.Input[str]
     job_name: str
-    """Carries a fingerprint of what is put where, so that an unchanged one is not run again."""
+    """Contains a fingerprint of content and target, so that an unchanged Job does not run again."""
 
     def __init__(self, name: str, args: DeliveryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:DashboardDelivery", name, None, opts)
@@ -96,7 +96,7 @@ class Delivery(pulumi.ComponentResource):
 
     def _job(self) -> None:
         args, wait = self._args, f"{_TIMEOUT}s"
-        nothing_to_read = monitoring_account(DASHBOARDS, args.workspace, Access(), [], self)
+        service_account = monitoring_account(DASHBOARDS, args.workspace, Access(), [], self)
         secrets = [secret.ready for secret in args.target.secrets]
         kubernetes.batch.v1.Job(
             DASHBOARDS,
@@ -104,7 +104,7 @@ class Delivery(pulumi.ComponentResource):
                 name=self.job_name,
                 namespace=args.workspace.namespace,
                 labels=labels(DASHBOARDS, DASHBOARDS),
-                # As with training: what failed is tried again by the next `up`.
+                # As with training jobs: the next `up` replaces a failed Job.
                 annotations={"pulumi.com/replaceUnready": "true"},
             ),
             spec=JobSpecArgs(
@@ -114,7 +114,9 @@ class Delivery(pulumi.ComponentResource):
                     rules=[
                         PodFailurePolicyRuleArgs(
                             action="FailJob",
-                            on_exit_codes=PodFailurePolicyOnExitCodesRequirementArgs(operator="In", values=[_GIVE_UP]),
+                            on_exit_codes=PodFailurePolicyOnExitCodesRequirementArgs(
+                                operator="In", values=[_PERMANENT_FAILURE]
+                            ),
                         )
                     ]
                 ),
@@ -128,13 +130,13 @@ class Delivery(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*nothing_to_read, *self._identity(), *secrets, args.dashboards.config_map],
+                depends_on=[*service_account, *self._identity(), *secrets, args.dashboards.config_map],
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
             ),
         )
 
     def _identity(self) -> Sequence[pulumi.Resource]:
-        """In the place, where it needs one there."""
+        """The workload identity, if the Grafana is managed."""
         if not self._args.target.managed:
             return []
         identity = WorkloadIdentity(DASHBOARDS, self._args.workspace.namespace, DASHBOARDS, dashboards=True)

@@ -1,6 +1,7 @@
-"""Endpoints as their callers see them: requests, failures, time, and which version answers.
+"""Endpoints: request rate, errors, latency, and the served model versions.
 
-A server has no series of what it has never counted, which would look like one that isn't there.
+A server exports no series for a counter that was never incremented; `_NONE` adds zeros, so that it differs from a
+missing server.
 """
 
 from infra.observability.dashboards.panel import Dashboard, Panel
@@ -21,42 +22,44 @@ def _quantile(part: float) -> str:
 ENDPOINTS = Dashboard(
     "ml-platform-endpoints",
     "Endpoints",
-    "Every served model, measured where it answers.",
+    "All endpoints, measured in their servers.",
     [
-        Panel("Requests", "reqps", {_ENDPOINT: _REQUESTS}, "Inference requests answered, whatever the answer."),
         Panel(
-            "Failures",
+            "Requests", "reqps", {_ENDPOINT: _REQUESTS}, "Inference requests per second, whatever their status code."
+        ),
+        Panel(
+            "Errors (5xx)",
             "percentunit",
             {_ENDPOINT: f"{_FAILURES} / clamp_min({_REQUESTS}, 1e-9)"},
-            "Requests answered with 5xx: the server's own fault.",
+            "The part of requests that the server fails.",
         ),
         Panel(
-            "Refusals",
+            "Errors (4xx)",
             "percentunit",
             {_ENDPOINT: f"{_REFUSALS} / clamp_min({_REQUESTS}, 1e-9)"},
-            "Requests answered with 4xx: no valid key, or not what the model takes.",
+            "The part of requests that are rejected: no valid API key, or input that does not fit the model.",
         ),
         Panel(
-            "Time to answer",
+            "Latency",
             "s",
             {f"{_ENDPOINT} median": _quantile(0.5), f"{_ENDPOINT} 95 %": _quantile(0.95)},
-            "Half of the requests, and 95 of 100, are answered within this. Without requests there is none.",
+            "Median and 95th percentile of the request duration; no value without requests.",
         ),
         Panel(
-            "Servers by version",
+            "Pods by model version",
             "short",
             {f"{_ENDPOINT} version {{{{version}}}}": f"count by ({_BY}, version) (inference_model_info)"},
-            "Pods that answer with a version of the model; two versions while a new one is rolled out.",
+            "Pods that serve each version; two versions during a rollout.",
         ),
         Panel(
-            "Age of the model",
+            "Model age",
             "s",
             {
                 f"{_ENDPOINT} version {{{{version}}}}": (
                     f"time() - max by ({_BY}, version) (inference_model_created_timestamp_seconds)"
                 )
             },
-            "Since the served version was registered.",
+            "Time since the served version was registered.",
             kind="bars",
         ),
     ],

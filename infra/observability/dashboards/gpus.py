@@ -1,4 +1,4 @@
-"""GPUs: how many there are, who holds them, and how they do. Simulated ones are named as such."""
+"""GPU pools: capacity, allocation, and the health of each GPU. Simulated GPUs are marked as such."""
 
 from infra.catalogue.metrics import GPUS_FREE, GPUS_PENDING
 from infra.observability.dashboards.panel import Dashboard, Panel, stat
@@ -15,7 +15,7 @@ def _max(metric: str) -> str:
 
 
 def _each(query: str) -> str:
-    """By GPU, and whether it is a real one."""
+    """Adds the label `kind`: real or simulated."""
     real = f'label_replace({query}, "kind", "real", "", "")'
     return f'label_replace({real}, "kind", "simulated", "simulated", "true")'
 
@@ -23,19 +23,19 @@ def _each(query: str) -> str:
 POOLS = Dashboard(
     "ml-platform-gpus",
     "GPU pools",
-    "Values of a simulated GPU follow from whether a pod holds it: nothing is computed there.",
+    "Metrics of simulated GPUs depend only on whether a pod holds them: pods are scheduled there but never executed.",
     [
         stat(
-            "GPUs offered",
+            "GPUs allocatable",
             'sum(kube_node_status_allocatable{resource="nvidia_com_gpu"}) or vector(0)',
-            "By all nodes together.",
+            "On all nodes.",
         ),
-        stat("GPUs free", f"sum({GPUS_FREE}) or vector(0)", "Held by no pod that waits or runs."),
-        stat("GPUs waited for", f"sum({GPUS_PENDING}) or vector(0)", "Asked for by pods that no node has taken yet."),
+        stat("GPUs free", f"sum({GPUS_FREE}) or vector(0)", "Not allocated to any pending or running pod."),
+        stat("GPUs pending", f"sum({GPUS_PENDING}) or vector(0)", "Requested by pods that are not scheduled yet."),
         stat(
             "Simulated GPUs",
             'count(DCGM_FI_DEV_GPU_UTIL{simulated="true"}) or vector(0)',
-            "The scheduler fills them like any other.",
+            "The scheduler allocates them like real ones.",
         ),
         Panel(
             "GPUs by pool",
@@ -44,54 +44,54 @@ POOLS = Dashboard(
                 f"{{{{{_POOL}}}}} in use": f"sum by ({_POOL}) (({_OFFERED} - {GPUS_FREE}) {_OF_POOL})",
                 f"{{{{{_POOL}}}}} free": f"sum by ({_POOL}) ({GPUS_FREE} {_OF_POOL})",
             },
-            "Of the nodes that a pool has just now.",
+            "On the nodes that each pool currently has.",
         ),
         Panel(
-            "Who holds GPUs",
+            "GPUs by namespace",
             "short",
             {
                 "{{namespace}}": (
-                    'count by (namespace) (label_replace(DCGM_FI_DEV_GPU_UTIL, "namespace", "nobody", "namespace", ""))'
+                    'count by (namespace) (label_replace(DCGM_FI_DEV_GPU_UTIL, "namespace", "free", "namespace", ""))'
                 )
             },
-            "By namespace, which is the team's name.",
+            "The namespace of a team has the team's name.",
         ),
         Panel(
             "Utilization",
             "percent",
             {_GPU: _each(_max("DCGM_FI_DEV_GPU_UTIL"))},
-            "The part of the time in which a kernel ran.",
+            "Percentage of time in which a kernel was running.",
             whole=100,
         ),
         Panel(
             "Memory in use",
             "percentunit",
             {_GPU: _each(f"{_max('DCGM_FI_DEV_FB_USED')} / {_max('DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE')}")},
-            "Of the GPU's own memory.",
+            "The used part of the GPU's memory.",
             whole=1,
         ),
         Panel(
             "Temperature",
             "celsius",
             {_GPU: _each(_max("DCGM_FI_DEV_GPU_TEMP"))},
-            "Clocks are held back long before a GPU is damaged.",
+            "GPUs lower their clocks before heat damages them.",
         ),
-        Panel("Power", "watt", {_GPU: _each(_max("DCGM_FI_DEV_POWER_USAGE"))}, "What the board draws."),
+        Panel("Power", "watt", {_GPU: _each(_max("DCGM_FI_DEV_POWER_USAGE"))}, "The power draw of the board."),
         Panel(
             "Clock",
             "hertz",
             {_GPU: _each(f"1e6 * {_max('DCGM_FI_DEV_SM_CLOCK')}")},
-            "Of the multiprocessors; it falls when a GPU is idle or too hot.",
+            "The clock of the streaming multiprocessors; lower when a GPU is idle or too hot.",
         ),
         Panel(
             "Last Xid error",
             "short",
             {_GPU: _each(_max("DCGM_FI_DEV_XID_ERRORS"))},
-            "The driver's number for the last error; 0: none. 79: the GPU has fallen off the bus.",
+            "The last Xid that the driver reported; 0 means none, 79 that the GPU has fallen off the bus.",
             kind="bars",
         ),
         Panel(
-            "Uncorrected memory errors",
+            "Uncorrectable memory errors",
             "short",
             {_GPU: _each(_max("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL"))},
             "Double-bit errors since the driver was loaded; any is a reason to replace the GPU.",

@@ -1,4 +1,4 @@
-"""The dashboards in Grafana's own form, laid out on its grid of 24 columns."""
+"""The dashboards as Grafana's JSON, laid out on its grid of 24 columns."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from infra.observability.dashboards.training import TRAINING
 DASHBOARDS: Sequence[Dashboard] = (OVERVIEW, POOLS, TEAMS, TRAINING, ENDPOINTS)
 
 _DATASOURCE = DataSourceRef("prometheus", "${datasource}")
-"""Whichever Prometheus the viewer picks: an existing Grafana may know several."""
+"""The data source that the viewer selects: an existing Grafana may have several."""
 
 _Builder = stat.Panel | timeseries.Panel | bargauge.Panel
 
 
 def as_json() -> Mapping[str, str]:
-    """By file name; the same definitions make the same bytes."""
+    """The JSON of each dashboard, by file name; deterministic."""
     return {
         f"{each.uid}.json": JSONEncoder(sort_keys=True, indent=1).encode(built(each).build()) for each in DASHBOARDS
     }
 
 
 def built(declared: Dashboard) -> builders.Dashboard:
-    """One dashboard."""
+    """A dashboard in Grafana's model."""
     made = (
         builders.Dashboard(declared.title)
         .uid(declared.uid)
@@ -51,7 +51,14 @@ def built(declared: Dashboard) -> builders.Dashboard:
 
 
 def _panel(panel: Panel) -> _Builder:
-    made = _drawn(panel).title(panel.title).description(panel.about).unit(panel.unit).datasource(_DATASOURCE).min(0)
+    made = (
+        _visualization(panel)
+        .title(panel.title)
+        .description(panel.about)
+        .unit(panel.unit)
+        .datasource(_DATASOURCE)
+        .min(0)
+    )
     if panel.whole is not None:
         made = made.max(panel.whole)
     for letter, (name, query) in zip("ABCDEFGH", panel.queries.items(), strict=False):
@@ -60,7 +67,7 @@ def _panel(panel: Panel) -> _Builder:
     return made
 
 
-def _drawn(panel: Panel) -> _Builder:
+def _visualization(panel: Panel) -> _Builder:
     last = ReduceDataOptions().calcs(["lastNotNull"])
     if panel.kind == "stat":
         return stat.Panel().reduce_options(last).span(6).height(4)

@@ -1,4 +1,4 @@
-"""What a dashboard consists of, before anybody asks how Grafana writes it."""
+"""Dashboards and panels as plain data, independent of Grafana's JSON."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["stat", "lines", "bars"]
-"""A number now, numbers over time, several numbers now side by side."""
+"""A single current value, time series, several current values as bars."""
 
 Unit = Literal["short", "percent", "percentunit", "bytes", "s", "reqps", "celsius", "watt", "hertz"]
-"""Grafana's names; `percentunit` is a part of 1."""
+"""Grafana's units; `percentunit` is a ratio, shown as a percentage."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """`queries` are PromQL by what a series is called: `{{label}}` stands for the label's value."""
+    """`queries` are PromQL by legend, where `{{label}}` is the label's value; `about` is the panel's description."""
 
     title: str
     unit: Unit
@@ -23,12 +23,12 @@ class Panel:
     about: str
     kind: Kind = "lines"
     whole: float | None = None
-    """The value at which a bar or an axis is full; None: the largest one."""
+    """The maximum of a bar or an axis; None: the largest value."""
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """`uid` is its address in Grafana and never changes."""
+    """`uid` is part of its URL in Grafana and must not change."""
 
     uid: str
     title: str
@@ -37,5 +37,5 @@ class Dashboard:
 
 
 def stat(title: str, query: str, about: str, unit: Unit = "short") -> Panel:
-    """One number."""
+    """A panel with a single value."""
     return Panel(title, unit, {title: query}, about, "stat")

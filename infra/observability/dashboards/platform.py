@@ -1,4 +1,4 @@
-"""Whether the platform itself is well: its nodes, its volumes, and what looks after them."""
+"""The platform itself: nodes, volumes, monitoring, the tracking server and the registry."""
 
 from infra.observability.dashboards.panel import Dashboard, Panel, stat
 
@@ -8,44 +8,44 @@ _FIRING = 'ALERTS{alertstate="firing",severity!="none"}'
 OVERVIEW = Dashboard(
     "ml-platform-overview",
     "Platform",
-    "Nodes, volumes and the parts of the platform itself.",
+    "Nodes, volumes and the platform's own components.",
     [
         stat(
             "Nodes ready",
             'sum(kube_node_status_condition{condition="Ready",status="true"})',
-            "Nodes that take pods, simulated ones included.",
+            "Nodes with the condition Ready, including simulated ones.",
         ),
-        stat("Pods running", 'sum(kube_pod_status_phase{phase="Running"})', "In all namespaces that are watched."),
+        stat("Pods running", 'sum(kube_pod_status_phase{phase="Running"})', "In the stack's namespaces."),
         stat(
-            "Targets that answer",
+            "Targets up",
             f"sum({_UP}) / count({_UP})",
-            "Of everything that Prometheus asks for metrics, but for jobs: not all of them tell something.",
+            "Scrape targets of Prometheus that are up, without training jobs: not all of them expose metrics.",
             unit="percentunit",
         ),
         stat(
             "Alerts firing",
             f"count({_FIRING}) or vector(0)",
-            "Without the one that always fires as a sign of life.",
+            "Without the Watchdog heartbeat, which always fires.",
         ),
         Panel(
             "CPU in use",
             "percentunit",
             {"{{node}}": '1 - avg by (node) (rate(node_cpu_seconds_total{mode="idle"}[5m]))'},
-            "Of all cores of a real node, over five minutes.",
+            "Of all cores of a real node, average over five minutes.",
             whole=1,
         ),
         Panel(
             "Memory in use",
             "percentunit",
             {"{{node}}": "1 - min by (node) (node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)"},
-            "What can't be given to a new process without swapping.",
+            "Memory that is not available to new processes without swapping.",
             whole=1,
         ),
         Panel(
             "Disk in use",
             "percentunit",
             {"{{node}}": "1 - min by (node) (node_filesystem_avail_bytes / node_filesystem_size_bytes)"},
-            "The fullest file system of a node.",
+            "The fullest file system of each node.",
             whole=1,
         ),
         Panel(
@@ -58,27 +58,27 @@ OVERVIEW = Dashboard(
                     "and on (namespace) kube_pod_info"
                 )
             },
-            "Of each volume that a pod has mounted.",
+            "Of each mounted persistent volume.",
             kind="bars",
             whole=1,
         ),
         Panel(
-            "Restarts in an hour",
+            "Container restarts",
             "short",
             {"{{namespace}}": "sum by (namespace) (increase(kube_pod_container_status_restarts_total[1h]))"},
-            "Of containers, by namespace: one that crashes again and again shows here first.",
+            "Restarts in the past hour, by namespace.",
         ),
         Panel(
             "Alerts over time",
             "short",
             {"{{severity}}": 'count by (severity) (ALERTS{alertstate="firing"})'},
-            "Those of severity none always fire: their absence would mean that nothing is evaluated.",
+            "Firing alerts by severity. The heartbeat has severity none: if it is missing, rules are not evaluated.",
         ),
         Panel(
-            "Answering targets",
+            "Targets up by job",
             "percentunit",
             {"{{job}}": f"avg by (job) ({_UP})"},
-            "By what they are; below 100 % some part of the platform says nothing about itself.",
+            "Below 100 %, metrics of a component are missing.",
             kind="bars",
             whole=1,
         ),
@@ -86,10 +86,10 @@ OVERVIEW = Dashboard(
             "Tracking: requests",
             "reqps",
             {"{{route}}": 'sum by (route) (rate(tracking_requests_total{route!="health"}[5m]))'},
-            "To the tracking server, by what they are about.",
+            "Requests to the tracking server, by route.",
         ),
         Panel(
-            "Tracking: requests failed",
+            "Tracking: errors",
             "percentunit",
             {
                 "failed": (
@@ -97,10 +97,10 @@ OVERVIEW = Dashboard(
                     '/ sum(rate(tracking_requests_total{route!="health"}[5m]))'
                 )
             },
-            "By the tracking server itself; refusals don't count.",
+            "Requests that the tracking server answers with 5xx.",
         ),
         Panel(
-            "Tracking: time to answer",
+            "Tracking: latency",
             "s",
             {
                 "{{route}}": (
@@ -108,19 +108,19 @@ OVERVIEW = Dashboard(
                     '(rate(tracking_request_duration_seconds_bucket{route!="health"}[5m])))'
                 )
             },
-            "95 of 100 answers of the tracking server are faster.",
+            "95th percentile of the tracking server's request duration.",
         ),
         Panel(
             "Registry: requests",
             "reqps",
             {"{{method}} {{code}}": "sum by (method, code) (rate(registry_http_requests_total[5m]))"},
-            "Pulls are get, pushes are put and patch; without a login each first answer is 401.",
+            "Pulls are GET, pushes are PUT and PATCH; the first request of a client without a token gets 401.",
         ),
         Panel(
             "Time series in memory",
             "short",
             {"series": "sum(prometheus_tsdb_head_series)"},
-            "What Prometheus's own memory mostly depends on.",
+            "Active series in Prometheus's head block, which determine its memory usage.",
         ),
     ],
 )

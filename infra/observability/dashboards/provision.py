@@ -1,4 +1,4 @@
-"""The dashboards in the cluster, where a Grafana's sidecar finds them by their label and the status page as files."""
+"""The dashboards as a ConfigMap: mounted by the status page and Grafana, and found by label by a Grafana sidecar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.tenancy import Workspace
 
 NAME = "dashboards"
 GRAFANA_LABEL = {"grafana_dashboard": "1"}
-"""What the sidecar of Grafana's chart looks for."""
+"""The label that the sidecar of Grafana's Helm chart looks for."""
 _FOLDER = {"grafana_folder": PROJECT}
 
 
@@ -24,7 +24,7 @@ class DashboardFilesArgs:
 
 
 class DashboardFiles(pulumi.ComponentResource):
-    """One ConfigMap, a file a dashboard."""
+    """One ConfigMap with a file for each dashboard."""
 
     name: str
     config_map: kubernetes.core.v1.ConfigMap

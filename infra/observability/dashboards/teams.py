@@ -1,44 +1,44 @@
-"""What each team uses. A team's namespace has the team's name; the platform's own is among them."""
+"""Resource usage by namespace. A team's namespace has the team's name; the platform's own is included."""
 
 from infra.observability.dashboards.panel import Dashboard, Panel
 
 _TEAM = "{{namespace}}"
 _POD = '{namespace!="",pod!="",container=""}'
-"""A pod as a whole: its containers are counted in it."""
+"""The series of the whole pod, which include its containers."""
 _OWN = "and on (namespace) kube_pod_info"
-"""A node tells of all namespaces, those of other stacks included."""
+"""Keeps the stack's namespaces only: the kubelet reports all, including those of other stacks."""
 
 TEAMS = Dashboard(
     "ml-platform-teams",
     "Teams",
-    "Use by namespace, and how much of its quota a team has taken.",
+    "Resource usage and quota by namespace.",
     [
         Panel(
             "CPU",
             "short",
             {_TEAM: f"sum by (namespace) (rate(container_cpu_usage_seconds_total{_POD}[5m])) {_OWN}"},
-            "Cores in use, over five minutes.",
+            "Cores in use, average over five minutes.",
         ),
         Panel(
             "Memory",
             "bytes",
             {_TEAM: f"sum by (namespace) (container_memory_working_set_bytes{_POD}) {_OWN}"},
-            "What a limit is compared with.",
+            "The working set, which the memory limit applies to.",
         ),
         Panel(
             "Pods running",
             "short",
             {_TEAM: 'sum by (namespace) (kube_pod_status_phase{phase="Running"})'},
-            "Servers and jobs alike.",
+            "Pods of servers and jobs.",
         ),
         Panel(
-            "Pods waiting",
+            "Pods pending",
             "short",
             {_TEAM: 'sum by (namespace) (kube_pod_status_phase{phase="Pending"})'},
-            "For a place, an image or a volume.",
+            "Waiting for a node, an image or a volume.",
         ),
         Panel(
-            "Quota taken",
+            "Quota used",
             "percentunit",
             {
                 "{{namespace}} {{resource}}": (
@@ -46,15 +46,15 @@ TEAMS = Dashboard(
                     '/ max by (namespace, resource) (kube_resourcequota{type="hard"} > 0)'
                 )
             },
-            "At 100 % the next pod that asks for it is refused.",
+            "At 100 %, the next pod that requests the resource is rejected.",
             kind="bars",
             whole=1,
         ),
         Panel(
-            "CPU asked for",
+            "CPU requested",
             "short",
             {_TEAM: 'sum by (namespace) (kube_pod_container_resource_requests{resource="cpu"})'},
-            "Cores that pods have reserved, those that have ended included until they are removed.",
+            "The sum of CPU requests, including pods that have ended but are not deleted.",
         ),
     ],
 )

@@ -1,74 +1,82 @@
-"""Jobs: which run, which wait, and which have failed."""
+"""Jobs: running, pending, finished and failed."""
 
 from infra.observability.dashboards.panel import Dashboard, Panel, stat
 
 _JOB = "{{namespace}}/{{job_name}}"
 _BY = "namespace, job_name"
 _RUNS = f"(max by ({_BY}) (kube_job_status_active) > bool 0)"
-"""1 while it does, 0 before and after."""
+"""1 while the job is active, else 0."""
 _SINCE = f"(time() - max by ({_BY}) (kube_job_status_start_time))"
 
 TRAINING = Dashboard(
     "ml-platform-training",
     "Training runs",
-    "Every Job in the teams' namespaces, declared or made by hand.",
+    "All Jobs in the teams' namespaces, declared or created by hand.",
     [
         stat(
-            "Jobs at work",
+            "Jobs active",
             "sum(kube_job_status_active > bool 0) or vector(0)",
-            "With at least one pod that waits or runs.",
+            "Jobs with at least one pending or running pod.",
         ),
-        stat("Jobs done", 'sum(kube_job_complete{condition="true"}) or vector(0)', "That are still kept."),
-        stat("Jobs failed", 'sum(kube_job_failed{condition="true"}) or vector(0)', "Given up for good."),
         stat(
-            "Pods without a place",
+            "Jobs complete",
+            'sum(kube_job_complete{condition="true"}) or vector(0)',
+            "Completed Jobs that are not deleted yet.",
+        ),
+        stat(
+            "Jobs failed",
+            'sum(kube_job_failed{condition="true"}) or vector(0)',
+            "Jobs that failed for good: retries or deadline exhausted.",
+        ),
+        stat(
+            "Pods unschedulable",
             "sum(kube_pod_status_unschedulable) or vector(0)",
-            "The scheduler finds no node for them.",
+            "Pods for which the scheduler finds no node.",
         ),
         Panel(
             "Progress",
             "percentunit",
             {_JOB: f"max by ({_BY}) (training_progress_ratio)"},
-            "The part of a running job that is done, as it tells itself.",
+            "The completed part of each running job, as the job reports it.",
             whole=1,
         ),
         Panel(
             "Loss",
             "short",
             {f"{_JOB} {{{{split}}}}": f"min by ({_BY}, split) (training_loss)"},
-            "How far models are off while they are trained, as running jobs tell it.",
+            "The loss that running jobs report, by split.",
         ),
         Panel(
-            "Samples a second",
+            "Samples per second",
             "short",
             {_JOB: f"sum by ({_BY}) (training_samples_per_second)"},
-            "That running jobs learn from, all pods of a job together.",
+            "Training throughput, summed over the pods of each job.",
         ),
         Panel(
-            "Pods at work",
+            "Pods active",
             "short",
             {"{{namespace}}": "sum by (namespace) (kube_job_status_active)"},
-            "Of jobs, by team.",
+            "Active pods of Jobs, by team.",
         ),
         Panel(
-            "Running for",
+            "Running time",
             "s",
             {_JOB: f"{_SINCE} * {_RUNS}"},
-            "Since a job began; 0 when it has ended.",
+            "Since the job started; 0 when it is not active.",
         ),
         Panel(
             "Deadline used",
             "percentunit",
             {_JOB: f"{_SINCE} * {_RUNS} / max by ({_BY}) (kube_job_spec_active_deadline_seconds)"},
-            "At 100 % a job is ended, whatever it has reached.",
+            "At 100 %, the job is terminated and fails.",
             kind="bars",
             whole=1,
         ),
         Panel(
-            "Failed attempts",
+            "Failed pods",
             "short",
             {_JOB: f"sum by ({_BY}) (kube_job_status_failed)"},
-            "Pods of a job that ended in failure.",
+            "Failed attempts of each job.",
             kind="bars",
         ),
     ],

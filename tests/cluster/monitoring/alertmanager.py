@@ -14,13 +14,13 @@ import requests
 import yaml
 
 from infra.declaration.monitoring import Monitoring
-from infra.observability.routing import SECRETS, routing
+from infra.observability.alertmanager_config import SECRETS, alertmanager_config
 from tests.ports import free_port
 from tests.waiting import eventually
 
 Labels = Mapping[str, str]
 
-AT_ONCE = {"notifications": {"wait": "1s", "interval": "1s", "repeat": "1h"}}
+AT_ONCE = {"notifications": {"groupWait": "1s", "groupInterval": "1s", "repeatInterval": "1h"}}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def run(
 ) -> Iterator[Alertmanager]:
     """The image as pods run it; `authority` is the only one whose certificates it believes."""
     port = free_port()
-    document = routing(Monitoring.model_validate({**AT_ONCE, **settings}), "ml-platform")
+    document = alertmanager_config(Monitoring.model_validate({**AT_ONCE, **settings}), "ml-platform")
     given = _files(folder / "given", {"alertmanager.yml": yaml.safe_dump(document)})
     named = _files(folder / "secrets", secrets)
     trusted = _files(folder / "trusted", {"ca.pem": authority.decode()})

@@ -1,4 +1,4 @@
-"""For every alert: what makes it fire and what does not, as like each other as can be."""
+"""For every alert: series that make it fire, and similar ones that do not."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Series = Mapping[str, str]
-"""The values of each series, one a minute, in promtool's notation."""
+"""The values of each series, one per minute, in promtool's notation."""
 
 LONG = "x60"
-"""An hour of the same."""
+"""Repeats a value for an hour."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """`labels` and `summary` are what is told; `minutes` when it is asked for; `period` is that of objectives."""
+    """The expected labels and summary; `minutes` is when the alert is evaluated."""
 
     alert: str
     fires: Series
@@ -24,7 +24,7 @@ class Case:
     minutes: int = 50
     severity: str = "warning"
     team: str = "platform"
-    period: str = "30d"
+    slo_window: str = "30d"
 
 
 _GPU = 'gpu="0",node="a10g-0",UUID="GPU-7",simulated="true"'
@@ -62,7 +62,7 @@ _VOLUME = 'namespace="ml-platform",persistentvolumeclaim="tracking"'
 
 
 def counter(*parts: tuple[int, float]) -> str:
-    """A counter that for so many minutes grows by so much in each, and so on."""
+    """A counter; each part is a number of minutes and the increase in each of them."""
     total, written = 0.0, []
     for minutes, each in parts:
         written.append(f"{total + each:g}+{each:g}x{minutes - 1}")
@@ -71,7 +71,7 @@ def counter(*parts: tuple[int, float]) -> str:
 
 
 def _answers(*parts: tuple[int, int], requests: int = 100) -> Series:
-    """So many requests a minute, of which for some minutes so many fail, and so on."""
+    """`requests` a minute; each part is a number of minutes and of failed requests in each of them."""
     name = f"inference_requests_total{{{_ENDPOINT}"
     return {
         f'{name},code="500"}}': counter(*parts),
@@ -80,7 +80,7 @@ def _answers(*parts: tuple[int, int], requests: int = 100) -> Series:
 
 
 def _durations(slow_a_minute: int) -> Series:
-    """A hundred requests a minute, of which so many take longer than half a second."""
+    """A hundred requests a minute, of which `slow_a_minute` take longer than half a second."""
     name = "inference_request_duration_seconds"
     return {
         f'{name}_bucket{{{_ENDPOINT},le="0.5"}}': f"0+{100 - slow_a_minute}x600",
@@ -90,7 +90,7 @@ def _durations(slow_a_minute: int) -> Series:
 
 
 def _asked(failed_a_minute: int) -> Series:
-    """A hundred requests a minute, and twice as many about the server's own health, of which half fail."""
+    """A hundred requests a minute, and two hundred health checks, of which half fail and must not count."""
     name = "tracking_requests_total"
     return {
         f'{name}{{route="runs",code="500"}}': f"0+{failed_a_minute}x60",
@@ -133,7 +133,7 @@ CASES = (
         minutes=28,
         severity="critical",
     ),
-    Case(  # the pod ended by it is told, not the one that came after; ten minutes later nobody is
+    Case(  # names the pod that the error ended, not its successor; resolves after ten minutes
         "GpuProgramXid",
         {
             f'DCGM_EXP_XID_ERRORS_COUNT{{{_GPU},xid="31"}}': "_x19 1x1",
@@ -148,12 +148,12 @@ CASES = (
             f"DCGM_FI_DEV_GPU_UTIL{{{_HELD}}}": "90x14",
             f"DCGM_FI_DEV_GPU_UTIL{{{_BY_OTHER}}}": "_x15 90x30",
         },
-        "GPU 0 of node a10g-0 reports Xid 31: look at pod train",
+        "GPU 0 of node a10g-0 reports Xid 31: check pod train",
         {**_HELD_LABELS, "xid": "31"},
         minutes=26,
         team="vision",
     ),
-    Case(  # nobody had it
+    Case(  # no pod held the GPU
         "GpuProgramXid",
         {f'DCGM_EXP_XID_ERRORS_COUNT{{{_GPU},xid="31"}}': "_x19 1x10"},
         {f"DCGM_EXP_XID_ERRORS_COUNT{{{_GPU}}}": "0x60"},
@@ -168,7 +168,7 @@ CASES = (
             f"DCGM_FI_DEV_ECC_DBE_VOL_TOTAL{{{_BY_OTHER}}}": "_x31 2x30",
         },
         _same({f"DCGM_FI_DEV_ECC_DBE_VOL_TOTAL{{{_GPU}}}": 0}),
-        "GPU 0 of node a10g-0 has 2 memory errors that could not be corrected",
+        "GPU 0 of node a10g-0 has 2 uncorrectable memory errors",
         _GPU_LABELS,
         severity="critical",
     ),
@@ -176,7 +176,7 @@ CASES = (
         "GpuIdle",
         _same({f"DCGM_FI_DEV_GPU_UTIL{{{_HELD}}}": 1}),
         _same({f"DCGM_FI_DEV_GPU_UTIL{{{_GPU}}}": 0, f"DCGM_FI_DEV_GPU_UTIL{{{_HELD}}}": 60}),
-        "GPU 0 of node a10g-0 is held by pod train and idle (1 %)",
+        "GPU 0 of node a10g-0 is allocated to pod train and idle (utilization 1 %)",
         _HELD_LABELS,
         team="vision",
     ),
@@ -192,14 +192,14 @@ CASES = (
         "GpuThrottled",
         _same({f"DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{{{_GPU}}}": 0x40 + 0x1}),
         _same({f"DCGM_FI_DEV_CLOCK_THROTTLE_REASONS{{{_GPU}}}": 0x80 + 0x4}),
-        "GPU 0 of node a10g-0 is slowed down by heat",
+        "GPU 0 of node a10g-0 is thermally throttled",
         _GPU_LABELS,
     ),
     Case(
         "GpuJobPending",
         _same({_ASKS: 1, _PENDING: 1, _OFFERS: 1, _OTHER_HOLDS: 1, _OTHER_RUNS: 1}),
         _same({_ASKS: 1, _PENDING: 0, _OFFERS: 1}),
-        "pod train waits for 1 GPUs: no node has as many GPUs free",
+        "pod train is pending and requests 1 GPUs: no node has that many GPUs free",
         _TRAIN,
         team="vision",
     ),
@@ -207,11 +207,11 @@ CASES = (
         "GpuJobPending",
         _same({_ASKS: 1, _PENDING: 1, _OFFERS: 1}),
         {**_same({_ASKS: 1, _OFFERS: 1}), _PENDING: "1x5 0x60"},
-        "pod train waits for 1 GPUs: GPUs are free where it may not or cannot go",
+        "pod train is pending and requests 1 GPUs: GPUs are free, but not on a node that it can use",
         _TRAIN,
         team="vision",
     ),
-    Case(  # whatever the reason was meanwhile; and not while it has a node and gets its image
+    Case(  # although the reason changed meanwhile; not for a pod that has a node and pulls its image
         "GpuJobPending",
         {
             **_same({_OFFERS: 1, _OTHER_HOLDS: 1}),
@@ -220,7 +220,7 @@ CASES = (
             _OTHER_RUNS: "1x39 0x4 1x1 0x30",
         },
         _same({_PLACED_ASKS: 1, _PENDING: 1, _OFFERS: 1}),
-        "pod train waits for 1 GPUs: GPUs are free where it may not or cannot go",
+        "pod train is pending and requests 1 GPUs: GPUs are free, but not on a node that it can use",
         _TRAIN,
         team="vision",
     ),
@@ -228,7 +228,7 @@ CASES = (
         "GpuJobPending",
         _same({_ASKS: 1, _PENDING: 1}),
         _same({_ASKS: 1}),
-        "pod train waits for 1 GPUs: no node has as many GPUs free",
+        "pod train is pending and requests 1 GPUs: no node has that many GPUs free",
         _TRAIN,
         team="vision",
     ),
@@ -236,14 +236,14 @@ CASES = (
         "GpusUnseen",
         _same({_OFFERS: 2, f"DCGM_FI_DEV_GPU_UTIL{{{_GPU}}}": 0}),
         _same({_OFFERS: 1, f"DCGM_FI_DEV_GPU_UTIL{{{_GPU}}}": 0}),
-        "node a10g-0 offers 1 GPUs that nothing measures",
+        "node a10g-0 has 1 allocatable GPUs without metrics",
         {"node": "a10g-0"},
     ),
     Case(
         "GpusUnseen",
         _same({_OFFERS: 1}),
         _same({'kube_node_status_allocatable{node="a10g-0",resource="cpu"}': 8}),
-        "node a10g-0 offers 1 GPUs that nothing measures",
+        "node a10g-0 has 1 allocatable GPUs without metrics",
         {"node": "a10g-0"},
     ),
     Case(
@@ -262,11 +262,11 @@ CASES = (
                 'kube_job_status_failed{namespace="vision",job_name="between"}': 1,
             }
         ),
-        "job digits gets no pod: a quota or an admission rule refuses it",
+        "job digits has no pod: a quota or an admission policy rejects it",
         _JOB_LABELS,
         team="vision",
     ),
-    Case(  # the only retry that there is by default; seen by two for a moment, while one takes the other's place
+    Case(  # the only retry by default; two instances of kube-state-metrics overlap during a rollout
         "JobRetried",
         {
             f'kube_job_status_failed{{{_JOB},instance="a"}}': "1x50",
@@ -274,7 +274,7 @@ CASES = (
             f'kube_job_status_active{{{_JOB},instance="a"}}': "1x50",
         },
         _same({f"kube_job_status_failed{{{_JOB}}}": 1, f"kube_job_status_active{{{_JOB}}}": 0}),
-        "job digits has failed 1 times and tries again",
+        "job digits has failed 1 times and is retrying",
         _JOB_LABELS,
         team="vision",
     ),
@@ -289,7 +289,7 @@ CASES = (
             }
         ),
         _same({f'kube_job_status_failed{{{_JOB},reason="DeadlineExceeded"}}': 0}),
-        "job digits has given up: DeadlineExceeded",
+        "job digits has failed: DeadlineExceeded",
         {**_JOB_LABELS, "reason": "DeadlineExceeded"},
         team="vision",
     ),
@@ -297,18 +297,18 @@ CASES = (
         "JobFailed",
         _same({f'kube_job_failed{{{_JOB},condition="true"}}': 1}),
         _same({f'kube_job_failed{{{_JOB},condition="false"}}': 1}),
-        "job digits has given up",
+        "job digits has failed",
         _JOB_LABELS,
         team="vision",
     ),
-    Case(  # ended by its timeout long before its wait for a GPU is told
+    Case(  # its timeout ends it long before GpuJobPending would fire
         "JobFailed",
         {
             f'kube_job_status_failed{{{_JOB},reason="DeadlineExceeded"}}': "_x9 1x60",
             f'{_OF_JOB},node=""}}': "_x6 1x3",
         },
         {f'{_OF_JOB},node=""}}': "1x60"},
-        "job digits has given up: DeadlineExceeded; a pod of it was never placed",
+        "job digits has failed: DeadlineExceeded; one of its pods was never scheduled",
         {**_JOB_LABELS, "reason": "DeadlineExceeded"},
         team="vision",
     ),
@@ -319,7 +319,7 @@ CASES = (
             'training_progress_ratio{namespace="vision",job_name="moves"}': "0+0.01x90",
             'training_progress_ratio{namespace="vision",job_name="done"}': "1x90",
         },
-        "job digits runs and has got no further for an hour",
+        "job digits is running but its progress does not change",
         _JOB_LABELS,
         minutes=80,
         team="vision",
@@ -328,7 +328,7 @@ CASES = (
         "TrainingDiverged",
         {f'training_loss{{{_JOB},split="train"}}': "0.5x10" + 50 * " NaN"},
         {f'training_loss{{{_JOB},split="train"}}': "0.5-0.01x60"},
-        "the loss of job digits is no number any more",
+        "the loss of job digits is NaN or infinite",
         _JOB_LABELS,
         team="vision",
     ),
@@ -336,7 +336,7 @@ CASES = (
         "TrainingDiverged",
         {f'training_loss{{{_JOB},split="train"}}': "0.5x10" + 50 * " Inf"},
         {f'training_loss{{{_JOB},split="train"}}': "1e30x60"},
-        "the loss of job digits is no number any more",
+        "the loss of job digits is NaN or infinite",
         _JOB_LABELS,
         team="vision",
     ),
@@ -350,7 +350,7 @@ CASES = (
         severity="critical",
         team="vision",
     ),
-    Case(  # for an hour too fast, and still; not so in the hour's last minutes
+    Case(  # fast burn for an hour that goes on; quiet: it stopped in the last minutes
         "ServingFailing",
         _answers((300, 0), (90, 10)),
         _answers((300, 0), (84, 10), (6, 0)),
@@ -360,7 +360,7 @@ CASES = (
         severity="critical",
         team="vision",
     ),
-    Case(  # the same; for minutes only
+    Case(  # the same; quiet: for minutes only
         "ServingFailing",
         _answers((300, 0), (90, 10)),
         _answers((380, 0), (10, 20)),
@@ -370,7 +370,7 @@ CASES = (
         severity="critical",
         team="vision",
     ),
-    Case(  # too slow for the hour, too fast for six; not so in the last half hour
+    Case(  # below the 1 h burn rate, above the 6 h one; quiet: it stopped in the last half hour
         "ServingFailing",
         _answers((400, 5)),
         _answers((365, 5), (35, 0)),
@@ -380,7 +380,7 @@ CASES = (
         severity="critical",
         team="vision",
     ),
-    Case(  # the same; for half an hour only
+    Case(  # the same; quiet: for half an hour only
         "ServingFailing",
         _answers((400, 5)),
         _answers((360, 0), (40, 5)),
@@ -390,7 +390,7 @@ CASES = (
         severity="critical",
         team="vision",
     ),
-    Case(  # where little is asked: all of it fails, or one of thirteen does
+    Case(  # low traffic: every request fails; quiet: one of thirteen does
         "ServingFailing",
         {f'inference_requests_total{{{_ENDPOINT},code="500"}}': counter((110, 0), *[(9, 0), (1, 1)] * 6)},
         {
@@ -407,37 +407,37 @@ CASES = (
         "ServingErrorBudgetShrinks",
         _answers((600, 1)),
         _answers((600, 0)),
-        "endpoint digits fails more requests than its objective allows (1%)",
+        "endpoint digits fails more requests than its SLO allows (1%)",
         _ENDPOINT_LABELS,
         minutes=160,
         team="vision",
-        period="1d",
+        slo_window="1d",
     ),
-    Case(  # for a tenth of the period; not so in the last of its 120 parts
+    Case(  # for a tenth of the SLO window; quiet: it stopped in the last 1/120
         "ServingErrorBudgetShrinks",
         _answers((160, 1)),
         _answers((147, 1), (13, 0)),
-        "endpoint digits fails more requests than its objective allows (1%)",
+        "endpoint digits fails more requests than its SLO allows (1%)",
         _ENDPOINT_LABELS,
         minutes=160,
         team="vision",
-        period="1d",
+        slo_window="1d",
     ),
-    Case(  # for one of its 120 parts only
+    Case(  # quiet: for 1/120 of the SLO window only
         "ServingErrorBudgetShrinks",
         _answers((160, 1)),
         _answers((147, 0), (13, 1)),
-        "endpoint digits fails more requests than its objective allows (1%)",
+        "endpoint digits fails more requests than its SLO allows (1%)",
         _ENDPOINT_LABELS,
         minutes=160,
         team="vision",
-        period="1d",
+        slo_window="1d",
     ),
     Case(
         "ServingSlow",
         _durations(20),
         _durations(2),
-        "endpoint digits is too slow for 20% of its requests",
+        "endpoint digits exceeds its latency objective for 20% of its requests",
         _ENDPOINT_LABELS,
         minutes=120,
         severity="critical",
@@ -447,17 +447,17 @@ CASES = (
         "ServingLatencyBudgetShrinks",
         _durations(2),
         _durations(0),
-        "endpoint digits is slow more often than its objective allows (2%)",
+        "endpoint digits is slow more often than its SLO allows (2%)",
         _ENDPOINT_LABELS,
         minutes=160,
         team="vision",
-        period="1d",
+        slo_window="1d",
     ),
     Case(
         "ChampionOld",
         _same({f"inference_model_created_timestamp_seconds{{{_MODEL}}}": -100 * 86400}),
         _same({f"inference_model_created_timestamp_seconds{{{_MODEL}}}": -80 * 86400}),
-        "version 3 of digits is 100d 0h 50m 0s old",
+        "version 3 of model digits is 100d 0h 50m 0s old",
         {**_ENDPOINT_LABELS, "model": "digits", "version": "3"},
         team="vision",
     ),
@@ -470,7 +470,7 @@ CASES = (
             f'kube_pod_info{{{_POD},node="workstation",pod_ip="10.244.0.9"}}': "1x60",
         },
         _same({_RUNS_ON: 1}),
-        "container main of pod train ends again and again",
+        "container main of pod train is crash-looping",
         _CRASHES,
         team="vision",
     ),
@@ -478,11 +478,11 @@ CASES = (
         "PodCrashLoops",
         {f'{_RESTARTS}{{{_POD},container="main"}}': "0+1x60", _RUNS_ON: "1x60"},
         {f'{_RESTARTS}{{{_POD},container="main"}}': "9x60", _RUNS_ON: "1x60"},
-        "container main of pod train ends again and again",
+        "container main of pod train is crash-looping",
         _CRASHES,
         team="vision",
     ),
-    Case(  # after nine minutes' life each time, in the midst of which it is asked; and not after a single end
+    Case(  # runs nine minutes between crashes and is evaluated while it runs; quiet: a single crash
         "PodCrashLoops",
         {
             f'{_WAITING}{{{_POD},container="main",reason="CrashLoopBackOff"}}': "_x8 1x4 _x9 1x4 _x9 1x4 _x9 1x4 _x9",
@@ -494,7 +494,7 @@ CASES = (
             f'{_RESTARTS}{{{_POD},container="main"}}': "0x40 1x20",
             _RUNS_ON: "1x60",
         },
-        "container main of pod train ends again and again",
+        "container main of pod train is crash-looping",
         _CRASHES,
         minutes=48,
         team="vision",
@@ -511,11 +511,11 @@ CASES = (
             f'{_INIT_RESTARTS}{{{_POD},container="main"}}': "2x60",
             _RUNS_ON: "1x60",
         },
-        "container main of pod train ends again and again",
+        "container main of pod train is crash-looping",
         _CRASHES,
         team="vision",
     ),
-    Case(  # whoever says so
+    Case(  # independent of the kube-state-metrics instance
         "DeploymentDown",
         {
             f'kube_deployment_status_replicas_available{{{_DEPLOYMENT},instance="a"}}': "0x49",
@@ -548,10 +548,10 @@ CASES = (
                 f"kube_daemonset_status_number_ready{{{_DAEMONS}}}": 3,
             }
         ),
-        "dcgm-exporter-a10g is missing on 1 nodes",
+        "dcgm-exporter-a10g is not ready on 1 nodes",
         {"namespace": "ml-platform-devices", "daemonset": "dcgm-exporter-a10g"},
     ),
-    Case(  # whoever says so
+    Case(  # independent of the kube-state-metrics instance
         "NodeNotReady",
         {
             'kube_node_status_condition{node="n",condition="Ready",status="true",instance="a"}': "0x49",
@@ -576,7 +576,7 @@ CASES = (
                 'node_filesystem_size_bytes{node="n",mountpoint="/"}': 100,
             }
         ),
-        "a disk of node n has 5% left",
+        "a disk of node n has 5% of its space left",
         {"node": "n"},
     ),
     Case(
@@ -593,7 +593,7 @@ CASES = (
                 f"kubelet_volume_stats_capacity_bytes{{{_VOLUME}}}": 100,
             }
         ),
-        "volume tracking has 9% left",
+        "volume tracking has 9% of its space left",
         {"namespace": "ml-platform", "persistentvolumeclaim": "tracking"},
         team="ml-platform",
     ),
@@ -601,7 +601,7 @@ CASES = (
         "ImagePullFails",
         _pulls(_POD),
         {f'{_WAITING}{{{_POD},container="main",reason="ContainerCreating"}}': "1x60"},
-        "container main of pod train gets no image",
+        "container main of pod train cannot pull its image",
         {**_TRAIN, "container": "main"},
         minutes=9,
         team="vision",
@@ -610,15 +610,15 @@ CASES = (
         "ImagePullFails",
         {f'{_INIT_WAITING}{{{_POD},container="main",reason="ImagePullBackOff"}}': "1x60"},
         {f'{_INIT_WAITING}{{{_POD},container="main",reason="PodInitializing"}}': "1x60"},
-        "container main of pod train gets no image",
+        "container main of pod train cannot pull its image",
         {**_TRAIN, "container": "main"},
         team="vision",
     ),
-    Case(  # several teams' images; one team's may be mistyped
+    Case(  # several namespaces; a single one may have a mistyped image
         "RegistryUnreachable",
         {**_pulls(_POD), **_pulls('namespace="speech",pod="train"')},
         {**_pulls(_POD), **_pulls(_OTHER)},
-        "pods of 2 namespaces get no image from the registry",
+        "pods in 2 namespaces cannot pull images from the registry",
         minutes=9,
         severity="critical",
     ),
@@ -641,7 +641,7 @@ CASES = (
         "TargetDown",
         {_TELLS: "1x10 0x50"},
         {_TELLS: "0x60"},
-        "training at train does not answer",
+        "target training at train is down",
         {"job": "training", "instance": "train", "namespace": "vision"},
         team="vision",
     ),
@@ -649,14 +649,14 @@ CASES = (
         "TargetDown",
         _same({'up{job="kubelet",instance="n"}': 0}),
         _same({'up{job="kubelet",instance="n"}': 1}),
-        "kubelet at n does not answer",
+        "target kubelet at n is down",
         {"job": "kubelet", "instance": "n"},
     ),
     Case(
         "MetricsMissing",
         _same({f'up{{job="{job}",instance="i"}}': 1 for job in ("node-exporter", "kubelet", "cadvisor")}),
         _same({f'up{{job="{job}",instance="i"}}': 0 for job in ("kube-state-metrics", "node-exporter", *_NODES_OWN)}),
-        "there is no kube-state-metrics: alerts on what it tells can't fire",
+        "no target of kube-state-metrics exists: alerts on its metrics cannot fire",
         {"job": "kube-state-metrics"},
         severity="critical",
     ),
@@ -664,7 +664,7 @@ CASES = (
         "MetricsMissing",
         _same({f'up{{job="{job}",instance="i"}}': 1 for job in ("kube-state-metrics", *_NODES_OWN)}),
         _same({f'up{{job="{job}",instance="i"}}': 1 for job in ("kube-state-metrics", "node-exporter", *_NODES_OWN)}),
-        "there is no node-exporter: alerts on what it tells can't fire",
+        "no target of node-exporter exists: alerts on its metrics cannot fire",
         {"job": "node-exporter"},
         severity="critical",
     ),
@@ -672,7 +672,7 @@ CASES = (
         "MonitoringConfigRejected",
         _same({'alertmanager_config_last_reload_successful{job="alertmanager"}': 0}),
         _same({'prometheus_config_last_reload_successful{job="prometheus"}': 1}),
-        "alertmanager has been given a configuration that it can't read; it works on with the one before",
+        "alertmanager rejected its new configuration and keeps the previous one",
         {"job": "alertmanager"},
         severity="critical",
     ),
@@ -680,7 +680,7 @@ CASES = (
         "PrometheusFailing",
         {'prometheus_rule_evaluation_failures_total{instance="p",rule_group="gpus"}': "0+1x60"},
         {'prometheus_rule_evaluation_failures_total{instance="p",rule_group="gpus"}': f"7+0{LONG}"},
-        "Prometheus fails to evaluate rules or to keep its data",
+        "Prometheus fails to evaluate rules or to store its data",
         {"instance": "p"},
         severity="critical",
     ),
@@ -692,7 +692,7 @@ CASES = (
             f"{_REMOTE}_queue_highest_sent_timestamp_seconds{_URL}": f"0+60{LONG}",
             f"{_REMOTE}_samples_failed_total{_URL}": f"3+0{LONG}",
         },
-        "metrics don't come to where they are kept beside the cluster",
+        "remote write fails or is behind: the remote store is missing metrics",
         {"instance": "p"},
     ),
     Case(
@@ -703,15 +703,15 @@ CASES = (
             f"{_REMOTE}_samples_failed_total{_URL}": f"0+5{LONG}",
         },
         {f"{_REMOTE}_samples_failed_total{_URL}": f"0+0{LONG}"},
-        "metrics don't come to where they are kept beside the cluster",
+        "remote write fails or is behind: the remote store is missing metrics",
         {"instance": "p"},
     ),
     Case(
         "NotificationsFail",
         {'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': "0+1x60"},
-        # One alone is sent again: so it is with each restart of what they are sent to.
+        # A single failure is retried, as after a restart of the receiver.
         {'alertmanager_notifications_failed_total{job="alertmanager",integration="webhook"}': "0+0x46 1+0x60"},
-        "alertmanager can't deliver alerts",
+        "alertmanager cannot deliver alerts",
         {"job": "alertmanager"},
         severity="critical",
     ),

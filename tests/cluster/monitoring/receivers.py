@@ -71,7 +71,7 @@ class _Post(BaseHTTPRequestHandler):
 
 
 @dataclass(frozen=True)
-class Letter:
+class ReceivedEmail:
     """With those that the server was told of."""
 
     sender: str
@@ -80,10 +80,10 @@ class Letter:
 
 
 class MailServer:
-    """Takes letters from whoever comes encrypted and logs in, with any password."""
+    """An SMTP server that accepts email over TLS after a login with any password."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
-        self.received: list[Letter] = []
+        self.received: list[ReceivedEmail] = []
         self.logins: list[tuple[str, str]] = []
         self._controller = Controller(
             self,
@@ -111,7 +111,7 @@ class MailServer:
         assert session.ssl is not None and isinstance(envelope.content, bytes)
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
-        self.received.append(Letter(envelope.mail_from or "", envelope.rcpt_tos, message))
+        self.received.append(ReceivedEmail(envelope.mail_from or "", envelope.rcpt_tos, message))
         return "250 OK"
 
     def _admit(self, _: SMTP, __: Session, ___: Envelope, ____: str, given: LoginPassword) -> AuthResult:

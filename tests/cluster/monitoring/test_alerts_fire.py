@@ -13,9 +13,9 @@ from kubernetes import client
 from rich.console import Console
 from rich.table import Table
 
-from infra.catalogue.alerts.table import by_group
+from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.names import SIMULATED_LABEL
-from infra.declaration.monitoring import Monitoring
+from infra.declaration.monitoring import AlertSettings, Monitoring
 from tests.cluster.monitoring.lookup import KNOWN, UNKNOWN
 from tests.cluster.monitoring.world import World
 from tests.waiting import eventually
@@ -129,7 +129,7 @@ TROUBLES = (
         unschedulable,
         delete("greedy"),
         {"pod": "greedy"},
-        "no node has as many GPUs free",
+        "no node has that many GPUs free",
     ),
     Trouble(
         "JobFailed",
@@ -137,7 +137,7 @@ TROUBLES = (
         has_given_up,
         delete_job("late"),
         {"job_name": "late", "reason": "DeadlineExceeded"},
-        "a pod of it was never placed",
+        "one of its pods was never scheduled",
     ),
     Trouble("JobRefused", ask_for_what_is_refused, was_refused, delete_job("refused"), {"job_name": "refused"}),
     Trouble(
@@ -162,11 +162,12 @@ def timings() -> Iterator[dict[str, list[float]]]:
 
 
 def declared_seconds(world: World, alert: str) -> float:
-    """Two scrapes, the alert's own patience, an evaluation, and the notification's."""
+    """Two scrapes, the alert's `for`, one evaluation, and the notification's waits."""
     settings = Monitoring.model_validate(world.settings())
-    known = {each.name: each for group in by_group(settings.period).values() for each in group}
-    after = settings.alert_after.get(alert, known[alert].after)
-    return after + 3 * settings.scrape_interval + settings.notifications.wait + settings.notifications.interval
+    declared = settings.alerts.get(alert, AlertSettings()).for_
+    for_ = ALERTS[alert].for_ if declared is None else declared
+    notifications = settings.notifications
+    return for_ + 3 * settings.scrape_interval + notifications.group_wait + notifications.group_interval
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.alert)

@@ -1,4 +1,4 @@
-"""Letters and messages really arrive, at servers that ask for encryption and a secret."""
+"""Email and Slack messages arrive, at servers that require TLS and a secret."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def test_a_letter_and_a_message_arrive_and_a_renewed_secret_is_used_at_once(
+def test_email_and_slack_arrive_and_a_renewed_secret_is_used_at_once(
     engine: DockerClient, authority: trustme.CA, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
     with MailServer(tls).served() as post, Posts(tls).served() as chat:
-        letters = {"to": "vision@example.com", "sender": "alerts@example.com", "server": post.address}
+        mail = {"to": "vision@example.com", "sender": "alerts@example.com", "server": post.address}
         settings = {
             "receivers": {
-                "post": {"email": {**letters, "username": "alerts", "password": "mail"}},
+                "post": {"email": {**mail, "username": "alerts", "password": "mail"}},
                 "chat": {"slack": {"channel": "#speech", "url": "chat-hook"}},
             },
             "routes": {"vision": "post", "speech": "chat"},
@@ -53,17 +53,17 @@ def test_a_letter_and_a_message_arrive_and_a_renewed_secret_is_used_at_once(
         known = authority.cert_pem.bytes()
         with run(engine, built(engine, PROMETHEUS), tmp_path, settings, secrets, known) as alertmanager:
             alertmanager.fire(IDLE, FAILED, summary=SUMMARY, runbook_url=RUNBOOK)
-            letter = eventually(lambda: post.received[:1], 30, "the letter")[0]
+            email = eventually(lambda: post.received[:1], 30, "the email")[0]
             message = eventually(lambda: chat.received[:1], 30, "the message")[0]
             (alertmanager.secrets / "mail").write_text("renewed")
             alertmanager.end(IDLE, FAILED, summary=SUMMARY, runbook_url=RUNBOOK)
             eventually(lambda: len(post.received) > 1 and len(chat.received) > 1, 30, "the news of the end")
 
-    assert (letter.sender, letter.to) == ("alerts@example.com", ["vision@example.com"])
+    assert (email.sender, email.to) == ("alerts@example.com", ["vision@example.com"])
     assert post.logins == [("alerts", "word-of-the-mail"), ("alerts", "renewed")]
     assert [each.message["subject"].split()[0] for each in post.received] == ["[FIRING:1]", "[RESOLVED]"]
-    assert "GpuIdle" in letter.message["subject"]
-    read = letter.message.get_body().get_content()  # type: ignore[union-attr]  # a letter without any text fails here
+    assert "GpuIdle" in email.message["subject"]
+    read = email.message.get_body().get_content()  # type: ignore[union-attr]  # an email without any text fails here
     assert [part for part in ("a10g-0", escape(SUMMARY), RUNBOOK) if part not in read] == []
     assert (message.path, message.body["channel"]) == (HOOK, "#speech")
     said = [each.body["attachments"][0] for each in chat.received]
@@ -72,7 +72,7 @@ def test_a_letter_and_a_message_arrive_and_a_renewed_secret_is_used_at_once(
     line = "&lt;!channel&gt; has given up &amp; gone"
     assert [each["text"].splitlines() for each in said] == [
         [line, f"Runbook: {RUNBOOK}"],
-        [f"over: {line}", f"Runbook: {RUNBOOK}"],
+        [f"resolved: {line}", f"Runbook: {RUNBOOK}"],
     ]
 
 
@@ -95,7 +95,7 @@ def test_a_sign_of_life_comes_every_minute_however_long_other_news_wait(engine: 
         settings = {
             "receivers": {"hook": {"webhook": {"url": hook.address}}},
             "watchdog": "hook",
-            "notifications": {"wait": "5m", "interval": "10m"},
+            "notifications": {"groupWait": "5m", "groupInterval": "10m"},
         }
         with run(engine, built(engine, PROMETHEUS), tmp_path, settings, {}) as alertmanager:
             alertmanager.fire(ALIVE)
@@ -103,13 +103,13 @@ def test_a_sign_of_life_comes_every_minute_however_long_other_news_wait(engine: 
             eventually(lambda: len(hook.told(WATCHDOG, "firing")) > 1, 70, "another a minute later")
 
 
-def test_a_server_that_nobody_vouches_for_gets_neither_letter_nor_password(
+def test_a_server_with_an_untrusted_certificate_gets_neither_email_nor_password(
     engine: DockerClient, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
     with MailServer(tls).served() as post:
-        letters = {"to": "vision@example.com", "sender": "alerts@example.com", "server": post.address}
+        mail = {"to": "vision@example.com", "sender": "alerts@example.com", "server": post.address}
         settings = {
-            "receivers": {"post": {"email": {**letters, "username": "alerts", "password": "mail"}}},
+            "receivers": {"post": {"email": {**mail, "username": "alerts", "password": "mail"}}},
             "defaultReceiver": "post",
         }
         stranger = trustme.CA().cert_pem.bytes()

@@ -10,9 +10,9 @@ from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite, Topic
 from infra.foundation.aws.metrics import signing
 from infra.foundation.aws.topics import receiver
-from infra.observability.routing import routing
+from infra.observability.alertmanager_config import alertmanager_config
+from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
-from infra.observability.scraping import prometheus_config
 from tests.cluster.monitoring.tools import Promtool
 
 URL, REGION = "https://metrics.example/workspaces/ws-1/api/v1/remote_write", "eu-central-1"
@@ -34,7 +34,7 @@ def test_prometheus_knows_how_to_sign_what_it_writes(promtool: Promtool) -> None
 def test_alertmanager_knows_how_to_sign_what_it_publishes(promtool: Promtool) -> None:
     receivers = {"on-call": {"sns": {"topic": "alerts"}}}
     settings = Monitoring.model_validate({"receivers": receivers, "defaultReceiver": "on-call"})
-    config = routing(settings, "ml-platform", {"alerts": TOPIC})
+    config = alertmanager_config(settings, "ml-platform", {"alerts": TOPIC})
     (promtool.folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
     answer = replace(promtool, program="amtool").run("check-config", "alertmanager.yml")
     assert answer.code == 0, answer.text

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from infra.declaration.monitoring import Monitoring
-from infra.observability.routing import routing
+from infra.observability.alertmanager_config import alertmanager_config
 from tests.cluster.monitoring.tools import Promtool
 
 SETTINGS = {
@@ -25,7 +25,7 @@ SETTINGS = {
 
 @pytest.fixture
 def amtool(promtool: Promtool) -> Promtool:
-    document = routing(Monitoring.model_validate(SETTINGS), "ml-platform")
+    document = alertmanager_config(Monitoring.model_validate(SETTINGS), "ml-platform")
     (promtool.folder / "alertmanager.yml").write_text(yaml.safe_dump(document))
     return replace(promtool, program="amtool")
 
@@ -52,7 +52,7 @@ def test_a_team_is_told_of_its_own(amtool: Promtool, labels: list[str], receiver
 
 
 def test_without_receivers_nobody_is_told() -> None:
-    document = routing(Monitoring(), "ml-platform")
+    document = alertmanager_config(Monitoring(), "ml-platform")
     (nobody,) = document["receivers"]
     assert list(nobody) == ["name"]
     assert document["route"]["receiver"] == nobody["name"]

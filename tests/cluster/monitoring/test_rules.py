@@ -1,4 +1,4 @@
-"""Every rule in Prometheus's own test runner: what makes it fire, what doesn't, and not before its time."""
+"""Every rule in Prometheus's test runner: what makes it fire, what does not, and not before its `for`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import pytest
 import yaml
 
 from common import paths
-from infra.catalogue.alerts.alert import HOUR, MINUTE, OF_NAMESPACE, WHOSE_EVER
+from infra.catalogue.alerts.alert import OF_NAMESPACE, OF_NAMESPACE_OR_PLATFORM
 from infra.catalogue.alerts.monitoring import WATCHDOG
-from infra.catalogue.alerts.serving import DEFAULT_PERIOD
-from infra.catalogue.alerts.table import NAMES, by_group
+from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.metrics import KNOWN, named_in
 from infra.catalogue.names import PLATFORM
 from infra.declaration.monitoring import Monitoring
+from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
-from infra.observability.scraping import prometheus_config
 from tests.cluster.monitoring.cases import CASES, Case, Series
 from tests.cluster.monitoring.tools import Promtool
 
-ALERTS = {alert.name: alert for group in by_group(DEFAULT_PERIOD).values() for alert in group}
 RUNBOOKS = paths.REPOSITORY / "docs" / "runbooks"
 
 
@@ -49,14 +47,14 @@ def told(case: Case) -> dict[str, Any]:
 
 
 def test_every_alert_fires_when_it_should_and_not_otherwise(promtool: Promtool) -> None:
-    """All in one run: the runner takes a second to start."""
-    periods = sorted({case.period for case in CASES})
-    for period in periods:
-        rules = write(promtool.folder, Monitoring.model_validate({"period": period}), f"rules-{period}.yml")
-        tests = [test for case in CASES if case.period == period for test in both_sides(case)]
+    """In one run, since promtool takes a second to start."""
+    windows = sorted({case.slo_window for case in CASES})
+    for window in windows:
+        rules = write(promtool.folder, Monitoring.model_validate({"sloWindow": window}), f"rules-{window}.yml")
+        tests = [test for case in CASES if case.slo_window == window for test in both_sides(case)]
         document = {"rule_files": [rules.name], "evaluation_interval": "1m", "tests": tests}
-        (promtool.folder / f"tests-{period}.yml").write_text(yaml.safe_dump(document))
-    answer = promtool.run("test", "rules", *(f"tests-{period}.yml" for period in periods))
+        (promtool.folder / f"tests-{window}.yml").write_text(yaml.safe_dump(document))
+    answer = promtool.run("test", "rules", *(f"tests-{window}.yml" for window in windows))
     assert answer.code == 0, answer.text
 
 
@@ -65,11 +63,27 @@ def both_sides(case: Case) -> list[dict[str, Any]]:
         asked(case.fires, case.alert, case.minutes, [told(case)]),
         asked(case.quiet, case.alert, case.minutes, []),
     ]
-    return [*found, asked(case.fires, case.alert, 1, [])] if ALERTS[case.alert].after > 60 else found
+    return [*found, asked(case.fires, case.alert, 1, [])] if ALERTS[case.alert].for_ > 60 else found
+
+
+def test_a_declared_threshold_decides_whether_an_alert_fires(promtool: Promtool) -> None:
+    """98 % of used memory, with the default of 0.95 and with 0.99."""
+    (case,) = [each for each in CASES if each.alert == "GpuMemoryNearlyFull"]
+    settings = {"alerts": {"GpuMemoryNearlyFull": {"threshold": 0.99}}}
+    for name, declared, expected in (("default", {}, [told(case)]), ("declared", settings, [])):
+        write(promtool.folder, Monitoring.model_validate(declared), f"rules-{name}.yml")
+        document = {
+            "rule_files": [f"rules-{name}.yml"],
+            "evaluation_interval": "1m",
+            "tests": [asked(case.fires, case.alert, case.minutes, expected)],
+        }
+        (promtool.folder / f"tests-{name}.yml").write_text(yaml.safe_dump(document))
+    answer = promtool.run("test", "rules", "tests-default.yml", "tests-declared.yml")
+    assert answer.code == 0, answer.text
 
 
 def test_the_runner_notices_an_alert_that_does_not_fire(promtool: Promtool) -> None:
-    """So that the test above can fail."""
+    """Proves that the tests above can fail."""
     write(promtool.folder, Monitoring())
     case = CASES[0]
     document = {"rule_files": ["rules.yml"], "tests": [asked(case.quiet, case.alert, case.minutes, [told(case)])]}
@@ -80,31 +94,21 @@ def test_the_runner_notices_an_alert_that_does_not_fire(promtool: Promtool) -> N
 
 
 def test_every_alert_has_a_case_and_a_page() -> None:
-    assert {case.alert for case in CASES} | {WATCHDOG} == set(NAMES)
-    assert {file.stem for file in RUNBOOKS.glob("*.md")} - {"README"} == set(NAMES)
-    assert len(NAMES) == len(set(NAMES))
+    assert {case.alert for case in CASES} | {WATCHDOG} == set(ALERTS)
+    assert {file.stem for file in RUNBOOKS.glob("*.md")} - {"README"} == set(ALERTS)
 
 
 def listed() -> list[list[str]]:
-    """The cells of the table of all alerts, without its head."""
+    """The cells of the table of alerts, without its header."""
     lines = [line for line in (RUNBOOKS / "README.md").read_text().splitlines() if line.startswith("| [")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_the_table_of_alerts_has_each_once_and_says_of_it_what_is_so() -> None:
-    told_to = {PLATFORM: "platform", OF_NAMESPACE: "the team", WHOSE_EVER: "the team, if it is one's; platform"}
-    expected = [
-        [f"[{alert.name}]({alert.name}.md)", alert.severity, told_to[alert.team], patience(alert.after)]
-        for alert in ALERTS.values()
-    ]
-    assert sorted(row[:4] for row in listed()) == sorted(expected)
-    assert all(len(row) == 5 and row[4] for row in listed())
-
-
-def patience(seconds: int) -> str:
-    if seconds == 0:
-        return "at once"
-    return f"{seconds // HOUR} h" if seconds % HOUR == 0 else f"{seconds // MINUTE} min"
+def test_the_table_of_runbooks_has_each_alert_once_with_its_severity_and_team() -> None:
+    notified = {PLATFORM: "platform", OF_NAMESPACE: "team", OF_NAMESPACE_OR_PLATFORM: "team, else platform"}
+    expected = [[f"[{alert.name}]({alert.name}.md)", alert.severity, notified[alert.team]] for alert in ALERTS.values()]
+    assert sorted(row[:3] for row in listed()) == sorted(expected)
+    assert all(len(row) == 4 and row[3] for row in listed())
 
 
 def test_every_metric_in_a_rule_is_known() -> None:
@@ -125,9 +129,9 @@ def test_the_whole_configuration_is_what_prometheus_reads(promtool: Promtool) ->
 @pytest.mark.parametrize(
     ("settings", "alert", "key", "value"),
     [
-        ({"alertAfter": {"NodeNotReady": "7m"}}, "NodeNotReady", "for", "420s"),
+        ({"alerts": {"NodeNotReady": {"for": "7m"}}}, "NodeNotReady", "for", "420s"),
         (
-            {"rules": {"QueueLong": {"expr": "up == 0", "after": "1m", "team": "vision", "summary": "long"}}},
+            {"rules": {"QueueLong": {"expr": "up == 0", "for": "1m", "team": "vision", "summary": "long"}}},
             "QueueLong",
             "labels",
             {"severity": "warning", "team": "vision"},
@@ -151,5 +155,5 @@ def test_an_endpoint_has_its_own_objective() -> None:
     }
     assert recorded["serving:error_budget:ratio", "digits"] == ("vector(0.001)", None)
     assert recorded["serving:error_budget:ratio", "letters"] == ("vector(0.005)", None)
-    assert recorded["serving:fast_bucket:info", "digits"] == ("vector(1)", "1.0")
-    assert recorded["serving:fast_bucket:info", "letters"] == ("vector(1)", "0.5")
+    assert recorded["serving:latency_bucket:info", "digits"] == ("vector(1)", "1.0")
+    assert recorded["serving:latency_bucket:info", "letters"] == ("vector(1)", "0.5")

@@ -44,7 +44,7 @@ import pulumi_kubernetes as kubernetes
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.foundation import Volume
 from infra.images import BuiltImage
-from infra.observability.monitoring import Monitoring, MonitoringArgs
+from infra.observability.prometheus import Monitoring, MonitoringArgs
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
 from infra.tenancy import platform_policies, team_policies
 
@@ -111,13 +111,18 @@ class World:
         hook = {"webhook": {"url": f"http://hook.{self.platform}.svc:{HOOK_PORT}/alerts", "token": "hook-token"}}
         return {
             "scrapeInterval": "2s",
-            "period": "1d",
+            "sloWindow": "1d",
             "retention": "1d",
             "storage": "1Gi",
-            "alertAfter": {"PodCrashLoops": "10s", "GpuJobPending": "5s", "JobRefused": "5s", "TargetDown": "30s"},
+            "alerts": {
+                "PodCrashLoops": {"for": "10s"},
+                "GpuJobPending": {"for": "5s"},
+                "JobRefused": {"for": "5s"},
+                "TargetDown": {"for": "30s"},
+            },
             "receivers": {"hook": hook},
             "routes": {"platform": "hook", self.team: "hook"},
-            "notifications": {"wait": "1s", "interval": "2s", "repeat": "1h"},
+            "notifications": {"groupWait": "1s", "groupInterval": "2s", "repeatInterval": "1h"},
         }
 
     def program(self) -> str:

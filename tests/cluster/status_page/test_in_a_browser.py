@@ -30,8 +30,8 @@ def test_nothing_on_the_page_keeps_anybody_from_using_it(
 
 def test_a_page_that_can_ask_nobody_is_as_usable(browser: Browser, sample_alone: str) -> None:
     with visit(browser, sample_alone, LOGIN) as seen:
-        assert seen.section("What could not be asked").count("can't be reached") == 3
-        assert seen.section("Endpoints").endswith("could not be asked.")
+        assert seen.section("Unavailable sources").count("cannot be reached") == 3
+        assert seen.section("Endpoints").endswith("did not answer.")
         assert (seen.serious(), seen.complaints) == ([], [])
 
 
@@ -102,7 +102,7 @@ def test_another_span_of_time_is_a_link_away(browser: Browser, sample: str) -> N
 def test_without_a_login_nothing_is_told(sample: str) -> None:
     for path in ("/", "/snapshot"):
         answer = requests.get(f"{sample}{path}", timeout=20)
-        assert (answer.status_code, answer.text) == (401, "a login is needed\n")
+        assert (answer.status_code, answer.text) == (401, "login required\n")
 
 
 def test_a_kept_copy_needs_nothing_else(browser: Browser, sample: str, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_kept_copy_needs_nothing_else(browser: Browser, sample: str, tmp_path:
 def test_a_copy_that_can_t_be_had_or_kept_is_told_in_a_line(sample: str, tmp_path: Path) -> None:
     with pytest.raises(WorkstationError) as refused:
         fetch(sample, "admin", "an old password")
-    assert (refused.value.what, refused.value.why) == ("the status page refused", "401: a login is needed")
+    assert (refused.value.what, refused.value.why) == ("the status page refused", "401: login required")
     with pytest.raises(WorkstationError) as silent:
         fetch("http://127.0.0.1:9", *LOGIN)
     assert silent.value.what == "the status page does not answer"

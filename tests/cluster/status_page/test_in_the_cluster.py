@@ -43,7 +43,7 @@ def text(world: PageWorld) -> str:
 
 def all_asked(page: str) -> bool:
     """Whether everybody answered and something has been measured."""
-    return "What could not be asked" not in page and "CPU in use, now: " in page
+    return "Unavailable sources" not in page and "CPU in use, now: " in page
 
 
 def test_it_shows_what_is_true_in_the_cluster(world: PageWorld, browser: Browser) -> None:
@@ -52,14 +52,14 @@ def test_it_shows_what_is_true_in_the_cluster(world: PageWorld, browser: Browser
     eventually(lambda: all_asked(text(world)), 180, "the first metrics")
     with world.page() as address, visit(browser, address, world.login) as seen:
         endpoints, jobs = seen.section("Endpoints"), seen.section("Jobs")
-        parts, nodes = seen.section("Parts of the platform"), seen.section("Nodes")
+        parts, nodes = seen.section("Platform components"), seen.section("Nodes")
         assert "lost" in endpoints and "its Deployment is not in the cluster" in endpoints
         assert f"{GREEDY} simulated {world.team} ! waiting" in jobs and "16" in jobs
-        assert "gone-12345678" in jobs and "declared, and not in the cluster" in jobs
+        assert "gone-12345678" in jobs and "declared, but not in the cluster" in jobs
         assert f"{world.gpu_node} simulated" in nodes
         for part in ("alertmanager", "kube-state-metrics", "node-exporter", "prometheus", "status"):
             assert f"{part} ✓ 1 of 1 ready" in parts
-        assert seen.page.get_by_role("region", name="What could not be asked").count() == 0
+        assert seen.page.get_by_role("region", name="Unavailable sources").count() == 0
         assert seen.page.locator("svg[role=img]:visible").count() > 3
         assert (seen.serious(), seen.complaints) == ([], [])
 

@@ -12,7 +12,7 @@ import yaml
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import Topic
 from infra.foundation.aws.topics import receiver as topic_receiver
-from infra.observability.routing import routing
+from infra.observability.alertmanager_config import alertmanager_config
 from tests.engine.images.account import PORT, ROLE, TOKEN
 from tests.engine.images.engine import Engine, WriteSecrets, address, output, wait_for
 from tests.engine.images.services import mounted
@@ -23,7 +23,7 @@ ARN = "arn:aws:sns:eu-central-1:123456789012:ml-platform-prod-alerts"
 SETTINGS = {
     "receivers": {"on-call": {"sns": {"topic": "alerts"}}},
     "defaultReceiver": "on-call",
-    "notifications": {"wait": "1s"},
+    "notifications": {"groupWait": "1s"},
 }
 
 
@@ -31,7 +31,7 @@ def configuration() -> str:
     """The platform's own, but for where the topic answers."""
     topics = {"alerts": Topic(topic_receiver(ARN, "eu-central-1"))}
     document: dict[str, Any] = json.loads(
-        json.dumps(routing(Monitoring.model_validate(SETTINGS), "ml-platform", topics))
+        json.dumps(alertmanager_config(Monitoring.model_validate(SETTINGS), "ml-platform", topics))
     )
     (receiver,) = [each for each in document["receivers"] if each["name"] == "on-call"]
     receiver["sns_configs"][0]["api_url"] = ACCOUNT

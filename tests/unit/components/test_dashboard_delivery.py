@@ -1,4 +1,4 @@
-"""The job's own code with the environment and the files that the job has, against a server that answers as Grafana."""
+"""Runs the Job's program with the environment and the files of the Job, against a fake Grafana."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CODE = REPOSITORY / "images" / "dashboards"
 
 @pytest.fixture
 def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The image's code and the server of its own tests."""
+    """The image's code and the fake server of its tests."""
     for folder in (CODE, CODE / "tests"):
         monkeypatch.syspath_prepend(str(folder))
     import fake_grafana  # type: ignore[import-not-found]  # the image's own code
@@ -30,7 +30,7 @@ def grafana(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         del sys.modules[name]
 
 
-def test_every_dashboard_gets_there_as_it_is_declared(grafana: Any, tmp_path: Path) -> None:
+def test_every_dashboard_is_uploaded_as_defined(grafana: Any, tmp_path: Path) -> None:
     from dashboards.__main__ import main  # type: ignore[import-not-found]  # the image's own code
 
     stack = platform(grafanas.existing(), grafana_token="glsa_right")

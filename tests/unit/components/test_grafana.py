@@ -1,4 +1,4 @@
-"""How dashboards get into a Grafana: provisioned in one of the platform's own, or put by a job into another."""
+"""Dashboards in Grafana: provisioned in a deployed one, or uploaded by a Job into an existing or managed one."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def env(pod: dict[str, Any]) -> dict[str, str]:
 
 
 def given(stack: Recorder) -> dict[str, str]:
-    """What the deployed one finds, by its path in the pod."""
+    """The files of the deployed Grafana, by their path in the pod."""
     volumes = {each["name"]: each for each in pods(stack)["Deployment grafana"]["spec"]["volumes"]}
     data = inputs(stack, CONFIG_MAP, "grafana")["data"]
     return {each["path"]: data[each["key"]] for each in volumes["given"]["configMap"]["items"]}
 
 
-def test_nothing_of_grafana_is_where_nobody_asked_for_it() -> None:
+def test_grafana_is_off_by_default() -> None:
     stack = platform(small(monitoring={}))
     assert stack.outputs["grafana"] is None
     assert {"grafana", "dashboards"} & set(created(stack, IMAGE)) == set()
@@ -57,7 +57,7 @@ def test_nothing_of_grafana_is_where_nobody_asked_for_it() -> None:
 @pytest.mark.parametrize(
     ("declared", "built"), [(grafanas.deployed(), "grafana"), (grafanas.existing(), "dashboards")], ids=["own", "other"]
 )
-def test_just_the_image_that_is_needed_is_built(declared: dict[str, Any], built: str) -> None:
+def test_only_the_needed_image_is_built(declared: dict[str, Any], built: str) -> None:
     stack = platform(declared, grafana_token=TOKEN)
     assert {"grafana", "dashboards"} & set(created(stack, IMAGE)) == {built}
 
@@ -95,7 +95,7 @@ def test_its_password_is_in_a_file_and_in_no_environment() -> None:
     assert "password" not in str(env(pod)).lower()
 
 
-def test_nobody_comes_in_without_a_login_and_nothing_is_asked_of_the_internet() -> None:
+def test_a_login_is_required_and_no_requests_go_to_the_internet() -> None:
     settings = read(given(platform(grafanas.deployed()))["grafana.ini"])
     assert settings["auth.anonymous"]["enabled"] == settings["users"]["allow_sign_up"] == "false"
     assert set(settings["analytics"].values()) == {"false"}
@@ -151,7 +151,7 @@ def test_the_token_of_another_one_is_a_file_of_the_job_alone() -> None:
     assert stack.outputs["grafana"] == {"url": grafanas.URL}
 
 
-def test_what_is_refused_is_not_tried_again_and_a_failed_job_is_made_anew() -> None:
+def test_a_permanent_failure_is_not_retried_and_a_failed_job_is_replaced() -> None:
     job = inputs(with_existing(), JOB, "dashboards")
     (rule,) = job["spec"]["podFailurePolicy"]["rules"]
     assert (rule["action"], rule["onExitCodes"]["values"]) == ("FailJob", [2])
@@ -243,7 +243,7 @@ def test_the_pipeline_makes_a_workspace_only_where_one_is_declared() -> None:
 
 @cache
 def managed() -> Recorder:
-    """Nobody changes what was recorded."""
+    """Shared between tests, which only read it."""
     return platform(grafanas.managed())
 
 

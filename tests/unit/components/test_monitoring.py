@@ -1,4 +1,4 @@
-"""What monitoring asks of the cluster: little, read-only, and only where the stack is."""
+"""Monitoring's resources: small requests, and read-only access to the stack's namespaces only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.declaration.monitoring import Monitoring as Settings
 from infra.declaration.types import cpu_millis, memory_bytes
 from infra.foundation import Placement, Toleration, Volume
 from infra.images import BuiltImage
-from infra.observability.monitoring import Monitoring, MonitoringArgs
+from infra.observability.prometheus import Monitoring, MonitoringArgs
 from infra.tenancy import Workspace, WorkspaceArgs
 from tests.unit.components.recorder import Recorder, created, inputs, pods, record
 
@@ -57,14 +57,14 @@ def container(pod: Mapping[str, Any]) -> dict[str, Any]:
     return dict(only)
 
 
-def test_all_of_it_asks_for_less_than_a_core_and_a_half_gibibyte_more_than_one() -> None:
+def test_the_requests_sum_up_to_less_than_one_core_and_one_and_a_half_gibibytes() -> None:
     requests = [container(pod)["resources"]["requests"] for pod in pods(monitored()).values()]
     assert len(requests) == len(READERS | OTHERS)
     assert sum(cpu_millis(each["cpu"]) for each in requests) < 1000
     assert sum(memory_bytes(each["memory"]) for each in requests) < memory_bytes("1536Mi")
 
 
-def test_every_pod_is_restricted_and_asked_whether_it_lives() -> None:
+def test_every_pod_is_restricted_and_has_probes() -> None:
     found = pods(monitored())
     assert set(found) == READERS | OTHERS
     for name, pod in found.items():
@@ -131,23 +131,23 @@ def test_a_receiver_s_secret_is_a_file_and_not_in_the_configuration() -> None:
 
 
 def test_a_changed_rule_rolls_no_pod() -> None:
-    before, after = pods(monitored()), pods(monitored(alertAfter={"GpuIdle": "1h"}))
+    before, after = pods(monitored()), pods(monitored(alerts={"GpuIdle": {"for": "1h", "threshold": 2}}))
     assert before == after
 
 
-def test_metrics_are_kept_as_long_as_declared_and_never_fill_the_volume() -> None:
+def test_retention_is_as_declared_and_never_fills_the_volume() -> None:
     args = container(pods(monitored(retention="15d", storage="10Gi"))["Deployment prometheus"])["args"]
     assert f"--storage.tsdb.retention.time={15 * 86400}s" in args
     assert f"--storage.tsdb.retention.size={8 * 2**30}B" in args
 
 
-def test_prometheus_has_the_time_to_read_what_it_had_not_compacted() -> None:
+def test_prometheus_has_time_to_replay_its_write_ahead_log() -> None:
     probe = container(pods(monitored())["Deployment prometheus"])["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] == 15 * 60
 
 
 @pytest.mark.parametrize("job", ["serving", "training"])
-def test_what_a_team_s_pods_tell_has_an_end(job: str) -> None:
+def test_samples_of_a_team_s_pods_are_limited(job: str) -> None:
     config = yaml.safe_load(inputs(monitored(), "kubernetes:core/v1:ConfigMap", "prometheus")["data"]["prometheus.yml"])
     (asked,) = [each for each in config["scrape_configs"] if each["job_name"] == job]
     assert asked["sample_limit"] == 2000
@@ -160,6 +160,6 @@ def test_data_outlives_the_pod(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "port"), [("prometheus", 9090), ("alertmanager", 9093)])
-def test_links_in_messages_lead_to_the_service_and_not_to_a_pod(name: str, port: int) -> None:
+def test_links_in_notifications_use_the_service_and_not_a_pod(name: str, port: int) -> None:
     args = container(pods(monitored())[f"Deployment {name}"])["args"]
     assert f"--web.external-url=http://{name}.ml-platform.svc:{port}" in args

@@ -1,4 +1,4 @@
-"""Where dashboards are drawn, what can be wrong with it, and the one line that it costs."""
+"""The Grafana settings: mistakes with their one-line messages, and what valid settings result in."""
 # ruff: noqa: E501 - a message is one line
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def existing(**changes: object) -> dict[str, Any]:
 
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
-    ({"grafana": {}}, "grafana: is exactly one; declare 'deployed' (an own one) or 'existing' (its address and a token)"),
-    ({"grafana": {**existing()["grafana"], "deployed": {}}}, "grafana: is exactly one; declare 'deployed' (an own one) or 'existing' (its address and a token)"),
+    ({"grafana": {}}, "grafana: needs exactly one of 'deployed' (a Grafana of the platform) and 'existing' (a URL and a token)"),
+    ({"grafana": {**existing()["grafana"], "deployed": {}}}, "grafana: needs exactly one of 'deployed' (a Grafana of the platform) and 'existing' (a URL and a token)"),
     ({"grafana": {"exisitng": {}}}, "grafana: unknown setting 'exisitng'; did you mean 'existing'?"),
     ({"grafana": {"existing": {"url": URL}}}, "grafana.existing: missing setting 'token'"),
-    (existing(url="grafana.example.com"), "grafana.existing.url: 'grafana.example.com' is no address of a Grafana; write one such as https://grafana.example.com"),
-    (existing(url=f"{URL}/?orgId=1"), f"grafana.existing.url: '{URL}/?orgId=1' is no address of a Grafana; write one such as https://grafana.example.com"),
-    (existing(url="http://grafana.example.com"), "grafana.existing.url: 'http://grafana.example.com' would be sent the token readable for all on the way; write https://"),
+    (existing(url="grafana.example.com"), "grafana.existing.url: 'grafana.example.com' is not the URL of a Grafana; write one such as https://grafana.example.com"),
+    (existing(url=f"{URL}/?orgId=1"), f"grafana.existing.url: '{URL}/?orgId=1' is not the URL of a Grafana; write one such as https://grafana.example.com"),
+    (existing(url="http://grafana.example.com"), "grafana.existing.url: 'http://grafana.example.com' would get the token unencrypted; write https://"),
     (existing(token="grafana-tokn"), "grafana.existing.token: secret 'grafana-tokn' is not declared; did you mean 'grafana-token'?"),
     (existing(token="of-a-team"), "grafana.existing.token: secret 'of-a-team' belongs to team 'vision'; write team: platform in secrets"),
-    (existing(token="made-here"), "grafana.existing.token: 'made-here' is generated, so that no Grafana knows it; give it the one that Grafana made, without 'generate'"),
+    (existing(token="made-here"), "grafana.existing.token: secret 'made-here' is generated, so that Grafana does not know it; remove 'generate' and set it to a token that Grafana issued"),
 ]  # fmt: skip
 
 
@@ -65,11 +65,11 @@ def test_a_managed_one_needs_metrics_that_it_can_reach(root: Path) -> None:
 
 def test_dashboards_are_in_one_grafana(root: Path) -> None:
     declared = on_aws(**STORED | {"monitoring": DEPLOYED, "foundation.aws.managedGrafana": {"admins": [ADMINS]}})
-    words = "the foundation has one already (managedGrafana); declare one of the two"
+    words = "the foundation already provides a Grafana (managedGrafana); declare only one of the two"
     assert refusal(root, declared) == [f"Pulumi.dev.yaml: platform.monitoring.grafana: {words}"]
 
 
-def test_without_a_word_the_status_page_draws_alone(root: Path) -> None:
+def test_by_default_only_the_status_page_shows_dashboards(root: Path) -> None:
     platform = accepted(root, monitoring={})
     assert (platform.deploys_grafana, platform.grafana_is_elsewhere) == (False, False)
 
@@ -81,7 +81,7 @@ def test_it_is_deployed_or_elsewhere(root: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://grafana.monitoring.svc:3000/", "https://example.com/grafana/"])
-def test_within_the_cluster_plain_http_will_do_and_a_path_may_follow(root: Path, url: str) -> None:
+def test_http_is_allowed_within_the_cluster_and_a_path_may_follow(root: Path, url: str) -> None:
     monitoring = accepted(root, monitoring=existing(url=url), secrets=TOKEN).monitoring
     assert monitoring is not None and monitoring.grafana is not None and monitoring.grafana.existing is not None
     assert monitoring.grafana.existing.url == url.rstrip("/")

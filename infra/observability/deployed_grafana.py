@@ -1,7 +1,7 @@
-"""A Grafana of the platform's own, from the official image. It keeps nothing: what it shows is declared.
+"""The Grafana that the platform deploys, from the official image, without persistent storage.
 
-Data source and dashboards are provisioned from files; what people change is gone with the pod. It is reached as the
-status page is, from the platform's own namespace and by a forwarded port, and asks nobody but Prometheus.
+Data source and dashboards are provisioned from files; changes in the user interface are lost with the pod. Like the
+status page it is reached from the platform's namespace and through `kubectl port-forward`. It queries Prometheus only.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from infra.workloads.pod import Container, Mount, config_mount, pod_template, se
 NAME = GRAFANA
 PORT = 3000
 _USER = 472
-"""The image's own."""
-_GIVEN, _DASHBOARDS, _DATA, _LOGIN = "/etc/given", "/etc/dashboards", "/var/lib/grafana", "/var/run/secrets/login"
+"""The image's user."""
+_CONFIG, _DASHBOARDS, _DATA, _LOGIN = "/etc/given", "/etc/dashboards", "/var/lib/grafana", "/var/run/secrets/login"
 _HOME = "ml-platform-overview.json"
 _RESOURCES = Resources(cpu="50m", memory="384Mi")
 
 SETTINGS: Mapping[str, Mapping[str, str]] = {
     "server": {"http_port": str(PORT)},
-    # Read from the file by Grafana itself, and so in no environment.
+    # Grafana reads the file itself, so that the password is in no environment variable.
     "security": {
         "admin_user": ADMINISTRATOR,
         "admin_password": f"$__file{{{_LOGIN}/{VALUE}}}",
@@ -46,9 +46,9 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     "auth.anonymous": {"enabled": "false"},
     "users": {"allow_sign_up": "false"},
     "dashboards": {"default_home_dashboard_path": f"{_DASHBOARDS}/{_HOME}"},
-    # Alerts are Alertmanager's.
+    # Alerting is Alertmanager's task.
     "unified_alerting": {"enabled": "false"},
-    # Nothing is asked of the internet, and nothing told to it.
+    # No requests to the internet.
     "analytics": {
         "reporting_enabled": "false",
         "check_for_updates": "false",
@@ -63,12 +63,12 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
     },
     "snapshots": {"external_enabled": "false"},
 }
-"""Grafana's own configuration, where it differs from the default."""
+"""Grafana's settings that differ from its defaults."""
 
 
 @dataclass(frozen=True)
 class GrafanaArgs:
-    """`prometheus` is its address within the cluster."""
+    """`prometheus` is Prometheus's URL within the cluster."""
 
     image: BuiltImage
     workspace: Workspace
@@ -93,7 +93,7 @@ class Grafana(pulumi.ComponentResource):
         after = [
             *monitoring_account(NAME, args.workspace, Access(), [], self),
             server.config({_key(path): text for path, text in self._files.items()}),
-            # Grafana makes its administrator when it starts, and knows one password: a renewal rolls its pod.
+            # Grafana creates its administrator at start, with one password: a rotation rolls the pod.
             server.secret({VALUE: self.password}),
             args.dashboards.config_map,
         ]
@@ -102,15 +102,15 @@ class Grafana(pulumi.ComponentResource):
             args.workspace,
             account=NAME,
             labels=server.labels,
-            annotations=self._read_at_start(),
+            annotations=self._rollout_annotations(),
             user=_USER,
         )
-        # Each pod has a database of its own, which nobody misses.
+        # Each pod has its own database, which holds nothing to keep.
         server.service(PORT, after=server.deployment(template, after))
         self.register_outputs({"service": self.service})
 
-    def _read_at_start(self) -> dict[str, pulumi.Input[str]]:
-        """Dashboards are read anew by themselves."""
+    def _rollout_annotations(self) -> dict[str, pulumi.Input[str]]:
+        """Annotations that roll the pod when settings or password change. Dashboards are reloaded without that."""
         return {
             f"{DOMAIN}/configuration": fingerprint(self._files),
             f"{DOMAIN}/credentials": public_fingerprint(self.password),
@@ -121,10 +121,10 @@ class Grafana(pulumi.ComponentResource):
             name=NAME,
             image=self._args.image.reference,
             resources=_RESOURCES,
-            env={"GF_PATHS_CONFIG": f"{_GIVEN}/grafana.ini", "GF_PATHS_PROVISIONING": f"{_GIVEN}/provisioning"},
+            env={"GF_PATHS_CONFIG": f"{_CONFIG}/grafana.ini", "GF_PATHS_PROVISIONING": f"{_CONFIG}/provisioning"},
             ports={"http": PORT},
             mounts=[
-                config_mount("given", NAME, _GIVEN, {path: _key(path) for path in self._files}),
+                config_mount("given", NAME, _CONFIG, {path: _key(path) for path in self._files}),
                 config_mount("dashboards", self._args.dashboards.name, _DASHBOARDS),
                 secret_mount("login", NAME, _LOGIN),
                 Mount(VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")), _DATA),
@@ -136,7 +136,7 @@ class Grafana(pulumi.ComponentResource):
 
 
 def provisioned(prometheus: str) -> Mapping[str, str]:
-    """What Grafana reads when it starts, by path: its settings, where metrics are, where dashboards are."""
+    """The files that Grafana reads at start, by path: settings, data source, dashboard provider."""
     datasource = {
         "name": "Prometheus",
         "uid": "prometheus",
@@ -175,5 +175,5 @@ def _yaml(content: Mapping[str, object]) -> str:
 
 
 def _key(path: str) -> str:
-    """A ConfigMap's keys have no folders."""
+    """The ConfigMap key of a path: keys cannot contain slashes."""
     return path.rpartition("/")[2]

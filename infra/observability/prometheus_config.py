@@ -1,5 +1,5 @@
-"""Prometheus's configuration: where metrics are found. Targets are asked of the API server; listed is none but the
-registry, where that stands outside of the cluster."""
+"""Prometheus's configuration: scrape jobs, rules, Alertmanager and remote write. Targets are discovered through the API
+server, except a registry outside of the cluster."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.images import REGISTRY
+from infra.catalogue.metrics import CADVISOR_JOB, GPU_EXPORTER_JOB, KUBELET_JOB, NODE_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, SIMULATED_LABEL
-from infra.catalogue.targets import CADVISOR, GPU_EXPORTER, KUBELET, NODE_EXPORTER
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
 
@@ -19,20 +19,21 @@ Config = Mapping[str, Any]
 
 _LABEL = "__meta_kubernetes_pod_label_app_kubernetes_io_"
 _JOB = "__meta_kubernetes_pod_label_batch_kubernetes_io_job_name"
-_SHORT = 5
+_TRAINING_INTERVAL = 5
 """Seconds."""
-_MOST_SAMPLES = 2000
-_ASK_KUBELETS = {
+_SAMPLE_LIMIT = 2000
+"""Per scrape of a pod with teams' own code."""
+_KUBELET_TLS = {
     "scheme": "https",
     "authorization": {"credentials_file": f"{ACCOUNT}/token"},
     "tls_config": {"ca_file": f"{ACCOUNT}/ca.crt"},
 }
-_ON_THEIR_NODE = f"{NODE_EXPORTER}|{GPU_EXPORTER}"
-"""They speak of the node that they are on."""
+_NODE_AGENTS = f"{NODE_EXPORTER_JOB}|{GPU_EXPORTER_JOB}"
+"""Exporters whose metrics are about the node that they run on."""
 _QUEUE = {"max_samples_per_send": 1000, "max_shards": 200, "capacity": 2500}
-"""As the makers of such stores advise: few requests, each of them full."""
+"""Few, full requests, as operators of remote stores recommend."""
 _SIMULATED = re.sub(r"\W", "_", SIMULATED_LABEL)
-_OF_CONTAINERS = "container_(cpu|memory|network|fs)_.+|machine_.+"
+_CADVISOR_METRICS = "container_(cpu|memory|network|fs)_.+|machine_.+"
 
 
 def prometheus_config(
@@ -45,20 +46,20 @@ def prometheus_config(
     registry: str | None = None,
     store: RemoteWrite | None = None,
 ) -> Config:
-    """`teams` are the namespaces in which endpoints are found, `devices` those of exporters that see devices of their
-    node; `alertmanager` is the name that its pod bears, `registry` is where the registry tells its metrics, `store`
-    keeps all that is collected a second time."""
-    every = f"{settings.scrape_interval}s"
-    of_teams = [_serving(teams), _training(teams, settings.scrape_interval)] if teams else []
+    """`teams` are the namespaces of endpoints and jobs, `devices` those of exporters with access to GPU devices;
+    `alertmanager` is the name label of its pod, `registry` the address of the registry's metrics, and `store` the
+    target of remote write."""
+    interval = f"{settings.scrape_interval}s"
+    team_jobs = [_serving(teams), _training(teams, settings.scrape_interval)] if teams else []
     return {
-        "global": {"scrape_interval": every, "evaluation_interval": every, "external_labels": {"stack": stack}},
+        "global": {"scrape_interval": interval, "evaluation_interval": interval, "external_labels": {"stack": stack}},
         "rule_files": ["rules.yml"],
         "alerting": {"alertmanagers": [_alertmanager(platform, alertmanager)]},
         "scrape_configs": [
             _own([platform, *devices]),
-            _kubelets(KUBELET, "/metrics", [_drop("__name__", ".+_bucket")]),
-            _kubelets(CADVISOR, "/metrics/cadvisor", [_keep("__name__", _OF_CONTAINERS)]),
-            *of_teams,
+            _kubelets(KUBELET_JOB, "/metrics", [_drop("__name__", ".+_bucket")]),
+            _kubelets(CADVISOR_JOB, "/metrics/cadvisor", [_keep("__name__", _CADVISOR_METRICS)]),
+            *team_jobs,
             *([{"job_name": REGISTRY, "static_configs": [{"targets": [registry]}]}] if registry else []),
         ],
         **({"remote_write": [_remote_write(store)]} if store else {}),
@@ -70,7 +71,7 @@ def _remote_write(store: RemoteWrite) -> Config:
 
 
 def _alertmanager(platform: str, name: str) -> Config:
-    """The pod itself: a connection to a Service that no node knows yet would lead anywhere, and be kept."""
+    """Discovers the pod itself: a connection through a Service that is not programmed on the node yet could hang."""
     return {
         "kubernetes_sd_configs": [_pods([platform])],
         "relabel_configs": [
@@ -81,7 +82,7 @@ def _alertmanager(platform: str, name: str) -> Config:
 
 
 def _own(namespaces: Sequence[str]) -> Config:
-    """The platform's own pods, by name. What they say of other pods and nodes stands above where they run."""
+    """The platform's own pods. Labels that they export (of other pods and nodes) win over those of the target."""
     return {
         "job_name": "platform",
         "honor_labels": True,
@@ -90,19 +91,19 @@ def _own(namespaces: Sequence[str]) -> Config:
             _keep("__meta_kubernetes_pod_container_port_name", METRICS_PORT_NAME),
             _label("job", f"{_LABEL}name"),
             _label("instance", "__meta_kubernetes_pod_name"),
-            _label("node", f"{_LABEL}name", "__meta_kubernetes_pod_node_name", regex=f"(?:{_ON_THEIR_NODE});(.+)"),
+            _label("node", f"{_LABEL}name", "__meta_kubernetes_pod_node_name", regex=f"(?:{_NODE_AGENTS});(.+)"),
         ],
         "metric_relabel_configs": [_label("node", "__name__", "Hostname", regex="DCGM_.+;(.+)")],
     }
 
 
 def _kubelets(job: str, path: str, kept: Sequence[Config]) -> Config:
-    """Of real nodes; simulated ones have none."""
+    """Kubelets of real nodes; simulated nodes have none."""
     return {
         "job_name": job,
         "metrics_path": path,
         "honor_timestamps": False,
-        **_ASK_KUBELETS,
+        **_KUBELET_TLS,
         "kubernetes_sd_configs": [{"role": "node"}],
         "relabel_configs": [
             _drop(f"__meta_kubernetes_node_label_{_SIMULATED}", "true"),
@@ -114,10 +115,10 @@ def _kubelets(job: str, path: str, kept: Sequence[Config]) -> Config:
 
 
 def _serving(teams: Sequence[str]) -> Config:
-    """Pods of endpoints, under the endpoint's name. As with jobs, what they tell may be anybody's code's affair."""
+    """Pods of endpoints. Serving images are user code, so samples per scrape are limited."""
     return {
         "job_name": "serving",
-        "sample_limit": _MOST_SAMPLES,
+        "sample_limit": _SAMPLE_LIMIT,
         "kubernetes_sd_configs": [_pods(teams)],
         "relabel_configs": [
             _keep(f"{_LABEL}component", "serving"),
@@ -132,14 +133,14 @@ def _serving(teams: Sequence[str]) -> Config:
 
 
 def _training(teams: Sequence[str], interval: int) -> Config:
-    """Pods of jobs, declared or made by hand, for as long as they run: those that have a port for metrics.
+    """Running pods of jobs, declared or created by hand, with a metrics port.
 
-    Asked often, since a job may be short; and not without end, since what it tells is its own code's affair.
+    Scraped often, since jobs may be short. Training images are user code, so samples per scrape are limited.
     """
     return {
         "job_name": "training",
-        "scrape_interval": f"{min(interval, _SHORT)}s",
-        "sample_limit": _MOST_SAMPLES,
+        "scrape_interval": f"{min(interval, _TRAINING_INTERVAL)}s",
+        "sample_limit": _SAMPLE_LIMIT,
         "kubernetes_sd_configs": [_pods(teams)],
         "relabel_configs": [
             _keep(_JOB, ".+"),
@@ -155,7 +156,7 @@ def _training(teams: Sequence[str], interval: int) -> Config:
 
 
 def _pods(namespaces: Sequence[str]) -> Config:
-    """Those that run: what has ended answers no more."""
+    """Running pods only: completed ones cannot be scraped."""
     selectors = [{"role": "pod", "field": "status.phase=Running"}]
     return {"role": "pod", "namespaces": {"names": list(namespaces)}, "selectors": selectors}
 

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager in the platform's namespace, and what they are fed by. Nothing waits for any of it."""
+"""Prometheus, Alertmanager and the exporters, in the platform's namespace. No other resource waits for them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volu
 from infra.gpu.exporter import GpuExporterArgs, gpu_exporter
 from infra.images import BuiltImage
 from infra.observability.access import ASKS_KUBELETS, Access, monitoring_account, token_mount
-from infra.observability.deployment import given, probe, program, start
+from infra.observability.alertmanager_config import SECRETS, alertmanager_config
+from infra.observability.deployment import config_files, deploy, monitoring_server, probe
 from infra.observability.exporters import gpu_simulator, kube_state_metrics, node_exporter
-from infra.observability.routing import SECRETS, routing
+from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
-from infra.observability.scraping import prometheus_config
 from infra.tenancy import Workspace
 from infra.workloads.pod import Container, secret_mount
 
 NAME, PORT = "prometheus", 9090
 ALERTMANAGER, ALERTMANAGER_PORT = "alertmanager", 9093
-_SILENCES = "1Gi"
-_USED = 0.8
-"""Of its volume: what is compacted is there twice for a while."""
+_ALERTMANAGER_STORAGE = "1Gi"
+_RETENTION_RATIO = 0.8
+"""Of the volume; compaction needs the rest, since it writes blocks before it deletes their sources."""
 _REPLAY = 900
-"""Seconds in which it reads what it had not compacted before it ended. Killed meanwhile, it would begin anew."""
+"""Seconds for the replay of the write-ahead log, which would start again if the probe killed the pod."""
 
 
 def no_identity(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
-    """Where there is nothing outside of the cluster that it could reach."""
+    """The default: no workload identity outside of the cluster."""
     return ()
 
 
 @dataclass(frozen=True)
 class MonitoringArgs:
-    """`endpoints`: the namespace of each; `secrets`: the values that receivers name, `topics` the topics."""
+    """`endpoints` maps endpoints to namespaces; `secrets` and `topics` are those that receivers name."""
 
     settings: Settings
     stack: str
@@ -51,22 +51,22 @@ class MonitoringArgs:
     image: BuiltImage
     kube_state_metrics: BuiltImage
     gpu_simulator: BuiltImage | None
-    """None where GPUs are real."""
+    """None if GPUs are real."""
     pools: Mapping[str, Placement]
     secrets: Mapping[str, pulumi.Output[str]]
     volume: Volume
     protect_data: bool
     gpu_exporter: GpuExporterArgs | None = None
-    """None where no GPUs are real."""
+    """None if there are no real GPUs."""
     registry: str | None = None
-    """Where it tells its metrics; None where it tells none."""
+    """The address of the registry's metrics; None if it exposes none."""
     metrics_store: RemoteWrite | None = None
     topics: Mapping[str, Topic] = field(default_factory=dict)
     bind_identity: IdentityBinder = no_identity
 
 
 class Monitoring(pulumi.ComponentResource):
-    """`service` answers Prometheus's query API within the platform's namespace."""
+    """`service` and `port` serve Prometheus's HTTP API within the platform's namespace."""
 
     namespace: str
     service: str
@@ -76,21 +76,21 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:Monitoring", name, None, opts)
         self._args = args
         self.namespace, self.service, self.port = args.workspace.namespace, NAME, PORT
-        self._looked_into = [args.workspace, *args.teams.values()]
+        self._watched_namespaces = [args.workspace, *args.teams.values()]
         self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         self._alertmanager()
         self._prometheus()
-        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._looked_into, *self._devices], self)
+        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._watched_namespaces, *self._devices], self)
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
-            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._looked_into, self)
+            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._watched_namespaces, self)
         if args.gpu_exporter is not None:
             gpu_exporter(args.gpu_exporter, self)
         self.register_outputs({"service": self.service})
 
     def _prometheus(self) -> None:
         args, settings = self._args, self._args.settings
-        server = program(NAME, args.workspace, self)
+        server = monitoring_server(NAME, args.workspace, self)
         scraped = prometheus_config(
             settings,
             args.stack,
@@ -102,7 +102,7 @@ class Monitoring(pulumi.ComponentResource):
             store=args.metrics_store,
         )
         rules = rules_file(settings, args.endpoints)
-        files, config = given(server, {"prometheus.yml": scraped, "rules.yml": rules})
+        files, config = config_files(server, {"prometheus.yml": scraped, "rules.yml": rules})
         data, claim = server.data(settings.storage, args.volume, args.protect_data)
         container = Container(
             name=NAME,
@@ -113,7 +113,7 @@ class Monitoring(pulumi.ComponentResource):
                 f"--web.listen-address=:{PORT}",
                 f"--web.external-url={self._address(NAME, PORT)}",
                 f"--storage.tsdb.retention.time={settings.retention}s",
-                f"--storage.tsdb.retention.size={int(memory_bytes(settings.storage) * _USED)}B",
+                f"--storage.tsdb.retention.size={int(memory_bytes(settings.storage) * _RETENTION_RATIO)}B",
             ],
             ports={METRICS_PORT_NAME: PORT},
             mounts=[files, data, token_mount()],
@@ -121,20 +121,20 @@ class Monitoring(pulumi.ComponentResource):
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
-        before = [
-            *monitoring_account(NAME, args.workspace, ASKS_KUBELETS, [*self._looked_into, *self._devices], self),
+        depends_on = [
+            *monitoring_account(NAME, args.workspace, ASKS_KUBELETS, [*self._watched_namespaces, *self._devices], self),
             *(self._identity(NAME, writes_metrics=True) if args.metrics_store else []),
             config,
             claim,
         ]
-        server.service(PORT, METRICS_PORT_NAME, start(server, container, before))
+        server.service(PORT, METRICS_PORT_NAME, deploy(server, container, depends_on))
 
     def _alertmanager(self) -> None:
         args = self._args
-        server = program(ALERTMANAGER, args.workspace, self)
-        routes = routing(args.settings, self.namespace, args.topics)
-        files, config = given(server, {"alertmanager.yml": routes})
-        data, claim = server.data(_SILENCES, args.volume, args.protect_data)
+        server = monitoring_server(ALERTMANAGER, args.workspace, self)
+        routes = alertmanager_config(args.settings, self.namespace, args.topics)
+        files, config = config_files(server, {"alertmanager.yml": routes})
+        data, claim = server.data(_ALERTMANAGER_STORAGE, args.volume, args.protect_data)
         container = Container(
             name=ALERTMANAGER,
             image=args.image.reference,
@@ -151,29 +151,28 @@ class Monitoring(pulumi.ComponentResource):
             readiness_probe=probe("/-/ready", period=10, failures=3),
             liveness_probe=probe("/-/healthy", period=30, failures=5),
         )
-        before = [
+        depends_on = [
             *monitoring_account(ALERTMANAGER, args.workspace, Access(), [], self),
             *(self._identity(ALERTMANAGER, publishes=sorted(args.topics)) if args.topics else []),
             config,
             claim,
             self._secrets(),
         ]
-        server.service(ALERTMANAGER_PORT, METRICS_PORT_NAME, start(server, container, before))
+        server.service(ALERTMANAGER_PORT, METRICS_PORT_NAME, deploy(server, container, depends_on))
 
     def _address(self, service: str, port: int) -> str:
-        """What links in messages begin with: the name within the cluster, which people reach by a forwarded port. By
-        itself a server would name its pod, which is gone tomorrow."""
+        """The external URL, used for links in notifications: the Service's name. By default it would be the pod's."""
         return f"http://{service}.{self.namespace}.svc:{port}"
 
     def _identity(
         self, name: str, *, writes_metrics: bool = False, publishes: Sequence[str] = ()
     ) -> Sequence[pulumi.Resource]:
-        """Outside of the cluster."""
+        """The workload identity for services outside of the cluster."""
         identity = WorkloadIdentity(name, self.namespace, name, writes_metrics=writes_metrics, publishes=publishes)
         return self._args.bind_identity(identity, pulumi.ResourceOptions(parent=self))
 
     def _secrets(self) -> pulumi.Resource:
-        """The declared secrets that receivers need, each a file of its name; Alertmanager reads them anew each time."""
+        """The receivers' secrets, mounted as files, which Alertmanager reads for each notification."""
         return kubernetes.core.v1.Secret(
             RECEIVERS,
             metadata=ObjectMetaArgs(name=RECEIVERS, namespace=self.namespace, labels=labels(RECEIVERS, MONITORING)),
