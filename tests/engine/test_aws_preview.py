@@ -12,7 +12,7 @@ from tests.engine.project import Project, Step
 from tests.pulumi_engine import find_engine, remove_installation
 from tests.unit.declaration.samples import REPOSITORY
 
-PROD = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())["config"]["ml-platform:platform"]
+PROD = yaml.safe_load((REPOSITORY / "tests" / "examples" / "prod.yaml").read_text())["config"]["ml-platform:platform"]
 PACK = str(REPOSITORY / "policies")
 UNPROTECTED = """
 import pulumi_aws
