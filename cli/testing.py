@@ -1,25 +1,41 @@
-"""`make test`: every test that this machine can run, on an engine, a registry and a cluster that are real.
+"""`make test`: every test that this machine can run, on a real engine, registry and cluster.
 
-Starts what is not running yet, and stops again what it started. A cluster that a stack of this machine stands on is
-not the tests' own: it stays, with its data, even where it had to be started.
+Starts what is not running yet and stops what it started. A cluster that already runs, or holds a stack of this
+machine, is kept with its data.
 """
 
+import argparse
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from cli import down, stack
+from cli import down, flaky, stack
 from common import console, paths
 from common.console import Progress
 from common.errors import WorkstationError
 from offline import debian, toolchain
 from offline.cluster import lifecycle
 
+TIERS = (
+    ("tests/unit", "-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"),
+    ("tests/engine", "tests/cluster", "tests/stack"),
+)
+"""From cheap to expensive. Only unit tests run in parallel: the others share ports, the engine and the cluster."""
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Run pytest with `arguments`; its exit code, or 1 when what was started can't be stopped."""
+    """Run all tests, or pytest with `arguments`; return 1 if a test fails."""
+    parser = argparse.ArgumentParser(prog="cli.testing")
+    parser.add_argument("--flaky", type=int, default=0, help="how many tests may fail if they pass when run once more")
+    chosen, selected = parser.parse_known_args(arguments)
+    result = _on_this_machine([selected] if selected else TIERS, chosen.flaky)
+    print("\n".join(result.lines()))
+    return result.code
+
+
+def _on_this_machine(runs: Sequence[Sequence[str]], allowed: int) -> flaky.Result:
     progress = Progress()
     able = os.geteuid() == 0 and platform.system() == "Linux"
     own = able and not lifecycle.is_running() and not stack.stacks()
@@ -33,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
             _browser(progress)
         else:
             console.console.print("[yellow]![/] tests on Docker and Kubernetes are skipped: they need root on Linux")
-        return _pytest(arguments)
+        return flaky.run(runs, _pytest, allowed)
     finally:
         if own:
             down.stop_everything(progress)
@@ -41,13 +57,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _clear_interrupted_run() -> None:
-    """What a killed run left behind would take part in this one: its nodes get pods, its namespaces hold names."""
+    """Nodes and namespaces that a killed run left behind would change the results of this one."""
     lifecycle.stop()
     lifecycle.remove()
 
 
 def _browser(progress: Progress) -> None:
-    """What pages are looked at with. A machine that can't have it skips those tests, and no others."""
+    """The browser of the tests of pages, which are skipped where it can't be installed."""
     missing = debian.missing(debian.FOR_TESTS)
     if not missing:
         return
