@@ -1,26 +1,29 @@
-"""`python -m cli <command>`: what the Makefile's targets call."""
+"""`python -m cli <command>`: the commands behind the Makefile's targets."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import console
+from common.environment import no_loopback_proxy
 from common.errors import WorkstationError
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code."""
+    """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
+    os.environ.update(no_loopback_proxy(os.environ))
     try:
         return command(options)
     except WorkstationError as error:
         return console.fail(error)
     except KeyboardInterrupt:
         return console.fail(
-            WorkstationError("stopped by you", hint="run the same command again: it goes on from there")
+            WorkstationError("interrupted", hint="run the same command again: it continues where it stopped")
         )
 
 
@@ -34,23 +37,23 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    add("up", _up, "bare machine to a running stack")
-    add("down", _down, "destroy the stack, stop the cluster, prove that nothing is left")
-    status = add("status", _status, "what runs where")
-    status.add_argument("--json", action="store_true", help="for machines")
-    status.add_argument("--html", type=Path, metavar="FILE", help="the platform's own page, as one file")
-    preview = add("preview", _preview, "what `up` would do, with no credentials, cluster or Docker")
-    preview.add_argument("--json", action="store_true", help="for machines")
+    add("up", _up, "install, start and deploy everything")
+    add("down", _down, "destroy the stack, stop the cluster, verify that nothing is left")
+    status = add("status", _status, "show endpoints, jobs, images, nodes and GPUs")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.add_argument("--html", type=Path, metavar="FILE", help="save the status page as one file")
+    preview = add("preview", _preview, "show what `up` would change, without credentials, cluster or Docker")
+    preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
-    add("preflight", _preflight, "whether the AWS account can hold what is declared; changes nothing")
-    kubeconfig = add("kubeconfig", _kubeconfig, "a way into the cluster for one role of one team, for some hours")
+    add("preflight", _preflight, "check account, zones, quotas and versions in AWS; read-only")
+    kubeconfig = add("kubeconfig", _kubeconfig, "a kubeconfig for one role of a team that expires after some hours")
     kubeconfig.add_argument("--team", required=True)
     kubeconfig.add_argument("--role", required=True, help="viewer, developer or admin")
     kubeconfig.add_argument("--hours", type=int, choices=range(1, 25), default=1, metavar="HOURS", help="1 to 24")
-    kubeconfig.add_argument("--out", type=Path, help="a file; by default it is printed")
-    rotate = add("rotate", _rotate, "renew a generated secret until its old value is refused")
+    kubeconfig.add_argument("--out", type=Path, help="write it to this file instead of printing it")
+    rotate = add("rotate", _rotate, "rotate a generated secret and revoke its old value")
     rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status or registry")
-    add("shell", _shell, "a shell in which pulumi and kubectl just work")
+    add("shell", _shell, "a shell with pulumi and kubectl configured for the stack")
     return parser
 
 

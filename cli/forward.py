@@ -1,4 +1,4 @@
-"""A service of the cluster on a port of this machine's loopback, for as long as somebody looks at it."""
+"""Port-forward to a Service of the cluster."""
 
 import shutil
 import subprocess
@@ -9,12 +9,12 @@ from common.errors import WorkstationError
 
 
 def require_kubectl(environment: Mapping[str, str]) -> str:
-    """The `kubectl` to use: the one built here, for the workstation's own cluster, or the user's."""
+    """The `kubectl` on PATH: the one built for the local cluster, or the user's."""
     found = shutil.which("kubectl", path=environment["PATH"])
     if found is None:
         raise WorkstationError(
             "no kubectl",
-            "it is not on PATH, and services of a cluster are reached through it",
+            "it is not on PATH, and is needed to reach Services of a cluster",
             hint="install it (https://kubernetes.io/docs/tasks/tools/), then run the command again",
         )
     return found
@@ -22,7 +22,7 @@ def require_kubectl(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def forward(namespace: str, service: str, port: int, context: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """The address, such as `http://127.0.0.1:40123`, at which `service`'s `port` can be reached inside the block."""
+    """Forward a free loopback port to `service` while the block runs; its address, such as `http://127.0.0.1:40123`."""
     kubectl = require_kubectl(environment)
     target = ["--context", context, "--namespace", namespace, "port-forward", f"service/{service}", f":{port}"]
     process = subprocess.Popen(

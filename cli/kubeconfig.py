@@ -1,4 +1,4 @@
-"""A way into the cluster for one role of one team: a client certificate that soon expires, signed by the cluster."""
+"""A kubeconfig for one role of a team: a short-lived client certificate, signed by the cluster."""
 
 import base64
 import getpass
@@ -23,7 +23,7 @@ from common import console
 from common.errors import WorkstationError
 from infra.catalogue.names import DOMAIN
 from infra.declaration import Platform
-from offline.cluster.kubeconfig import files
+from offline import machine
 
 _SIGNER = "kubernetes.io/kube-apiserver-client"
 _SECONDS_AN_HOUR = 3600
@@ -32,12 +32,12 @@ _SIGNED_WITHIN = 30
 
 
 def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int:
-    """Print a kubeconfig for the role's first group, or write it to a file that nobody else reads."""
+    """Print a kubeconfig for the role's first group, or write it to a file with mode 0600."""
     declared = preflight.declaration(stack)
     if declared.foundation.local is None:
         raise WorkstationError(
-            f"stack {stack} makes no certificates",
-            "people get into its cluster by their role of IAM",
+            f"stack {stack} issues no client certificates",
+            "access to its cluster is by IAM role",
             hint="aws eks update-kubeconfig --role-arn <the role of platform.foundation.aws.cluster.groups>",
         )
     group = first_group(declared, team, role)
@@ -47,7 +47,7 @@ def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int
         content = kubeconfig(api, f"{getpass.getuser()}@{team}", [group], team, hours * _SECONDS_AN_HOUR)
     except (ApiException, HTTPError, config.ConfigException) as error:
         reason = getattr(error, "reason", None) or str(error)
-        raise WorkstationError(f"the cluster {context} gave no certificate", str(reason), hint="make up") from None
+        raise WorkstationError(f"cluster {context} issued no certificate", str(reason), hint="run `make up`") from None
     if out is None:
         sys.stdout.write(content)
     else:
@@ -57,7 +57,7 @@ def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int
 
 
 def first_group(declared: Platform, team: str, role: str) -> str:
-    """The group that a person of the role is in."""
+    """The first group of the role."""
     if team not in declared.teams:
         known = ", ".join(sorted(declared.teams)) or "none is declared"
         raise WorkstationError(f"no team {team!r}", "it is not in platform.teams", hint=f"TEAM is one of: {known}")
@@ -66,20 +66,20 @@ def first_group(declared: Platform, team: str, role: str) -> str:
         raise WorkstationError(f"no role {role!r}", hint=f"ROLE is one of: {', '.join(roles)}")
     if not roles[role]:
         raise WorkstationError(
-            f"nobody is {role} of team {team}",
-            f"platform.teams.{team}.groups.{role} has no groups",
-            hint="add a group there and run make up",
+            f"role {role} of team {team} has no groups",
+            f"platform.teams.{team}.groups.{role} is empty",
+            hint="add a group to it and run `make up`",
         )
     return roles[role][0]
 
 
 def _api(context: str) -> client.ApiClient:
-    """As the administrator, who alone may approve."""
-    return config.new_client_from_config(files(context), context=context)
+    """A client with the administrator's identity, which may approve certificate requests."""
+    return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
 
 
 def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespace: str, seconds: int) -> str:
-    """Complete in itself: the key was made here, is nowhere else, and is worthless when the certificate has expired."""
+    """A self-contained kubeconfig: the private key is generated here and stored nowhere else."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _signed(client.CertificatesV1Api(api), _request(key, user, groups), seconds)
     private = key.private_bytes(
@@ -101,7 +101,7 @@ def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespac
 
 
 def write_private(path: Path, content: str) -> None:
-    """Readable by its owner alone from its first byte on, whatever was there before."""
+    """Write atomically with mode 0600, whatever mode an existing file has."""
     beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -117,7 +117,7 @@ def _request(key: ec.EllipticCurvePrivateKey, user: str, groups: Sequence[str]) 
 
 
 def _signed(certificates: client.CertificatesV1Api, request: bytes, seconds: int) -> str:
-    """The certificate, in base64; the request is taken away once it is answered."""
+    """Create, approve and delete a CertificateSigningRequest; the certificate in base64."""
     name = f"{DOMAIN.partition('.')[0]}-{uuid4().hex[:12]}"
     spec = {
         "request": _encoded(request),
@@ -127,7 +127,12 @@ def _signed(certificates: client.CertificatesV1Api, request: bytes, seconds: int
     }
     body = certificates.create_certificate_signing_request({"metadata": {"name": name}, "spec": spec})
     try:
-        approved = {"type": "Approved", "status": "True", "reason": "MakeKubeconfig", "message": "asked for here"}
+        approved = {
+            "type": "Approved",
+            "status": "True",
+            "reason": "MakeKubeconfig",
+            "message": "requested by make kubeconfig",
+        }
         body.status.conditions = [client.V1CertificateSigningRequestCondition(**approved)]
         certificates.replace_certificate_signing_request_approval(name, body)
         return _certificate(certificates, name)
@@ -141,8 +146,8 @@ def _certificate(certificates: client.CertificatesV1Api, name: str) -> str:
         if found := certificates.read_certificate_signing_request(name).status.certificate:
             return str(found)
         time.sleep(0.2)
-    why = f"the request was approved and not signed within {_SIGNED_WITHIN} s"
-    raise WorkstationError("the cluster signed no certificate", why, hint="see the log of its controller manager")
+    why = f"the request was approved but not signed within {_SIGNED_WITHIN} s"
+    raise WorkstationError("the cluster signed no certificate", why, hint="see the log of kube-controller-manager")
 
 
 def _encoded(content: bytes) -> str:

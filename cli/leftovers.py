@@ -1,4 +1,4 @@
-"""What of a stack is still in its AWS account after `make down`: asked of AWS itself, by the stack's tags."""
+"""Resources of a stack that are still in its AWS account after `make down`, found by their tags."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ from infra.catalogue.names import DOMAIN, PROJECT
 
 @dataclass(frozen=True)
 class Leftover:
-    """A resource that AWS lists; `ending` says why it is no leftover but on its way out."""
+    """A resource that AWS lists; `ending` is set if it is already being deleted."""
 
     arn: str
     ending: str = ""
 
 
 def require_none(stack: str, account: str, region: str) -> None:
-    """Show what is left, and fail if any of it would stay."""
+    """Print what is left, and fail unless all of it is being deleted."""
     client = clients(region)
     if client is None:
-        console.print(f"[yellow]![/] not looked whether account {account} is empty: there are no credentials")
+        console.print(f"[yellow]![/] leftovers in account {account} not checked: no credentials")
         return
     try:
         _require_account(client, account)
         found = list(listed(client, stack))
     except UNANSWERED as error:
         hint = "renew the credentials, or allow the caller tag:GetResources and iam:List*, and run `make down` again"
-        raise WorkstationError(f"account {account} can't be asked what is left", str(error), hint=hint) from None
+        raise WorkstationError(f"leftovers in account {account} can't be listed", str(error), hint=hint) from None
     left = [item for item in found if not item.ending]
     if found:
         console.print(_table(found))
@@ -42,13 +42,13 @@ def require_none(stack: str, account: str, region: str) -> None:
         raise WorkstationError(
             f"{len(left)} {noun} of stack {stack} {verb} left in account {account}, region {region}",
             "\n".join(item.arn for item in left),
-            hint="something outside of the stack made or holds them: delete them in AWS, and run `make down` again",
+            hint="something outside the stack created or uses them: delete them in AWS, and run `make down` again",
         )
-    console.print(f"[green]✓[/] nothing of stack {stack} is left in account {account}, region {region}")
+    console.print(f"[green]✓[/] no resource of stack {stack} is left in account {account}, region {region}")
 
 
 def listed(client: Client, stack: str) -> Iterator[Leftover]:
-    """Everything with the stack's tags, in the order of its ARN; IAM's part is listed by nobody but IAM."""
+    """Everything with the stack's tags, by ARN. The tagging API does not cover IAM, so IAM is listed itself."""
     tags = {f"{DOMAIN}/project": PROJECT, f"{DOMAIN}/stack": stack}
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
@@ -79,15 +79,17 @@ def _has(answer: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
 
 
 def _require_account(client: Client, account: str) -> None:
-    """An empty account says nothing when it is another one."""
+    """The credentials must be of the declared account."""
     actual = client("sts").get_caller_identity()["Account"]
     if actual != account:
         why = f"the credentials belong to {actual}"
-        raise WorkstationError(f"not looked whether account {account} is empty", why, hint="take its credentials")
+        raise WorkstationError(
+            f"leftovers in account {account} not checked", why, hint="use credentials of that account"
+        )
 
 
 def _ending(client: Client, arn: str) -> str:
-    """AWS goes on listing some of what was deleted, for an hour or for the weeks in which a key can be rescued."""
+    """AWS keeps listing some deleted resources: instances for an hour, keys until their deletion window ends."""
     _, _, service, _, _, resource = arn.split(":", 5)
     kind, _, id = resource.partition("/")
     ask = _ENDINGS.get((service, kind))

@@ -1,6 +1,6 @@
-"""What a preview found, from the engine's event log: each planned step with its inputs, and each problem.
+"""The plan of a preview, from the engine's event log: each step with its inputs, and each problem.
 
-Fit to be kept, compared and shown: secrets stay masked, and what is known only after an update reads `<unknown>`.
+It can be stored, compared and shown: secrets are masked, and unknown values are `<unknown>`.
 """
 
 import json
@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from offline.plugins.marshal import SECRET, SIGNATURE, UNKNOWN_TEXTS
+from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXTS
 
 MASKED = "[secret]"
 UNKNOWN = "<unknown>"
 AUTOMATIC = "<automatic>"
 _AUTONAMED = "pulumi.com/autonamed"
-_DRAWN = re.compile(r"-[0-9a-f]{7,8}$")
+_GENERATED_SUFFIX = re.compile(r"-[0-9a-f]{7,8}$")
 
 
 def read(events: Path) -> dict[str, Any]:
-    """The planned steps by resource, how many of each kind, and what went wrong."""
+    """The planned steps, their number by operation, and the problems."""
     logged = list(logged_events(events))
     steps = [_step(event["resourcePreEvent"]["metadata"]) for event in logged if "resourcePreEvent" in event]
     problems = {json.dumps(problem): problem for event in logged if (problem := _problem(event))}
@@ -32,7 +32,7 @@ def read(events: Path) -> dict[str, Any]:
 
 
 def logged_events(file: Path) -> Iterator[dict[str, Any]]:
-    """The engine's events, one a line; none where it did not get as far as to write any."""
+    """The engine's events, one per line; none if the file does not exist."""
     for line in file.read_text().splitlines() if file.exists() else []:
         yield json.loads(line)
 
@@ -51,7 +51,7 @@ def _step(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def presentable(value: Any) -> Any:
-    """The same value without secrets and the plugins' own notes, and with a word for what is not known yet."""
+    """The value with secrets masked, unknown values named, and the plugins' bookkeeping removed."""
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
             return MASKED
@@ -62,10 +62,10 @@ def presentable(value: Any) -> Any:
 
 
 def _settled(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs without names that every preview draws anew."""
+    """The inputs without automatic names, which differ in every preview."""
     settled: dict[str, Any] = presentable(inputs)
     for key in inputs.get("__defaults") or []:
-        if _DRAWN.search(str(settled.get(key))):
+        if _GENERATED_SUFFIX.search(str(settled.get(key))):
             settled[key] = AUTOMATIC
     metadata = settled.get("metadata")
     if isinstance(metadata, dict) and _AUTONAMED in (metadata.get("annotations") or {}):
@@ -74,7 +74,7 @@ def _settled(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problem(event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An error, or a violated policy whether it is mandatory or advice."""
+    """An error, or a violation of a mandatory or advisory policy."""
     if policy := event.get("policyEvent"):
         return {
             "urn": policy.get("resourceUrn", ""),

@@ -1,6 +1,6 @@
-"""The proof that the platform works: the live endpoint answers samples that training never saw.
+"""Scores the live endpoints on samples that were held out of training.
 
-A model whose run kept none, or none that can be counted right or wrong, is asked whether it is ready instead.
+A model without such samples, or whose answers can't be compared with labels, is only checked for readiness.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from common.errors import WorkstationError
 
 HELD_OUT = "holdout/holdout.json"
-"""The artifact in which a run keeps them, as `HeldOut` reads it."""
+"""The artifact of a run with its held-out samples, in the format of `HeldOut`."""
 
 BATCH = 60
-"""Samples a request."""
+"""Samples per request."""
 
 _NUMBERS = ("FP", "INT", "UINT")
 _INTEGERS = ("INT", "UINT")
@@ -25,7 +25,7 @@ _INTEGERS = ("INT", "UINT")
 
 @dataclass(frozen=True)
 class Score:
-    """How the endpoint did on samples that training never saw; where there are none, `unscored` says why."""
+    """An endpoint's result on held-out samples; without any, `unscored` is the reason."""
 
     model: str
     version: str
@@ -35,16 +35,16 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Of a score with samples."""
+        """The share of correct answers; only for a score with samples."""
         return self.correct / self.samples
 
 
 class Unscorable(Exception):
-    """Nothing to count; its text says why. That is no failure: not every model is a classifier of rows of numbers."""
+    """The reason why a model has no score. Not a failure: not every model is a classifier of numeric rows."""
 
 
 class HeldOut(BaseModel):
-    """Samples as rows of numbers, shape [samples, features], and for each the class that it belongs to."""
+    """Samples of shape [samples, features], and the class of each."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -62,14 +62,14 @@ class HeldOut(BaseModel):
 
 @dataclass(frozen=True)
 class Tracking:
-    """The tracking server's address and login."""
+    """Address and login of the tracking server."""
 
     address: str
     username: str
     password: str
 
     def find(self, path: str, /, **parameters: str) -> requests.Response | None:
-        """An authenticated GET, None where there is no such thing; an error says what the server said."""
+        """An authenticated GET; None for 404. Errors contain the server's message."""
         login = (self.username, self.password)
         answer = _asked("the tracking server", "GET", self.address, path, params=parameters, auth=login)
         if answer.status_code == HTTPStatus.NOT_FOUND:
@@ -79,21 +79,21 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A live endpoint's address, and the key that it asks callers for, if any."""
+    """Address of a live endpoint, and its API key, if it requires one."""
 
     address: str
     api_key: str | None = None
 
     def ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
-        """An answer in JSON; an error says what the endpoint said."""
+        """The JSON response; errors contain the endpoint's message."""
         try:
             document: dict[str, Any] = self._answer(method, path, **sent).json()
         except requests.JSONDecodeError as error:
-            raise WorkstationError(f"the endpoint's answer to {path} is no JSON", str(error)) from None
+            raise WorkstationError(f"the endpoint's response to {path} is not JSON", str(error)) from None
         return document
 
     def require_ready(self, model: str) -> None:
-        """An error unless the endpoint says that it can answer for the model; what else it says is its own matter."""
+        """Fail unless the endpoint reports the model as ready; the body may be anything."""
         self._answer("GET", f"/v2/models/{model}/ready")
 
     def _answer(self, method: str, path: str, **sent: Any) -> requests.Response:
@@ -117,7 +117,7 @@ def _accepted(who: str, path: str, answer: requests.Response) -> requests.Respon
 
 
 def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
-    """Ask the endpoint for each held-out sample of the version that it serves, and count; else whether it is ready."""
+    """Score the served version on its held-out samples; where that is impossible, check readiness."""
     metadata = endpoint.ask("GET", f"/v2/models/{model}")
     version = str(next(iter(metadata.get("versions") or []), ""))
     try:
@@ -131,16 +131,16 @@ def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
 
 
 def held_out(tracking: Tracking, model: str, version: str) -> HeldOut:
-    """Samples and labels that the run behind this version of the model kept out of training."""
+    """The held-out samples of the run that produced this version of the model."""
     if not version.isdigit():
-        raise Unscorable("it names no version of the model registry")
+        raise Unscorable("it reports no version of the model registry")
     found = tracking.find("/api/2.0/mlflow/model-versions/get", name=model, version=version)
     if found is None:
-        raise Unscorable("the model registry does not know this version")
+        raise Unscorable("the model registry has no such version")
     run = found.json()["model_version"].get("run_id")
     artifact = tracking.find("/get-artifact", path=HELD_OUT, run_uuid=run) if run else None
     if artifact is None:
-        raise Unscorable("its run kept no held-out samples")
+        raise Unscorable("its run logged no held-out samples")
     try:
         return HeldOut.model_validate_json(artifact.content)
     except ValidationError as error:
@@ -151,8 +151,8 @@ def held_out(tracking: Tracking, model: str, version: str) -> HeldOut:
 
 
 def _predictions(endpoint: Endpoint, metadata: Mapping[str, Any], samples: Sequence[Sequence[float]]) -> list[int]:
-    """The class that the endpoint gives each sample."""
-    tensor, output = _row_of_numbers(metadata, len(samples[0])), _integer(metadata)
+    """The predicted class of each sample."""
+    tensor, output = _numeric_input(metadata, len(samples[0])), _class_output(metadata)
     answers: list[int] = []
     for start in range(0, len(samples), BATCH):
         batch = samples[start : start + BATCH]
@@ -165,22 +165,22 @@ def _predictions(endpoint: Endpoint, metadata: Mapping[str, Any], samples: Seque
         answer = endpoint.ask("POST", f"/v2/models/{metadata['name']}/infer", json={"inputs": [sent]})
         classes: list[Any] = next((found["data"] for found in answer["outputs"] if found["name"] == output), [])
         if len(classes) != len(batch):
-            raise Unscorable(f"its output {output} is not one number a sample")
+            raise Unscorable(f"its output {output} is not one number per sample")
         answers += map(int, classes)
     return answers
 
 
-def _row_of_numbers(metadata: Mapping[str, Any], width: int) -> Mapping[str, Any]:
-    """The one input that takes samples of `width` numbers."""
+def _numeric_input(metadata: Mapping[str, Any], width: int) -> Mapping[str, Any]:
+    """The model's one input, which must accept rows of `width` numbers."""
     match metadata.get("inputs"):
         case [{"datatype": str(kind), "shape": [_, size]} as tensor]:
             if kind.startswith(_NUMBERS) and size in (-1, width):
                 return dict(tensor)
-    raise Unscorable(f"it does not take rows of {width} numbers")
+    raise Unscorable(f"it does not accept rows of {width} numbers")
 
 
-def _integer(metadata: Mapping[str, Any]) -> str:
-    """The name of the output that is a class."""
+def _class_output(metadata: Mapping[str, Any]) -> str:
+    """The name of the first integer output: the class."""
     for tensor in metadata.get("outputs") or []:
         if tensor["datatype"].startswith(_INTEGERS):
             return str(tensor["name"])

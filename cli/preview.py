@@ -1,6 +1,6 @@
-"""`make preview`: what `up` would do, with the policies applied and without credentials, cluster or Docker.
+"""`make preview`: what `up` would create, with the policies applied, without credentials, cluster or Docker.
 
-It runs on an empty state of its own, so that it needs nobody's secrets: the whole platform shows as it would be made.
+It starts from an empty state in a temporary folder, so that it needs no secrets: every resource shows as created.
 """
 
 import json
@@ -17,25 +17,24 @@ from common import paths, run
 from common.console import Progress, console
 from common.errors import WorkstationError
 from infra.declaration.stack_file import is_encrypted
-from offline import toolchain
-from offline.plugins import install as plugins
+from offline import machine
 
 NO_CLUSTER = "/nonexistent/kubeconfig"
-"""The same for every preview, so that two of them can be compared."""
+"""The same path in every preview, so that plans can be compared."""
 
 _NOWHERE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 STAND_INS = paths.STATE / "preview"
-"""A `PULUMI_HOME` in which no official plugin ever is: some want a Docker engine or credentials even at preview."""
+"""A `PULUMI_HOME` with stand-ins only: some official plugins need Docker or credentials even for a preview."""
 
 
 def preview(name: str, *, as_json: bool, official: bool = False) -> int:
-    """Preview stack `name` from nothing, on the stand-ins unless the `official` plugins are wanted."""
-    console.stderr = as_json  # what is read by a machine is nothing but JSON
+    """Preview stack `name` from an empty state, with the stand-ins unless `official` is set; the exit code."""
+    console.stderr = as_json  # stdout is the JSON document alone
     preflight.declaration(name)
-    engine = toolchain.ensure_engine(Progress())
+    engine = machine.ensure_engine(Progress())
     home = paths.PULUMI_HOME if official else STAND_INS
-    plugins.ensure_plugins(home, lambda _: None, engine, download=official)
+    machine.ensure_plugins(home, engine, download=official)
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"
@@ -43,13 +42,15 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
         if as_json:
             print(json.dumps(plan.read(events), indent=2))
     if done.returncode:
-        raise WorkstationError(f"preview of stack {name}", f"pulumi exited with {done.returncode}", hint="see above")
+        raise WorkstationError(
+            f"preview of stack {name}", f"pulumi exited with {done.returncode}", hint="see the errors above"
+        )
     return 0
 
 
 def _environment(home: Path) -> dict[str, str]:
     chosen = {"PULUMI_CONFIG_PASSPHRASE": "preview", "KUBECONFIG": NO_CLUSTER}
-    return {**os.environ, **stack.EVENT_LOG, **toolchain.environment(home), **chosen}
+    return {**os.environ, **stack.EVENT_LOG, **machine.engine_environment(home), **chosen}
 
 
 def _run(
@@ -62,9 +63,9 @@ def _run(
     init = [str(engine), "stack", "init", name, "--secrets-provider", "passphrase", "--non-interactive"]
     created = subprocess.run(init, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if created.returncode:
-        raise WorkstationError("no stack for the preview", created.stderr.strip())
+        raise WorkstationError("pulumi stack init failed for the preview", created.stderr.strip())
     settings = _settings(name, project)
-    _stand_in_for_secrets(engine, name, settings, environment)
+    _add_placeholder_secrets(engine, name, settings, environment)
     command = [str(engine), "preview", "--stack", name, "--non-interactive", "--event-log", str(events)]
     command += ["--config-file", str(settings)]
     if (paths.REPOSITORY / "policies" / "PulumiPolicy.yaml").exists():
@@ -74,9 +75,9 @@ def _run(
 
 
 def _settings(name: str, folder: Path) -> Path:
-    """The stack's settings without the name of its secrets provider and what that has encrypted.
+    """A copy of the stack file without secrets provider and encrypted values.
 
-    A preview could reach neither. It is a copy, because the engine writes into the file that it reads.
+    A preview can't decrypt them; and the engine writes into the file that it reads.
     """
     content = yaml.safe_load((paths.REPOSITORY / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
     config = {key: value for key, value in content["config"].items() if not is_encrypted(value)}
@@ -85,10 +86,10 @@ def _settings(name: str, folder: Path) -> Path:
     return copy
 
 
-def _stand_in_for_secrets(engine: Path, name: str, settings: Path, environment: dict[str, str]) -> None:
-    """A value for each encrypted setting, encrypted anew: that there is one can be seen, and not what it is."""
+def _add_placeholder_secrets(engine: Path, name: str, settings: Path, environment: dict[str, str]) -> None:
+    """Encrypt a placeholder for each encrypted setting, so that the program finds it set."""
     content = yaml.safe_load((paths.REPOSITORY / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
-    encrypted = [f"{key}=stand-in" for key, value in content["config"].items() if is_encrypted(value)]
+    encrypted = [f"{key}=placeholder" for key, value in content["config"].items() if is_encrypted(value)]
     if encrypted:
         options = [part for each in encrypted for part in ("--secret", each)]
         command = [str(engine), "config", "set-all", "--stack", name, "--config-file", str(settings), *options]

@@ -1,7 +1,7 @@
-"""Recovery from an engine that died in the middle of an update.
+"""Recovery after the engine was killed during an update.
 
-It leaves its lock, and creations of which it never learnt the end. Such an object is in the way of its successor:
-it is known by its explicit name and taken away, then made anew by the next update. Nothing is orphaned.
+The engine leaves its lock and pending operations. An object whose creation is pending may exist without being in the
+state: it is deleted by its explicit name, and the next update creates it again.
 """
 
 import json
@@ -16,13 +16,13 @@ from docker.errors import NotFound
 from cli import stack
 from common import paths, run
 from common.errors import WorkstationError
-from offline import docker_engine
+from offline import machine
 
 FIELD_MANAGER = "pulumi-kubernetes"
 
 
 def recover(name: str, context: str) -> list[str]:
-    """Make stack `name` fit for its next update; what had to be done. `context` is the kube context it stands on."""
+    """Prepare stack `name` on kube context `context` for its next update; the list of actions taken."""
     if not (stack.on_this_machine() and stack.exists(name)):
         return []
     done = _break_dead_lock(name)
@@ -39,17 +39,17 @@ def recover(name: str, context: str) -> list[str]:
 
 
 def _break_dead_lock(name: str) -> list[str]:
-    """Cancel the update that holds the lock, if its process on this very machine is gone."""
+    """Cancel the update that holds the lock, if its process was on this machine and has exited."""
     folder = paths.PULUMI_BACKEND / ".pulumi" / "locks" / "organization" / stack.PROJECT / name
     locks = list(folder.glob("*.json")) if folder.exists() else []
     for lock in locks:
         holder = json.loads(lock.read_text())
         if holder["hostname"] != socket.gethostname() or psutil.pid_exists(holder["pid"]):
-            why = f"process {holder['pid']} on {holder['hostname']} is updating it since {holder['timestamp']}"
-            raise WorkstationError(f"stack {name} is in use", why, hint="wait until that one has finished")
+            why = f"process {holder['pid']} on {holder['hostname']} has been updating it since {holder['timestamp']}"
+            raise WorkstationError(f"stack {name} is in use", why, hint="wait until it has finished")
     if locks:
         stack.pulumi("cancel", name, "--yes")
-        return ["released the lock of an engine that died"]
+        return ["released the lock of an engine that was killed"]
     return []
 
 
@@ -57,13 +57,13 @@ def _discard(resource: Mapping[str, Any], context: str) -> None:
     inputs = resource.get("inputs", {})
     if resource["type"] == "docker:index/container:Container":
         with suppress(NotFound):
-            docker_engine.client().containers.get(inputs["name"]).remove(force=True)
+            machine.docker_client().containers.get(inputs["name"]).remove(force=True)
     elif resource["type"].startswith("kubernetes:"):
         _discard_object(resource["type"], inputs.get("metadata", {}), context)
 
 
 def _discard_object(token: str, metadata: Mapping[str, Any], context: str) -> None:
-    """Delete an object that Pulumi has made; another's of the same name stays."""
+    """Delete the object if Pulumi created it; an object of another manager stays."""
     kubectl = ["kubectl", "--context", context]
     target = [_kubectl_kind(token), str(metadata["name"]), *_in_namespace(metadata)]
     environment = stack.environment(context)
@@ -77,7 +77,7 @@ def _discard_object(token: str, metadata: Mapping[str, Any], context: str) -> No
 
 
 def _kubectl_kind(token: str) -> str:
-    """`kubernetes:apps/v1:Deployment` as kubectl writes it: `Deployment.v1.apps`."""
+    """`kubernetes:apps/v1:Deployment` in kubectl's form, `Deployment.v1.apps`."""
     _, group_version, kind = token.split(":")
     group, _, version = group_version.rpartition("/")
     return kind if group in ("", "core") else f"{kind}.{version}.{group}"

@@ -1,7 +1,7 @@
-"""`make rotate SECRET=...`: renew a generated secret until its old value is refused, and no request on the way.
+"""`make rotate SECRET=...`: rotate a generated secret without a failed request, and revoke its old value.
 
-Servers accept the value before and the one after the current, so that everybody has time to change over. After a first
-renewal the old value is the one before; after a second it is refused.
+Servers accept the previous, the current and the next value, so that clients have time to switch. A rotation takes two
+steps: after the first, the old value is the previous one and still accepted; after the second it is refused.
 """
 
 import base64
@@ -30,14 +30,14 @@ from infra.declaration.problems import suggestion
 from infra.declaration.secret_rules import rotatable
 from infra.secrets.derive import derived_password
 
-RENEWALS = 2
+STEPS = 2
 WITHIN = 180
-"""Seconds until every server must know a renewed secret: kubelets look once a minute."""
+"""Seconds for all servers to see a new value: kubelets sync mounted Secrets once a minute."""
 
 
 @dataclass(frozen=True)
-class Door:
-    """A server that asks for a secret: a service of the cluster, or an `address` that this machine reaches."""
+class AuthenticatedEndpoint:
+    """A server that requires a secret: a Service of the cluster, or an `address` that this machine can reach."""
 
     path: str
     namespace: str = ""
@@ -51,32 +51,32 @@ class Door:
 
 @dataclass(frozen=True)
 class Key:
-    """What a caller sends: a password with a user name, or a bearer token without one."""
+    """A client's credentials: user name and password, or a bearer token without a user name."""
 
-    door: Door
+    endpoint: AuthenticatedEndpoint
     username: str
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """How the servers are reached, and where they find what they accept."""
+    """The cluster's API, for Secrets and port-forwards."""
 
     core: client.CoreV1Api
     context: str
     environment: Mapping[str, str]
 
-    def opens(self, key: Key) -> bool:
-        """Whether the server lets the key in; one that does not answer just now does not."""
+    def accepts(self, key: Key) -> bool:
+        """Whether the server accepts the key; False also if it does not answer."""
         try:
-            with self._address(key.door) as address:
-                answer = requests.get(f"{address}{key.door.path}", timeout=10, **_sent(key))
+            with self._address(key.endpoint) as address:
+                answer = requests.get(f"{address}{key.endpoint.path}", timeout=10, **_sent(key))
         except (requests.RequestException, WorkstationError):
             return False
         return answer.ok
 
     def secret(self, namespace: str, name: str) -> dict[str, str]:
-        """A Secret's content."""
+        """The decoded data of a Secret."""
         try:
             data = self.core.read_namespaced_secret(name, namespace).data or {}
         except (ApiException, HTTPError) as error:
@@ -85,11 +85,11 @@ class Cluster:
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     @contextmanager
-    def _address(self, door: Door) -> Iterator[str]:
-        if door.address:
-            yield door.address
+    def _address(self, endpoint: AuthenticatedEndpoint) -> Iterator[str]:
+        if endpoint.address:
+            yield endpoint.address
             return
-        with forward(door.namespace, door.service, door.port, self.context, self.environment) as address:
+        with forward(endpoint.namespace, endpoint.service, endpoint.port, self.context, self.environment) as address:
             yield address
 
 
@@ -100,12 +100,13 @@ def _sent(key: Key) -> dict[str, Any]:
 
 
 def rotate(name: str, secret: str) -> int:
-    """Renew `secret` of stack `name`; the exit code."""
+    """Rotate `secret` of stack `name`; the exit code."""
     declared = preflight.declaration(name)
     require_rotatable(declared, name, secret)
     stack.require_backend(name, declared)
     if not stack.exists(name):
         raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+    preflight.official_aws_plugin(declared)
     progress = Progress()
     context = preflight.kube_context(declared, name)
     environment = stack.environment(context)
@@ -126,19 +127,19 @@ def rotate(name: str, secret: str) -> int:
         progress,
     )
     console.print(
-        f"[bold]{secret} is renewed[/]; keys from before that are refused: {refused}. "
-        f"{file.name} counts the renewals; keep the change."
+        f"[bold]{secret} is rotated[/]; old keys that are refused now: {refused}. "
+        f"{file.name} counts the rotations; commit the change."
     )
     return 0
 
 
 def require_rotatable(declared: Platform, name: str, secret: str) -> None:
-    """Before anything is touched."""
+    """Fail unless the secret is a generated one."""
     known = rotatable(declared)
     if secret not in known:
-        why = f"Pulumi.{name}.yaml has no generated secret of this name{suggestion(secret, known)}"
+        why = f"Pulumi.{name}.yaml declares no generated secret of this name{suggestion(secret, known)}"
         raise WorkstationError(
-            f"'{secret}' can't be renewed", why, hint=f"SECRET is one of: {', '.join(sorted(known))}"
+            f"'{secret}' can't be rotated", why, hint=f"SECRET is one of: {', '.join(sorted(known))}"
         )
 
 
@@ -150,21 +151,21 @@ def renew(
     cluster: Cluster,
     progress: Progress,
 ) -> int:
-    """Count, update, wait; twice. How many keys are refused that were good before."""
+    """Increment the counter, deploy, wait; twice. The number of keys that were accepted before and are refused now."""
     before = keys()
-    for _ in range(RENEWALS):
+    for _ in range(STEPS):
         count(file, secret)
         up()
-        with progress.step("every server takes what is good now"):
-            _wait(lambda: [key for key in keys() if not cluster.opens(key)], "does not take")
+        with progress.step("all servers accept the new value"):
+            _wait(lambda: [key for key in keys() if not cluster.accepts(key)], "does not accept")
     old = before - keys()
-    with progress.step("every server refuses what was good before"):
-        _wait(lambda: [key for key in old if cluster.opens(key)], "still takes")
+    with progress.step("all servers refuse the old value"):
+        _wait(lambda: [key for key in old if cluster.accepts(key)], "still accepts")
     return len(old)
 
 
 def count(file: Path, secret: str) -> None:
-    """One renewal more in the stack file, which otherwise stays as its team wrote it."""
+    """Increment the secret's counter in the stack file, keeping its formatting and comments."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
@@ -178,32 +179,35 @@ def count(file: Path, secret: str) -> None:
 
 
 def accepted(secret: str, declared: Platform, outputs: Mapping[str, Any], cluster: Cluster) -> set[Key]:
-    """The keys that servers are told to take now; of the registry's only the current one is known here."""
+    """The keys that servers accept now; of the registry's, only the current one is known here."""
     if secret == REGISTRY:
         registry = outputs["registry"]
-        door = Door("/v2/", address=f"http://{registry['address']}")
-        return {Key(door, registry["username"], registry["password"])}
+        endpoint = AuthenticatedEndpoint("/v2/", address=f"http://{registry['address']}")
+        return {Key(endpoint, registry["username"], registry["password"])}
     if secret == TRACKING:
         server = outputs["tracking"]
-        door = Door("/api/2.0/mlflow/experiments/search?max_results=1", *_service(server))
+        endpoint = AuthenticatedEndpoint("/api/2.0/mlflow/experiments/search?max_results=1", *_service(server))
         keys = cluster.secret(server["namespace"], server["service"])["keys"]
         user = server["username"]
-        return {Key(door, user, derived_password(key, user)) for key in keys.split()}
+        return {Key(endpoint, user, derived_password(key, user)) for key in keys.split()}
     if secret == STATUS:
         page = outputs["status"]
         values = cluster.secret(page["namespace"], page["service"])["accepted"]
-        return {Key(Door("/snapshot", *_service(page)), page["username"], value) for value in values.split()}
+        return {
+            Key(AuthenticatedEndpoint("/snapshot", *_service(page)), page["username"], value)
+            for value in values.split()
+        }
     if secret == GRAFANA:
         server = outputs["grafana"]
         value = cluster.secret(server["namespace"], server["service"])["value"]
-        return {Key(Door("/api/user", *_service(server)), server["username"], value)}
+        return {Key(AuthenticatedEndpoint("/api/user", *_service(server)), server["username"], value)}
     found: set[Key] = set()
-    for name, endpoint in declared.serving.items():
-        if endpoint.api_key == secret:
+    for name, serving in declared.serving.items():
+        if serving.api_key == secret:
             output = outputs["endpoints"][name]
-            door = Door(f"/v2/models/{output['model']}/ready", *_service(output))
+            endpoint = AuthenticatedEndpoint(f"/v2/models/{output['model']}/ready", *_service(output))
             values = cluster.secret(output["namespace"], secret)["accepted"]
-            found |= {Key(door, "", value) for value in values.split()}
+            found |= {Key(endpoint, "", value) for value in values.split()}
     return found
 
 
@@ -215,8 +219,12 @@ def _wait(wrong: Callable[[], list[Key]], what: str) -> None:
     deadline = time.monotonic() + WITHIN
     while left := wrong():
         if time.monotonic() > deadline:
-            doors = ", ".join(sorted({f"{key.door} {what} a key of {key.username or 'its callers'}" for key in left}))
+            servers = ", ".join(
+                sorted({f"{key.endpoint} {what} a key of {key.username or 'its clients'}" for key in left})
+            )
             raise WorkstationError(
-                "a server does not follow", doors, hint="look at its log; the stack file is counted up"
+                "a server did not apply the rotation",
+                servers,
+                hint="see its log; the counter in the stack file stays incremented",
             )
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""A Pulumi stack on this machine: its environment, its creation, its updates."""
+"""Pulumi stacks: environment, creation, updates, outputs."""
 
 import json
 import os
@@ -17,53 +17,51 @@ from cli import plan
 from common import paths, run
 from common.errors import WorkstationError
 from infra.declaration import Platform
-from offline import docker_engine, toolchain
-from offline.cluster import kubeconfig
-from offline.cluster.addresses import CONTEXT
+from offline import machine
 
 PROJECT = "ml-platform"
 SALT = "encryptionsalt"
 OWN_BACKEND = f"file://{paths.PULUMI_BACKEND}"
 EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
-"""The engine takes `--event-log` only with this, as its own automation API sets it."""
+"""Enables the engine's `--event-log` option; Pulumi's automation API sets it too."""
 
 
 def on_this_machine() -> bool:
-    """Whether the state lies here; a team that names a backend of its own keeps state, secrets and locks there."""
+    """Whether the state backend is on this machine; $PULUMI_BACKEND_URL names another one."""
     return (os.environ.get("PULUMI_BACKEND_URL") or OWN_BACKEND) == OWN_BACKEND
 
 
 def require_backend(stack: str, declared: Platform) -> None:
-    """A stack that does not stand on this machine must not have its only state here, unless somebody has said so."""
+    """Require an explicit backend for a stack on AWS: its only state must not end up on this machine by accident."""
     aws = declared.foundation.aws
     if aws is None or not on_this_machine():
         return
     raise WorkstationError(
         f"PULUMI_BACKEND_URL names no backend for stack {stack}",
-        "it stands on platform.foundation.aws: its state, and the key to the secrets in it, would be known to\n"
-        f"this machine alone, in {paths.STATE}",
+        "it is on platform.foundation.aws: its state, and the key to the secrets in it, would exist on\n"
+        f"this machine only, in {paths.STATE}",
         hint=f"export PULUMI_BACKEND_URL='s3://<bucket>?region={aws.region}', see docs/aws.md\n"
-        "(file://<another folder> keeps both on this machine, if that is what you want)",
+        "(file://<another folder> keeps both on this machine)",
     )
 
 
-def environment(context: str = CONTEXT) -> Mapping[str, str]:
-    """What `pulumi` and `kubectl` need to work on a stack whose cluster the kube context names.
+def environment(context: str = machine.CONTEXT) -> Mapping[str, str]:
+    """Environment variables for `pulumi` and `kubectl`, for a stack on kube context `context`.
 
-    Other contexts than the workstation's own are in the user's kubeconfig.
+    Only the local cluster's context is in our own kubeconfig; others are in the user's.
     """
-    chosen = toolchain.environment(paths.PULUMI_HOME)
+    chosen = machine.engine_environment(paths.PULUMI_HOME)
     if on_this_machine():
         chosen["PULUMI_BACKEND_URL"] = OWN_BACKEND
         chosen["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(paths.PASSPHRASE)
-    if context == CONTEXT:
-        chosen["KUBECONFIG"] = kubeconfig.files(context)
-    engine = docker_engine.host()
+    if context == machine.CONTEXT:
+        chosen["KUBECONFIG"] = machine.kubeconfig_files(context)
+    engine = machine.docker_host()
     return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
 
 
 def ensure(stack: str) -> None:
-    """Create the stack unless it exists. Its salt stays in the state: the file in the repository is not touched."""
+    """Create the stack unless it exists. Its encryption salt is kept in the state, not in the stack file."""
     if not on_this_machine():
         return
     _ensure_passphrase()
@@ -77,9 +75,9 @@ def ensure(stack: str) -> None:
 
 @contextmanager
 def salt_kept_out(stack: str) -> Iterator[None]:
-    """Undo what the engine does to a stack's file that has no salt: it writes this machine's into it, and reformats it.
+    """Remove the encryption salt that the engine writes into a stack file without one.
 
-    The salt is in the state too, where the engine finds it again. Whatever else has changed meanwhile stays.
+    The engine also finds it in the state. Other changes made to the file in the block stay.
     """
     file = paths.REPOSITORY / f"Pulumi.{stack}.yaml"
     before = file.read_bytes()
@@ -96,12 +94,12 @@ def salt_kept_out(stack: str) -> Iterator[None]:
 
 
 def exists(stack: str) -> bool:
-    """Whether there is a state for the stack; on a backend that a team has named there is."""
+    """Whether the stack has a state on this machine; assumed for another backend."""
     return not on_this_machine() or _state_file(stack).exists()
 
 
 def stacks() -> list[str]:
-    """The stacks whose state lies on this machine."""
+    """The stacks whose state is on this machine."""
     return sorted(file.stem for file in _state_file("any").parent.glob("*.json"))
 
 
@@ -117,7 +115,7 @@ def _ensure_passphrase() -> None:
 
 
 def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, Any]]:
-    """Run `pulumi up` or `pulumi destroy` in front of the user; the engine's events, for whoever wants figures."""
+    """Run `pulumi up` or `pulumi destroy` with its output on the terminal; the engine's events."""
     events = paths.LOGS / f"pulumi-{command[0]}-{stack}.events"
     events.unlink(missing_ok=True)
     arguments = [
@@ -133,14 +131,14 @@ def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, A
     ]
     with salt_kept_out(stack):
         done = subprocess.run(
-            [toolchain.engine(), *map(str, arguments)],
+            [machine.engine(), *map(str, arguments)],
             cwd=paths.REPOSITORY,
             env={**environment(context), **EVENT_LOG},
             stdin=subprocess.DEVNULL,
             check=False,
         )
     if done.returncode:
-        hint = "mend what the message above says and run the same command again: it goes on from there"
+        hint = "fix the error above and run the same command again: it continues where it stopped"
         raise WorkstationError(
             f"pulumi {command[0]} of stack {stack}", f"exit code {done.returncode}", log=events, hint=hint
         )
@@ -148,31 +146,31 @@ def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, A
 
 
 def changes(events: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """How many resources were created, updated, ... and left the same."""
+    """The number of resources by operation: create, update, same, ..."""
     summaries = [event["summaryEvent"]["resourceChanges"] for event in events if "summaryEvent" in event]
     return dict(summaries[-1]) if summaries else {}
 
 
 def outputs(stack: str, *, reveal: bool = False) -> dict[str, Any]:
-    """The stack's outputs; secret ones in clear only when `reveal` is set."""
+    """The stack's outputs; secrets in plain text only if `reveal` is set."""
     arguments = ["stack", "output", "--json", "--stack", stack, *(["--show-secrets"] if reveal else [])]
     found: dict[str, Any] = json.loads(pulumi(*arguments))
     return found
 
 
 def resources(stack: str) -> list[dict[str, Any]]:
-    """The resources in the stack's state, secrets encrypted."""
+    """The resources in the stack's state, with secrets encrypted."""
     deployment = json.loads(pulumi("stack", "export", "--stack", stack))["deployment"]
     return list(deployment.get("resources") or [])
 
 
 def forget(stack: str) -> None:
-    """Remove a stack of this machine that has no resources left."""
+    """Remove a stack without resources, if its state is on this machine."""
     if on_this_machine():
         pulumi("stack", "rm", stack, "--yes", "--preserve-config")
 
 
 def pulumi(*arguments: str, cwd: Path = paths.REPOSITORY, stdin: str | None = None) -> str:
-    """What one command of the engine prints."""
-    command = [str(toolchain.engine()), *arguments, "--non-interactive"]
+    """Standard output of a pulumi command."""
+    command = [str(machine.engine()), *arguments, "--non-interactive"]
     return run.output(command, stdin=stdin, environment=environment(), cwd=cwd)

@@ -1,4 +1,4 @@
-"""What runs where: endpoints, jobs, images, nodes and their GPUs, as a table or as JSON."""
+"""`make status`: endpoints, jobs, images, nodes and GPUs, as tables or JSON."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +16,7 @@ from common import paths
 from common.console import console
 from common.errors import WorkstationError
 from infra.declaration import Platform
-from offline.cluster import kubeconfig, lifecycle
-from offline.plugins.aws.kept import kept_by_stand_in
+from offline import machine
 
 GPU = "nvidia.com/gpu"
 SIMULATED_NODE = ("type", "kwok")
@@ -25,7 +24,7 @@ SIMULATED_NODE = ("type", "kwok")
 
 @dataclass(frozen=True)
 class Node:
-    """A node; `gpus_used` of its `gpus` are asked for by pods that have not ended."""
+    """A node; `gpus_used` of its `gpus` are requested by pods that have not finished."""
 
     name: str
     ready: bool
@@ -37,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Workload:
-    """An endpoint or a job, in words of its own kind."""
+    """An endpoint or a job."""
 
     name: str
     namespace: str
@@ -59,13 +58,11 @@ class Status:
     tracking: str
     crashed: Sequence[str]
     unseen: str = ""
-    """Why nothing was asked of the cluster, where its context is not on this machine."""
-    emulated: Sequence[str] = ()
-    """What the stand-in for aws keeps itself, by type and id: objects that no emulator holds."""
+    """Why the cluster was not queried: its context is in no kubeconfig of this machine."""
 
 
 def show(name: str, *, as_json: bool) -> int:
-    """Print the stack's state; the exit code is 1 when a part of the local cluster has crashed."""
+    """Print the status; the exit code is 1 if a component of the local cluster has crashed."""
     declared = preflight.declaration(name)
     if not stack.exists(name):
         raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
@@ -78,16 +75,15 @@ def show(name: str, *, as_json: bool) -> int:
 
 
 def collect(name: str, declared: Platform) -> Status:
-    """Ask the stack and the cluster."""
+    """Query the stack's outputs and the cluster."""
     outputs = stack.outputs(name)
-    crashed = lifecycle.crashed() if preflight.uses_own_cluster(declared) else []
-    emulated = [f"{kept.token} {kept.id}" for kept in kept_by_stand_in()] if declared.foundation.aws else []
+    crashed = machine.crashed_components() if preflight.uses_own_cluster(declared) else []
     if not outputs:
-        return Status(name, [], [], {}, [], "", "", crashed, emulated=emulated)
+        return Status(name, [], [], {}, [], "", "", crashed)
     unseen = _unseen(name, declared)
     if unseen:
         address = outputs["registry"]["address"]
-        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen, emulated)
+        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen)
     api = cluster_api(name, declared)
     core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
     try:
@@ -101,7 +97,6 @@ def collect(name: str, declared: Platform) -> Status:
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
-            emulated=emulated,
         )
     except HTTPError as error:
         why = f"{', '.join(crashed)} crashed" if crashed else str(error)
@@ -109,12 +104,12 @@ def collect(name: str, declared: Platform) -> Status:
 
 
 def _unseen(name: str, declared: Platform) -> str:
-    """Why a cluster in EKS can't be asked; one of the local machine always can."""
+    """Why a cluster in EKS can't be queried, if it can't."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
-    if aws is None or context in _contexts(kubeconfig.files(context)):
+    if aws is None or context in _contexts(machine.kubeconfig_files(context)):
         return ""
     command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
-    return f"the cluster was not asked, no kubeconfig has the context {context}: run `{command}`"
+    return f"the cluster was not queried: no kubeconfig has the context {context}; run `{command}`"
 
 
 def _contexts(files: str) -> list[str]:
@@ -125,9 +120,9 @@ def _contexts(files: str) -> list[str]:
 
 
 def cluster_api(name: str, declared: Platform) -> client.ApiClient:
-    """The stack's cluster, by its own context."""
+    """A client for the stack's cluster."""
     context = preflight.kube_context(declared, name)
-    return config.new_client_from_config(kubeconfig.files(context), context=context)
+    return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
 
 
 def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:
@@ -157,7 +152,7 @@ def _service_address(core: Any, output: Mapping[str, Any]) -> str:
 
 
 def _read(call: Any, name: str, namespace: str) -> Any:
-    """The object, or None where it is not there."""
+    """The object, or None if it does not exist."""
     try:
         return call(name, namespace)
     except ApiException as error:
@@ -184,7 +179,7 @@ def _gpus(pod: Any) -> int:
 
 
 def print_status(status: Status) -> None:
-    """The tables a person reads."""
+    """Print the status as tables."""
     for title, rows in (("endpoint", status.endpoints), ("job", status.jobs)):
         table = _table(title, "team", "state", "model", "image", "address" if title == "endpoint" else "")
         for row in rows:
@@ -204,13 +199,8 @@ def print_status(status: Status) -> None:
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
     if status.unseen:
         console.print(f"[yellow]![/] {escape(status.unseen)}")
-    if status.emulated:
-        emulated = _table("kept by the stand-in for aws", "")
-        for kept in status.emulated:
-            emulated.add_row(*map(escape, kept.split(maxsplit=1)))
-        console.print(emulated)
     for name in status.crashed:
-        console.print(f"[bold red]crashed[/]  {name}, log {lifecycle.log_of(name)}; `make up` starts it again")
+        console.print(f"[bold red]crashed[/]  {name}, log {machine.log_of(name)}; `make up` starts it again")
 
 
 def _table(*columns: str) -> Table:
@@ -231,6 +221,6 @@ def _all_ready(state: str) -> bool:
 
 
 def _short(reference: str) -> str:
-    """An image by name and the beginning of its digest."""
+    """An image's name with a shortened digest."""
     name, _, digest = reference.rpartition("@sha256:")
     return f"{name.rpartition('/')[2]}@{digest[:12]}" if name else reference

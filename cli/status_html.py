@@ -1,4 +1,4 @@
-"""`make status HTML=status.html`: the platform's own status page, as one file that needs nothing else."""
+"""`make status HTML=status.html`: the platform's status page as one self-contained file."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from common.console import console
 from common.errors import WorkstationError
 
 SECONDS = 60
-"""A page that waits for servers that don't answer says so long before."""
+"""The page itself gives up on servers that don't answer well before that."""
 
 
 def write(name: str, out: Path) -> int:
-    """Ask the page of stack `name` for a copy and keep it in `out`; the exit code."""
+    """Fetch a snapshot of the page of stack `name` and write it to `out`; the exit code."""
     declared = preflight.declaration(name)
     if not stack.exists(name):
         raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
@@ -31,20 +31,20 @@ def write(name: str, out: Path) -> int:
 
 
 def fetch(address: str, username: str, password: str) -> str:
-    """The copy; an error says what the page said."""
+    """The snapshot; errors contain the page's message."""
     try:
         answer = requests.get(f"{address}/snapshot", auth=(username, password), timeout=SECONDS)
     except requests.RequestException as error:
         raise WorkstationError("the status page does not answer", str(error), hint="run `make up`") from None
     if not answer.ok:
         why = f"{answer.status_code}: {answer.text.strip()[:200]}"
-        raise WorkstationError("the status page refused", why, hint="run `make up`")
+        raise WorkstationError("the status page refused the request", why, hint="run `make up`")
     answer.encoding = "utf-8"
     return answer.text
 
 
 def keep(out: Path, text: str) -> None:
-    """Whole, or not at all."""
+    """Write atomically."""
     beside = out.with_name(f".{out.name}.part")
     try:
         beside.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The last screen of `make up`: what runs where, how well it answers, how long it took, what to try next."""
+"""The summary of `make up`: status, scores of the endpoints, duration of each step, what to do next."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,13 +16,13 @@ _WORDS = {"create": "created", "update": "updated", "delete": "deleted", "replac
 
 
 def describe(changes: Mapping[str, int]) -> str:
-    """Such as `41 created` or `41 unchanged`."""
+    """For example `41 created` or `41 unchanged`."""
     counted = [f"{changes[kind]} {word}" for kind, word in _WORDS.items() if changes.get(kind)]
     return ", ".join(counted) or "nothing to do"
 
 
 def score_endpoints(name: str, declared: Platform) -> list[Score]:
-    """Each endpoint's accuracy on samples that its model's training never saw, where there are such."""
+    """Each endpoint's score on samples held out of its model's training."""
     found = stack.outputs(name, reveal=True)
     context = preflight.kube_context(declared, name)
     server, environment = found["tracking"], stack.environment(context)
@@ -37,7 +37,7 @@ def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, enviro
 
 
 def answered(score: Score) -> str:
-    """Such as `digits version 1 answers 445 of 450 held-out samples correctly: served accuracy 0.9889`."""
+    """For example `digits version 1 answers 445 of 450 held-out samples correctly: served accuracy 0.9889`."""
     who = f"[bold green]{escape(score.model)}[/]" + (f" version {score.version}" if score.version else "")
     if score.unscored:
         return f"{who} answers ({escape(score.unscored)})"
@@ -53,7 +53,7 @@ def show(
     progress: Progress,
     seconds: float,
 ) -> None:
-    """Print it all."""
+    """Print the summary."""
     console.print()
     status.print_status(status.collect(name, declared))
     for score in scores:
@@ -62,21 +62,21 @@ def show(
     _phases(progress, seconds)
     unchanged = set(changes) <= {"same"}
     console.print("[bold]Nothing changed.[/]" if unchanged else f"[bold]{escape(describe(changes))}.[/]")
-    _next(name, "stop the cluster" if preflight.uses_own_cluster(declared) else "look for what it left")
+    _next(name, "stop the cluster" if preflight.uses_own_cluster(declared) else "list leftovers")
 
 
 def _phases(progress: Progress, seconds: float) -> None:
     table = Table.grid(padding=(0, 2))
     for step in progress.steps:
         table.add_row(f"{step.seconds:6.1f} s", escape(step.title))
-    table.add_row(f"[bold]{seconds:6.1f} s[/]", "[bold]in all[/]")
+    table.add_row(f"[bold]{seconds:6.1f} s[/]", "[bold]total[/]")
     console.print(table)
 
 
 def _next(name: str, ending: str) -> None:
     console.print(
-        f"\n[bold]Next[/]  make shell STACK={name}   pulumi and kubectl, ready to use\n"
-        f"      make status STACK={name}  this table again\n"
-        f"      Pulumi.{name}.yaml        change something there or in images/, then `make up STACK={name}`\n"
+        f"\n[bold]Next[/]  make shell STACK={name}   pulumi and kubectl, configured\n"
+        f"      make status STACK={name}  these tables again\n"
+        f"      Pulumi.{name}.yaml        edit it, or images/, then run `make up STACK={name}`\n"
         f"      make down STACK={name}    destroy the stack and {ending}"
     )

@@ -11,12 +11,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from cli import down, flaky, stack
+from cli import flaky, stack
 from common import console, paths
 from common.console import Progress
 from common.errors import WorkstationError
-from offline import debian, toolchain
-from offline.cluster import lifecycle
+from offline import machine
 
 TIERS = (
     ("tests/unit", "-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"),
@@ -38,44 +37,30 @@ def main(arguments: Sequence[str]) -> int:
 def _on_this_machine(runs: Sequence[Sequence[str]], allowed: int) -> flaky.Result:
     progress = Progress()
     able = os.geteuid() == 0 and platform.system() == "Linux"
-    own = able and not lifecycle.is_running() and not stack.stacks()
+    own = able and not machine.cluster_is_running() and not stack.stacks()
     if own:
         _clear_interrupted_run()
     try:
-        toolchain.ensure(progress, cluster=able)
+        machine.ensure_tools(progress, cluster=able)
         if able:
             with progress.step("Kubernetes") as step:
-                lifecycle.start(step.say)
-            _browser(progress)
+                machine.start_cluster(step.say)
+            machine.ensure_test_packages(progress)
         else:
             console.console.print("[yellow]![/] tests on Docker and Kubernetes are skipped: they need root on Linux")
         return flaky.run(runs, _pytest, allowed)
     finally:
         if own:
-            down.stop_everything(progress)
-            down.prove_nothing_left(docker_bridge_too=True)
+            machine.stop(progress)
 
 
 def _clear_interrupted_run() -> None:
     """Nodes and namespaces that a killed run left behind would change the results of this one."""
-    lifecycle.stop()
-    lifecycle.remove()
-
-
-def _browser(progress: Progress) -> None:
-    """The browser of the tests of pages, which are skipped where it can't be installed."""
-    missing = debian.missing(debian.FOR_TESTS)
-    if not missing:
-        return
-    try:
-        with progress.step(f"install {' '.join(missing)} for tests of pages"):
-            debian.install(missing)
-    except WorkstationError as error:
-        console.console.print(f"[yellow]![/] tests of pages are skipped: {error}")
+    machine.discard_cluster()
 
 
 def _pytest(arguments: Sequence[str]) -> int:
-    environment = {**stack.environment(), "ML_PLATFORM_BIN": str(toolchain.engine().parent)}
+    environment = {**stack.environment(), "ML_PLATFORM_BIN": str(machine.engine().parent)}
     command = [sys.executable, "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, check=False).returncode
 

@@ -1,4 +1,4 @@
-"""Progress on a terminal or in a log: what runs, for how long, how it ended."""
+"""Progress of long commands, on a terminal or in a log."""
 
 import sys
 import threading
@@ -17,15 +17,15 @@ from rich.text import Text
 from common.errors import WorkstationError
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
-"""A log has room for a whole line; a terminal has its own width."""
+"""Lines of a log are not wrapped at 80 columns; a terminal has its own width."""
 
 Report = Callable[[str], None]
-"""How a step says what it is doing just now."""
+"""Called by a step with what it is doing now."""
 
 
 @dataclass
 class Step:
-    """One line of progress: running until `ended` is set (seconds, both on the monotonic clock)."""
+    """One line of progress. It is running until `ended` is set; times are seconds of the monotonic clock."""
 
     title: str
     detail: str = ""
@@ -38,7 +38,7 @@ class Step:
         return (self.ended or time.monotonic()) - self.began
 
     def say(self, detail: str) -> None:
-        """Replace the line's detail."""
+        """Replace the detail behind the title."""
         self.detail = " ".join(detail.split())
 
     def __rich__(self) -> RenderableType:
@@ -53,7 +53,7 @@ class Step:
 
 
 class Progress:
-    """The steps of one command; several may run at once."""
+    """The steps of one command; several may run concurrently."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -66,7 +66,7 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Show `title` as running for as long as the block runs."""
+        """Show `title` as running while the block runs."""
         step = Step(title)
         self._begin(step)
         try:
@@ -80,7 +80,7 @@ class Progress:
 
     @contextmanager
     def quiet_step(self, title: str) -> Iterator[Step]:
-        """A step whose command speaks for itself while it runs: only its end is shown."""
+        """A step whose command prints its own progress: only its start and end are shown."""
         step = Step(title)
         self.steps.append(step)
         console.print(f"… {escape(title)}")
@@ -113,7 +113,7 @@ class Progress:
 
 
 def fail(error: WorkstationError) -> int:
-    """Print what went wrong on stderr, in one place and without a traceback; the exit code."""
+    """Print an error on stderr without a traceback, and return the exit code."""
     err = Console(stderr=True, highlight=False, soft_wrap=True)
     for label, text in error.lines():
         first, *rest = text.splitlines() or [""]

@@ -1,4 +1,4 @@
-"""Background processes of the workstation: started once, found again by a later command, stopped by their own id."""
+"""Background processes that outlive the command that starts them; a later command finds and stops them by pid file."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from common.errors import WorkstationError, tail
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _INHERITED = {
     *("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR"),  # the Docker engine pulls, which may lead through an inspecting proxy
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),  # dockerd pulls images, perhaps through a TLS-inspecting proxy
     *_PROXIES,
     *map(str.upper, _PROXIES),
 }
@@ -24,22 +24,22 @@ _INHERITED_BEGINNINGS = ("LC_", "XDG_", "ML_PLATFORM_")
 
 
 def inherited_environment() -> dict[str, str]:
-    """What a process that outlives its command takes over: where things are, and no token, key or mark of a CI job."""
+    """The variables that a background process inherits: paths, locale and proxies, but no credentials of the caller."""
     kept = [name for name in os.environ if name in _INHERITED or name.startswith(_INHERITED_BEGINNINGS)]
     return {name: os.environ[name] for name in kept}
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A process that outlives the command which starts it. `ready` is asked until it says True."""
+    """A background process. `ready` is polled until it returns True."""
 
     name: str
     command: Sequence[str]
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Beside what it inherits."""
+    """In addition to the inherited variables."""
     timeout: float = 60
-    """Seconds until it must be ready."""
+    """Seconds to become ready."""
 
     @property
     def log(self) -> Path:
@@ -50,17 +50,17 @@ class Daemon:
         return paths.PIDS / f"{self.name}.pid"
 
     def process(self) -> psutil.Process | None:
-        """The running process, told from another with the same number by the time it was created."""
+        """The running process; a reused pid is detected by its creation time."""
         return process_of(self.pid_file)
 
     def start(self) -> None:
-        """Start it unless it runs, and wait until it is ready."""
+        """Start it unless it is running, and wait until it is ready."""
         if self.process() is None:
             self._spawn()
         deadline = time.monotonic() + self.timeout
         while not self._is_ready():
             if self.process() is None:
-                raise WorkstationError(f"{self.name} stopped while starting", tail(self.log), log=self.log)
+                raise WorkstationError(f"{self.name} exited while starting", tail(self.log), log=self.log)
             if time.monotonic() > deadline:
                 why = f"not ready after {self.timeout:.0f} s\n{tail(self.log, 5)}"
                 raise WorkstationError(f"{self.name} did not start", why, log=self.log)
@@ -89,7 +89,7 @@ class Daemon:
 
 
 def process_of(pid_file: Path) -> psutil.Process | None:
-    """The live process that a pid file names, or None."""
+    """The running process that a pid file names, or None."""
     try:
         pid, created = pid_file.read_text().split()
         process = psutil.Process(int(pid))
@@ -100,12 +100,12 @@ def process_of(pid_file: Path) -> psutil.Process | None:
 
 
 def is_running(name: str) -> bool:
-    """Whether the daemon called `name` runs."""
+    """Whether the daemon `name` is running."""
     return process_of(paths.PIDS / f"{name}.pid") is not None
 
 
 def stop(*names: str, timeout: float = 20) -> None:
-    """End the daemons called so, all at once: politely, then by force after `timeout` seconds."""
+    """Stop these daemons in parallel: SIGTERM, then SIGKILL after `timeout` seconds."""
     files = [paths.PIDS / f"{name}.pid" for name in names]
     end([process for file in files if (process := process_of(file)) is not None], timeout)
     for file in files:
@@ -113,7 +113,7 @@ def stop(*names: str, timeout: float = 20) -> None:
 
 
 def end(processes: Sequence[psutil.Process], timeout: float = 10) -> None:
-    """Terminate `processes`; kill those that are still there after `timeout` seconds."""
+    """Terminate `processes`; kill those still running after `timeout` seconds."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -126,7 +126,7 @@ def end(processes: Sequence[psutil.Process], timeout: float = 10) -> None:
 
 
 def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
-    """Until none lives. One that has ended counts as such, even before its parent has taken note."""
+    """Wait until all have exited; a zombie counts as exited."""
     deadline = time.monotonic() + seconds
     while any(map(_lives, processes)) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -140,5 +140,5 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def crashed() -> Sequence[str]:
-    """Names of the daemons that were started and are gone without having been stopped."""
+    """Names of the daemons that exited without having been stopped."""
     return sorted(file.stem for file in paths.PIDS.glob("*.pid") if process_of(file) is None)

@@ -1,4 +1,4 @@
-"""Where the workstation keeps its things: one cache, one state folder, one runtime folder a machine."""
+"""Folders of this machine: one cache, one state folder, one runtime folder."""
 
 import os
 from pathlib import Path
@@ -11,13 +11,13 @@ def _xdg(variable: str, default: str) -> Path:
 
 
 CACHE = _xdg("XDG_CACHE_HOME", ".cache")
-"""What can be made again: built tools, the base image, Docker's layers. `make down` leaves it."""
+"""Can be rebuilt: tools, the base image, Docker's layers. `make down` keeps it."""
 
 STATE = _xdg("XDG_STATE_HOME", ".local/state")
-"""What a running workstation owns: the cluster, Pulumi's home and state, logs."""
+"""The local cluster, Pulumi's home and state, logs."""
 
 RUN = Path("/run/ml-platform")
-"""Sockets: short paths, gone with a reboot."""
+"""Sockets: their paths must be short, and a reboot removes them."""
 
 BIN = STATE / "bin"
 LOGS = STATE / "logs"

@@ -1,4 +1,4 @@
-"""Commands that must succeed, with their output in a log."""
+"""External commands that must succeed."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def output(
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> str:
-    """What `command` prints; a failure carries its last words."""
+    """Standard output of `command`; an error contains the end of its stderr."""
     try:
         done = subprocess.run(
             [str(part) for part in command],
@@ -44,7 +44,7 @@ def logged(
     inherited: Mapping[str, str] = os.environ,
     hint: str = "",
 ) -> None:
-    """Run `command` with its output in the log called `name`; its environment is `inherited` and `environment`."""
+    """Run `command` with its output in the log `name`; its environment is `inherited` plus `environment`."""
     log = paths.LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:

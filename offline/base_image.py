@@ -1,9 +1,8 @@
-"""The base image of machines that can't pull one.
+"""Provides the base image, `ml-platform/python:local`.
 
-Every image is built from `ml-platform/python:local`. Where a public registry answers, that is its
-`python:3.12-slim`; elsewhere it is a minimal Debian with Python, made from the distribution's packages. The
-made one trusts what this machine trusts: behind a proxy that inspects TLS, a build inside a container reaches
-nothing without the proxy's certificate authority.
+Where Docker Hub can be reached it is the public Python image (versions.toml); elsewhere it is built as a minimal Debian
+with Python from Debian's packages. The built image contains this machine's CA bundle: behind a TLS-inspecting proxy, a
+build inside a container reaches nothing without the proxy's certificate authority.
 """
 
 import hashlib
@@ -19,12 +18,12 @@ import requests
 from docker.errors import DockerException, ImageNotFound
 
 from common.errors import WorkstationError
+from common.versions import DEBIAN_SUITE as SUITE
+from common.versions import PUBLIC_BASE_IMAGE as PUBLIC_IMAGE
 
 IMAGE = "ml-platform/python:local"
-PUBLIC_IMAGE = "python:3.12-slim"
 LOOKUP_SECONDS = 5
 
-SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "python3", "python3-venv", "tzdata")
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 CA_BUNDLE = "/etc/ssl/certs/workstation.crt"
@@ -35,7 +34,7 @@ Report = Callable[[str], None]
 
 
 def ensure_base_image(client: docker.DockerClient, cache: Path, report: Report) -> str:
-    """Provides the base image in the local engine and returns its name."""
+    """Pull, load or build the base image in the local engine; its name."""
     bundle = _host_ca_bundle()
     recipe = _recipe_digest(bundle)
     if _present(client, recipe) or _pull(client, report):
@@ -49,7 +48,7 @@ def ensure_base_image(client: docker.DockerClient, cache: Path, report: Report) 
 
 
 def _present(client: docker.DockerClient, recipe: str) -> bool:
-    """A pulled image has no recipe; a made one may be of another recipe, such as one with yesterday's CA bundle."""
+    """A pulled image has no recipe label; a built one must have the current recipe, which includes the CA bundle."""
     try:
         labels = client.images.get(IMAGE).labels
     except ImageNotFound:
@@ -58,7 +57,7 @@ def _present(client: docker.DockerClient, recipe: str) -> bool:
 
 
 def _pull(client: docker.DockerClient, report: Report) -> bool:
-    """Asks for the manifest first: that fails fast where the registry can't be reached, a pull does not."""
+    """Request the manifest first: unlike a pull, that fails fast where the registry can't be reached."""
     usual, client.api.timeout = client.api.timeout, LOOKUP_SECONDS
     try:
         client.images.get_registry_data(PUBLIC_IMAGE)
@@ -72,8 +71,8 @@ def _pull(client: docker.DockerClient, report: Report) -> bool:
 
 
 def _make(client: docker.DockerClient, archive: Path, recipe: str, bundle: Path, report: Report) -> None:
-    """Keeps what `docker save` writes: loaded again it has the same id, so that layer caches hit."""
-    report(f"making a base image of Debian {SUITE}")
+    """Build the image and keep its archive: loaded again it has the same id, so that layer caches hit."""
+    report(f"building a base image from Debian {SUITE}")
     archive.parent.mkdir(parents=True, exist_ok=True)
     root = archive.with_suffix(".rootfs")
     try:
@@ -88,7 +87,9 @@ def _host_ca_bundle() -> Path:
     bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     if not bundle.is_file():
         raise WorkstationError(
-            "a base image", f"there is no CA bundle at {bundle}", hint="install ca-certificates or set SSL_CERT_FILE"
+            "the base image can't be built",
+            f"there is no CA bundle at {bundle}",
+            hint="install ca-certificates or set SSL_CERT_FILE",
         )
     return bundle
 
@@ -122,12 +123,12 @@ def _bootstrap(root: Path, bundle: Path) -> None:
             subprocess.run(_bootstrap_command(root, bundle), stdout=output, stderr=subprocess.STDOUT, check=True)
     except FileNotFoundError:
         raise WorkstationError(
-            "a base image", "mmdebstrap is not installed", hint="apt-get install mmdebstrap"
+            "the base image can't be built", "mmdebstrap is not installed", hint="apt-get install mmdebstrap"
         ) from None
     except subprocess.CalledProcessError:
         reasons = [line[2:].strip() for line in log.read_text(errors="replace").splitlines() if line.startswith("E:")]
         why = next(iter(reasons), "no reason given")
-        raise WorkstationError("a base image by mmdebstrap", why, log=log) from None
+        raise WorkstationError("mmdebstrap could not build the base image", why, log=log) from None
     log.unlink()
 
 
@@ -142,7 +143,7 @@ def _import(client: docker.DockerClient, root: Path, recipe: str) -> None:
 
 
 def _save(client: docker.DockerClient, archive: Path) -> None:
-    """Under its name only when complete: an interrupted save must not look like a cached image."""
+    """Write atomically: an interrupted save must not look like a cached image."""
     partial = archive.with_suffix(".partial")
     with partial.open("wb") as file:
         for chunk in client.images.get(IMAGE).save(named=True):
@@ -155,4 +156,8 @@ def _load(client: docker.DockerClient, archive: Path, report: Report) -> None:
     with archive.open("rb") as file:
         loaded: list[Any] = client.images.load(file)
     if not any(IMAGE in image.tags for image in loaded):
-        raise WorkstationError("a base image", f"{archive} holds no {IMAGE}", hint="remove that file and try again")
+        raise WorkstationError(
+            "the base image can't be loaded",
+            f"{archive} does not contain {IMAGE}",
+            hint="delete that file and try again",
+        )

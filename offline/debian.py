@@ -1,4 +1,4 @@
-"""Debian packages that the workstation needs, installed only where they are missing."""
+"""Debian packages that the local cluster needs; only missing ones are installed."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from common import run
 from common.errors import WorkstationError
 
-# The file or command that a package brings: what is there already, from wherever, is not installed again.
+# By package, a file or command that it provides: what exists already, from whatever source, is not installed again.
 PACKAGES = {
     "docker.io": "dockerd",
     "containerd": "containerd",
@@ -28,19 +28,19 @@ FOR_TESTS = {"chromium": "/usr/bin/chromium"}
 
 
 def missing(packages: Mapping[str, str] = PACKAGES) -> Sequence[str]:
-    """Packages whose file or command is not there."""
+    """Packages whose file or command does not exist."""
     return [package for package, part in packages.items() if not (shutil.which(part) or Path(part).exists())]
 
 
 def install(packages: Sequence[str]) -> None:
-    """Install `packages` with apt-get, after one refresh of the lists; starts no service."""
+    """Install `packages` with apt-get, without starting their services."""
     if not packages:
         return
     if not shutil.which("apt-get"):
         raise WorkstationError(
             f"not installed: {', '.join(packages)}",
             "this machine has no apt-get",
-            hint="install these by your distribution's own means, then run the command again",
+            hint="install these with your distribution's package manager, then run the command again",
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     hint = "check the network and the machine's package sources, then run the command again"

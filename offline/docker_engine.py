@@ -1,4 +1,4 @@
-"""A Docker engine: the one that answers already, or one of the workstation's own."""
+"""The Docker engine in use: one that is running already, or a dockerd of our own."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from offline.cluster import network
 
 NAME = "dockerd"
 DATA = paths.CACHE / "docker"
-"""Layers of built images stay here as a cache; containers, volumes and networks go with the stack."""
+"""Image layers stay here as a cache; containers, volumes and networks are removed with the stack."""
 
 FORWARD_POLICY = paths.STATE / "forward-policy"
 CHAINS = ("DOCKER", "docker0")
@@ -24,12 +24,12 @@ OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
 
 
 def is_ours() -> bool:
-    """Whether the workstation's own engine runs."""
+    """Whether our own dockerd is running."""
     return _daemon().process() is not None
 
 
 def host() -> str | None:
-    """Address of the engine to use, None where none answers yet."""
+    """Address of the engine to use; None if none answers."""
     if is_ours():
         return OWN_HOST
     with suppress(DockerException):
@@ -47,7 +47,7 @@ def client() -> docker.DockerClient:
 
 
 def start() -> None:
-    """Start the workstation's own engine unless one answers."""
+    """Start our own dockerd unless an engine answers."""
     if host() not in (None, OWN_HOST):
         return
     paths.RUN.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def start() -> None:
 
 
 def _clear_interrupted_runs() -> None:
-    """Remove what a killed build or test left: unlabelled containers without a restart policy, anonymous volumes."""
+    """Remove leftovers of killed builds and tests: unlabelled containers without restart policy, anonymous volumes."""
     engine = client()
     for container in engine.containers.list(all=True):
         started_again = container.attrs["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")
@@ -94,7 +94,7 @@ def _answers() -> bool:
 
 
 def stop() -> None:
-    """Stop the workstation's own engine and take its bridge and packet filter rules away; another's is left alone."""
+    """Stop our own dockerd and remove its bridge and iptables rules; another engine is left alone."""
     ours = is_ours()
     daemons.stop(NAME)
     if not ours and not FORWARD_POLICY.exists():
@@ -105,7 +105,7 @@ def stop() -> None:
 
 
 def _remember_forward_policy() -> None:
-    """Docker sets the FORWARD policy to DROP and leaves it so."""
+    """dockerd sets the policy of FORWARD to DROP and does not restore it."""
     if FORWARD_POLICY.exists():
         return
     first = run.output(["iptables", "-S", "FORWARD"]).splitlines()[0]
@@ -120,7 +120,7 @@ def _restore_forward_policy() -> None:
 
 
 def leftovers() -> list[str]:
-    """Containers, volumes and networks that the workstation's own engine still holds."""
+    """Containers, volumes and networks that our own dockerd still has."""
     if not is_ours():
         return []
     engine = client()

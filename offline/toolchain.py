@@ -1,21 +1,22 @@
-"""What must be installed before anything runs: packages, tools, the Docker engine, the base image, Pulumi's plugins."""
+"""Installs Debian packages, Go tools, the Docker engine, the base image and Pulumi's plugins."""
 
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import paths
+from common import paths, versions
 from common.console import Progress, console
+from common.environment import no_loopback_proxy
+from common.errors import WorkstationError
 from offline import base_image, debian, docker_engine, go_tools
 from offline.go_tools import GoModule
 from offline.plugins import install as plugins
 
 
 def ensure(progress: Progress, *, cluster: bool = True) -> None:
-    """Install what is missing, side by side where that is faster; `cluster`: what a local cluster takes as well."""
-    _say_what_is_outdated()
+    """Install what is missing, in parallel; with `cluster` also what the local cluster needs."""
+    _warn_of_outdated_engines()
     modules = _engine_modules() + ([go_tools.KUBERNETES, go_tools.KWOK, go_tools.KUBE_ROUTER] if cluster else [])
     with ThreadPoolExecutor() as pool:
         building = pool.submit(_build, progress, [module for module in modules if not module.is_built()])
@@ -25,9 +26,21 @@ def ensure(progress: Progress, *, cluster: bool = True) -> None:
     _plugins(progress)
 
 
+def ensure_test_packages(progress: Progress) -> None:
+    """Install the browser that tests of web pages use; where that fails, those tests are skipped."""
+    missing = debian.missing(debian.FOR_TESTS)
+    if not missing:
+        return
+    try:
+        with progress.step(f"install {' '.join(missing)} for tests of web pages"):
+            debian.install(missing)
+    except WorkstationError as error:
+        console.print(f"[yellow]![/] tests of web pages are skipped: {error}")
+
+
 def ensure_engine(progress: Progress) -> Path:
-    """The engine alone, without plugins: enough for a preview."""
-    _say_what_is_outdated()
+    """Install the engine without plugins; its path."""
+    _warn_of_outdated_engines()
     modules = _engine_modules()
     _build(progress, [module for module in modules if not module.is_built()])
     if modules:
@@ -36,10 +49,11 @@ def ensure_engine(progress: Progress) -> Path:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What the engine needs wherever state and secrets are. `home` is its PULUMI_HOME, where its plugins lie."""
+    """Environment variables of the engine, independent of the backend. `home` is the PULUMI_HOME with its plugins."""
     tools = [paths.REPOSITORY / ".venv" / "bin", go_tools.KUBERNETES.folder(), engine().parent]
     return {
         "PATH": os.pathsep.join([*map(str, tools), os.environ["PATH"], str(_uv_folder())]),
+        **no_loopback_proxy(os.environ),
         "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
@@ -48,15 +62,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def _uv_folder() -> Path:
-    """Where `bootstrap` puts uv on a machine without it. Pulumi's own language host takes it from PATH."""
-    bootstrap = (paths.REPOSITORY / "cli" / "bootstrap").read_text()
-    found = re.search(r"^uv_version=(\S+)$", bootstrap, re.MULTILINE)
-    assert found is not None
-    return paths.CACHE / f"uv-{found[1]}" / "bin"
+    """Where `cli/bootstrap` installs uv; Pulumi's official language host looks for it on PATH."""
+    return paths.CACHE / f"uv-{versions.UV}" / "bin"
 
 
 def engine() -> Path:
-    """The `pulumi` to run: a published one on PATH that is new enough, else the one built here."""
+    """The `pulumi` to run: a published one on PATH that is new enough, or the one built here."""
     return plugins.official_engine(other_than=paths.BIN) or paths.BIN / "pulumi"
 
 
@@ -64,20 +75,20 @@ def _engine_modules() -> list[GoModule]:
     return [] if plugins.official_engine(other_than=paths.BIN) else [go_tools.PULUMI]
 
 
-def _say_what_is_outdated() -> None:
-    """A published engine on PATH that would be used, were it newer."""
+def _warn_of_outdated_engines() -> None:
+    """Warn about published engines on PATH that are too old."""
     if plugins.official_engine(other_than=paths.BIN):
         return
     for path, version in plugins.outdated_engines(other_than=paths.BIN).items():
         wanted = ".".join(map(str, plugins.oldest_engine()))
         console.print(
-            f"[yellow]![/] {path} is {version}, and pyproject.toml asks for pulumi {wanted} or later: "
+            f"[yellow]![/] {path} is {version}, but pyproject.toml requires pulumi {wanted} or later: "
             f"{go_tools.PULUMI_VERSION} is built and used instead"
         )
 
 
 def _build(progress: Progress, modules: Sequence[GoModule]) -> None:
-    """All modules side by side: while one downloads or links, another compiles."""
+    """Build in parallel: one module compiles while another downloads or links."""
 
     def build(module: GoModule) -> None:
         with progress.step(f"build {module.name} from source (some minutes)") as step:
@@ -101,7 +112,7 @@ def _packages(progress: Progress, wanted: bool) -> None:
 
 
 def _plugins(progress: Progress) -> None:
-    """Plugins, and a word about those that had to be stood in for."""
+    """Install plugins, and report which are stand-ins."""
     with progress.step("Pulumi plugins") as step:
         if _engine_modules():
             plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
@@ -109,5 +120,5 @@ def _plugins(progress: Progress) -> None:
         stand_ins = [part.plugin.name for part in installed if part.kind == "stand-in"]
         official = [part.plugin.name for part in installed if part.kind == "official"]
         said = [f"official: {', '.join(official)}"] if official else []
-        said += [f"stand-ins, since downloads are refused here: {', '.join(stand_ins)}"] if stand_ins else []
+        said += [f"stand-ins, since downloads failed: {', '.join(stand_ins)}"] if stand_ins else []
         step.say("; ".join(said))

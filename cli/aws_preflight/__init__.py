@@ -1,4 +1,4 @@
-"""What must hold in the AWS account before anything is made there: read-only questions, answered by findings."""
+"""Read-only checks of the AWS account before a deployment."""
 
 from cli.aws_preflight.check import check, examine
 from cli.aws_preflight.finding import Finding

@@ -1,4 +1,4 @@
-"""What a check is given, and what it finds."""
+"""Input and output of a check."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ Client = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """The declared settings that AWS has an opinion about."""
+    """The declared settings that are checked."""
 
     aws: AwsFoundation
     pools: Mapping[str, NodePool]
 
     def zones(self, pool: NodePool) -> tuple[str, ...]:
-        """Where the pool's nodes may be."""
+        """The zones of the pool's nodes."""
         return pool.zones or self.aws.network.zones
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Which setting does not fit the account, why, and what to do; only a warning where `up` would succeed anyway."""
+    """A setting that does not fit the account, why, and how to fix it; a warning unless `blocking`."""
 
     setting: str
     problem: str

@@ -1,4 +1,4 @@
-"""Whether GitHub's workflows can come in: an account has one identity provider for GitHub, whoever made it."""
+"""Checks that GitHub's workflows can log in: an account can have only one identity provider for GitHub."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ _SETTING = f"{AWS}.ci.provider"
 
 
 def github_has_one_identity_provider(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """Either the account has none and the stack makes it, or it is declared."""
+    """Either the account has none and the stack creates it, or the existing one is declared."""
     if wanted.aws.ci is None:
         return
     iam, declared = client("iam"), wanted.aws.ci.provider
@@ -22,17 +22,17 @@ def github_has_one_identity_provider(client: Client, wanted: Wanted) -> Iterator
             taken = "the account has an identity provider for GitHub already, and can't have a second one"
             yield Finding(_SETTING, taken, f"write provider: {there}")
     elif there is None:
-        yield Finding(_SETTING, f"'{declared}' is not there", "leave it out, so that the stack makes it")
+        yield Finding(_SETTING, f"'{declared}' does not exist", "remove the setting, so that the stack creates it")
     elif GITHUB_AUDIENCE not in iam.get_open_id_connect_provider(OpenIDConnectProviderArn=there)["ClientIDList"]:
         add = "aws iam add-client-id-to-open-id-connect-provider"
         yield Finding(
             _SETTING,
-            f"'{declared}' does not take tokens that are made out for {GITHUB_AUDIENCE}",
+            f"'{declared}' does not accept tokens for the audience {GITHUB_AUDIENCE}",
             f"run: {add} --open-id-connect-provider-arn {there} --client-id {GITHUB_AUDIENCE}",
         )
 
 
 def _is_ours(iam: Any, arn: str) -> bool:
-    """Whether a stack of this project has made it; `iam` is boto3's client."""
+    """Whether a stack of this project created it; `iam` is boto3's client."""
     tags = iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=arn)["Tags"]
     return {"Key": f"{DOMAIN}/project", "Value": PROJECT} in tags

@@ -1,4 +1,4 @@
-"""Whether the declared machines are to be had where the pools want them."""
+"""Checks that the pools' instance types and reservations are available in their zones."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from infra.catalogue.aws.names import SCALING_ROLE
 from infra.declaration.pools import NodePool
 
 _RESERVED = {"reserved": "default", "capacityBlock": "capacity-block"}
-"""Capacity, and what EC2 calls the type of its reservation."""
+"""The reservation type of each kind of capacity, as in EC2's API."""
 
 
 def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """A pool's node may be of any of its types and in any of its zones; each pair must exist."""
+    """Each of a pool's types should be offered in each of its zones."""
     offered = _offers(client, wanted)
     for name, pool in wanted.pools.items():
         for instance_type in pool.instance.types:
@@ -30,14 +30,14 @@ def _offered(pool: str, instance_type: str, zones: tuple[str, ...], offered: set
         yield Finding(
             f"{POOLS}.{pool}.instance.types",
             f"none of {', '.join(zones)} offers '{instance_type}'{elsewhere}",
-            f"take another type, or set {POOLS}.{pool}.zones to zones that offer it",
+            f"declare another type, or set {POOLS}.{pool}.zones to zones that offer it",
         )
     elif missing:
         rest = ", ".join(zone for zone in zones if zone in offered)
         yield Finding(
             f"{POOLS}.{pool}.zones",
             f"'{instance_type}' is not offered in {', '.join(missing)}",
-            f"nodes of it will only come up in {rest}: write zones: [{rest}] to say so",
+            f"such nodes are created in {rest} only; write zones: [{rest}]",
             blocking=False,
         )
 
@@ -56,7 +56,7 @@ def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
 
 
 def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """A key's policy names it, and AWS makes it with an account's first group: too late for that."""
+    """The KMS key policy names this role, but AWS creates it only with the account's first Auto Scaling group."""
     managed = [name for name, pool in wanted.pools.items() if pool.managed]
     if not managed:
         return
@@ -67,13 +67,13 @@ def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Findin
             raise
         yield Finding(
             f"{POOLS}.{managed[0]}.managed",
-            f"the account has no {SCALING_ROLE}, which makes managed nodes",
-            "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once an account",
+            f"the account has no {SCALING_ROLE}, which creates the nodes of the pool",
+            "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once per account",
         )
 
 
 def reservations_are_active(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """What was reserved can be used now, for as many nodes of these types in these zones."""
+    """Declared reservations are active and fit the pool's types, zones and size."""
     for name, pool in wanted.pools.items():
         if pool.reservation:
             setting = f"{POOLS}.{name}.reservation"

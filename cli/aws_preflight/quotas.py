@@ -1,4 +1,4 @@
-"""Whether the account may run as many vCPUs as the node pools may grow to."""
+"""Checks that the account's vCPU quotas suffice for all pools at their maximum size."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ from infra.declaration.pools import NodePool
 
 _STANDARD = tuple("acdhimrtz")
 _APART = ("dl", "hpc", "inf", "mac", "trn")
-"""Families with quotas of their own, though their letter says otherwise; no GPUs, and not asked about."""
+"""Families with separate quotas in spite of their first letter; without GPUs, and not checked."""
 
 _LETTERS = ", ".join(_STANDARD).upper()
 _ON_DEMAND = {
@@ -34,7 +34,7 @@ _FAMILY = re.compile(r"([a-z]+)(\d*)")
 
 @dataclass
 class Demand:
-    """What all pools together may take out of one quota."""
+    """The vCPUs that all pools together may use of one quota."""
 
     name: str
     vcpus: int = 0
@@ -55,7 +55,7 @@ def quota_of(instance_type: str, capacity: str) -> tuple[str, str] | None:
 
 
 def quotas_suffice(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """Each quota against the most that the declared pools may take from it."""
+    """Compare each quota with the maximum demand of the declared pools."""
     for code, demand in _demands(client, wanted).items():
         limit = _limit(client, code)
         if limit < demand.vcpus:
@@ -79,7 +79,7 @@ def _demands(client: Client, wanted: Wanted) -> dict[str, Demand]:
 
 
 def _largest(pool: NodePool, sizes: dict[str, int]) -> dict[tuple[str, str], int]:
-    """The vCPUs of the largest node that the pool may take from each quota."""
+    """The vCPUs of the pool's largest node, by quota."""
     found: dict[tuple[str, str], int] = defaultdict(int)
     for instance_type in pool.instance.types:
         for capacity in pool.capacity:
@@ -99,7 +99,7 @@ def _vcpus(client: Client, wanted: Wanted) -> dict[str, int]:
 
 
 def _limit(client: Client, code: str) -> float:
-    """The account's own value, or AWS's default where none was ever applied."""
+    """The account's applied value, or AWS's default."""
     quotas = client("service-quotas")
     try:
         answer = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=code)

@@ -1,15 +1,15 @@
-"""Whether EKS offers the declared Kubernetes version, and add-ons for it."""
+"""Checks that EKS offers the declared Kubernetes version, and add-ons for it."""
 
 from collections.abc import Iterator
 
 from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
 
 ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
-"""What managed node groups need on the cluster; nodes of EKS Auto Mode bring the same with them."""
+"""Add-ons that managed node groups need; nodes of EKS Auto Mode include them."""
 
 
 def version_is_supported(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """Offered at all, and in the kind of support that is declared."""
+    """The version is offered, in the declared kind of support."""
     version, setting = wanted.aws.cluster.version, f"{AWS}.cluster.version"
     pages = client("eks").get_paginator("describe_cluster_versions").paginate()
     offered = {one["clusterVersion"]: one["versionStatus"] for page in pages for one in page["clusterVersions"]}
@@ -26,7 +26,7 @@ def version_is_supported(client: Client, wanted: Wanted) -> Iterator[Finding]:
 
 
 def add_ons_fit(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """Asked only where a pool is managed."""
+    """Needed for managed node groups only."""
     version = wanted.aws.cluster.version
     managed = [name for name, pool in wanted.pools.items() if pool.managed]
     for name in ADD_ONS if managed else ():

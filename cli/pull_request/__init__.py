@@ -1,1 +1,1 @@
-"""What a pull request would do to each stack: one comment, written by commands that run anywhere."""
+"""The pull-request comment: what a change would do to each stack."""

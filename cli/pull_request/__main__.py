@@ -1,4 +1,4 @@
-"""`python -m cli.pull_request comment` prints the comment, `... publish` puts it on the pull request."""
+"""`python -m cli.pull_request comment` prints the comment, `... publish` posts it on the pull request."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ TOKEN = "GITHUB_TOKEN"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code."""
+    """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         return _publish(options) if options.command == "publish" else _comment(options)
@@ -27,9 +27,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m cli.pull_request", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     writing = commands.add_parser("comment", help="compare the plans of this tree and its base")
-    writing.add_argument("--base", required=True, help="the branch or commit that the change goes into")
+    writing.add_argument("--base", required=True, help="the branch or commit to compare with")
     publishing = commands.add_parser("publish", help=f"create or update the comment; the token is in ${TOKEN}")
-    publishing.add_argument("--file", type=Path, required=True, help="what `comment` has printed")
+    publishing.add_argument("--file", type=Path, required=True, help="the output of `comment`")
     publishing.add_argument("--repository", required=True, help="owner/name")
     publishing.add_argument("--number", type=int, required=True, help="the pull request's number")
     return parser

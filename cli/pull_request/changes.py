@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.pull_request.replacement import Plugins
-from offline.plugins.provider import urn_name
+from common.pulumi import urn_name
 
 Kind = Literal["created", "changed", "replaced", "deleted"]
 Plan = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Plans of a stack from two trees: the base commit, laid out beside the head, and the head as it stands."""
+"""Plans of a stack from two trees: a checkout of the base commit, and the working tree."""
 
 import filecmp
 import json
@@ -15,14 +15,14 @@ from common.errors import WorkstationError
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, and why it is not whole where it isn't."""
+    """A plan, and why it is incomplete, if it is."""
 
     plan: Plan
     failure: str = ""
 
 
 def merge_base(repository: Path, base: str) -> str:
-    """The commit that the head's changes began from."""
+    """The merge base of the head and `base`."""
     try:
         return _git(repository, "merge-base", base, "HEAD")
     except WorkstationError as error:
@@ -31,16 +31,16 @@ def merge_base(repository: Path, base: str) -> str:
 
 
 def changed_files(repository: Path, commit: str) -> list[str]:
-    """Everything that differs from the commit, uncommitted and new files included."""
+    """Files that differ from the commit, including uncommitted and new ones."""
     tracked = _git(repository, "diff", "--name-only", "--no-renames", commit)
     new = _git(repository, "ls-files", "--others", "--exclude-standard")
     return [*tracked.splitlines(), *new.splitlines()]
 
 
 def lay_out(repository: Path, commit: str, target: Path) -> None:
-    """The files of a commit, with an environment that is true to its lock file.
+    """Write the files of a commit to `target`, with a virtual environment that matches its lock file.
 
-    Git itself writes them, with the modes that the head's files have: those count in an image's context too.
+    Git sets their modes as in the head: modes are part of an image's build context.
     """
     index = {"GIT_INDEX_FILE": str(target.with_suffix(".index"))}
     _git(repository, "read-tree", commit, environment=index)
@@ -52,7 +52,7 @@ def lay_out(repository: Path, commit: str, target: Path) -> None:
 
 
 def plan_of(tree: Path, stack: str, environment: Mapping[str, str] | None = None) -> Planned:
-    """The plan of one stack as that tree's own code makes it; nothing at all where the stack is not declared."""
+    """The plan of one stack by that tree's own code; empty if the stack is not declared there."""
     if not (tree / f"Pulumi.{stack}.yaml").exists():
         return Planned(EMPTY)
     python = str(tree / ".venv" / "bin" / "python")
@@ -64,14 +64,14 @@ def plan_of(tree: Path, stack: str, environment: Mapping[str, str] | None = None
     try:
         plan = json.loads(done.stdout)
     except ValueError:
-        return Planned(EMPTY, failure or "its preview prints no plan")
+        return Planned(EMPTY, failure or "its preview printed no plan")
     if not EMPTY.keys() <= plan.keys():
-        return Planned(EMPTY, "its preview prints a plan of another format")
+        return Planned(EMPTY, "its preview printed a plan in another format")
     return Planned(plan, failure)
 
 
 def _complaint(text: str) -> str:
-    """What the command says in the end, without the progress before it."""
+    """The error at the end of the output, without the progress before it."""
     return text[max(text.rfind("failed "), 0) :].strip()
 
 

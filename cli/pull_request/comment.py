@@ -1,8 +1,9 @@
-"""The comment: of every stack that the change touches, its plan on the base compared with its plan here."""
+"""The comment: for every affected stack, its plan on the base compared with its plan on the head."""
 
 import tempfile
 from pathlib import Path
 
+from cli.preflight import name_of
 from cli.pull_request import checkout
 from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
@@ -23,8 +24,8 @@ def write(base: str) -> tuple[str, list[str]]:
 
 
 def declared_stacks(repository: Path) -> list[str]:
-    """By name, as their files lie there."""
-    return sorted(file.name.split(".")[1] for file in repository.glob("Pulumi.*.yaml"))
+    """The names of the stacks, which may contain dots."""
+    return [name_of(file) for file in sorted(repository.glob("Pulumi.*.yaml"))]
 
 
 def _reports(repository: Path, commit: str, stacks: list[str], folder: Path) -> list[Report]:
@@ -36,7 +37,7 @@ def _reports(repository: Path, commit: str, stacks: list[str], folder: Path) -> 
     for stack in stacks:
         with progress.step(f"plans of stack {stack}") as step:
             step.say("base")
-            # A state folder of its own: plugins of one tree never serve the other.
+            # A separate state folder: plugins of one tree must not serve the other.
             before = checkout.plan_of(tree, stack, {"XDG_STATE_HOME": str(folder / "state")})
             step.say("head")
             reports.append(report(stack, before, checkout.plan_of(repository, stack)))
@@ -44,7 +45,7 @@ def _reports(repository: Path, commit: str, stacks: list[str], folder: Path) -> 
 
 
 def report(stack: str, before: Planned, after: Planned) -> Report:
-    """One stack's part. Half a plan is not compared: it would show deletions that nobody asked for."""
+    """One stack's report. An incomplete plan is not compared: it would show false deletions."""
     problems = after.plan["problems"]
     if after.failure:
         return Report(stack, (), problems, failure=after.failure)

@@ -1,4 +1,4 @@
-"""Puts the comment on the pull request: once, updated in place from then on."""
+"""Creates the comment on the pull request, or updates it in place."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class PullRequest:
-    """Where it is, and the token that may write to it."""
+    """A pull request, and a token that may comment on it."""
 
     api: str
     repository: str

@@ -1,4 +1,4 @@
-"""The comment as Markdown: what endangers data first, then each stack, details folded."""
+"""The comment as Markdown: changes that endanger data first, then each stack, with details folded."""
 
 import json
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Any
 from cli.pull_request.changes import Change, Difference, Kind
 
 MARKER = "<!-- ml-platform preview -->"
-"""Invisible to readers; by this the comment is found again and updated in place."""
+"""Invisible; identifies the comment, so that it is updated in place."""
 
 KINDS: tuple[Kind, ...] = ("created", "changed", "replaced", "deleted")
 LONGEST_BODY = 60_000  # GitHub takes 65536 characters
@@ -19,7 +19,7 @@ _SIGNS = {"created": "+", "changed": "~", "replaced": "±", "deleted": "-"}
 
 @dataclass(frozen=True)
 class Report:
-    """What the comment says about one stack."""
+    """The part of the comment about one stack."""
 
     stack: str
     changes: Sequence[Change] = ()
@@ -29,7 +29,7 @@ class Report:
 
 
 def render(reports: Sequence[Report]) -> str:
-    """The whole comment; where it grows too long, details go first and summaries stay."""
+    """The whole comment; details are dropped if it is too long."""
     body = _body(reports, details=True)
     if len(body) > LONGEST_BODY:
         body = _body(reports, details=False)
@@ -39,14 +39,14 @@ def render(reports: Sequence[Report]) -> str:
 def _body(reports: Sequence[Report], *, details: bool) -> str:
     sections = [line for report in reports for line in _stack(report, details=details)]
     if not reports:
-        sections = ["This change touches no stack."]
+        sections = ["This change affects no stack."]
     lines = [MARKER, "## Preview", "", *_endangered(reports), *sections, "", _FOOTNOTE, ""]
     return "\n".join(lines)
 
 
 _FOOTNOTE = (
-    "<sub>Made without credentials: the plan of this branch compared with the plan of its base. "
-    "What is known only after an update is not compared.</sub>"
+    "<sub>Created without credentials: the plan of this branch compared with the plan of its base. "
+    "Values that are known only after an update are not compared.</sub>"
 )
 
 
@@ -118,7 +118,7 @@ def _resource(change: Change) -> str:
 
 
 def _fenced(lines: Sequence[str], language: str) -> list[str]:
-    """A code block that no content can end: its fence is longer than any in it."""
+    """A code block whose fence is longer than any fence in its content."""
     fence = "```"
     while any(fence in line for line in lines):
         fence += "`"

@@ -1,4 +1,4 @@
-"""Which stacks a change touches, told from file names alone."""
+"""Which stacks a change may affect, judged by file names."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
@@ -8,13 +8,14 @@ SHARED = (
     "Pulumi.yaml",
     "pyproject.toml",
     "uv.lock",
+    "versions.toml",
     "infra/*",
     "images/*",
     "policies/*",
     "offline/plugins/*",
     "offline/go/pulumi/*",
 )
-"""What every stack is made with; what remains (documents, tests, the local cluster) changes no plan."""
+"""Files that affect every stack. Others (docs, tests, the local cluster) change no plan."""
 
 
 def touched_stacks(files: Iterable[str], stacks: Sequence[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""The local cluster: a real control plane, one real node, and room for simulated ones."""
+"""The local cluster: a real control plane, one real node, and simulated nodes."""

@@ -1,12 +1,12 @@
-"""Addresses and names of the local cluster; everything else asks here."""
+"""Addresses and names of the local cluster."""
 
 NAME = "ml-platform"
 CONTEXT = "ml-platform"
-"""The kube context that a declaration names to run on this cluster."""
+"""The kube context of this cluster."""
 
 API_PORT = 6443
 BRIDGE = "mlp0"
-"""The pods' bridge; the node's own address is on it, since Kubernetes refuses loopback for a node."""
+"""The pods' bridge. It has the node's address, since Kubernetes refuses a loopback address for a node."""
 
 POD_CIDR = "10.244.0.0/16"
 NODE_IP = "10.244.0.1"

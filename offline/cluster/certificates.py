@@ -1,4 +1,4 @@
-"""The cluster's certificate authority, and a certificate for each part, so that each has just its own identity."""
+"""The cluster's certificate authority, and a certificate with an identity of its own for each component."""
 
 import datetime
 import ipaddress
@@ -14,7 +14,7 @@ from common import paths
 from offline.cluster.addresses import API_SERVICE_IP, DNS_DOMAIN, NAME, NODE_IP
 
 PKI = paths.CLUSTER / "kwok" / "clusters" / NAME / "pki"
-"""Where kwokctl looks for them; it makes its own only where none are."""
+"""Where kwokctl looks for certificates; it creates its own only if there are none."""
 
 CA, CA_KEY = PKI / "ca.crt", PKI / "ca.key"
 ADMIN, ADMIN_KEY = PKI / "admin.crt", PKI / "admin.key"
@@ -26,7 +26,7 @@ _API_NAMES = [
 
 
 def create_authority() -> None:
-    """The authority, and the administrator's certificate that the control plane serves with; kept once made."""
+    """Create the authority and the administrator's certificate, which the control plane also serves with."""
     if ADMIN.exists():
         return
     PKI.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,7 +43,7 @@ def create_authority() -> None:
 def issue(
     name: str, user: str, groups: Sequence[str] = (), addresses: Sequence[str] = (), hosts: Sequence[str] = ()
 ) -> tuple[Path, Path]:
-    """Certificate and key files called `name`, for `user` in `groups`, good for serving at `addresses` and `hosts`."""
+    """Certificate and key files `name`, for `user` in `groups`, valid for serving at `addresses` and `hosts`."""
     certificate, key = PKI / f"{name}.crt", PKI / f"{name}.key"
     if certificate.exists():
         return certificate, key
@@ -61,7 +61,7 @@ def issue(
 
 
 def _name(user: str, groups: Sequence[str] = ()) -> x509.Name:
-    """Kubernetes reads the user from the common name and the groups from the organisations."""
+    """Kubernetes takes the user from the common name and the groups from the organizations."""
     organisations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, user), *organisations])
 
@@ -80,7 +80,7 @@ def _builder(subject: x509.Name, key: rsa.RSAPrivateKey, issuer: x509.Name) -> x
 
 
 def _new_key(path: Path) -> rsa.RSAPrivateKey:
-    """A new key in a file that only its owner can read. RSA, since service account tokens are signed with one too."""
+    """A new key in a file with mode 0600. RSA, since service account tokens are signed with such a key too."""
     key = rsa.generate_private_key(65537, 2048)
     encoded = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()

@@ -1,4 +1,4 @@
-"""The node's containerd, an instance of its own beside any other on the machine."""
+"""The node's containerd: a separate instance beside any other on the machine."""
 
 import shutil
 import subprocess
@@ -33,7 +33,7 @@ address = "{SOCKET}"
 
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{pause_image.REFERENCE}"
-# root without CAP_SYS_RESOURCE can't lower a process's score
+# root without CAP_SYS_RESOURCE can't lower oom_score_adj
 restrict_oom_score_adj = true
 stream_server_address = "127.0.0.1"
 
@@ -55,7 +55,7 @@ def daemon() -> Daemon:
 
 
 def start() -> None:
-    """Start containerd and give it the pause image."""
+    """Start containerd and import the pause image."""
     paths.RUN.mkdir(parents=True, exist_ok=True)
     CONFIGURATION.write_text(_TOML)
     instance = daemon()
@@ -66,7 +66,7 @@ def start() -> None:
 
 
 def trust_registry(port: int) -> None:
-    """Let containerd speak plain HTTP to the registry on this machine's loopback `port`; it still needs a login."""
+    """Let containerd use plain HTTP for the registry on loopback `port`; pulls still need a login."""
     folder = REGISTRIES / f"127.0.0.1_{port}_"
     folder.mkdir(parents=True, exist_ok=True)
     address = f"http://127.0.0.1:{port}"
@@ -76,7 +76,7 @@ def trust_registry(port: int) -> None:
 
 
 def kill_pods() -> None:
-    """End each container that this containerd started, with its shim."""
+    """Stop each container of this containerd, and its shim."""
     shims = [process for process in psutil.process_iter(["cmdline"]) if _is_our_shim(process)]
     inside = [child for shim in shims for child in _children(shim)]
     end([*inside, *shims], timeout=5)
@@ -94,14 +94,14 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def unmount(folder: Path) -> None:
-    """Unmount all that is mounted below `folder`, the deepest first."""
+    """Unmount everything below `folder`, deepest first."""
     points = [line.split()[1].replace("\\040", " ") for line in Path("/proc/self/mounts").read_text().splitlines()]
     for point in sorted((point for point in points if Path(point).is_relative_to(folder)), key=len, reverse=True):
         subprocess.run(["umount", "--lazy", point], capture_output=True, check=False)
 
 
 def remove() -> None:
-    """Containers, images and mounts, gone."""
+    """Delete containers, images and mounts."""
     unmount(paths.RUN)
     unmount(ROOT)
     shutil.rmtree(ROOT, ignore_errors=True)

@@ -24,11 +24,11 @@ READY_TIMEOUT = 60
 """Seconds until the API must be ready."""
 
 SIMULATED = "kwok.x-k8s.io/node=fake"
-"""The annotation that makes a node simulated; kwok must not touch any other, or it fakes the real node's pods too."""
+"""The annotation of simulated nodes. kwok must manage no others, or it would also simulate the real node's pods."""
 
 
 def start() -> None:
-    """Create the control plane, or start the one that is there."""
+    """Create the control plane, or start the existing one."""
     certificates.create_authority()
     _write_encryption()
     _write_configuration()
@@ -42,13 +42,13 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop the control plane; its data stay."""
+    """Stop the control plane; its data is kept."""
     if WORKDIR.exists() and go_tools.KWOK.is_built():
         _kwokctl("stop", "cluster")
 
 
 def is_ready() -> bool:
-    """Whether the API server answers that it is ready."""
+    """Whether the API server reports that it is ready."""
     with suppress(requests.RequestException, OSError):
         url = f"https://127.0.0.1:{API_PORT}/readyz"
         pair = (str(certificates.ADMIN), str(certificates.ADMIN_KEY))
@@ -57,7 +57,7 @@ def is_ready() -> bool:
 
 
 def _kwokctl(*arguments: str) -> None:
-    """The components that it starts have its environment."""
+    """The components inherit the environment of kwokctl."""
     environment = {"KWOK_WORKDIR": str(HOME), "KUBECONFIG": str(paths.CLUSTER / "kwokctl-kubeconfig")}
     command = [str(go_tools.KWOK.program("kwokctl")), "--name", NAME, *arguments]
     run.logged(
@@ -82,7 +82,7 @@ def _write_configuration() -> None:
         "kubectlBinary": str(kubernetes("kubectl")),
         "etcdBinary": str(kubernetes("server")),
         "kwokControllerBinary": str(kwok("kwok")),
-        # Kubernetes' own timing: kwok's default of five times that notices a lost node after minutes.
+        # Kubernetes' default timing: with kwok's, five times slower, a lost node is noticed after minutes.
         "heartbeatFactor": 1,
     }
     admin, admin_key = certificates.ADMIN, certificates.ADMIN_KEY
@@ -127,7 +127,7 @@ def _only_simulated_nodes() -> list[dict[str, object]]:
 
 
 def _write_encryption() -> None:
-    """Secrets are encrypted in etcd with a key that only this machine's root can read."""
+    """Encrypt Secrets in etcd, with a key that only root can read."""
     if ENCRYPTION.exists():
         return
     key = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -147,12 +147,12 @@ def _write_encryption() -> None:
 
 
 def processes() -> dict[str, psutil.Process | None]:
-    """The control plane's components by name, None for one that is not running."""
+    """The control plane's components by name; None for one that is not running."""
     return {file.stem: _process(file) for file in sorted((WORKDIR / "pids").glob("*.pid"))}
 
 
 def _process(pid_file: Path) -> psutil.Process | None:
-    """The component that a pid file names; after a reboot the number may be another program's."""
+    """The process that a pid file names; after a reboot the pid may be reused."""
     with suppress(OSError, ValueError, IndexError, psutil.Error):
         process = psutil.Process(int(pid_file.read_text()))
         if Path(process.cmdline()[0]).name == pid_file.stem and process.status() != psutil.STATUS_ZOMBIE:
@@ -172,7 +172,7 @@ def _require_running() -> None:
         for name, process in processes().items():
             if process is None:
                 log = WORKDIR / "logs" / f"{name}.log"
-                raise WorkstationError(f"{name} stopped while starting", tail(log), log=log)
+                raise WorkstationError(f"{name} exited while starting", tail(log), log=log)
         if time.monotonic() > deadline:
             log = WORKDIR / "logs" / "kube-apiserver.log"
             raise WorkstationError(f"the Kubernetes API is not ready after {READY_TIMEOUT} s", tail(log), log=log)

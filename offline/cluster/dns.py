@@ -1,4 +1,4 @@
-"""CoreDNS on the node's address: names of services for pods, the machine's own resolvers for the rest."""
+"""CoreDNS on the node's address: the cluster's domain, and the machine's resolvers for the rest."""
 
 import socket
 from pathlib import Path
@@ -40,11 +40,13 @@ def start() -> None:
 
 
 def _upstream() -> str:
-    """A `forward` line where the machine has resolvers beyond this very one."""
+    """A `forward` line, if the machine has resolvers other than this one."""
     resolvers = Path("/etc/resolv.conf")
     lines = resolvers.read_text().splitlines() if resolvers.exists() else []
     servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
-    return "forward . /etc/resolv.conf" if servers and NODE_IP not in servers else f"# no resolver beside {POD_CIDR}"
+    return (
+        "forward . /etc/resolv.conf" if servers and NODE_IP not in servers else f"# no upstream resolver for {POD_CIDR}"
+    )
 
 
 def _is_ready() -> bool:

@@ -1,4 +1,4 @@
-"""Ways from pods to what listens on this machine's loopback alone: at the node's address on their bridge."""
+"""TCP forwards from the node's address to ports that listen on loopback only, so that pods can reach them."""
 
 import socket
 
@@ -11,23 +11,23 @@ _REGISTRY = "registry-gateway"
 
 
 def to_api() -> Daemon:
-    """The API server."""
+    """A forward to the API server."""
     return _gateway(API, API_PORT)
 
 
 def to_registry_metrics(port: int) -> Daemon:
-    """A registry's metrics, whether or not the registry is there yet; there may be one for each stack."""
+    """A forward to a registry's metrics port; the registry may start later. There may be one per stack."""
     return _gateway(f"{_REGISTRY}-{port}", port)
 
 
 def to_registries() -> list[Daemon]:
-    """Those that have been started."""
+    """The forwards to registries that have been started."""
     names = [file.stem for file in paths.PIDS.glob(f"{_REGISTRY}-*.pid")]
     return [_gateway(name, int(name.rpartition("-")[2])) for name in names]
 
 
 def stop() -> None:
-    """All of them."""
+    """Stop all forwards."""
     daemons.stop(API, *(gateway.name for gateway in to_registries()))
 
 

@@ -1,4 +1,4 @@
-"""Kubeconfig files for people and for the cluster's own parts."""
+"""Kubeconfig files for people and for the cluster's components."""
 
 import os
 from pathlib import Path
@@ -10,9 +10,9 @@ from offline.cluster.addresses import API_PORT, CONTEXT
 
 
 def files(context: str) -> str:
-    """Where the context is looked for: the workstation's file for its own cluster, else the user's. Never both.
+    """The files to search for a context: our own for the local cluster, the user's for any other; never both.
 
-    As in $KUBECONFIG, there may be several.
+    The format is that of $KUBECONFIG: there may be several.
     """
     if context == CONTEXT:
         return str(paths.KUBECONFIG)
@@ -20,7 +20,7 @@ def files(context: str) -> str:
 
 
 def write(path: Path, authority: Path, certificate: Path, key: Path) -> Path:
-    """A kubeconfig with the one context of the local cluster, readable by its owner alone."""
+    """A kubeconfig with the context of the local cluster, with mode 0600."""
     document = {
         "apiVersion": "v1",
         "kind": "Config",

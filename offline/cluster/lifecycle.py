@@ -30,11 +30,11 @@ NODE_TIMEOUT = 90
 
 
 DAEMONS = ("containerd", "kubelet", gateways.API, "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes")
-"""What runs beside the control plane."""
+"""Daemons besides the control plane."""
 
 
 def start(report: Report) -> None:
-    """A running cluster with a Ready node; what runs already is left alone."""
+    """Start what is not running, and wait until the node is Ready."""
     paths.CLUSTER.mkdir(parents=True, exist_ok=True, mode=0o700)
     report("network")
     network.create()
@@ -53,7 +53,7 @@ def start(report: Report) -> None:
 
 
 def stop() -> None:
-    """Stop every process of the cluster; its state stays."""
+    """Stop every process of the cluster; its data is kept."""
     node.stop()
     network_policies.stop()
     daemons.stop("volumes", "metrics-server", "coredns")
@@ -61,7 +61,7 @@ def stop() -> None:
 
 
 def remove() -> None:
-    """Take away all that the cluster has put on this machine."""
+    """Remove everything that the cluster created on this machine."""
     node.remove()
     network.remove()
     network_policies.remove()
@@ -69,19 +69,19 @@ def remove() -> None:
 
 
 def crashed() -> Sequence[str]:
-    """Parts that were started and are gone without having been stopped."""
+    """Components that exited without having been stopped."""
     control = [name for name, process in control_plane.processes().items() if process is None]
     return [*daemons.crashed(), *control]
 
 
 def log_of(name: str) -> Path:
-    """The log of one part of the cluster."""
+    """The log file of a component."""
     own = control_plane.WORKDIR / "logs" / f"{name}.log"
     return own if own.exists() else paths.LOGS / f"{name}.log"
 
 
 def is_running() -> bool:
-    """Whether the API answers and every part of the node runs."""
+    """Whether the API is ready and every daemon is running."""
     return control_plane.is_ready() and all(daemons.is_running(name) for name in DAEMONS)
 
 
@@ -99,7 +99,7 @@ def _wait_for_node() -> None:
 
 
 def _not_ready_reason() -> str:
-    """Why the real node is not Ready, or nothing when it is."""
+    """Why the real node is not Ready; empty if it is."""
     status = node.status()
     if not status:
         return "the node has not registered"

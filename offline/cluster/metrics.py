@@ -1,4 +1,4 @@
-"""metrics-server beside the API server, for `kubectl top` and for autoscalers."""
+"""metrics-server, for `kubectl top` and autoscalers."""
 
 import requests
 
@@ -12,7 +12,7 @@ PORT = 10251
 
 
 def start() -> None:
-    """Start metrics-server on the node's address, where the aggregator finds it."""
+    """Start metrics-server on the node's address, for the API aggregator."""
     certificate, key = certificates.issue("metrics-server", "system:metrics-server", [], [NODE_IP])
     identity = kubeconfig.write(paths.CLUSTER / "metrics-server.kubeconfig", certificates.CA, certificate, key)
     command = [
@@ -27,7 +27,7 @@ def start() -> None:
         f"--kubelet-certificate-authority={certificates.CA}",
         "--kubelet-preferred-address-types=InternalIP",
         "--metric-resolution=15s",
-        # simulated nodes have no kubelet to ask
+        # simulated nodes have no kubelet
         "--node-selector=type!=kwok",
     ]
     Daemon("metrics-server", command, _is_live).start()

@@ -1,8 +1,7 @@
-"""The pods' bridge and the packet filter rules that let pods talk; both are taken away again without a trace.
+"""The pods' bridge and its iptables rules; both are removed completely.
 
-Who may talk to whom is said by network policies; `network_policies` enforces them. Here is what holds without them:
-only packets that it has passed are forwarded, or reach what listens on this machine (the API server, the kubelet), and
-none of IPv6, whose link-local addresses it doesn't look at.
+NetworkPolicies are enforced by `network_policies`. The rules here apply on top: only packets that it has marked are
+forwarded or reach this machine (the API server, the kubelet), and no IPv6 packet: it ignores link-local addresses.
 """
 
 import ipaddress
@@ -18,14 +17,14 @@ from offline.cluster.addresses import BRIDGE, NODE_IP, POD_CIDR
 CNI_CONFIG = paths.CLUSTER / "cni"
 FORWARD_CHAIN, INPUT_CHAIN = "ML-PLATFORM-FORWARD", "ML-PLATFORM-INPUT"
 PASSED = "0x20000/0x20000"
-"""kube-router's mark: it knows a pod at one of the packet's ends, and the policies of that pod, if any, allow it."""
+"""kube-router's mark: source or destination is a known pod, and its policies, if any, allow the packet."""
 
 OUR_CHAINS = ("KUBE-", "CNI-", "ML-PLATFORM-")
-"""Beginnings of the names of the chains that kubelet, kube-proxy, kube-router, CNI plugins and this file make."""
+"""Prefixes of the iptables chains of kubelet, kube-proxy, kube-router, CNI plugins and this module."""
 
 
 def create() -> None:
-    """Bridge, forwarding and CNI configuration; safe to repeat."""
+    """Create bridge, forwarding rules and CNI configuration; idempotent."""
     if not Path(f"/sys/class/net/{BRIDGE}").exists():
         run.output(["ip", "link", "add", BRIDGE, "type", "bridge"])
     prefix = ipaddress.ip_network(POD_CIDR).prefixlen
@@ -41,7 +40,7 @@ def create() -> None:
 
 
 def _require_bridge_filtering() -> None:
-    """Services and policies are packet filter rules; the kernel must apply them on the bridge too."""
+    """Services and policies are iptables rules, which the kernel must also apply to bridged packets."""
     switches = [Path(f"/proc/sys/net/bridge/bridge-nf-call-{family}") for family in ("iptables", "ip6tables")]
     if not switches[0].exists():
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
@@ -67,45 +66,45 @@ def _cni() -> dict[str, object]:
 
 
 def _forward_what_has_passed() -> None:
-    """Docker sets the FORWARD policy to DROP, a machine without it to ACCEPT: a chain of our own decides on pods.
+    """Accept marked packets and drop other pod traffic, whatever the policy of FORWARD (DROP with Docker).
 
-    What bears no mark comes from or goes to a pod that is too new to be known, and stays closed until it is.
+    Packets of a pod that kube-router does not know yet have no mark, and are dropped.
     """
     dropped = [f"{side} {POD_CIDR} -j DROP" for side in ("-s", "-d")]
     _fill_chain("iptables", FORWARD_CHAIN, ["-I FORWARD"], [f"-m mark --mark {PASSED} -j ACCEPT", *dropped])
 
 
 def _let_in_what_has_passed() -> None:
-    """The same for what a pod sends to this machine itself; answers, as to a probe, come in from pods of any age.
+    """The same for packets from pods to this machine, except replies, such as to a probe.
 
-    At the end of INPUT, whose beginning kube-router takes: it marks packets there.
+    The rule is at the end of INPUT, after kube-router's chain, which sets the marks.
     """
     refused = f"-m conntrack ! --ctstate RELATED,ESTABLISHED -m mark ! --mark {PASSED} -j DROP"
     _fill_chain("iptables", INPUT_CHAIN, [f"-A INPUT -i {BRIDGE}"], [refused])
 
 
 def _drop_ipv6() -> None:
-    """Each end of a bridge has a link-local address, at which pods would reach each other and the node."""
+    """Drop IPv6: pods could reach each other and the node by link-local addresses."""
     if Path("/proc/sys/net/ipv6").exists():
         jumps = [f"-I {chain} -i {BRIDGE}" for chain in ("INPUT", "FORWARD")]
         _fill_chain("ip6tables", FORWARD_CHAIN, jumps, ["-j DROP"])
 
 
 def _fill_chain(family: str, chain: str, jumps: list[str], rules: list[str]) -> None:
-    """Our chain with these rules, in one step; `jumps` say from where packets come to it."""
+    """Create or replace a chain atomically; `jumps` are the rules that lead to it."""
     missing = [f"{jump} -j {chain}" for jump in jumps if not _is_there(family, f"{jump} -j {chain}")]
     lines = ["*filter", f":{chain} - [0:0]", *missing, *(f"-A {chain} {rule}" for rule in rules), "COMMIT", ""]
     run.output([f"{family}-restore", "--noflush"], stdin="\n".join(lines))
 
 
 def _is_there(family: str, rule: str) -> bool:
-    """Whether there is a rule like the one that is to be added."""
+    """Whether the rule exists already."""
     _, *rest = rule.split()
     return subprocess.run([family, "-C", *rest], capture_output=True, check=False).returncode == 0
 
 
 def remove() -> None:
-    """Take bridge, leftover pod interfaces and rules away."""
+    """Remove bridge, leftover pod interfaces and rules."""
     for link in _pod_links():
         subprocess.run(["ip", "link", "delete", link], capture_output=True, check=False)
     for space in Path("/run/netns").glob("cni-*"):
@@ -115,13 +114,13 @@ def remove() -> None:
 
 
 def _pod_links() -> list[str]:
-    """Host ends of pods' interfaces, which are ports of the bridge."""
+    """The host ends of the pods' veth pairs, which are ports of the bridge."""
     ports = Path(f"/sys/class/net/{BRIDGE}/brif")
     return [port.name for port in ports.iterdir()] if ports.exists() else []
 
 
 def drop_chains(prefixes: tuple[str, ...]) -> None:
-    """Remove each packet filter chain whose name begins so, and each rule that jumps there, in one step a family."""
+    """Remove chains with these prefixes and rules that jump to them, atomically per address family."""
     for family in ("iptables", "ip6tables"):
         if not shutil.which(f"{family}-save"):
             continue
@@ -137,7 +136,7 @@ def _mentions(line: str, prefixes: tuple[str, ...]) -> bool:
 
 
 def rules_left(prefixes: tuple[str, ...]) -> list[str]:
-    """Packet filter lines that still mention a chain of ours."""
+    """iptables rules that still mention such a chain."""
     families = [family for family in ("iptables", "ip6tables") if shutil.which(f"{family}-save")]
     return [
         line for family in families for line in run.output([f"{family}-save"]).splitlines() if _mentions(line, prefixes)

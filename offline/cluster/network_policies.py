@@ -1,11 +1,11 @@
-"""kube-router's firewall, which k3s ships as well: it turns NetworkPolicies into packet filter rules on the node.
+"""Enforces NetworkPolicies with kube-router's firewall (as k3s does), as iptables rules on the node.
 
-Nothing else of kube-router runs: routes are the bridge's, services are kube-proxy's. Its rules outlive it, so that a
-restart opens nothing. It hears of a pod's address up to a second after the pod's start; until then `network` forwards
-nothing between pods of which none is known, nor out of the cluster, but a known pod that no policy closes is reached.
+kube-router's other functions are off: the bridge routes, kube-proxy handles Services. The rules remain when it exits:
+a restart opens nothing. It learns a pod's address up to a second after the pod starts; until then `network` drops
+the pod's traffic, except to a known pod that no policy selects.
 
-It differs from Kubernetes in one point: what a policy for both directions lets out to pods that it selects as well, it
-lets in there. All these are in one namespace, so that no team is open to another by it.
+One deviation from Kubernetes: if a policy for both directions allows egress to pods that it also selects, kube-router
+allows the ingress there too. Such pods are in one namespace, so that teams stay isolated from each other.
 """
 
 import shutil
@@ -25,17 +25,17 @@ from offline.cluster.addresses import NODE_NAME, SERVICE_CIDR
 NAME = "kube-router"
 METRICS_PORT = 20241
 SYNCED = "kube_router_controller_iptables_sync_time_count"
-"""The metric that counts how often the rules have been made to fit the policies."""
+"""The metric that counts completed syncs of the rules."""
 
 SETS = ("KUBE-SRC-", "KUBE-DST-")
-"""Beginnings of the names of its sets of addresses, which its rules point at."""
+"""Prefixes of its ipsets."""
 
 REGISTRATION_TIMEOUT = 60
-"""Seconds until the node must have told its address, without which kube-router ends itself."""
+"""Seconds until the node must have registered its address, without which kube-router exits."""
 
 
 def start() -> None:
-    """Start it as soon as the node has an address; on return all policies of that moment are enforced."""
+    """Start it once the node has an address; on return, all current policies are enforced."""
     _wait_for_address()
     certificate, key = certificates.issue(NAME, f"system:{NAME}")
     identity = kubeconfig.write(paths.CLUSTER / f"{NAME}.kubeconfig", certificates.CA, certificate, key)
@@ -48,9 +48,9 @@ def start() -> None:
         f"--kubeconfig={identity}",
         f"--hostname-override={NODE_NAME}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
-        # It lets pods reach this range of the node's own ports unasked; kube-proxy translates node ports before that.
+        # kube-router allows pods to this port range of the node; kube-proxy translates node ports earlier.
         "--service-node-port-range=1-2",
-        # would listen on every address
+        # would listen on all addresses
         "--health-port=0",
         "--metrics-addr=127.0.0.1",
         f"--metrics-port={METRICS_PORT}",
@@ -59,19 +59,19 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop the process; its rules stay."""
+    """Stop the process; its rules remain."""
     daemons.stop(NAME)
 
 
 def remove() -> None:
-    """Take its sets away, once no rule points at them any more."""
+    """Remove its ipsets, once no rule refers to them."""
     commands = [f"destroy {name}\n" for name in sets_left()]
     if commands:
         run.output(["ipset", "restore"], stdin="".join(commands))
 
 
 def sets_left() -> Sequence[str]:
-    """Names of its sets that the kernel still holds."""
+    """Names of its ipsets that still exist."""
     if not shutil.which("ipset"):
         return []
     return [name for name in run.output(["ipset", "list", "-name"]).split() if name.startswith(SETS)]

@@ -1,4 +1,4 @@
-"""The one real node: kubelet, kube-proxy and a gateway through which pods reach the API."""
+"""The real node: kubelet, kube-proxy, and a forward through which pods reach the API server."""
 
 import shutil
 import time
@@ -22,7 +22,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def start() -> None:
-    """kubelet, kube-proxy and gateway, each with its own identity."""
+    """Start kubelet, forward and kube-proxy."""
     _make_cgroup()
     for daemon in (_kubelet(), gateways.to_api(), _kube_proxy()):
         daemon.start()
@@ -37,7 +37,7 @@ def stop() -> None:
 
 
 def remove() -> None:
-    """Volumes, mounts and control groups of the node's pods, gone."""
+    """Remove volumes, mounts and cgroups of the node's pods."""
     containers.unmount(KUBELET_ROOT)
     containers.remove()
     shutil.rmtree(KUBELET_ROOT, ignore_errors=True)
@@ -46,7 +46,7 @@ def remove() -> None:
 
 
 def status() -> Mapping[str, Any]:
-    """What the API tells of the node's state; nothing before it has registered."""
+    """The node's status from the API; empty before it has registered."""
     url = f"https://127.0.0.1:{API_PORT}/api/v1/nodes/{NODE_NAME}"
     pair = (str(certificates.ADMIN), str(certificates.ADMIN_KEY))
     answer = requests.get(url, verify=str(certificates.CA), cert=pair, timeout=5)
@@ -54,13 +54,13 @@ def status() -> Mapping[str, Any]:
 
 
 def control_groups() -> list[Path]:
-    """The node's control groups, one a hierarchy."""
+    """The node's cgroups, one per hierarchy."""
     places = [CGROUPS, *(path for path in CGROUPS.iterdir() if path.is_dir())]
     return [place / CGROUP.strip("/") for place in places if (place / CGROUP.strip("/")).is_dir()]
 
 
 def _remove_group(group: Path) -> None:
-    """Remove a control group from its leaves up; the kernel needs a moment after the last process."""
+    """Remove a cgroup from its leaves up; the kernel needs a moment after the last process exits."""
     for folder in sorted((path for path in group.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts)):
         _rmdir(folder)
     _rmdir(group)
@@ -75,7 +75,7 @@ def _rmdir(folder: Path, attempts: int = 200) -> None:
 
 
 def _make_cgroup() -> None:
-    """A root of our own for the pods' control groups, in each hierarchy."""
+    """Create a parent for the pods' cgroups, in each hierarchy."""
     if (CGROUPS / "cgroup.controllers").exists():
         (CGROUPS / CGROUP.strip("/")).mkdir(exist_ok=True)
         return
@@ -130,7 +130,7 @@ def _kubelet() -> Daemon:
         "registryPullQPS": 0,
         "kubeAPIQPS": 100,
         "kubeAPIBurst": 200,
-        # A workstation's disk is its user's: images stay, and only a nearly full disk evicts.
+        # No image garbage collection, and eviction only on a nearly full disk: the machine has other uses.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"memory.available": "200Mi", "nodefs.available": "2%", "imagefs.available": "2%"},
     }
@@ -169,7 +169,7 @@ def _kube_proxy() -> Daemon:
 
 
 def _write(name: str, document: Mapping[str, object]) -> Path:
-    """Write a configuration file, only where it differs: kube-proxy ends itself when its file is written."""
+    """Write a configuration file only if it differs: kube-proxy exits when its file is written."""
     path, text = paths.CLUSTER / name, yaml.safe_dump(document, sort_keys=False)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)

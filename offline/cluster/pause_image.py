@@ -1,4 +1,4 @@
-"""The image that holds a pod's namespaces open: Debian's static busybox, asleep."""
+"""The pause image, which holds a pod's namespaces: Debian's static busybox, sleeping."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ def ensure(containerd_socket: Path) -> None:
 
 
 def _archive() -> bytes:
-    """The image in the layout of `docker save`."""
+    """The image in the format of `docker save`."""
     layer = _tar({"busybox": (BUSYBOX.read_bytes(), 0o755)})
     configuration = json.dumps(
         {

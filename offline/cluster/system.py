@@ -1,4 +1,4 @@
-"""The cluster's own objects: identities of the node's parts, the storage class, the metrics API."""
+"""System objects of the cluster: RBAC of its components, the StorageClass, the metrics API."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ POLICIES = ("networking.k8s.io", ["networkpolicies"], READ)
 
 
 def apply() -> None:
-    """Apply all of it; unchanged objects stay as they are."""
+    """Apply all objects."""
     objects = [
         _role("ml-platform:coredns", [("", ["endpoints", "services", "pods", "namespaces"], READ), DISCOVERY]),
         _binding("ml-platform:coredns", "ClusterRole", "ml-platform:coredns", "system:coredns"),
@@ -53,7 +53,7 @@ def _binding(name: str, kind: str, role: str, user: str) -> dict[str, Any]:
 
 
 def _metrics_configuration_reader() -> dict[str, Any]:
-    """metrics-server reads how the API server authenticates its own requests."""
+    """Lets metrics-server read the authentication configuration of aggregated APIs."""
     binding = _binding(
         "ml-platform:metrics-server", "Role", "extension-apiserver-authentication-reader", "system:metrics-server"
     )
@@ -76,7 +76,7 @@ def _storage_class() -> dict[str, Any]:
 
 
 def _metrics_api() -> list[dict[str, Any]]:
-    """The metrics API, answered by the process on the node's address."""
+    """The metrics API, served by metrics-server on the node's address."""
     name, port = "metrics-server", {"name": "https", "port": 443, "targetPort": metrics.PORT, "protocol": "TCP"}
     meta = {"name": name, "namespace": "kube-system"}
     slice_meta = {**meta, "labels": {"kubernetes.io/service-name": name}}

@@ -1,7 +1,6 @@
-"""Dynamic local volumes: a folder of this machine for each claim of the default storage class, removed with the claim.
+"""Dynamic provisioning of local volumes: a folder for each claim of the default StorageClass, deleted with the claim.
 
-Runs as a process of its own, which `volumes` starts. It makes `local` volumes, not `hostPath`
-ones, since only those honour a pod's fsGroup.
+`volumes` starts it as a background process. It creates `local` volumes, since `hostPath` volumes ignore fsGroup.
 """
 
 import logging
@@ -26,7 +25,7 @@ log = logging.getLogger("volumes")
 
 
 def provision(core: client.CoreV1Api, claim: Any) -> None:
-    """Make the folder and the volume for a claim whose pod has been placed on this node."""
+    """Create folder and volume for a claim whose pod is scheduled to this node."""
     annotations = claim.metadata.annotations or {}
     waits = claim.status.phase == "Pending" and claim.spec.storage_class_name == STORAGE_CLASS
     if not waits or annotations.get(SELECTED_NODE) != NODE_NAME:
@@ -58,14 +57,14 @@ def provision(core: client.CoreV1Api, claim: Any) -> None:
     }
     try:
         core.create_persistent_volume(volume)
-        log.info("made %s for %s/%s", name, claim.metadata.namespace, claim.metadata.name)
+        log.info("created %s for %s/%s", name, claim.metadata.namespace, claim.metadata.name)
     except ApiException as error:
         if error.status != 409:
             raise
 
 
 def reclaim(core: client.CoreV1Api, volume: Any) -> None:
-    """Remove a released volume of ours together with its folder."""
+    """Delete a released volume of ours and its folder."""
     ours = (volume.metadata.annotations or {}).get(PROVISIONED_BY) == PROVISIONER
     if not ours or volume.status.phase != "Released" or volume.metadata.deletion_timestamp:
         return
@@ -79,18 +78,18 @@ def reclaim(core: client.CoreV1Api, volume: Any) -> None:
 
 
 def follow(listing: Callable[..., Any], act: Callable[[Any], None]) -> None:
-    """Call `act` for each object there is and each change of one, for as long as the process lives."""
+    """Call `act` for each existing object and each change, forever."""
     while True:
         try:
             for event in watch.Watch().stream(listing, timeout_seconds=300):
                 act(event["object"])
-        except Exception as error:  # an API server that restarts must not end the provisioner
+        except Exception as error:  # a restart of the API server must not end the provisioner
             log.warning("watch ended: %s", error)
             time.sleep(1)
 
 
 def main() -> None:
-    """Serve claims until ended."""
+    """Run until terminated."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config.load_kube_config()
     core = client.CoreV1Api()

@@ -1,4 +1,4 @@
-"""The background process that makes a volume for each claim; what it does is in `volume_provisioner`."""
+"""Starts the volume provisioner in the background."""
 
 import sys
 
@@ -9,7 +9,7 @@ READY = paths.RUN / "volumes.ready"
 
 
 def start() -> None:
-    """Start the provisioner in the background."""
+    """Start the provisioner unless it is running."""
     daemon = Daemon(
         "volumes",
         [sys.executable, "-m", "offline.cluster.volume_provisioner"],

@@ -1,4 +1,4 @@
-"""What changed between two trees of inputs, as paths that the engine and its users read."""
+"""Differences between two trees of inputs, as property paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"[A-Za-z_$][\w$]*\Z")
 
 @dataclass
 class Diff:
-    """What an update would change; a path in `replaces` (or below one) needs a new resource."""
+    """The changes of an update; a change at or below a path in `replaces` replaces the resource."""
 
     detailed: dict[str, Change] = field(default_factory=dict)
     replaces: list[str] = field(default_factory=list)
@@ -27,22 +27,22 @@ class Diff:
         return bool(self.detailed or self.replaces) if self.changes is None else self.changes
 
     def replaced(self, path: str) -> bool:
-        """Whether a change at the path belongs to a property that replaces."""
+        """Whether a change at the path replaces the resource."""
         return any(covers(rule, path) for rule in self.replaces)
 
 
 def covers(prefix: str, path: str) -> bool:
-    """Whether the path is the prefix or lies below it (`spec.a` covers `spec.a[0].b`, not `spec.ab`)."""
+    """Whether the path equals the prefix or is below it (`spec.a` covers `spec.a[0].b`, not `spec.ab`)."""
     return path == prefix or path.startswith((f"{prefix}.", f"{prefix}["))
 
 
 def changed_paths(old: Any, new: Any) -> dict[str, Change]:
-    """Each changed leaf, such as `spec.template.spec.containers[0].env[0].value`; secrecy itself is not a change."""
+    """Each changed leaf, such as `spec.template.spec.containers[0].env[0].value`; becoming secret is not a change."""
     return dict(_walk(old, new, ""))
 
 
 def touched(detailed: Iterable[str], rules: Iterable[str]) -> list[str]:
-    """The changed paths that one of the rules covers, or that swallow a rule (a removed parent)."""
+    """The changed paths that a rule covers, or that are a parent of a rule."""
     rules = list(rules)
     return [path for path in detailed if any(covers(rule, path) or covers(path, rule) for rule in rules)]
 

@@ -1,7 +1,7 @@
-"""`pulumi-language-python`: runs Python programs, Python plugins and policy packs for the engine.
+"""`pulumi-language-python`: runs Python programs, plugins and policy packs for the engine.
 
-Official releases of the engine bring their own; one that was built from its Go module has none. A program runs in the
-virtual environment that its Pulumi.yaml names, else in the one of this process, through the SDK's own exec script.
+Official releases of the engine include one; an engine built from its Go module has none. A program runs in the virtual
+environment that its Pulumi.yaml names, or in that of this process, through the SDK's exec script.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import IO, Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from offline.plugins.protocol import messages, serve
+from offline.plugins.protocol import messages, require_this_machine, serve
 from offline.plugins.sdk import required_plugins, site_packages
 
 _pb = messages("language")
-_ALREADY_EXPLAINED = 32  # the exec script's exit code when it has shown the program's error itself
+_ALREADY_EXPLAINED = 32  # exit code of the exec script after it has printed the program's error
 _EXEC_SCRIPT = "pulumi-language-python-exec"
 
 Context = Any
@@ -33,7 +33,7 @@ Response = Any
 
 
 class Children:
-    """The processes started for the engine: none outlives its call, and none sees the terminal's ^C."""
+    """The processes started for the engine. Each ends with its call, and none receives the terminal's SIGINT."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -53,7 +53,7 @@ class Children:
         with self._lock:
             self._running.add(process)
         if not context.add_callback(process.terminate):
-            process.terminate()  # the call was over before its process began
+            process.terminate()  # the call ended before its process started
         return process
 
     def wait(self, process: Child) -> int:
@@ -63,7 +63,7 @@ class Children:
         return code
 
     def stop(self) -> None:
-        """End them all; SIGTERM ends a Python process without a traceback."""
+        """Stop all of them; SIGTERM ends a Python process without a traceback."""
         with self._lock:
             running = list(self._running)
         for process in running:
@@ -74,7 +74,7 @@ Child = subprocess.Popen[bytes]
 
 
 def interpreter(info: Request) -> str:
-    """The Python that the project names (`virtualenv`, relative to the project), else our own."""
+    """The project's Python (`virtualenv`, relative to the project), or our own."""
     from google.protobuf.json_format import MessageToDict
 
     folder = MessageToDict(info.options).get("virtualenv") if info.HasField("options") else None
@@ -100,17 +100,17 @@ def _exec_script() -> str:
 
 
 class LanguageHost:
-    """One method for each call of the protocol, named as there."""
+    """One method per RPC of the protocol."""
 
     def __init__(self, engine_address: str) -> None:
-        self._engine = engine_address
+        self._engine = require_this_machine(engine_address) if engine_address else ""
         self._children = Children()
 
     def stop(self) -> None:
         self._children.stop()
 
     def Handshake(self, request: Request, context: Context) -> Response:
-        self._engine = request.engine_address or self._engine
+        self._engine = require_this_machine(request.engine_address or self._engine)
         return _pb.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Request, context: Context) -> Response:
@@ -126,7 +126,7 @@ class LanguageHost:
 
     def Run(self, request: Request, context: Context) -> Response:
         arguments = {
-            "monitor": request.monitor_address,
+            "monitor": require_this_machine(request.monitor_address),
             "engine": self._engine,
             "project": request.project,
             "root_directory": request.info.root_directory,
@@ -176,13 +176,13 @@ class LanguageHost:
 
 
 def _run_result(code: int) -> Response:
-    if code == _ALREADY_EXPLAINED or code < 0:  # a negative code: stopped by us, on the user's wish
+    if code == _ALREADY_EXPLAINED or code < 0:  # negative: stopped by us, because the user cancelled
         return _pb.RunResponse(bail=True)
     return _pb.RunResponse(error=f"Program exited with non-zero exit code: {code}" if code else "")
 
 
 def _output(process: Child) -> Iterator[tuple[str, bytes]]:
-    """Both streams of a process as they come."""
+    """Chunks of stdout and stderr, as they arrive."""
     chunks: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     def forward(name: str, stream: IO[bytes]) -> None:
@@ -209,7 +209,7 @@ def _version(package: str) -> str:
 
 
 def main() -> None:
-    """Serve until the engine is done; the engine's address is the last argument that is no option."""
+    """Serve until the engine exits; the engine's address is the last argument that is not an option."""
     addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     host = LanguageHost(addresses[-1] if addresses else "")
     serve(_pb, "LanguageRuntime", host, at_end=host.stop)

@@ -11,37 +11,25 @@ from typing import Any, Final
 
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
+from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXT, UNKNOWN_TEXTS
+
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
-UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-UNKNOWN_TEXTS = frozenset(
-    {
-        UNKNOWN_TEXT,
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
 
 Bag = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that state and display must keep encrypted; it never shows itself."""
+    """A secret value: encrypted in the state, masked in output and in its repr."""
 
     value: Any = field(repr=False)
 
 
 class Unknown:
-    """What another resource has yet to make; there is one, `UNKNOWN`."""
+    """A value that is known only after an update; the one instance is `UNKNOWN`."""
 
     def __repr__(self) -> str:
         return "UNKNOWN"
@@ -52,7 +40,7 @@ UNKNOWN: Final = Unknown()
 
 @dataclass(frozen=True)
 class Asset:
-    """A pulumi asset or archive, kept as it came."""
+    """A Pulumi asset or archive, unchanged."""
 
     signature: str
     fields: Mapping[str, Any]
@@ -130,11 +118,11 @@ def _encode_value(value: Any, into: Value) -> None:
             for item in value:
                 _encode_value(item, into.list_value.values.add())
         case _:
-            raise TypeError(f"a property can't hold {type(value).__name__}")
+            raise TypeError(f"a property can't be a {type(value).__name__}")
 
 
 def reveal(tree: Any) -> Any:
-    """The tree with every `Secret` replaced by what it holds."""
+    """The tree with every `Secret` replaced by its value."""
     match tree:
         case Secret():
             return reveal(tree.value)
@@ -161,10 +149,10 @@ def _holds(tree: Any, kind: type) -> bool:
 
 
 def has_unknown(tree: Any) -> bool:
-    """Whether something in the tree is not known yet."""
+    """Whether the tree contains an unknown value."""
     return _holds(tree, Unknown)
 
 
 def has_secret(tree: Any) -> bool:
-    """Whether something in the tree is secret."""
+    """Whether the tree contains a secret."""
     return _holds(tree, Secret)

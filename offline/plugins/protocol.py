@@ -1,12 +1,13 @@
-"""Pulumi's gRPC protocol, without the SDK around it.
+"""Pulumi's gRPC protocol, without importing the SDK.
 
-The SDK ships the generated messages, but importing them the usual way runs `pulumi/__init__.py`, which costs every
-plugin process a third of a second. Here the same files are loaded as a package of their own. Services are served from
-their descriptors: a method that an implementation lacks answers UNIMPLEMENTED, which is what the engine expects.
+The SDK contains the generated messages, but importing them also runs `pulumi/__init__.py`, which takes a third of a
+second per plugin process. Here the same files are loaded as a separate package. Services are served from their
+descriptors: a method that an implementation lacks returns UNIMPLEMENTED, as the engine expects.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -60,12 +62,15 @@ def _handlers(file: Any, service: str, implementation: object) -> grpc.GenericRp
 
 
 def serve(file: Any, service: str, implementation: object, at_end: Callable[[], None] = lambda: None) -> None:
-    """Serve one service on a free loopback port, print the port for the engine, and end with the engine."""
+    """Serve on a free loopback port, print the port for the engine, and exit with the engine."""
     server = grpc.server(ThreadPoolExecutor(max_workers=THREADS), options=[*CHANNEL_OPTIONS, ("grpc.so_reuseport", 0)])
     server.add_generic_rpc_handlers((_handlers(file, service, implementation),))
     port = server.add_insecure_port("127.0.0.1:0")
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # how the engine ends a plugin; ^C of the terminal doesn't reach it
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # how the engine stops a plugin; the terminal's SIGINT doesn't reach it
         signal.signal(number, lambda *_: stopped.set())
     server.start()
     print(port, flush=True)
@@ -74,7 +79,23 @@ def serve(file: Any, service: str, implementation: object, at_end: Callable[[], 
         pass
     at_end()
     sys.stdout.flush()
-    os._exit(0)  # threads that still wait for something must not keep a plugin alive without its engine
+    os._exit(0)  # waiting threads must not keep a plugin alive without its engine
+
+
+def is_this_machine(address: str) -> bool:
+    """Whether `host:port` is a loopback address."""
+    host = urlsplit(f"//{address}").hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_this_machine(address: str) -> str:
+    """The engine's address; a stand-in serves an engine of this machine only."""
+    if not is_this_machine(address):
+        raise ValueError(f"the engine at {address} is not on this machine: stand-in plugins serve a local engine only")
+    return address
 
 
 class EngineLog:
@@ -82,13 +103,13 @@ class EngineLog:
 
     def __init__(self, address: str) -> None:
         self._engine = messages("engine")
-        channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        channel = grpc.insecure_channel(require_this_machine(address), options=CHANNEL_OPTIONS)
         self._log: Callable[..., Any] = channel.unary_unary(
             "/pulumirpc.Engine/Log", request_serializer=self._engine.LogRequest.SerializeToString
         )
 
     def __call__(self, urn: str, severity: str, message: str, ephemeral: bool) -> None:
-        """Send one message; a display that is gone is no reason to fail the work itself."""
+        """Send one message; a closed display does not fail the operation."""
         level = self._engine.LogSeverity.Value(severity.upper())
         text = message.encode("utf-8", "replace").decode()
         request = self._engine.LogRequest(severity=level, message=text, urn=urn, ephemeral=ephemeral)

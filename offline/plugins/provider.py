@@ -1,4 +1,4 @@
-"""The one base of all resource plugins: a plugin subclasses `Provider` and calls `Provider.main()`.
+"""The base class of the resource plugins: a plugin subclasses `Provider` and calls `Provider.main()`.
 
 Bags (`offline.plugins.marshal`) are plain dicts whose leaves may be `Secret(value)` or `UNKNOWN`. Methods
 are called from many threads at once (a library that is imported late needs a lock around its first import). What a
@@ -42,16 +42,17 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from common.pulumi import urn_type
 from offline.plugins.diff import Diff, changed_paths
 from offline.plugins.marshal import Bag, reveal
 
 
 class ProviderError(Exception):
-    """What went wrong, in words for the user."""
+    """An error message for the user."""
 
 
 class CheckError(ProviderError):
-    """Inputs that can't be accepted, property by property."""
+    """Invalid inputs, with a reason per property."""
 
     def __init__(self, failures: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(reason for _, reason in failures))
@@ -59,7 +60,7 @@ class CheckError(ProviderError):
 
 
 class InitError(ProviderError):
-    """The object exists but did not become healthy; it stays in the state with these reasons."""
+    """The object exists but is not healthy; it is kept in the state, with these reasons."""
 
     def __init__(self, id: str, inputs: Bag, outputs: Bag, reasons: list[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -68,7 +69,7 @@ class InitError(ProviderError):
 
 @dataclass(frozen=True)
 class Naming:
-    """How a resource without an explicit name gets one: the engine's proposal, else prefix and seeded hex digits."""
+    """Automatic names: the engine's proposal, or a prefix with seeded hex digits."""
 
     seed: bytes = b""
     proposed: str = ""
@@ -76,23 +77,13 @@ class Naming:
 
     def name(self, prefix: str, digits: int = 8) -> str:
         if self.disabled:
-            raise ProviderError(f"automatic naming is off: give {prefix} an explicit name")
+            raise ProviderError(f"automatic naming is disabled: set an explicit name for {prefix}")
         seed = self.seed or os.urandom(32)
         return self.proposed or f"{prefix}-{hashlib.sha256(seed).hexdigest()[:digits]}"
 
 
-def urn_name(urn: str) -> str:
-    """The resource's name in the program."""
-    return urn.split("::", 3)[3]
-
-
-def urn_type(urn: str) -> str:
-    """The resource's own type token, without its parents'."""
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
-
-
 def setting(config: Bag, key: str, default: Any = None) -> Any:
-    """A provider setting that is no plain text: SDKs send booleans, numbers and objects of providers as JSON texts."""
+    """A provider setting: SDKs send its booleans, numbers and objects as JSON text."""
     value = reveal(config.get(key))
     if not isinstance(value, str):
         return default if value is None else value
@@ -149,16 +140,16 @@ class Provider:
         return None
 
     def invoke(self, token: str, args: Bag) -> Bag:
-        raise ProviderError(f"function {token} is not offered by this plugin")
+        raise ProviderError(f"function {token} is not supported by this plugin")
 
     def log(self, urn: str, severity: str, message: str, ephemeral: bool = True) -> None:
-        """Tell the user something; ephemeral messages show in the resource's status column only."""
+        """Show a message; ephemeral ones appear in the resource's status column only."""
         if self.engine is not None:
             self.engine(urn, severity, message, ephemeral)
 
     @classmethod
     def main(cls) -> None:
-        """Serve until the engine is done."""
+        """Serve until the engine exits."""
         from offline.plugins.service import serve_provider
 
         serve_provider(cls(), sys.argv[1] if len(sys.argv) > 1 else "")

@@ -1,4 +1,4 @@
-"""Which plugins the installed SDK packages ask for, read from their `pulumi-plugin.json`, without importing them."""
+"""The plugins that the installed SDK packages need, from their `pulumi-plugin.json`, without importing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RequiredPlugin:
-    """A resource plugin as the engine knows it."""
+    """A resource plugin, by the engine's naming."""
 
     name: str
     version: str
@@ -18,7 +18,7 @@ class RequiredPlugin:
 
     @property
     def folder(self) -> str:
-        """Its folder below `$PULUMI_HOME/plugins`."""
+        """The plugin's folder below `$PULUMI_HOME/plugins`."""
         return f"resource-{self.name}-v{self.version}"
 
     @property
@@ -27,12 +27,12 @@ class RequiredPlugin:
 
 
 def site_packages(python: str = sys.executable) -> list[Path]:
-    """Where an interpreter of a virtual environment keeps its packages."""
+    """The site-packages of a virtual environment's interpreter."""
     return sorted(Path(python).parent.parent.glob("lib/python3*/site-packages"))
 
 
 def required_plugins(python: str = sys.executable) -> list[RequiredPlugin]:
-    """The resource plugins that the SDK packages beside an interpreter ask for."""
+    """The resource plugins that the SDK packages of an interpreter need."""
     found: dict[str, RequiredPlugin] = {}
     for folder in site_packages(python):
         for path in sorted(folder.glob("pulumi_*/pulumi-plugin.json")):
@@ -44,5 +44,5 @@ def required_plugins(python: str = sys.executable) -> list[RequiredPlugin]:
 
 
 def sdk_version(name: str) -> str:
-    """The version that the installed SDK package wants of its plugin; empty where there is no such package."""
+    """The plugin version that the installed SDK package needs; empty without such a package."""
     return next((plugin.version for plugin in required_plugins() if plugin.name == name), "")

@@ -1,4 +1,4 @@
-"""The engine's ResourceProvider calls, translated for a `Provider`: messages in, plain Python through, messages out."""
+"""Translates the engine's ResourceProvider RPCs into calls of a `Provider`, with plain Python values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Response = Any
 
 
 def serve_provider(provider: Provider, engine_address: str) -> None:
-    """Serve the plugin until the engine is done with it."""
+    """Serve the plugin until the engine exits."""
     if engine_address:
         provider.engine = EngineLog(engine_address)
     service = _Service(provider)
@@ -51,7 +51,7 @@ def _init_failed(context: Context, error: InitError) -> NoReturn:
 
 
 def _call(method: Callable[[_Service, Request, Context], Response]) -> Callable[[_Service, Request, Context], Response]:
-    """Errors become a status with one clear message; a traceback is for `--debug` only."""
+    """Turn errors into a status with one message; tracebacks are logged at debug level."""
 
     @wraps(method)
     def guarded(self: _Service, request: Request, context: Context) -> Response:
@@ -105,8 +105,8 @@ def _diff_response(diff: Diff) -> Response:
     )
 
 
-class _Making:
-    """How many creations are on their way."""
+class _Creations:
+    """Counts creations in progress."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -127,19 +127,19 @@ class _Making:
 
 
 class _Service:
-    """One method for each call of the protocol, named as there."""
+    """One method per RPC of the protocol."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        self._making = _Making()
+        self._creations = _Creations()
 
     def finish(self) -> None:
-        """End the creations that an engine left behind when it was killed."""
+        """Wait for creations in progress, whose engine may have been killed."""
         self.provider.cancelled.set()
-        self._making.wait(ABANDONED_SECONDS)
+        self._creations.wait(ABANDONED_SECONDS)
 
     def _undo_if_abandoned(self, request: Request, context: Context, id: str, inputs: Bag, outputs: Bag) -> None:
-        """An object that no engine will ever record would be an orphan, and in the way of the next attempt."""
+        """Delete an object that no engine will record: it would be an orphan, and block the next attempt."""
         if not request.preview and not context.is_active():
             self.provider.delete(request.urn, id, inputs, outputs, 0.0)
 
@@ -189,7 +189,7 @@ class _Service:
     @_call
     def Create(self, request: Request, context: Context) -> Response:
         inputs = decode(request.properties)
-        with self._making:
+        with self._creations:
             try:
                 id, outputs = self.provider.create(request.urn, inputs, request.preview, request.timeout)
             except InitError as error:

@@ -1,4 +1,4 @@
-"""What is known about AWS before anyone asks it: regions, zones, instance types, versions that EKS offers.
+"""What is known about AWS before anyone asks it: regions, zones, instance types.
 
 Regions and instance types are generated into `instance_types.json` by `python -m infra.catalogue.aws.refresh`. They
 may be older than AWS, so that a machine too new for it is refused here: generate it again.
@@ -14,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 _FILE = Path(__file__).with_name("instance_types.json")
-
-KUBERNETES_VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35")
-"""Those that EKS offers, the ones in extended support included."""
 
 
 @dataclass(frozen=True)

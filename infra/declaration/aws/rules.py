@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from infra.catalogue.aws.instance_types import KUBERNETES_VERSIONS, partition, regions
+from infra.catalogue.aws.instance_types import partition, regions
 from infra.catalogue.aws.names import GITHUB
+from infra.catalogue.versions import EKS_VERSIONS
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.problems import Problem, suggestion
@@ -63,8 +64,8 @@ def networks_do_not_overlap(aws: AwsFoundation) -> Iterator[Problem]:
 
 def kubernetes_version_is_offered(aws: AwsFoundation) -> Iterator[Problem]:
     """EKS takes minor versions, and not all of them."""
-    if aws.cluster.version not in KUBERNETES_VERSIONS:
-        words = f"EKS does not offer Kubernetes '{aws.cluster.version}'; write one of {', '.join(KUBERNETES_VERSIONS)}"
+    if aws.cluster.version not in EKS_VERSIONS:
+        words = f"EKS does not offer Kubernetes '{aws.cluster.version}'; write one of {', '.join(EKS_VERSIONS)}"
         yield Problem("cluster.version", words)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from infra.catalogue.versions import EKS_DEFAULT, MANAGED_GRAFANA_DEFAULT, MIRRORED_BASE_IMAGE, POSTGRESQL_DEFAULT
 from infra.declaration.aws.types import (
     Account,
     Bucket,
@@ -44,7 +45,7 @@ class Network(Settings):
 class Cluster(Settings):
     """The EKS cluster. Nobody administers it but the declared roles: not even whoever made it."""
 
-    version: str = Field(default="1.34", description="Kubernetes' minor version")
+    version: str = Field(default=EKS_DEFAULT, description="Kubernetes' minor version")
     admins: Annotated[tuple[RoleArn, ...], Field(strict=False, min_length=1)] = Field(
         description="Roles that administer it; whoever runs `up` must be one of them"
     )
@@ -74,7 +75,7 @@ class ImageRegistry(Settings):
         default={"ecr-public": "public.ecr.aws"}, description="Registries that are cached here, by prefix"
     )
     base_image: str = Field(
-        default="ecr-public/docker/library/python:3.12-slim-bookworm",
+        default=MIRRORED_BASE_IMAGE,
         description="What the base image is built from, through a mirror: any Debian with Python",
     )
 
@@ -83,7 +84,7 @@ class Database(Settings):
     """The tracking server's PostgreSQL. RDS makes its password, keeps it and renews it."""
 
     instance_class: str = Field(default="db.t4g.medium", description="The type of its machine, as RDS names it")
-    version: str = Field(default="17", description="PostgreSQL's major version")
+    version: str = Field(default=POSTGRESQL_DEFAULT, description="PostgreSQL's major version")
     storage: int = Field(default=50, ge=20, le=65536, description="The size of its disk, in GiB")
     multi_zone: bool = Field(default=True, description="With a standby in another zone")
     backup_days: int = Field(default=14, ge=1, le=35, description="How many days back it can be restored")
@@ -112,7 +113,7 @@ class ManagedPrometheus(Settings):
 class ManagedGrafana(Settings):
     """A workspace of Amazon Managed Grafana. People come in through IAM Identity Center, as members of a group."""
 
-    version: str = Field(default="10.4", description="Grafana's version")
+    version: str = Field(default=MANAGED_GRAFANA_DEFAULT, description="Grafana's version")
     admins: Annotated[IdentityGroups, Field(min_length=1)] = Field(description="Ids of groups that administer it")
     editors: IdentityGroups = Field(default=(), description="Ids of groups that may draw dashboards of their own")
     viewers: IdentityGroups = Field(default=(), description="Ids of groups that look at it")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from common.pulumi import urn_name
 from offline.plugins.aws.kind import Kind
 from offline.plugins.aws.settings import Settings
 from offline.plugins.diff import Change, Diff, changed_paths
 from offline.plugins.marshal import UNKNOWN, Bag, has_unknown
-from offline.plugins.provider import CheckError, Naming, urn_name
+from offline.plugins.provider import CheckError, Naming
 
 DEFAULTS = "__defaults"
 SUFFIX_DIGITS = 7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from common.pulumi import urn_type
 from offline.plugins.aws import functions, inputs
 from offline.plugins.aws.api import Api
 from offline.plugins.aws.kind import Kind
@@ -12,7 +13,7 @@ from offline.plugins.aws.lifecycle import Lifecycle
 from offline.plugins.aws.settings import Settings, region_of
 from offline.plugins.diff import Diff
 from offline.plugins.marshal import Bag
-from offline.plugins.provider import Naming, Provider, ProviderError, urn_type
+from offline.plugins.provider import Naming, Provider, ProviderError
 
 
 @dataclass

@@ -1,7 +1,6 @@
-"""Stand-in for the `docker` plugin: images, containers, networks and volumes through the official Python client.
+"""Stand-in for the `docker` plugin: the images, containers and volumes that the program declares, and no other types.
 
 Reading order: `plugin.py` (which resource is whose); `image.py` with `context.py`, `build.py` and `progress.py`
-(building and pushing); `container.py` with `container_spec.py` and `container_state.py`; one file for each of the
-other resources; `inputs.py` (defaults and differences); `engine.py` (the connection, made on first use only: a preview
-needs no Docker).
+(build and push); `container.py`; `volume.py`; `inputs.py` (supported inputs, defaults, differences); `engine.py` (the
+connection, opened on first use: a preview needs no Docker). It connects to an engine of this machine only.
 """

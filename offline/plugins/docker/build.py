@@ -1,4 +1,4 @@
-"""Building an image from a context and pushing it, with progress and a log."""
+"""Builds and pushes an image, with progress and a log."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.pulumi import urn_name
 from offline.plugins.docker.context import DEFAULT_DOCKERFILE, BuildContext
 from offline.plugins.docker.engine import HUB, Engine, Login, registry_key
 from offline.plugins.docker.names import DOCKER_HUB, ImageName
 from offline.plugins.docker.progress import EngineError, Say, Transcript, new_log
 from offline.plugins.marshal import UNKNOWN, Bag
-from offline.plugins.provider import ProviderError, urn_name
+from offline.plugins.provider import ProviderError
 
 _BUILDERS = ("BuilderV1", "BuilderBuildKit")
 
 
 @dataclass(frozen=True)
 class Build:
-    """How to build: the `build` input with its defaults."""
+    """The `build` input with its defaults."""
 
     context: BuildContext
     args: dict[str, str] = field(default_factory=dict)
-    target: str = ""
     platform: str = ""
-    network: str = ""
-    cache_from: list[str] = field(default_factory=list)
-    hosts: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_inputs(cls, build: Bag) -> Build:
@@ -35,42 +32,28 @@ class Build:
         return cls(
             context_of(build),
             args={key: value for key, value in build.get("args", {}).items() if value is not UNKNOWN},
-            target=build.get("target", ""),
             platform=build.get("platform", ""),
-            network=build.get("network", ""),
-            cache_from=cached_images(build),
-            hosts=dict(host.split(":", 1) for host in build.get("addHosts", [])),
         )
 
 
 def context_of(build: Bag) -> BuildContext:
-    """Folder and Dockerfile; a Dockerfile is taken from the folder unless it is named."""
+    """Folder and Dockerfile; the default is the folder's Dockerfile."""
     folder = build.get("context", ".")
     return BuildContext(folder, build.get("dockerfile") or str(_join(folder, DEFAULT_DOCKERFILE)))
 
 
 def _join(folder: str, name: str) -> str:
-    """As Go's path.Join: `.` vanishes."""
+    """Like Go's path.Join, which removes `.`."""
     return re.sub(r"^(\./)+", "", f"{folder.rstrip('/') or '/'}/{name}").replace("//", "/")
 
 
-def cached_images(build: Bag) -> list[str]:
-    cache = build.get("cacheFrom")
-    if cache is None or cache is UNKNOWN:
-        return []
-    if "images" not in cache:
-        raise ProviderError("cacheFrom requires an `images` field")
-    images = cache["images"]
-    return [] if images is UNKNOWN else [image for image in images if image is not UNKNOWN]
-
-
-def build_image(engine: Engine, urn: str, name: str, build: Build, logins: list[Login], say: Say) -> str:
-    """Build and tag; the image's id. A failure shows the last lines and where the rest is."""
+def build_image(engine: Engine, urn: str, name: str, build: Build, login: Login | None, say: Say) -> str:
+    """Build and tag; the image's id. An error contains the last lines and the path of the log."""
     log = new_log(f"build-{urn.split('::')[0].rsplit(':', 1)[-1]}-{re.sub(r'[^A-Za-z0-9._-]', '-', urn_name(urn))}")
     transcript = Transcript(say, log)
     archive, dockerfile = build.context.archive()
     with archive, engine.client() as client:
-        for login in logins:
+        if login:
             _remember(client, login)
         try:
             transcript.follow(
@@ -80,11 +63,7 @@ def build_image(engine: Engine, urn: str, name: str, build: Build, logins: list[
                     dockerfile=dockerfile,
                     tag=name,
                     buildargs=build.args,
-                    target=build.target or None,
                     platform=build.platform or None,
-                    network_mode=build.network or None,
-                    cache_from=build.cache_from or None,
-                    extra_hosts=build.hosts or None,
                     rm=True,
                     forcerm=True,
                     decode=True,
@@ -99,7 +78,7 @@ def build_image(engine: Engine, urn: str, name: str, build: Build, logins: list[
 
 
 def push_image(engine: Engine, name: str, login: Login | None, say: Say) -> str:
-    """Push by tag; the name with the digest that the registry now has."""
+    """Push by tag; the name with the digest in the registry."""
     parsed = ImageName.parse(name)
     transcript = Transcript(say)
     with engine.client() as client:
@@ -113,10 +92,10 @@ def push_image(engine: Engine, name: str, login: Login | None, say: Say) -> str:
 
 
 def login_for(engine: Engine, name: str, registry: Bag) -> Login | None:
-    """The login that the image itself brings, else the engine's for that registry."""
+    """The image's own login, or that of `docker login` for its registry."""
     address = registry.get("server") or ImageName.parse(name).registry
     username, password = registry.get("username"), registry.get("password")
-    if username and password and UNKNOWN not in (username, password):
+    if username and password:
         return Login(address, username, password)
     return engine.login(HUB if address == DOCKER_HUB else address)
 
@@ -129,5 +108,5 @@ def _local_digest(client: Any, name: str, parsed: ImageName) -> str:
 
 
 def _remember(client: Any, login: Login) -> None:
-    """Let a build pull private base images; the client has no public way to add a login without contacting it."""
+    """Let a build pull private base images; the client has no public API to add a login offline."""
     client._auth_configs.add_auth(registry_key(login.address), login.auth_config())

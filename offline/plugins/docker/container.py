@@ -1,63 +1,53 @@
-"""`docker:index/container:Container`: created, connected, filled, started; and all that in reverse."""
+"""`docker:index/container:Container`: created, filled with files, started, and removed."""
 
 from __future__ import annotations
 
-import base64
 import io
 import tarfile
 import time
-from pathlib import Path
+from collections.abc import Iterable
+from typing import Any
 
-from offline.plugins.docker.container_spec import MIB, creation_body, restart_policy
-from offline.plugins.docker.container_state import drifted, outputs
 from offline.plugins.docker.engine import Client, Engine
-from offline.plugins.docker.progress import Say
-from offline.plugins.docker.remote_image import find_image
+from offline.plugins.docker.inputs import labels
 from offline.plugins.marshal import Bag
 from offline.plugins.provider import ProviderError
 
-_UPDATED_IN_PLACE = frozenset(
-    {"restart", "maxRetryCount", "cpuShares", "memory", "memoryReservation", "cpuSet", "memorySwap"}
-)
+_FILE_MODE = 0o644
 
 
-def create(engine: Engine, inputs: Bag, say: Say) -> tuple[str, Bag]:
-    """Make and start it; one that fails half-way is taken away again, so that the next attempt finds its name free."""
+def create(engine: Engine, inputs: Bag) -> tuple[str, Bag]:
+    """Create and start it; one that fails halfway is removed, so that its name is free for the next attempt."""
+    from docker.errors import ImageNotFound
+
     with engine.client() as client:
-        find_image(engine, client, inputs["image"], inputs.get("platform"), say)
         try:
-            made = client.create_container_from_config(creation_body(inputs), inputs["name"], inputs.get("platform"))
+            made = client.create_container_from_config(_creation_body(inputs), inputs["name"])
+        except ImageNotFound:
+            raise ProviderError(f"this engine has no image {inputs['image']}: build it in the same program") from None
         except Exception as error:
             raise ProviderError(f"Unable to create container: {_why(error)}") from error
         identity: str = made["Id"]
         try:
-            logs = _bring_up(engine, client, identity, inputs)
+            _bring_up(engine, client, identity, inputs)
         except BaseException:
             client.remove_container(identity, v=True, force=True)
             raise
-        return identity, outputs(inputs, client.inspect_container(identity), logs)
+        return identity, outputs(inputs, client.inspect_container(identity))
 
 
 def update(engine: Engine, identity: str, old_outputs: Bag, inputs: Bag) -> Bag:
-    """Change what the engine can change in a running container, and start one that stopped but must run."""
+    """Change the restart policy, and start a container that stopped but must run."""
     with engine.client() as client:
         if inputs.get("mustRun", True) and not old_outputs.get("mustRun", True) and inputs.get("start", True):
             client.start(identity)
-        if any(inputs.get(key) != old_outputs.get(key) for key in _UPDATED_IN_PLACE):
-            swap = inputs.get("memorySwap", 0)
-            client.update_container(
-                identity,
-                cpu_shares=inputs.get("cpuShares"),
-                cpuset_cpus=inputs.get("cpuSet"),
-                mem_limit=inputs.get("memory", 0) * MIB,
-                mem_reservation=inputs.get("memoryReservation", 0) * MIB,
-                memswap_limit=(swap * MIB if swap > 0 else swap) or None,
-                restart_policy=restart_policy(inputs),
-            )
+        if inputs.get("restart") != old_outputs.get("restart"):
+            client.update_container(identity, restart_policy=_restart_policy(inputs))
         return outputs(inputs, client.inspect_container(identity))
 
 
-def read(engine: Engine, identity: str, inputs: Bag, state: Bag) -> tuple[str, Bag, Bag] | None:
+def read(engine: Engine, identity: str, inputs: Bag) -> tuple[str, Bag, Bag] | None:
+    """What the engine has; None for a container that is gone."""
     from docker.errors import NotFound
 
     with engine.client() as client:
@@ -66,18 +56,17 @@ def read(engine: Engine, identity: str, inputs: Bag, state: Bag) -> tuple[str, B
         except NotFound:
             return None
     known = inputs or {"image": seen["Config"]["Image"], "name": seen["Name"].lstrip("/")}
-    live = outputs(known, seen, state.get("containerLogs"))
-    return seen["Id"], drifted(known, live), live
+    live = outputs(known, seen)
+    return seen["Id"], _drifted(known, live), live
 
 
 def delete(engine: Engine, identity: str, state: Bag) -> None:
-    """Stop it (at once, unless it was given grace) and remove it with its anonymous volumes."""
+    """Stop it at once and remove it with its anonymous volumes."""
     from docker.errors import APIError, NotFound
 
     with engine.client() as client:
         try:
-            if not state.get("attach"):
-                client.stop(identity, timeout=state.get("destroyGraceSeconds", 0))
+            client.stop(identity, timeout=0)
             client.remove_container(identity, v=state.get("removeVolumes", True), force=True)
         except NotFound:
             return
@@ -87,71 +76,97 @@ def delete(engine: Engine, identity: str, state: Bag) -> None:
         _wait_until_gone(client, identity)
 
 
-def _bring_up(engine: Engine, client: Client, identity: str, wanted: Bag) -> str | None:
-    """Networks, files, start, health, and what `attach` printed."""
-    if wanted.get("networksAdvanced"):
-        _connect(client, identity, wanted["networksAdvanced"])
+def outputs(inputs: Bag, seen: dict[str, Any]) -> Bag:
+    """Inputs completed from the engine's answer; a stopped container that must run has `mustRun: false`."""
+    config, host, state = seen["Config"], seen["HostConfig"], seen["State"]
+    running = state["Running"]
+    found = {
+        **inputs,
+        "name": seen["Name"].lstrip("/"),
+        "image": seen["Image"] if str(inputs.get("image", "")).startswith("sha256:") else config["Image"],
+        "hostname": config["Hostname"],
+        "command": config.get("Cmd") or [],
+        "entrypoints": config.get("Entrypoint") or [],
+        "envs": inputs.get("envs", []),
+        "labels": inputs.get("labels", []),
+        "restart": host["RestartPolicy"]["Name"] or "no",
+        "networkMode": host["NetworkMode"],
+        "mustRun": inputs.get("mustRun", True) and running,
+    }
+    if not running:
+        found["exitCode"] = state["ExitCode"]
+    return found
+
+
+def _creation_body(inputs: Bag) -> dict[str, Any]:
+    """The body of the engine's create call."""
+    ports, volumes = inputs.get("ports", []), inputs.get("volumes", [])
+    return {
+        "Image": inputs["image"],
+        "Cmd": inputs.get("command"),
+        "Env": inputs.get("envs", []),
+        "Labels": labels(inputs.get("labels", [])),
+        "ExposedPorts": {_port_key(port): {} for port in ports},
+        "Volumes": {volume["containerPath"]: {} for volume in volumes},
+        "HostConfig": {
+            "RestartPolicy": _restart_policy(inputs),
+            "NetworkMode": inputs.get("networkMode"),
+            "PortBindings": _bindings(ports),
+            "Binds": [_bind(volume) for volume in volumes],
+            "Init": False,
+        },
+    }
+
+
+def _restart_policy(inputs: Bag) -> dict[str, Any]:
+    return {"Name": inputs.get("restart", "no"), "MaximumRetryCount": 0}
+
+
+def _port_key(port: Bag) -> str:
+    return f"{port['internal']}/{port.get('protocol', 'tcp')}"
+
+
+def _bindings(ports: Iterable[Bag]) -> dict[str, list[dict[str, str]]]:
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for port in ports:
+        binding = {"HostIp": port.get("ip", "0.0.0.0"), "HostPort": str(port.get("external") or "")}
+        bindings.setdefault(_port_key(port), []).append(binding)
+    return bindings
+
+
+def _bind(volume: Bag) -> str:
+    return f"{volume['volumeName']}:{volume['containerPath']}:{'ro' if volume.get('readOnly') else 'rw'}"
+
+
+def _bring_up(engine: Engine, client: Client, identity: str, wanted: Bag) -> None:
+    """Copy files, start, and wait for health."""
     for upload in wanted.get("uploads", []):
-        client.put_archive(identity, "/", _upload(upload))
+        client.put_archive(identity, "/", _archive(upload["file"], upload["content"].encode()))
     if not wanted.get("start", True):
-        return None
+        return
     try:
         client.start(identity)
     except Exception as error:
         raise ProviderError(f"Unable to start container: {_why(error)}") from error
     if wanted.get("wait"):
         _wait_healthy(engine, client, identity, wanted.get("waitTimeout", 60))
-    if not wanted.get("attach"):
-        return None
-    client.wait(identity)
-    return str(client.logs(identity).decode(errors="replace")) if wanted.get("logs") else None
 
 
-def _connect(client: Client, identity: str, networks: list[Bag]) -> None:
-    from docker.errors import APIError
-
-    try:
-        client.disconnect_container_from_network(identity, "bridge")
-    except APIError as error:
-        if "is not connected to" not in str(error):
-            raise ProviderError(f"Unable to disconnect the default network: {_why(error)}") from error
-    for network in networks:
-        try:
-            client.connect_container_to_network(
-                identity,
-                network["name"],
-                ipv4_address=network.get("ipv4Address"),
-                ipv6_address=network.get("ipv6Address"),
-                aliases=network.get("aliases"),
-                link_local_ips=network.get("linkLocalIps"),
-                driver_opt=dict(option.split("=", 1) for option in network.get("driverOpts", [])) or None,
-                mac_address=network.get("macAddress"),
-            )
-        except APIError as error:
-            raise ProviderError(f"Unable to connect to network '{network['name']}': {_why(error)}") from error
-
-
-def _upload(upload: Bag) -> bytes:
-    content = _content(upload)
-    mode = int(upload["permissions"], 8) if upload.get("permissions") else 0o744 if upload.get("executable") else 0o644
-    info = tarfile.TarInfo(upload["file"].lstrip("/"))
-    info.size, info.mode, info.mtime = len(content), mode, int(time.time())
+def _archive(path: str, content: bytes) -> bytes:
+    """A tar archive with one file."""
+    info = tarfile.TarInfo(path.lstrip("/"))
+    info.size, info.mode, info.mtime = len(content), _FILE_MODE, int(time.time())
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.addfile(info, io.BytesIO(content))
     return archive.getvalue()
 
 
-def _content(upload: Bag) -> bytes:
-    given = [key for key in ("content", "contentBase64", "source") if upload.get(key)]
-    if len(given) != 1:
-        problem = "one of 'content', 'contentBase64', or 'source' must be set"
-        problem = problem if not given else "only " + problem.replace("must", "can")
-        raise ProviderError(f"error with upload content: {problem}")
-    value = upload[given[0]]
-    if given[0] == "content":
-        return str(value).encode()
-    return base64.b64decode(value) if given[0] == "contentBase64" else Path(value).read_bytes()
+def _drifted(inputs: Bag, live: Bag) -> Bag:
+    """Inputs as a refresh corrects them: those that were set, where the engine's answer can be compared."""
+    compared = ("mustRun", "image", "restart", "name", "networkMode", "command")
+    changed = {key: live[key] for key in compared if key in inputs and inputs[key] != live[key]}
+    return {**inputs, **changed}
 
 
 def _wait_healthy(engine: Engine, client: Client, identity: str, seconds: int) -> None:
@@ -159,10 +174,7 @@ def _wait_healthy(engine: Engine, client: Client, identity: str, seconds: int) -
     while time.monotonic() < deadline:
         health = client.inspect_container(identity)["State"].get("Health")
         if not health:
-            raise ProviderError(
-                "you have supplied a 'wait' argument, but the container does not have a healthcheck defined. "
-                "Please remove the 'wait' argument or add a 'healthcheck' attribute"
-            )
+            raise ProviderError("`wait` is set, but the image has no health check: add a HEALTHCHECK to its Dockerfile")
         if health["Status"] == "healthy":
             return
         if engine.cancelled.wait(0.25):

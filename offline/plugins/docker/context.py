@@ -1,4 +1,4 @@
-"""A build's context: what belongs to it, the digest that tells whether it changed, and the archive for the engine."""
+"""A build context: its files, their digest, and the archive for the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_DOCKERFILE = "Dockerfile"
 
 @dataclass(frozen=True)
 class BuildContext:
-    """A folder and its Dockerfile, which may lie outside of it; both relative to the program's folder."""
+    """A folder and its Dockerfile, which may be outside of it; both relative to the program's folder."""
 
     folder: str
     dockerfile: str
@@ -29,14 +29,14 @@ class BuildContext:
         return os.path.relpath(Path(self.dockerfile).absolute(), Path(self.folder).absolute())
 
     def files(self) -> Iterator[str]:
-        """What `.dockerignore` leaves of the folder, in the order in which a walk meets it."""
+        """The folder's files that `.dockerignore` does not exclude, in the order of a walk."""
         ignored = self._ignored()
         found = ignored.walk(self.folder) if ignored else _walk(Path(self.folder))
         paths = (path for path in found if not _is_folder(Path(self.folder, path)))
         yield from sorted(paths, key=lambda path: path.split("/"))
 
     def digest(self) -> str:
-        """The digest that pulumi-docker stores as `contextDigest`: names, modes and contents, no times."""
+        """The `contextDigest` of pulumi-docker: a hash of names, modes and contents, without times."""
         total = hashlib.sha256()
         total.update(_entry(Path(self.dockerfile), DEFAULT_DOCKERFILE, "----------"))
         for path in self.files():
@@ -45,7 +45,7 @@ class BuildContext:
         return total.hexdigest()
 
     def archive(self) -> tuple[IO[bytes], str]:
-        """The context as a tar file without owners, and the Dockerfile's name in it."""
+        """The context as a tar file without owners, and the name of the Dockerfile in it."""
         inside = not self.relative_dockerfile.startswith("../")
         name = self.relative_dockerfile if inside else ".dockerfile"
         file = TemporaryFile()  # noqa: SIM115  the caller closes it
@@ -74,7 +74,7 @@ class BuildContext:
 
 
 class _Patterns:
-    """Docker's ignore patterns, by the official client's matcher (imported only where there is such a file)."""
+    """Docker's ignore patterns, by the Docker SDK's matcher (imported only if there is such a file)."""
 
     def __init__(self, lines: list[str]) -> None:
         load_library()

@@ -1,4 +1,4 @@
-"""`docker:index/image:Image`: built and pushed when its context or settings change, and never touched otherwise."""
+"""`docker:index/image:Image`: built and pushed if its context or settings change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offline.plugins.diff import Change, Diff
-from offline.plugins.docker.build import Build, build_image, cached_images, context_of, login_for, push_image
+from offline.plugins.docker.build import Build, build_image, context_of, login_for, push_image
 from offline.plugins.docker.engine import Engine, load_library
 from offline.plugins.docker.names import require_canonical
 from offline.plugins.marshal import UNKNOWN, Bag, Secret, has_unknown, reveal
@@ -22,15 +22,15 @@ Log = Callable[[str, str, str, bool], None]
 
 @dataclass
 class ImageResource:
-    """What Check, Diff, Create and Update do for an Image; Read and Delete touch neither engine nor registry."""
+    """Check, Diff, Create and Update of an Image; Read and Delete access neither engine nor registry."""
 
     engine: Engine
     log: Log
 
     def check(self, urn: str, news: Bag) -> Bag:
-        inputs = {"buildOnPreview": False, **news}
-        if inputs["buildOnPreview"] is UNKNOWN:
-            inputs["buildOnPreview"] = False
+        if news.get("buildOnPreview", False):
+            raise ProviderError("the stand-in for the docker plugin does not support buildOnPreview")
+        inputs = {**news, "buildOnPreview": False}
         build = inputs.get("build")
         if build is None or isinstance(build, dict):
             inputs["build"] = self._check_build(urn, build)
@@ -38,7 +38,7 @@ class ImageResource:
         return inputs
 
     def diff(self, old_outputs: Bag, news: Bag) -> Diff:
-        """One coarse entry for each changed setting; a changed password is no reason to build."""
+        """One entry per changed input; a changed password does not cause a build."""
         olds = reveal(old_outputs.get("__inputs", {}))
         detailed: dict[str, Change] = {}
         for key in [*olds, *(key for key in news if key not in olds)]:
@@ -50,21 +50,18 @@ class ImageResource:
             detailed[key] = "add" if before is None else "delete" if after is None else "update"
         return Diff(detailed)
 
-    def apply(self, urn: str, inputs: Bag, preview: bool) -> tuple[str, Bag]:
-        """Build and push, for a new image as for a changed one."""
-        if preview and not self._can_preview(urn, inputs):
-            return "", inputs
+    def apply(self, urn: str, inputs: Bag) -> tuple[str, Bag]:
+        """Build and push a new or changed image."""
         load_library()
         name, build = inputs["imageName"], Build.from_inputs(inputs["build"])
-        registry, push = inputs.get("registry", {}), not (inputs.get("skipPush", False) or preview)
-        login = login_for(self.engine, name, registry) if push or build.cache_from else None
+        registry, push = inputs.get("registry", {}), not inputs.get("skipPush", False)
+        login = login_for(self.engine, name, registry) if push else None
 
         def say(text: str) -> None:
             self.log(urn, "info", text, True)
 
         say("Starting Docker build")
-        logins = [*self.engine.logins.values(), *([login] if login else [])]
-        identity = build_image(self.engine, urn, name, build, logins, say)
+        identity = build_image(self.engine, urn, name, build, login, say)
         if push:
             say("Pushing Image to the registry")
         outputs = {
@@ -100,32 +97,14 @@ class ImageResource:
         return build
 
     def _check_name(self, inputs: Bag) -> None:
-        build = inputs["build"]
-        cached = cached_images(build) if isinstance(build, dict) else []
         name = inputs.get("imageName")
-        if (cached or not inputs.get("skipPush", False)) and isinstance(name, str):
-            if not (inputs.get("registry") or {}).get("server"):
-                require_canonical(name)
-            for image in cached:
-                require_canonical(image)
-
-    def _can_preview(self, urn: str, inputs: Bag) -> bool:
-        if not inputs["buildOnPreview"]:
-            return False
-        if has_unknown([inputs.get("imageName"), inputs.get("build")]):
-            self.log(
-                urn,
-                "warning",
-                "Minimum inputs for build are unresolved. Continuing without preview image build. "
-                "To avoid this warning, ensure image name, dockerfile, args, and context are resolved at preview.",
-                False,
-            )
-            return False
-        return True
+        has_server = bool((inputs.get("registry") or {}).get("server"))
+        if isinstance(name, str) and not inputs.get("skipPush", False) and not has_server:
+            require_canonical(name)
 
 
 def _moved(before: Bag, after: Bag) -> bool:
-    """Whether the image goes to another registry, rather than by another login."""
+    """Whether the image is pushed to another registry, rather than with another login."""
     return "server" in before and "server" in after and before["server"] != after["server"]
 
 

@@ -1,21 +1,34 @@
-"""Inputs of the resources that pulumi-docker bridges from Terraform: automatic names, defaults, what replaces."""
+"""Inputs of containers and volumes: which are supported, automatic names, defaults, and what replaces."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+from common.pulumi import urn_name, urn_type
 from offline.plugins.diff import Diff, changed_paths
 from offline.plugins.marshal import UNKNOWN, Bag
-from offline.plugins.provider import Naming, urn_name, urn_type
+from offline.plugins.provider import CheckError, Naming
 
+IMAGE = "docker:index/image:Image"
 CONTAINER = "docker:index/container:Container"
-NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
-REMOTE_IMAGE = "docker:index/remoteImage:RemoteImage"
-REGISTRY_IMAGE = "docker:index/registryImage:RegistryImage"
 
-_NAMED = frozenset({CONTAINER, NETWORK, VOLUME, REGISTRY_IMAGE})
+_SUPPORTED: dict[str, frozenset[str]] = {
+    IMAGE: frozenset({"build", "buildOnPreview", "imageName", "registry", "skipPush"}),
+    f"{IMAGE}.build": frozenset({"args", "builderVersion", "context", "dockerfile", "platform"}),
+    VOLUME: frozenset({"labels", "name"}),
+    CONTAINER: frozenset(
+        {
+            *("command", "envs", "image", "labels", "mustRun", "name", "networkMode", "ports", "removeVolumes"),
+            *("restart", "start", "uploads", "volumes", "wait", "waitTimeout"),
+        }
+    ),
+    f"{CONTAINER}.ports": frozenset({"external", "internal", "ip", "protocol"}),
+    f"{CONTAINER}.uploads": frozenset({"content", "file"}),
+    f"{CONTAINER}.volumes": frozenset({"containerPath", "readOnly", "volumeName"}),
+}
 _NAME_DIGITS = 7
 _DEFAULTS: dict[str, Bag] = {
     CONTAINER: {
@@ -26,29 +39,27 @@ _DEFAULTS: dict[str, Bag] = {
         "start": True,
         "waitTimeout": 60,
     },
-    NETWORK: {"ipamDriver": "default"},
 }
 _PORT_DEFAULTS = {"ip": "0.0.0.0", "protocol": "tcp"}
 # Zero values that Terraform plans by itself: a state that spells them out equals one that does not.
-_IMPLIED: dict[str, Bag] = {
-    CONTAINER: dict.fromkeys(("attach", "logs", "readOnly", "rm", "stdinOpen", "tty", "wait"), False)
-    | {"memoryReservation": 0, "containerReadRefreshTimeoutMilliseconds": 15000},
-    REGISTRY_IMAGE: {"insecureSkipVerify": False, "keepRemotely": False},
-}
+_IMPLIED: dict[str, Bag] = {CONTAINER: {"wait": False}}
 _UPDATABLE: dict[str, frozenset[str]] = {
-    CONTAINER: frozenset(
-        {
-            *("attach", "containerReadRefreshTimeoutMilliseconds", "cpuPeriod", "cpuQuota", "cpuSet", "cpuShares"),
-            *("destroyGraceSeconds", "deviceReadBps", "deviceReadIops", "deviceWriteBps", "deviceWriteIops"),
-            *("healthcheck", "init", "logs", "maxRetryCount", "memory", "memoryReservation", "memorySwap", "mustRun"),
-            *("removeVolumes", "restart", "rm", "start", "tmpfs", "wait", "waitTimeout"),
-        }
-    ),
-    VOLUME: frozenset({"cluster", "driverOpts"}),
-    REMOTE_IMAGE: frozenset({"build", "forceRemove", "keepLocally"}),
-    REGISTRY_IMAGE: frozenset({"authConfig", "build", "insecureSkipVerify", "keepRemotely"}),
+    CONTAINER: frozenset({"mustRun", "removeVolumes", "restart", "start", "wait", "waitTimeout"}),
 }
-_ORDERED = frozenset({"command", "entrypoints", "ports", "tests", "triggers", "pullTriggers"})
+_ORDERED = frozenset({"command", "ports"})
+
+
+def require_supported(token: str, inputs: Bag) -> None:
+    """Refuse an input that would have no effect here."""
+    failures = [(key, _unsupported(token, key)) for key in _unknown(token, inputs)]
+    for name, value in inputs.items():
+        section = f"{token}.{name}"
+        entries = value if isinstance(value, list) else [value]
+        if section in _SUPPORTED:
+            keys = {key for entry in entries if isinstance(entry, dict) for key in _unknown(section, entry)}
+            failures += [(f"{name}.{key}", _unsupported(token, f"{name}.{key}")) for key in sorted(keys)]
+    if failures:
+        raise CheckError(failures)
 
 
 def with_defaults(urn: str, olds: Bag, news: Bag, naming: Naming) -> Bag:
@@ -57,7 +68,7 @@ def with_defaults(urn: str, olds: Bag, news: Bag, naming: Naming) -> Bag:
     inputs = dict(news)
     defaults = [key for key in _DEFAULTS.get(token, {}) if key not in inputs]
     inputs |= {key: _DEFAULTS[token][key] for key in defaults}
-    if "name" not in inputs and token in _NAMED:
+    if "name" not in inputs:
         kept = olds.get("name") if "name" in olds.get("__defaults", []) else None
         inputs["name"] = kept or naming.name(urn_name(urn), _NAME_DIGITS)
         defaults.append("name")
@@ -73,7 +84,13 @@ def differences(urn: str, old_inputs: Bag, news: Bag) -> Diff:
     detailed = changed_paths(before, after)
     touched = {path.split(".")[0].split("[")[0] for path in detailed}
     replaces = sorted(touched - _UPDATABLE.get(token, frozenset()))
-    return Diff(detailed, replaces, delete_before_replace=_must_go_first(token, replaces, before, after))
+    same_name = before.get("name") == after.get("name")
+    return Diff(detailed, replaces, delete_before_replace=bool(replaces) and (token == CONTAINER or same_name))
+
+
+def labels(entries: Iterable[Bag]) -> dict[str, str]:
+    """Labels as the engine's API takes them."""
+    return {entry["label"]: entry["value"] for entry in entries}
 
 
 def plain(inputs: Bag) -> Bag:
@@ -81,10 +98,12 @@ def plain(inputs: Bag) -> Bag:
     return {key: _plain(value) for key, value in inputs.items() if key != "__defaults"}
 
 
-def _must_go_first(token: str, replaces: list[str], before: Bag, after: Bag) -> bool:
-    """A container always makes room first; else only where both would have one name."""
-    same_name = token in (NETWORK, VOLUME) and before.get("name") == after.get("name")
-    return bool(replaces) and (token == CONTAINER or same_name)
+def _unknown(section: str, inputs: Bag) -> list[str]:
+    return sorted(key for key in inputs if key not in _SUPPORTED[section] and not key.startswith("__"))
+
+
+def _unsupported(token: str, key: str) -> str:
+    return f"the stand-in for the docker plugin does not support {key} of {token}; use the official plugin"
 
 
 def _port(port: Any) -> Any:

@@ -11,7 +11,7 @@ DOCKER_HUB = "registry-1.docker.io"
 
 @dataclass(frozen=True)
 class ImageName:
-    """An image name in its parts; Docker Hub is meant where no registry is named."""
+    """The parts of an image name; the default registry is Docker Hub."""
 
     registry: str
     repository: str
@@ -37,7 +37,7 @@ class ImageName:
 
 
 def require_canonical(text: str) -> None:
-    """An image that is pushed must say where to."""
+    """Require a registry in the name of an image that is pushed."""
     name = ImageName.parse(text)
     if name.registry == DOCKER_HUB or (name.registry == "docker.io" and "/" not in name.repository):
         raise ProviderError(

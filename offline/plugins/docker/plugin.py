@@ -1,56 +1,45 @@
-"""Which resource is whose: the provider's calls, handed to the resource's own module."""
+"""The provider's calls, handed to the module of each resource."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from common.pulumi import urn_type
 from offline.plugins.diff import Diff
-from offline.plugins.docker import container, network, registry_image, remote_image, volume
+from offline.plugins.docker import container, volume
 from offline.plugins.docker.engine import Engine, load_library
 from offline.plugins.docker.image import ImageResource
 from offline.plugins.docker.inputs import (
     CONTAINER,
-    NETWORK,
-    REGISTRY_IMAGE,
-    REMOTE_IMAGE,
+    IMAGE,
     VOLUME,
     differences,
     plain,
+    require_supported,
     with_defaults,
 )
-from offline.plugins.docker.progress import Say
 from offline.plugins.marshal import UNKNOWN, Bag
-from offline.plugins.provider import CheckError, Naming, Provider, ProviderError, urn_type
+from offline.plugins.provider import CheckError, Naming, Provider, ProviderError
 
-IMAGE = "docker:index/image:Image"
-_REQUIRED = {CONTAINER: "image", REMOTE_IMAGE: "name", IMAGE: "imageName"}
+_REQUIRED = {CONTAINER: "image", IMAGE: "imageName"}
 _UNKNOWN_OUTPUTS: dict[str, tuple[str, ...]] = {
-    REMOTE_IMAGE: ("imageId", "repoDigest"),
-    REGISTRY_IMAGE: ("sha256Digest",),
     VOLUME: ("mountpoint",),
-    NETWORK: ("scope",),
-    CONTAINER: ("bridge", "networkDatas", "containerLogs", "exitCode"),
+    CONTAINER: ("hostname", "exitCode"),
 }
 
 
 class Kind(Protocol):
-    """What the module of a resource offers."""
+    """What the module of a resource provides."""
 
-    def create(self, engine: Engine, inputs: Bag, say: Say) -> tuple[str, Bag]: ...
+    def create(self, engine: Engine, inputs: Bag) -> tuple[str, Bag]: ...
 
-    def read(self, engine: Engine, identity: str, inputs: Bag, state: Bag) -> tuple[str, Bag, Bag] | None: ...
+    def read(self, engine: Engine, identity: str, inputs: Bag) -> tuple[str, Bag, Bag] | None: ...
 
     def delete(self, engine: Engine, identity: str, state: Bag) -> None: ...
 
 
-KINDS: dict[str, Kind] = {
-    CONTAINER: container,
-    NETWORK: network,
-    VOLUME: volume,
-    REMOTE_IMAGE: remote_image,
-    REGISTRY_IMAGE: registry_image,
-}
+KINDS: dict[str, Kind] = {CONTAINER: container, VOLUME: volume}
 
 
 @dataclass
@@ -68,10 +57,11 @@ class DockerProvider(Provider):
     def check(self, urn: str, olds: Bag, news: Bag, naming: Naming) -> Bag:
         token = urn_type(urn)
         if token != IMAGE and token not in KINDS:
-            raise ProviderError(f"the stand-in for the docker plugin does not offer {token}")
+            raise ProviderError(f"the stand-in for the docker plugin does not support {token}; use the official plugin")
         needed = _REQUIRED.get(token)
         if needed and needed not in news:
             raise CheckError([(needed, f'Missing required argument. The argument "{needed}" is required')])
+        require_supported(token, news)
         return self._image().check(urn, news) if token == IMAGE else with_defaults(urn, olds, news, naming)
 
     def diff(self, urn: str, id: str, old_inputs: Bag, old_outputs: Bag, news: Bag, ignore_changes: list[str]) -> Diff:
@@ -85,12 +75,12 @@ class DockerProvider(Provider):
     def create(self, urn: str, inputs: Bag, preview: bool, timeout_s: float) -> tuple[str, Bag]:
         token = urn_type(urn)
         if token == IMAGE:
-            return self._image().apply(urn, inputs, preview)
+            return ("", inputs) if preview else self._image().apply(urn, inputs)
         wanted = plain(inputs)
         if preview:
             return "", {**wanted, **dict.fromkeys(_UNKNOWN_OUTPUTS[token], UNKNOWN)}
         load_library()
-        return KINDS[token].create(self.docker, wanted, lambda text: self.log(urn, "info", text))
+        return KINDS[token].create(self.docker, wanted)
 
     def update(
         self,
@@ -105,7 +95,7 @@ class DockerProvider(Provider):
     ) -> Bag:
         token, wanted = urn_type(urn), plain(news)
         if token == IMAGE:
-            return self._image().apply(urn, news, preview)[1]
+            return news if preview else self._image().apply(urn, news)[1]
         if token == CONTAINER and not preview:
             load_library()
             return container.update(self.docker, id, old_outputs, wanted)
@@ -116,7 +106,7 @@ class DockerProvider(Provider):
         if kind is None:
             return id, inputs, state
         load_library()
-        found = kind.read(self.docker, id, plain(inputs), state)
+        found = kind.read(self.docker, id, plain(inputs))
         if found is None:
             return None
         identity, known, outputs = found

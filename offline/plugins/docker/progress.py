@@ -1,4 +1,4 @@
-"""The engine's stream of messages while it builds, pushes or pulls: to the user, to a log, and what came out of it."""
+"""Follows the engine's stream of messages during a build or a push."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from common import paths
+from common.errors import without_ansi
 from offline.plugins.provider import ProviderError
 
 TAIL = 15
 STATUS_SECONDS = 3.0
-"""Between two words about one image: in a log each of them is a line."""
+"""The minimum interval between status updates of one image: in a log, each is a line."""
 
 Say = Callable[[str], None]
 
 
 class EngineError(ProviderError):
-    """What the engine itself reported in its stream."""
+    """An error that the engine reported in its stream."""
 
 
 @dataclass
 class Transcript:
-    """Follows one stream. Everything goes to the log; the status column gets what a person can read."""
+    """Follows one stream: everything goes to the log, and a readable extract to the status column."""
 
     say: Say
     log: Path | None = None
@@ -34,17 +35,18 @@ class Transcript:
     _said: float = 0.0
 
     def follow(self, messages: Iterable[dict[str, Any]]) -> None:
-        """Read to the end, or to the engine's error."""
+        """Read the stream to its end; an error in it is raised."""
         for message in messages:
             if "error" in message:
-                text = message["error"].strip()
+                text = without_ansi(message["error"]).strip()
                 self._write(f"{text}\n")
                 raise EngineError(text)
             if "aux" in message:
                 self.aux.append(message["aux"])
             if "stream" in message:
-                self._write(message["stream"])
-                self._status(message["stream"].strip())
+                text = without_ansi(message["stream"])
+                self._write(text)
+                self._status(text.strip())
             elif "status" in message:
                 self._status(_progress(message))
 
@@ -71,7 +73,7 @@ def _progress(message: dict[str, Any]) -> str:
 
 
 def new_log(name: str) -> Path:
-    """An empty log that only its owner can read."""
+    """An empty log file with mode 0600."""
     paths.LOGS.mkdir(parents=True, exist_ok=True)
     log = paths.LOGS / f"{name}.log"
     log.write_text("")

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from offline.plugins.docker.container_spec import labels
 from offline.plugins.docker.engine import Engine
-from offline.plugins.docker.progress import Say
-from offline.plugins.docker.removal import remove_when_free
+from offline.plugins.docker.inputs import labels
 from offline.plugins.marshal import Bag
+from offline.plugins.provider import ProviderError
+
+_REMOVAL_SECONDS = 30
+"""How long a volume may stay in use by a container that is being removed."""
 
 
-def create(engine: Engine, inputs: Bag, say: Say) -> tuple[str, Bag]:
+def create(engine: Engine, inputs: Bag) -> tuple[str, Bag]:
     with engine.client() as client:
-        made = client.create_volume(
-            inputs["name"],
-            driver=inputs.get("driver"),
-            driver_opts=inputs.get("driverOpts"),
-            labels=labels(inputs.get("labels", [])) or None,
-        )
+        made = client.create_volume(inputs["name"], labels=labels(inputs.get("labels", [])) or None)
         return made["Name"], _volume(inputs, made)
 
 
-def read(engine: Engine, identity: str, inputs: Bag, state: Bag) -> tuple[str, Bag, Bag] | None:
+def read(engine: Engine, identity: str, inputs: Bag) -> tuple[str, Bag, Bag] | None:
+    """What the engine has; None for a volume that is gone."""
     from docker.errors import NotFound
 
     with engine.client() as client:
@@ -35,11 +34,22 @@ def read(engine: Engine, identity: str, inputs: Bag, state: Bag) -> tuple[str, B
 
 
 def delete(engine: Engine, identity: str, state: Bag) -> None:
-    """Remove it and what it holds, as soon as no container uses it."""
+    """Remove it with its data, as soon as no container uses it."""
+    from docker.errors import APIError, NotFound
+
+    deadline = time.monotonic() + _REMOVAL_SECONDS
     with engine.client() as client:
-        remove_when_free("volume", identity, client.remove_volume, "volume is in use")
+        while True:
+            try:
+                client.remove_volume(identity)
+                return
+            except NotFound:
+                return
+            except APIError as error:
+                if "volume is in use" not in str(error) or time.monotonic() > deadline:
+                    raise ProviderError(f"volume {identity} can't be removed: {error.explanation}") from error
+            time.sleep(0.5)
 
 
 def _volume(inputs: Bag, seen: dict[str, Any]) -> Bag:
-    found = {"name": seen["Name"], "driver": seen["Driver"], "mountpoint": seen["Mountpoint"]}
-    return {**inputs, **found, **({"driverOpts": seen["Options"]} if seen.get("Options") else {})}
+    return {**inputs, "name": seen["Name"], "driver": seen["Driver"], "mountpoint": seen["Mountpoint"]}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from common.pulumi import urn_name
 from offline.plugins.diff import Diff, changed_paths
 from offline.plugins.marshal import Bag, has_unknown
-from offline.plugins.provider import InitError, Naming, Provider, ProviderError, urn_name
+from offline.plugins.provider import InitError, Naming, Provider, ProviderError
 
 from . import changes, inspection
 from .cluster import ApiError, Cluster, NoSuchKind, Unreachable

@@ -1,4 +1,4 @@
-"""Pre-flight on aws: against moto on loopback, and against stubbed answers where moto lacks the API."""
+"""Preflight on aws: against moto on loopback, and against stubbed answers where moto lacks the API."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from botocore.stub import Stubber
 from moto.server import ThreadedMotoServer
 
 from cli.aws_preflight import Finding, examine
-from cli.aws_preflight.finding import Client, Wanted
-from cli.aws_preflight.pipeline import github_has_one_identity_provider
-from cli.aws_preflight.place import (
+from cli.aws_preflight.account import (
     account_is_declared,
     caller_gets_into_the_cluster,
     kubernetes_login_is_possible,
     zones_are_open,
 )
+from cli.aws_preflight.finding import Client, Wanted
+from cli.aws_preflight.pipeline import github_has_one_identity_provider
 from cli.aws_preflight.pools import auto_scaling_has_its_role, reservations_are_active, zones_offer_the_types
 from cli.aws_preflight.quotas import quota_of, quotas_suffice
 from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, version_is_supported
@@ -133,7 +133,7 @@ def test_without_aws_own_command_nobody_logs_in_to_the_cluster(
     moto: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no program 'aws'" in said(kubernetes_login_is_possible(moto, wanted()))[0]
+    assert "command 'aws' is not on PATH" in said(kubernetes_login_is_possible(moto, wanted()))[0]
     (tmp_path / "aws").touch(mode=0o755)
     assert said(kubernetes_login_is_possible(moto, wanted())) == []
 
@@ -154,7 +154,7 @@ def test_another_account_is_named_and_nothing_else_is_asked(moto: Client) -> Non
 def test_a_shell_that_points_to_another_region_is_refused(moto: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert said(examine(moto, wanted())) == [
-        f"platform.foundation.aws.region: '{REGION}' is declared, but $AWS_REGION says 'us-east-1'; "
+        f"platform.foundation.aws.region: '{REGION}' is declared, but $AWS_REGION is 'us-east-1'; "
         f"set AWS_REGION={REGION}, or unset it"
     ]
 
@@ -210,11 +210,12 @@ def test_a_second_identity_provider_is_not_tried(moto: Client) -> None:
 
 def test_a_declared_identity_provider_must_let_workflows_in(moto: Client) -> None:
     assert github(moto, provider=PROVIDER) == [
-        f"platform.foundation.aws.ci.provider: '{PROVIDER}' is not there; leave it out, so that the stack makes it"
+        f"platform.foundation.aws.ci.provider: '{PROVIDER}' does not exist; "
+        "remove the setting, so that the stack creates it"
     ]
     with provider(moto, "someone-else"):
         (line,) = github(moto, provider=PROVIDER)
-    assert "does not take tokens that are made out for sts.amazonaws.com" in line
+    assert "does not accept tokens for the audience sts.amazonaws.com" in line
     assert f"--open-id-connect-provider-arn {PROVIDER} --client-id sts.amazonaws.com" in line
 
 
@@ -260,7 +261,7 @@ def questions(moto: Client) -> set[str]:
 def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:
     assert said(zones_offer_the_types(moto, wanted(gpu=pool("g5.xlarge"), odd=pool("g5.xlarge", "x9.huge")))) == [
         "platform.nodePools.odd.instance.types: none of eu-central-1a, eu-central-1b offers 'x9.huge'; "
-        "take another type, or set platform.nodePools.odd.zones to zones that offer it"
+        "declare another type, or set platform.nodePools.odd.zones to zones that offer it"
     ]
 
 
@@ -422,7 +423,7 @@ def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Clie
         found = examine(lambda service: eks if service == "eks" else moto(service), wanted())
         findings = [finding for finding in found if not finding.setting.startswith("platform.foundation.aws.cluster")]
     assert [finding.blocking for finding in findings] == [False]
-    assert "could not be asked whether version is supported" in findings[0].problem
+    assert "could not check that version is supported" in findings[0].problem
     assert findings[0].fix.startswith("allow the caller DescribeClusterVersions")
 
 
@@ -451,30 +452,30 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 def test_without_credentials_it_says_so_and_goes_on(project: Path) -> None:
     done = preflight(project, "prod")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "skipped: there are no credentials" in done.stdout
+    assert "skipped: no credentials" in done.stdout
 
 
 def test_a_local_stack_has_nothing_to_ask(project: Path) -> None:
     done = preflight(project, "dev", **KEYS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "does not stand on aws" in done.stdout
+    assert "the foundation is not aws" in done.stdout
 
 
 def test_what_is_in_the_way_ends_it(project: Path, endpoint: str) -> None:
     done = preflight(project, "prod", AWS_ENDPOINT_URL=endpoint, AWS_REGION="us-east-1", **KEYS)
     assert done.returncode == 1
-    assert "✗ platform.foundation.aws.region: 'eu-central-1' is declared, but $AWS_REGION says" in done.stdout
-    assert "failed pre-flight on aws: 1 in the way" in done.stderr
+    assert "✗ platform.foundation.aws.region: 'eu-central-1' is declared, but $AWS_REGION is" in done.stdout
+    assert "failed AWS preflight: 1 blocking finding" in done.stderr
 
 
 def test_what_nobody_answers_does_not_end_it(project: Path, endpoint: str) -> None:
     done = preflight(project, "prod", AWS_ENDPOINT_URL=endpoint, AWS_MAX_ATTEMPTS="1", **KEYS)
-    assert "! platform.foundation.aws: could not be asked whether version is supported" in done.stdout
+    assert "! platform.foundation.aws: could not check that version is supported" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_an_endpoint_that_does_not_answer_is_one_clear_line(project: Path) -> None:
     done = preflight(project, "prod", AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1", **KEYS)
     assert done.returncode == 1
-    assert "failed AWS can't be asked" in done.stderr
+    assert "failed AWS does not answer" in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli import down, preflight, shell, stack, status, up
+from cli import aws_preflight, down, preflight, recovery, shell, stack, status, up
 from cli import rotate as rotation
-from common import daemons, paths
+from common import paths
 from common.errors import WorkstationError
-from offline import moto_server
+from offline import toolchain
 from offline.cluster import lifecycle
 from offline.go_tools import GoModule
-from offline.plugins.aws.kept import Store
-from tests.ports import free_port
+from offline.plugins.install import ensure_plugins
+from offline.plugins.sdk import required_plugins
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +86,7 @@ def test_rotate_without_kubectl_says_so_and_waits_for_no_server(
 ) -> None:
     monkeypatch.setattr(GoModule, "folder", lambda _: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(preflight, "official_aws_plugin", lambda _: None)
     with pytest.raises(WorkstationError, match="no kubectl"):
         rotation.rotate("prod", "digits-key")
 
@@ -97,29 +99,63 @@ def test_up_without_credentials_stops_before_anything_is_installed() -> None:
 
 
 @pytest.mark.usefixtures("backend")
-def test_down_leaves_the_local_cluster_alone_and_ends_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_down_leaves_the_local_cluster_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def never() -> None:
         raise AssertionError("the local cluster was stopped")
 
     monkeypatch.setattr(lifecycle, "stop", never)
     monkeypatch.setattr(stack, "exists", lambda _: False)
-    port = free_port()
-    moto_server.start(port)
-    assert daemons.is_running(f"moto-{port}")
     assert down.down("prod") == 0
-    assert not daemons.is_running(f"moto-{port}")
 
 
-def test_status_names_the_way_to_a_cluster_that_is_not_known_here_and_what_the_stand_in_keeps(
+DEPLOYS = [name for name in COMMANDS if name != "shell"]
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that has credentials and an engine, and could not download the AWS plugin."""
+
+    def install(*_: object, **__: object) -> None:
+        ensure_plugins(tmp_path / "home", lambda _: None, tmp_path / "no-engine", download=False)
+
+    def never(*_: object) -> None:
+        raise AssertionError("a stack was created or the cluster was reached")
+
+    install()
+    monkeypatch.setattr(paths, "PULUMI_HOME", tmp_path / "home")
+    monkeypatch.setattr(toolchain, "ensure", install)
+    monkeypatch.setattr(aws_preflight, "check", lambda _: True)
+    monkeypatch.setattr(stack, "exists", lambda _: True)
+    for module, name in ((stack, "ensure"), (stack, "pulumi"), (recovery, "recover")):
+        monkeypatch.setattr(module, name, never)
+    (plugin,) = [plugin for plugin in required_plugins() if plugin.name == "aws"]
+    return tmp_path / "home" / "plugins" / plugin.folder / plugin.executable
+
+
+@pytest.mark.usefixtures("backend", "stand_in")
+@pytest.mark.parametrize("command", DEPLOYS)
+def test_a_stand_in_for_the_aws_plugin_deploys_nothing(command: str) -> None:
+    with pytest.raises(WorkstationError, match="the official AWS plugin is not installed") as refused:
+        COMMANDS[command]()
+    assert "refused or did not begin in 5 s; what is installed is a stand-in" in refused.value.why
+    assert re.search(r"pulumi plugin install resource aws \d+\.\d+\.\d+ --reinstall$", refused.value.hint)
+
+
+@pytest.mark.usefixtures("backend")
+def test_the_official_aws_plugin_deploys(stand_in: Path) -> None:
+    stand_in.write_bytes(b"x" * 5000)
+    preflight.official_aws_plugin(preflight.declaration("prod"))
+
+
+def test_a_local_stack_needs_no_aws_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "PULUMI_HOME", tmp_path)
+    preflight.official_aws_plugin(preflight.declaration("dev"))
+
+
+def test_status_names_the_way_to_a_cluster_that_is_not_known_here(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = {"endpoints": {}, "jobs": {}, "images": {"training": "r/training@sha256:0"}, "registry": {"address": "r"}}
     monkeypatch.setattr(stack, "outputs", lambda _: outputs)
-    Store("http://127.0.0.1:5000").put("aws:eks/addon:Addon", "cluster:dns", {})
-    found = status.collect("prod", preflight.declaration("prod"))
-    status.print_status(found)
-    said = capsys.readouterr().out
-    assert "aws eks update-kubeconfig --region eu-central-1 --name ml-platform-prod" in said
-    assert found.emulated == ["aws:eks/addon:Addon cluster:dns"]
-    assert "aws:eks/addon:Addon" in said
-    assert "cluster:dns" in said
+    status.print_status(status.collect("prod", preflight.declaration("prod")))
+    assert "aws eks update-kubeconfig --region eu-central-1 --name ml-platform-prod" in capsys.readouterr().out

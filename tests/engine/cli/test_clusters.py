@@ -118,7 +118,7 @@ def test_a_base_image_that_is_made_here_must_be_here(
     def look(image: str) -> None:
         local = platform(tmp_path / image.replace("/", "-"), kubeContext=MINE, baseImage=image).foundation.local
         assert local is not None
-        preflight.other_cluster(local)
+        preflight.require_other_cluster(local)
 
     look(base)
     look("python:3.12-slim")

@@ -105,7 +105,7 @@ def test_one_that_ends_while_starting_says_so_with_its_last_words() -> None:
     failing = Daemon("sleeper", [sys.executable, "-c", "raise SystemExit('no such disk')"], lambda: False)
     with pytest.raises(WorkstationError) as refused:
         failing.start()
-    assert refused.value.what == "sleeper stopped while starting"
+    assert refused.value.what == "sleeper exited while starting"
     assert "no such disk" in refused.value.why
     assert refused.value.log == paths.LOGS / "sleeper.log"
 

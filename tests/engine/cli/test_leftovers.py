@@ -51,7 +51,7 @@ def key(stack: str = PLACE.stack) -> str:
 @pytest.mark.usefixtures("moto")
 def test_an_empty_account_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     look()
-    assert f"nothing of stack trial is left in account {ACCOUNT}" in capsys.readouterr().out
+    assert f"no resource of stack trial is left in account {ACCOUNT}" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("moto")
@@ -105,6 +105,6 @@ def test_roles_and_policies_are_asked_of_iam_itself() -> None:
 
 @pytest.mark.usefixtures("moto")
 def test_another_account_is_not_taken_for_an_empty_one() -> None:
-    with pytest.raises(WorkstationError, match="not looked whether account 999999999999 is empty") as error:
+    with pytest.raises(WorkstationError, match="leftovers in account 999999999999 not checked") as error:
         look(account="999999999999")
     assert error.value.why == f"the credentials belong to {ACCOUNT}"

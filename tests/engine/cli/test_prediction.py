@@ -30,8 +30,8 @@ def kept(**changes: object) -> World:
     return World(artifact=json.dumps({**holdout(4), **changes}))
 
 
-NO_SAMPLES = "its run kept no held-out samples"
-NO_ROWS = "it does not take rows of 2 numbers"
+NO_SAMPLES = "its run logged no held-out samples"
+NO_ROWS = "it does not accept rows of 2 numbers"
 FILE = "holdout/holdout.json of its run: "
 
 
@@ -40,7 +40,7 @@ FILE = "holdout/holdout.json of its run: "
     [
         (World(artifact=None), NO_SAMPLES),
         (World(registered={"run_id": ""}), NO_SAMPLES),
-        (World(registered=None), "the model registry does not know this version"),
+        (World(registered=None), "the model registry has no such version"),
         (kept(labels=[0, 0.5, 1, 2]), f"{FILE}labels.1: Input should be a valid integer"),
         (kept(labels=["cat"] * 4), f"{FILE}labels.0: Input should be a valid integer"),
         (World(artifact='{"inputs": [[1]]}'), f"{FILE}labels: Field required"),
@@ -55,7 +55,7 @@ FILE = "holdout/holdout.json of its run: "
         (World(inputs=[tensor("x", "BYTES", -1, 2)]), NO_ROWS),
         (World(inputs=[tensor("x", "FP32", -1, 2)] * 2), NO_ROWS),
         (World(outputs=[tensor("price", "FP32", -1)]), "none of its outputs is an integer, so none is a class"),
-        (World(classes_a_sample=2), "its output label is not one number a sample"),
+        (World(classes_a_sample=2), "its output label is not one number per sample"),
     ],
 )
 def test_a_model_that_can_not_be_scored_has_only_to_answer(world: World, said: str) -> None:
@@ -68,7 +68,7 @@ def test_a_model_that_can_not_be_scored_has_only_to_answer(world: World, said: s
 @pytest.mark.parametrize("versions", [None, [], ["main"]])
 def test_an_endpoint_may_name_no_version_of_the_registry(versions: list[str] | None) -> None:
     found = scored(World(versions=versions))
-    assert found.unscored == "it names no version of the model registry"
+    assert found.unscored == "it reports no version of the model registry"
 
 
 def test_an_endpoint_that_is_not_ready_is_an_error_whatever_was_kept() -> None:

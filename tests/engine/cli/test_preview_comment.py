@@ -18,7 +18,7 @@ from cli.pull_request.publish import PullRequest, publish
 from cli.pull_request.render import LONGEST_BODY, MARKER, Report, render
 from cli.pull_request.touched import touched_stacks
 from common.errors import WorkstationError
-from offline.plugins.marshal import SECRET, SIGNATURE, UNKNOWN_TEXT
+from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXT
 from policies.data import _CARRIERS
 from tests.engine.cli.github import GitHub
 

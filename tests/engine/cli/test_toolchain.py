@@ -36,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine whose PATH has neither uv nor pulumi, and whose cache is empty."""
     bare = tmp_path / "bare"
     bare.mkdir()
-    for name in ("sh", "go", "mkdir", "dirname", "cp", "chmod"):
+    for name in ("sh", "go", "mkdir", "dirname", "cp", "chmod", "sed"):
         if found := shutil.which(name):
             (bare / name).symlink_to(found)
     monkeypatch.setenv("PATH", str(bare))
@@ -50,6 +50,7 @@ def test_uv_is_found_where_bootstrap_puts_it(tmp_path: Path, cache: Path) -> Non
     tree = tmp_path / "tree" / "cli"
     tree.mkdir(parents=True)
     shutil.copy(REPOSITORY / "cli" / "bootstrap", tree)
+    shutil.copy(REPOSITORY / "versions.toml", tree.parent)
     uv = script(tmp_path / "a-uv", "exit 0")
     pip = script(tmp_path / "a-pip", f'cp {uv} "$(dirname "$0")/uv"')
     script(tmp_path / "bare" / "python3", f'mkdir -p "$3/bin" && cp {pip} "$3/bin/pip"')
@@ -84,7 +85,7 @@ def test_an_outdated_engine_is_said_and_not_used(
     assert toolchain.ensure_engine(Progress()) == paths.BIN / "pulumi"
     assert shutil.which("pulumi", path=stack.environment()["PATH"]) == str(paths.BIN / "pulumi")
     said = " ".join("".join(capsys.readouterr()).split())
-    assert f"{old} is {version or 'of no version'}, and pyproject.toml asks for pulumi 3.259 or later" in said
+    assert f"{old} is {version or 'of no version'}, but pyproject.toml requires pulumi 3.259 or later" in said
 
 
 @pytest.mark.parametrize("version", ["v3.259.0", "v3.1000.0-dev.1", "3.260.1"])

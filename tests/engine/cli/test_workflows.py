@@ -257,4 +257,4 @@ def test_a_change_of_documents_previews_nothing(clone: Clone) -> None:
     clone.git("commit", "--quiet", "--all", "--message=words")
     done = clone.run(command("preview", "Compare the plans"))
     assert done.returncode == 0, done.stderr
-    assert "This change touches no stack." in (clone.folder / "preview.md").read_text()
+    assert "This change affects no stack." in (clone.folder / "preview.md").read_text()

@@ -13,6 +13,9 @@ import pytest
 import requests
 
 from offline.plugins.docker.context import BuildContext
+from offline.plugins.docker.engine import Engine
+from offline.plugins.docker.plugin import DockerProvider
+from offline.plugins.provider import CheckError, Naming, ProviderError
 from tests.engine.plugins.registry import RegistryServer
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi
@@ -178,7 +181,7 @@ def test_a_preview_needs_no_engine(pulumi: Pulumi, program: Program) -> None:
     pulumi.settings = {}
 
 
-def test_a_container_runs_with_its_files_volumes_networks_and_ports(
+def test_a_container_runs_with_its_files_volumes_and_ports(
     pulumi: Pulumi,
     program: Program,
     engine: Any,
@@ -188,15 +191,13 @@ def test_a_container_runs_with_its_files_volumes_networks_and_ports(
     outputs = pulumi.up().outputs
     seen = engine.inspect_container(outputs["id"])
     assert seen["State"]["Running"]
-    assert set(seen["NetworkSettings"]["Networks"]) == {outputs["network"]}
     assert seen["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
-    assert seen["HostConfig"]["Memory"] == 64 * 1024 * 1024
     assert seen["Config"]["Labels"]["team"] == "search"
     assert eventually(lambda: _text(f"http://127.0.0.1:{port}/index.html"), what="the server") == "uploaded"
     assert "not-for-state" not in pulumi.stored()
-    assert pulumi.up().changes() == {"unchanged": 5}
+    assert pulumi.up().changes() == {"unchanged": 4}
     assert pulumi.refresh().code == 0
-    assert pulumi.up().changes() == {"unchanged": 5}
+    assert pulumi.up().changes() == {"unchanged": 4}
 
     pulumi.program(program.image(more=_container(port).replace("search", "ads")))
     changed = pulumi.up()
@@ -206,7 +207,6 @@ def test_a_container_runs_with_its_files_volumes_networks_and_ports(
     pulumi.program("")
     pulumi.up()
     assert engine.containers(all=True, filters={"id": changed.outputs["id"]}) == []
-    assert outputs["network"] not in [network["Name"] for network in engine.networks()]
     assert outputs["volume"] not in [volume["Name"] for volume in engine.volumes()["Volumes"] or []]
 
 
@@ -222,18 +222,12 @@ def test_a_container_that_stopped_is_started_again(pulumi: Pulumi, program: Prog
 
 
 def test_what_a_killed_engine_was_making_is_taken_away(pulumi: Pulumi, program: Program, engine: Any) -> None:
+    with (program.context / "Dockerfile").open("a") as dockerfile:
+        dockerfile.write('HEALTHCHECK --interval=1s CMD ["/bin/busybox", "false"]\n')
     pulumi.program(program.image())
     pulumi.up()
-    pulumi.program(
-        program.image(
-            more=f"""
-docker.Container(
-    "slow", name="{pulumi.folder.parent.name}", image=image.repo_digest, wait=True,
-    healthcheck=docker.ContainerHealthcheckArgs(tests=["CMD", "/bin/busybox", "false"], interval="1s"),
-)
-"""
-        )
-    )
+    more = f'docker.Container("slow", name="{pulumi.folder.parent.name}", image=image.repo_digest, wait=True)\n'
+    pulumi.program(program.image(more=more))
     update = subprocess.Popen(
         [pulumi.bin / "pulumi", "up", "--yes", "--skip-preview", "--non-interactive"],
         cwd=pulumi.folder,
@@ -259,28 +253,48 @@ def test_a_container_that_vanished_is_made_again(pulumi: Pulumi, program: Progra
     assert engine.inspect_container(again.outputs["id"])["State"]["Running"]
 
 
-def test_a_registry_image_is_pushed_and_removed(pulumi: Pulumi, program: Program, engine: Any) -> None:
-    name = f"{program.registry.address}/mirrored:1"
-    engine.build(path=str(program.context), tag=name, rm=True, decode=True)
-    for _ in engine.build(path=str(program.context), tag=name, rm=True, decode=True):
-        pass
-    pulumi.program(f"""
-import pulumi, pulumi_docker as docker
-provider = docker.Provider("docker", registry_auth=[docker.ProviderRegistryAuthArgs(
-    address="{program.registry.address}", username="builder", password=pulumi.Output.secret("not-for-logs"))])
-local = docker.RemoteImage("local", name="{name}", opts=pulumi.ResourceOptions(provider=provider))
-pushed = docker.RegistryImage("pushed", name=local.name, opts=pulumi.ResourceOptions(provider=provider))
-pulumi.export("digest", pushed.sha256_digest)
-pulumi.export("id", local.image_id)
-""")
-    outputs = pulumi.up().outputs
-    assert outputs["digest"].startswith("sha256:")
-    assert outputs["id"] == engine.inspect_image(name)["Id"]
-    assert "not-for-logs" not in pulumi.stored()
-    assert pulumi.up().changes() == {"unchanged": 4}
-    assert program.registry.status("mirrored", outputs["digest"]) == 200
-    pulumi.destroy()
-    assert program.registry.status("mirrored", outputs["digest"]) == 404
+@pytest.mark.parametrize(
+    "host", ["unix:///run/docker.sock", "tcp://127.0.0.1:2375", "tcp://localhost:2375", "tcp://[::1]:2375"]
+)
+def test_an_engine_of_this_machine_is_used(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    assert Engine.from_settings({}).host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["tcp://10.0.0.7:2375", "tcp://127.0.0.1.example.org:2375", "ssh://build@docker.example.org", "tcp://:2375"]
+)
+def test_an_engine_elsewhere_is_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    with pytest.raises(ProviderError, match="is not this machine"):
+        Engine.from_settings({"host": host})
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(ProviderError, match="is not this machine"):
+        Engine.from_settings({})
+
+
+def test_a_provider_setting_without_effect_is_refused() -> None:
+    with pytest.raises(ProviderError, match="does not support registryAuth of a provider"):
+        Engine.from_settings({"registryAuth": "[]"})
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "named"),
+    [
+        (CONTAINER, {"image": "i", "privileged": True}, "privileged"),
+        (CONTAINER, {"image": "i", "volumes": [{"hostPath": "/", "containerPath": "/host"}]}, "volumes.hostPath"),
+        (IMAGE, {"imageName": "i", "build": {"target": "stage"}}, "build.target"),
+    ],
+    ids=["a container's", "one of a list", "a build's"],
+)
+def test_an_input_without_effect_is_refused(token: str, inputs: dict[str, Any], named: str) -> None:
+    with pytest.raises(CheckError, match=f"does not support {named} of {token}; use the official plugin"):
+        DockerProvider().check(f"urn:pulumi:test::trial::{token}::it", {}, inputs, Naming())
+
+
+def test_a_type_that_the_program_does_not_use_is_refused() -> None:
+    with pytest.raises(ProviderError, match="does not support docker:index/network:Network"):
+        DockerProvider().check("urn:pulumi:test::trial::docker:index/network:Network::it", {}, {}, Naming())
 
 
 def test_the_digest_of_a_context_tells_content_and_mode_apart_but_not_time(tmp_path: Path) -> None:
@@ -329,7 +343,6 @@ def test_the_digest_of_a_context_is_the_official_plugins(tmp_path: Path, monkeyp
 
 def _container(port: int) -> str:
     return f"""
-network = docker.Network("net")
 volume = docker.Volume("data")
 container = docker.Container(
     "web",
@@ -338,13 +351,10 @@ container = docker.Container(
     envs=[pulumi.Output.secret("TOKEN=not-for-state")],
     ports=[docker.ContainerPortArgs(internal=80, external={port}, ip="127.0.0.1")],
     volumes=[docker.ContainerVolumeArgs(volume_name=volume.name, container_path="/data")],
-    networks_advanced=[docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=["web"])],
     uploads=[docker.ContainerUploadArgs(file="/www/index.html", content="uploaded")],
     labels=[docker.ContainerLabelArgs(label="team", value="search")],
-    memory=64,
 )
 pulumi.export("id", container.id)
-pulumi.export("network", network.name)
 pulumi.export("volume", volume.name)
 """
 

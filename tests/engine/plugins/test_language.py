@@ -9,6 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from offline.plugins.protocol import require_this_machine
 from tests.pulumi_engine import Pulumi
 
 POLICY = """
@@ -124,6 +127,17 @@ def test_a_killed_engine_leaves_no_process(pulumi: Pulumi) -> None:
     preview.kill()
     preview.wait()
     assert _gone(program)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7:4000", "engine.example.org:4000", "127.0.0.1.example.org:4000", ""])
+def test_an_engine_elsewhere_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="is not on this machine"):
+        require_this_machine(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:4000", "localhost:4000", "[::1]:4000"])
+def test_an_engine_of_this_machine_is_served(address: str) -> None:
+    assert require_this_machine(address) == address
 
 
 def _wait_for_pid(file: Path) -> int:

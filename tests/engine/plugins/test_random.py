@@ -76,11 +76,8 @@ def test_minimums_that_do_not_fit_are_refused_before_anything_is_made(pulumi: Pu
     assert "length must be at least 1 and at least the sum of the minimums, 6" in refused.text
 
 
-def test_an_id_is_known_in_every_encoding(pulumi: Pulumi) -> None:
-    pulumi.program(
-        "import pulumi, pulumi_random as random\n"
-        "id = random.RandomId('id', byte_length=4, prefix='run-')\n"
-        "pulumi.export('hex', id.hex)\npulumi.export('dec', id.dec)\n"
-    )
-    outputs = pulumi.up().outputs
-    assert int(outputs["hex"].removeprefix("run-"), 16) == int(outputs["dec"].removeprefix("run-"))
+def test_a_type_that_the_program_does_not_use_is_refused(pulumi: Pulumi) -> None:
+    pulumi.program("import pulumi_random as random\nrandom.RandomId('id', byte_length=4)\n")
+    refused = pulumi.preview(check=False)
+    assert refused.code != 0
+    assert "does not support random:index/randomId:RandomId; use the official plugin" in refused.text

@@ -27,7 +27,7 @@ def test_a_role_is_its_first_group(root: Path) -> None:
     [
         ("vison", "developer", "no team 'vison'", "TEAM is one of: speech, vision"),
         ("vision", "owner", "no role 'owner'", "ROLE is one of: viewer, developer, admin"),
-        ("vision", "admin", "nobody is admin of team vision", "add a group there and run make up"),
+        ("vision", "admin", "role admin of team vision has no groups", "add a group to it and run `make up`"),
     ],
 )
 def test_what_is_not_declared_is_refused(root: Path, team: str, role: str, what: str, hint: str) -> None:

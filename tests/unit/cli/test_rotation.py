@@ -9,14 +9,14 @@ from typing import Any, cast
 import pytest
 
 from cli import rotate as rotation
-from cli.rotate import Cluster, Door, Key, count, renew, require_rotatable
+from cli.rotate import AuthenticatedEndpoint, Cluster, Key, count, renew, require_rotatable
 from common.console import Progress
 from common.errors import WorkstationError
 from infra.declaration import load
 from tests.examples import DEV, PROD
 from tests.unit.declaration.samples import REPOSITORY, accepted, project
 
-DOOR = Door("/", address="http://somewhere")
+DOOR = AuthenticatedEndpoint("/", address="http://somewhere")
 
 
 @pytest.mark.parametrize("file", [DEV, PROD], ids=lambda file: file.name)
@@ -38,7 +38,7 @@ def test_a_secret_that_nobody_generates_is_refused(tmp_path: Path) -> None:
     require_rotatable(declared, "dev", "key")
     with pytest.raises(WorkstationError) as refusal:
         require_rotatable(declared, "dev", "kee")
-    assert refusal.value.why == "Pulumi.dev.yaml has no generated secret of this name; did you mean 'key'?"
+    assert refusal.value.why == "Pulumi.dev.yaml declares no generated secret of this name; did you mean 'key'?"
     assert refusal.value.hint == "SECRET is one of: key, registry, tracking"
 
 
@@ -57,7 +57,7 @@ class Server:
             Key(DOOR, "", f"password {generation}") for generation in range(self.generation - 1, self.generation + 2)
         }
 
-    def opens(self, key: Key) -> bool:
+    def accepts(self, key: Key) -> bool:
         return key in self.keys() and not (self.broken and self.generation > 1)
 
 
@@ -79,7 +79,7 @@ def test_a_server_that_does_not_follow_ends_it_and_is_named(tmp_path: Path, monk
     server.broken = True
     with pytest.raises(WorkstationError) as error:
         trial(server, tmp_path)
-    assert error.value.why == "http://somewhere does not take a key of its callers"
+    assert error.value.why == "http://somewhere does not accept a key of its clients"
     assert "password" not in str(error.value.lines())
 
 
@@ -94,4 +94,4 @@ def test_grafana_knows_one_password_at_a_time(tmp_path: Path) -> None:
             return {"value": "swordfish"}
 
     keys = rotation.accepted("grafana", declared, outputs, cast("Cluster", Held()))
-    assert keys == {Key(Door("/api/user", "ml-platform", "grafana", 3000), "admin", "swordfish")}
+    assert keys == {Key(AuthenticatedEndpoint("/api/user", "ml-platform", "grafana", 3000), "admin", "swordfish")}

@@ -1,0 +1,131 @@
+"""The interface of this package: what the commands need of the machine they run on.
+
+`cli` imports this module only. Everything behind it (Go builds, Debian packages, dockerd, the local cluster, stand-in
+plugins) may change without touching a command.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import docker
+
+from common import versions
+from common.console import Progress, Report
+from offline import base_image, docker_engine, teardown, toolchain
+from offline.cluster import addresses, containers, gateways, kubeconfig, lifecycle
+from offline.plugins import install
+from offline.plugins.install import Installed
+from offline.plugins.sdk import required_plugins
+
+CONTEXT = addresses.CONTEXT
+"""The kube context of the local cluster."""
+
+API_PORT = addresses.API_PORT
+"""The loopback port of the local cluster's API server."""
+
+PUBLIC_BASE_IMAGE = versions.PUBLIC_BASE_IMAGE
+"""The base image where a public registry can be reached."""
+
+
+DOWNLOAD_SECONDS = install.PROBE_SECONDS
+"""How long the download of a plugin may take to begin."""
+
+
+def ensure_tools(progress: Progress, *, cluster: bool) -> None:
+    """Install the Pulumi engine and its plugins; with `cluster` also Docker, the base image and Kubernetes."""
+    toolchain.ensure(progress, cluster=cluster)
+
+
+def ensure_engine(progress: Progress) -> Path:
+    """Install the Pulumi engine alone, and return its path."""
+    return toolchain.ensure_engine(progress)
+
+
+def ensure_plugins(home: Path, engine: Path, *, download: bool) -> None:
+    """Install provider plugins below the PULUMI_HOME `home`; without `download`, stand-ins for all that are missing."""
+    install.ensure_plugins(home, lambda _: None, engine, download=download)
+
+
+def installed_plugin(home: Path, name: str) -> Installed:
+    """A provider plugin that the program needs, and whether it is official, a stand-in or missing below `home`."""
+    (plugin,) = [wanted for wanted in required_plugins() if wanted.name == name]
+    return Installed(plugin, install.kind_of(home / "plugins", plugin))
+
+
+def ensure_test_packages(progress: Progress) -> None:
+    """Install what only tests need; where that fails, the tests that need it are skipped."""
+    toolchain.ensure_test_packages(progress)
+
+
+def engine() -> Path:
+    """The `pulumi` executable in use."""
+    return toolchain.engine()
+
+
+def engine_environment(home: Path) -> dict[str, str]:
+    """Environment variables for the engine and kubectl. `home` is the PULUMI_HOME that holds the plugins."""
+    return toolchain.environment(home)
+
+
+def docker_host() -> str | None:
+    """The address of the Docker engine in use, or None where none answers."""
+    return docker_engine.host()
+
+
+def docker_client() -> docker.DockerClient:
+    """A client of the Docker engine in use."""
+    return docker_engine.client()
+
+
+def start_docker() -> None:
+    """Start a Docker engine unless one answers."""
+    docker_engine.start()
+
+
+def lacks_base_image(reference: str) -> bool:
+    """Whether `reference` is the base image that is built locally and is missing in the Docker engine."""
+    return reference == base_image.IMAGE and not docker_engine.client().images.list(base_image.IMAGE)
+
+
+def kubeconfig_files(context: str) -> str:
+    """The kubeconfig files to search for `context`, in the format of $KUBECONFIG."""
+    return kubeconfig.files(context)
+
+
+def start_cluster(report: Report) -> None:
+    """Start the local cluster and wait until its node is Ready."""
+    lifecycle.start(report)
+
+
+def connect_registry(port: int, metrics_port: int) -> None:
+    """Let the local cluster pull from a registry on a loopback port, and scrape its metrics from another."""
+    containers.trust_registry(port)
+    gateways.to_registry_metrics(metrics_port).start()
+
+
+def cluster_is_running() -> bool:
+    """Whether the API server answers and every component of the node runs."""
+    return lifecycle.is_running()
+
+
+def crashed_components() -> Sequence[str]:
+    """Components of the local cluster that ended without having been stopped."""
+    return lifecycle.crashed()
+
+
+def log_of(component: str) -> Path:
+    """The log file of a component."""
+    return lifecycle.log_of(component)
+
+
+def discard_cluster() -> None:
+    """Stop the local cluster and delete its data."""
+    lifecycle.stop()
+    lifecycle.remove()
+
+
+def stop(progress: Progress) -> None:
+    """Stop the local cluster and the Docker engine started here, delete their data, and verify that nothing is left."""
+    docker_bridge_too = docker_engine.is_ours()
+    teardown.stop(progress)
+    teardown.require_nothing_left(docker_bridge_too=docker_bridge_too)
