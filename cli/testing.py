@@ -26,7 +26,7 @@ TIERS = (
 
 def main(arguments: Sequence[str]) -> int:
     """Run all tests, or pytest with `arguments`; return 1 if a test fails."""
-    parser = argparse.ArgumentParser(prog="cli.testing")
+    parser = argparse.ArgumentParser(prog="cli.testing", add_help=False, allow_abbrev=False)
     parser.add_argument("--flaky", type=int, default=0, help="how many tests may fail if they pass when run once more")
     chosen, selected = parser.parse_known_args(arguments)
     result = _on_this_machine([selected] if selected else TIERS, chosen.flaky)
