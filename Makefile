@@ -4,7 +4,7 @@ BASE ?= origin/main
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig rotate test lint check schema setup
+.PHONY: help up down status preview preflight comment shell kubeconfig rotate unit test lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,11 @@ lint: setup ## check format, style, types and import boundaries
 		(cd $$tests/.. && ../../.venv/bin/mypy --config-file ../mypy.ini --cache-dir ../../.mypy_cache/$${tests%/tests} .) \
 		|| { echo "in $${tests%/tests}"; exit 1; }; done
 
+unit: setup ## run the tests that start nothing; takes less than a minute (ARGS="-k y")
+	@$(PYTHON) -m pytest tests/unit -q -n logical --maxprocesses 8 --dist loadfile $(ARGS)
+
 test: lint ## run every test that this machine can run, or ARGS="tests/x -k y"
-	@$(PYTHON) -m cli.testing $(ARGS)
+	@$(PYTHON) -m cli.testing $(if $(FLAKY),--flaky $(FLAKY)) $(ARGS)
 
 setup:
 	@./cli/bootstrap

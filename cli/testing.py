@@ -1,24 +1,40 @@
-"""`make test`: every test that this machine can run, on an engine, a registry and a cluster that are real.
+"""`make test`: every test that this machine can run, on a real engine, registry and cluster.
 
-Starts what is not running yet, and stops again what it started. A cluster that a stack of this machine stands on is
-not the tests' own: it stays, with its data, even where it had to be started.
+Starts what is not running yet and stops what it started. A cluster that already runs, or holds a stack of this
+machine, is kept with its data.
 """
 
+import argparse
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from cli import stack
+from cli import flaky, stack
 from common import console, paths
 from common.console import Progress
 from common.errors import WorkstationError
 from offline import machine
 
+TIERS = (
+    ("tests/unit", "-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"),
+    ("tests/engine", "tests/cluster", "tests/stack"),
+)
+"""From cheap to expensive. Only unit tests run in parallel: the others share ports, the engine and the cluster."""
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Run pytest with `arguments`; its exit code, or 1 when what was started can't be stopped."""
+    """Run all tests, or pytest with `arguments`; return 1 if a test fails."""
+    parser = argparse.ArgumentParser(prog="cli.testing", add_help=False, allow_abbrev=False)
+    parser.add_argument("--flaky", type=int, default=0, help="how many tests may fail if they pass when run once more")
+    chosen, selected = parser.parse_known_args(arguments)
+    result = _on_this_machine([selected] if selected else TIERS, chosen.flaky)
+    print("\n".join(result.lines()))
+    return result.code
+
+
+def _on_this_machine(runs: Sequence[Sequence[str]], allowed: int) -> flaky.Result:
     progress = Progress()
     able = os.geteuid() == 0 and platform.system() == "Linux"
     own = able and not machine.cluster_is_running() and not stack.stacks()
@@ -32,14 +48,14 @@ def main(arguments: Sequence[str]) -> int:
             machine.ensure_test_packages(progress)
         else:
             console.console.print("[yellow]![/] tests on Docker and Kubernetes are skipped: they need root on Linux")
-        return _pytest(arguments)
+        return flaky.run(runs, _pytest, allowed)
     finally:
         if own:
             machine.stop(progress)
 
 
 def _clear_interrupted_run() -> None:
-    """What a killed run left behind would take part in this one: its nodes get pods, its namespaces hold names."""
+    """Nodes and namespaces that a killed run left behind would change the results of this one."""
     machine.discard_cluster()
 
 

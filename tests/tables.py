@@ -1,4 +1,4 @@
-"""What a test of many attempts found, for whoever reads the run: pytest swallows what passing tests print."""
+"""Tables of results on the terminal: pytest captures the output of passing tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.table import Table
 
 
 def show(table: Table, config: pytest.Config, width: int = 220) -> None:
-    """On the terminal, whether the test passes or not."""
+    """Print a table whether the test passes or not."""
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         console = Console(width=width)
         console.print()

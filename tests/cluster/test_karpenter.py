@@ -12,8 +12,8 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from common import paths
-from infra.declaration import load
 from infra.foundation.aws.node_pools import node_pool_spec
+from tests.examples import PROD, validated
 from tests.waiting import eventually
 
 DEFINITION = Path(__file__).parent / "crds" / "karpenter.sh_nodepools.yaml"
@@ -40,7 +40,7 @@ def _established(definitions: Any) -> bool:
 
 def specs() -> dict[str, dict[str, Any]]:
     """Those of the prod stack that come and go with the jobs."""
-    declared = load(paths.REPOSITORY / "Pulumi.prod.yaml")
+    declared = validated(PROD)
     assert declared.foundation.aws is not None
     zones = declared.foundation.aws.network.zones
     return {

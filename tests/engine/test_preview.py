@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests import examples
 from tests.engine.project import Project, Step
 from tests.pulumi_engine import find_engine, remove_installation
 from tests.unit.declaration.samples import DEV_IMAGES, REPOSITORY
 
-DEV = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())["config"]["ml-platform:platform"]
+DEV = examples.declaration(examples.DEV)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from common import daemons, paths
 from offline import docker_engine
 from offline.cluster import containers, control_plane, gateways
 from tests.cluster.status_page.browser import chromium
+from tests.examples import DEV
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine, remove_installation
 
@@ -93,8 +94,8 @@ def _ask_for_little(platform: dict[str, Any]) -> None:
 
 
 def _declaration(registry_port: int) -> dict[str, Any]:
-    """Pulumi.dev.yaml with names that no other stack uses."""
-    document: dict[str, Any] = yaml.safe_load((paths.REPOSITORY / "Pulumi.dev.yaml").read_text())
+    """The dev example with names that no other stack uses."""
+    document: dict[str, Any] = yaml.safe_load(DEV.read_text())
     platform = document["config"]["ml-platform:platform"]
     platform["foundation"]["local"]["registryPort"] = registry_port
     platform["namespace"] = "trial-platform"

@@ -31,13 +31,13 @@ from cli.aws_preflight.quotas import quota_of, quotas_suffice
 from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, version_is_supported
 from infra.catalogue.aws.names import GITHUB
 from infra.catalogue.names import DOMAIN, PROJECT
-from infra.declaration import load
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
 from infra.foundation.aws.node_groups import _ADD_ONS
 from tests.engine.iam_evaluator import allowed
 from tests.engine.iam_evaluator.prod import PLACE, prod_role
-from tests.unit.declaration.samples import REPOSITORY
+from tests.examples import PROD, validated
+from tests.project_copy import copy_project
 
 ACCOUNT = "123456789012"  # moto's own
 REGION = "eu-central-1"
@@ -248,7 +248,7 @@ def questions(moto: Client) -> set[str]:
     def note(model: Any, **_: object) -> None:
         asked.add(f"{model.service_model.signing_name}:{model.name}")
 
-    prod = load(REPOSITORY / "Pulumi.prod.yaml")
+    prod = validated(PROD)
     aws = prod.foundation.aws
     assert aws is not None and aws.ci is not None
     declared = aws.model_copy(update={"ci": aws.ci.model_copy(update={"provider": PROVIDER})})
@@ -427,13 +427,18 @@ def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Clie
     assert findings[0].fix.startswith("allow the caller DescribeClusterVersions")
 
 
-def preflight(stack: str, **settings: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def preflight(project: Path, stack: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """The command itself, with no settings of AWS but these."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
     return subprocess.run(
         [sys.executable, "-m", "cli", "preflight", "--stack", stack],
-        cwd=REPOSITORY,
+        cwd=project,
         env=inherited | nobody | {"AWS_CONFIG_FILE": "/dev/null"} | settings,
         capture_output=True,
         text=True,
@@ -444,33 +449,33 @@ def preflight(stack: str, **settings: str) -> subprocess.CompletedProcess[str]:
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
-def test_without_credentials_it_says_so_and_goes_on() -> None:
-    done = preflight("prod")
+def test_without_credentials_it_says_so_and_goes_on(project: Path) -> None:
+    done = preflight(project, "prod")
     assert (done.returncode, done.stderr) == (0, "")
     assert "skipped: no credentials" in done.stdout
 
 
-def test_a_local_stack_has_nothing_to_ask() -> None:
-    done = preflight("dev", **KEYS)
+def test_a_local_stack_has_nothing_to_ask(project: Path) -> None:
+    done = preflight(project, "dev", **KEYS)
     assert (done.returncode, done.stderr) == (0, "")
     assert "the foundation is not aws" in done.stdout
 
 
-def test_what_is_in_the_way_ends_it(endpoint: str) -> None:
-    done = preflight("prod", AWS_ENDPOINT_URL=endpoint, AWS_REGION="us-east-1", **KEYS)
+def test_what_is_in_the_way_ends_it(project: Path, endpoint: str) -> None:
+    done = preflight(project, "prod", AWS_ENDPOINT_URL=endpoint, AWS_REGION="us-east-1", **KEYS)
     assert done.returncode == 1
     assert "✗ platform.foundation.aws.region: 'eu-central-1' is declared, but $AWS_REGION is" in done.stdout
     assert "failed AWS preflight: 1 blocking finding" in done.stderr
 
 
-def test_what_nobody_answers_does_not_end_it(endpoint: str) -> None:
-    done = preflight("prod", AWS_ENDPOINT_URL=endpoint, AWS_MAX_ATTEMPTS="1", **KEYS)
+def test_what_nobody_answers_does_not_end_it(project: Path, endpoint: str) -> None:
+    done = preflight(project, "prod", AWS_ENDPOINT_URL=endpoint, AWS_MAX_ATTEMPTS="1", **KEYS)
     assert "! platform.foundation.aws: could not check that version is supported" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_an_endpoint_that_does_not_answer_is_one_clear_line() -> None:
-    done = preflight("prod", AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1", **KEYS)
+def test_an_endpoint_that_does_not_answer_is_one_clear_line(project: Path) -> None:
+    done = preflight(project, "prod", AWS_ENDPOINT_URL="http://127.0.0.1:1", AWS_MAX_ATTEMPTS="1", **KEYS)
     assert done.returncode == 1
     assert "failed AWS does not answer" in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,6 +13,8 @@ import yaml
 
 from cli.preview import preview
 from common import paths
+from tests.examples import DEV
+from tests.project_copy import copy_project, use_this_environment
 from tests.pulumi_engine import find_engine
 from tests.unit.declaration.samples import REPOSITORY
 
@@ -27,7 +29,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for entry in REPOSITORY.iterdir():
         if entry.name != "Pulumi.dev.yaml":
             (tmp_path / entry.name).symlink_to(entry)
-    document = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    document = yaml.safe_load(DEV.read_text())
     platform = document["config"]["ml-platform:platform"]
     platform["secrets"]["token"] = {"team": "vision"}
     platform["serving"]["digits"]["secrets"] = ["token"]
@@ -38,13 +40,15 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_prod_is_shown_without_network_credentials_cluster_or_docker() -> None:
+def test_prod_is_shown_without_network_credentials_cluster_or_docker(tmp_path: Path) -> None:
     if find_engine() is None or os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("takes a pulumi on this machine, and root to take the network away")
+    use_this_environment(copy_project(tmp_path / "project"))
     lonely = ["unshare", "--net", "sh", "-c", 'ip link set lo up && ! ip route | grep . && exec "$@"', "sh"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE", "DOCKER_"))}
+    kept |= {"XDG_STATE_HOME": str(tmp_path / "state")}
     command = [*lonely, sys.executable, "-m", "cli", "preview", "--stack", "prod"]
-    shown = subprocess.run(command, cwd=REPOSITORY, env=kept, capture_output=True, text=True, check=False)
+    shown = subprocess.run(command, cwd=tmp_path / "project", env=kept, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stdout + shown.stderr
     for part in ("aws:eks:Cluster", "aws:rds:Instance", "kubernetes:apps/v1:Deployment", "docker:index:Image"):
         assert part in shown.stdout

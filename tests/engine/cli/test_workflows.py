@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tomllib
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ import pytest
 import yaml
 
 from cli.pull_request.render import MARKER
-from infra.declaration import load
 from tests.engine.cli.github import GitHub
+from tests.examples import PROD, validated
+from tests.project_copy import copy_project, use_this_environment
 from tests.pulumi_engine import find_engine
 from tests.unit.declaration.samples import REPOSITORY
 
@@ -149,7 +149,7 @@ def test_every_variable_that_somebody_must_set_is_explained() -> None:
 
 
 def test_the_approval_is_the_one_that_the_deploy_role_trusts() -> None:
-    aws = load(REPOSITORY / "Pulumi.prod.yaml").foundation.aws
+    aws = validated(PROD).foundation.aws
     assert aws is not None and aws.ci is not None
     assert aws.ci.environment == read("deploy")["jobs"]["prod"]["environment"]
 
@@ -203,24 +203,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     if find_engine() is None:
         pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
     origin, folder = tmp_path_factory.mktemp("origin"), tmp_path_factory.mktemp("clone")
-    copy_tree(origin)
+    copy_project(origin)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "AWS_"))}
     made = Clone(folder, inherited | {"XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))})
     for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=base"]):
         made.git("-C", str(origin), *arguments)
     made.git("clone", "--quiet", str(origin), ".")
     (folder / ".git" / "info" / "exclude").write_text(".venv\npreview.md\n")
-    (folder / ".venv").symlink_to(REPOSITORY / ".venv")
+    use_this_environment(folder)
     return made
-
-
-def copy_tree(target: Path) -> None:
-    """The project as it stands here, with what is not committed yet."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    for name in filter(lambda name: (REPOSITORY / name).is_file(), listed.splitlines()):
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(REPOSITORY / name, target / name)
 
 
 def test_a_pull_request_gets_its_comment(clone: Clone, github: GitHub) -> None:

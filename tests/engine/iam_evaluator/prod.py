@@ -1,17 +1,15 @@
-"""The prod stack as its file declares it, built once for all requests."""
+"""The prod example, built once for all requests."""
 
 from __future__ import annotations
 
 import json
 from functools import cache
 
-import yaml
-
 from infra.foundation.aws.context import AwsContext
 from tests.engine.iam_evaluator import Policy
 from tests.engine.iam_evaluator.roles import Role, role
+from tests.examples import PROD, declaration
 from tests.unit.components.recorder import STACK, Recorder, inputs, platform
-from tests.unit.declaration.samples import REPOSITORY
 
 PLACE = AwsContext("123456789012", "eu-central-1", STACK, "ml-platform", "machine-learning")
 KEY = PLACE.arn("kms", "key/0f0f0f0f-0000-4000-8000-000000000000")
@@ -23,9 +21,8 @@ REGION = "aws:RequestedRegion"
 
 @cache
 def stack() -> Recorder:
-    """Nobody changes what was recorded."""
-    content = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())
-    return platform(content["config"]["ml-platform:platform"])
+    """Shared by all tests, which must not change it."""
+    return platform(declaration(PROD))
 
 
 def prod_role(name: str) -> Role:

@@ -1,12 +1,18 @@
-"""What a program registers, without an engine: sentences such as `created(platform, "...") == [...]`.
+"""The resources that a program registers on Pulumi's mocks, without an engine: `created(stack, "...") == [...]`.
 
-Everything is resolved before a test looks at it, so that no assertion sits in an `apply` that nobody waits for.
+All outputs are resolved before a test reads them: an assertion inside an `apply` could pass without being run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+import hashlib
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -19,7 +25,7 @@ STACK = "test"
 
 @dataclass(frozen=True)
 class Registered:
-    """One resource as it was asked for."""
+    """One registered resource with its inputs."""
 
     type: str
     name: str
@@ -29,7 +35,7 @@ class Registered:
 
 @dataclass
 class Recorder(pulumi.runtime.Mocks):
-    """Remembers what was registered and answers as the providers would."""
+    """Pulumi's mocks: they record each resource and return the computed properties of a provider."""
 
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +88,7 @@ _AWS: dict[str, dict[str, Any]] = {
         ],
     },
 }
-"""What AWS makes up by itself and the program uses."""
+"""Computed properties of AWS resources that the program reads."""
 
 
 def unwrapped(value: Any) -> Any:
@@ -97,7 +103,7 @@ SECRET = "4dabf18193072939515e22adb298388d"
 
 
 def record(program: Callable[[], Mapping[str, Any]]) -> Recorder:
-    """Runs a program to its end and returns what it registered."""
+    """Run a program to its end and return what it registered."""
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="ml-platform", stack=STACK, preview=False)
 
@@ -105,18 +111,58 @@ def record(program: Callable[[], Mapping[str, Any]]) -> Recorder:
     def run() -> pulumi.Output[None]:
         return pulumi.Output.from_input(program()).apply(lambda outputs: recorder.outputs.update(outputs))
 
-    run()
+    with _without_garbage_collection():
+        run()
     return recorder
 
 
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """A collection walks all classes of pulumi-aws, again and again: half of the time of a build."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        if not gc.get_freeze_count():
+            gc.freeze()
+
+
+_BUILT: dict[str, bytes] = {}
+"""Recorders by their declaration, pickled: a build takes most of a second, and each test gets a copy of its own."""
+
+
 def platform(declaration: dict[str, Any], **given: str) -> Recorder:
-    """The whole platform of a declaration; `given` are values of its secrets, `-` written as `_`."""
+    """The platform of a declaration; `given` are the values of its secrets, with `_` for `-` in their names."""
 
     def program() -> Mapping[str, Any]:
         values = {name.replace("_", "-"): pulumi.Output.secret(value) for name, value in given.items()}
         return build(declare(declaration, "Pulumi.test.yaml"), STACK, values)
 
-    return record(program)
+    key = json.dumps([declaration, given, _images()])  # in this order: a test may be about the order of keys
+    if key not in _BUILT:
+        _BUILT[key] = pickle.dumps(record(program))
+    recorder = pickle.loads(_BUILT[key])
+    assert isinstance(recorder, Recorder)
+    return recorder
+
+
+def forget_builds() -> None:
+    """For a test that changes the program itself, before and after the change."""
+    _BUILT.clear()
+
+
+def _images() -> list[tuple[str, int, str]]:
+    """Everything under `images/` of the current folder that can change an image's tag: names, modes, contents."""
+    return [
+        (path.as_posix(), path.lstat().st_mode, _content(path))
+        for path in sorted(Path("images").rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    ]
+
+
+def _content(path: Path) -> str:
+    return str(path.readlink()) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def created(recorder: Recorder, type_: str) -> list[str]:
@@ -125,7 +171,7 @@ def created(recorder: Recorder, type_: str) -> list[str]:
 
 
 def inputs(recorder: Recorder, type_: str, name: str) -> dict[str, Any]:
-    """What one resource was asked to be."""
+    """The inputs of one resource."""
     (found,) = [each for each in recorder.resources if (each.type, each.name) == (type_, name)]
     return found.inputs
 

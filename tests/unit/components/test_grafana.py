@@ -17,7 +17,7 @@ from tests.engine.iam_evaluator.prod import PLACE
 from tests.engine.iam_evaluator.roles import Role, role
 from tests.engine.iam_evaluator.weaker import about_everything, may_everything, refused, unbounded
 from tests.unit.components import grafanas
-from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
+from tests.unit.components.recorder import Recorder, created, forget_builds, inputs, platform, pods
 from tests.unit.declaration.samples import small
 
 CONFIG_MAP, JOB, SECRET = "kubernetes:core/v1:ConfigMap", "kubernetes:batch/v1:Job", "kubernetes:core/v1:Secret"
@@ -163,9 +163,12 @@ def test_an_unchanged_job_is_the_same_and_every_change_a_new_one(monkeypatch: py
         return str(inputs(with_existing(**settings), JOB, "dashboards")["metadata"]["name"])
 
     names = [name(), name(url="https://other.example.com"), name(datasource="Prometheus")]
+    forget_builds()
     assert name() == names[0]
     monkeypatch.setattr("infra.observability.dashboards.delivery.as_json", lambda: {"a.json": "{}"})
+    forget_builds()
     assert len({*names, name()}) == 4
+    forget_builds()
 
 
 def test_a_managed_one_asks_the_managed_metrics_with_a_role_of_its_own() -> None:

@@ -7,14 +7,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-import yaml
 
 from infra.foundation.aws.boundary import boundary_statements
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import github_trust, pod_trust, service_trust
+from tests.examples import PROD, declaration
 from tests.unit.components.policy_documents import admits, document, documents, faults, listed
 from tests.unit.components.recorder import Recorder, created, inputs, platform
-from tests.unit.declaration.samples import REPOSITORY
 
 PLACE = AwsContext("123456789012", "eu-central-1", "test", "ml-platform", "4711")
 ROLE = "aws:iam/role:Role"
@@ -23,8 +22,7 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 @cache
 def declared() -> dict[str, Any]:
-    content = yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text())
-    return dict(content["config"]["ml-platform:platform"])
+    return declaration(PROD)
 
 
 @pytest.fixture

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
+import pytest
 
 from infra.secrets.derive import derived_password
+from tests.examples import DEV, PROD, declaration
 from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
-from tests.unit.declaration.samples import DEV_IMAGES, REPOSITORY, small
+from tests.unit.declaration.samples import DEV_IMAGES, small
 
 JOB = {"team": "vision", "image": "training", "model": "digits"}
 
 
 def dev() -> Recorder:
-    content = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
-    return platform(content["config"]["ml-platform:platform"])
+    return platform(declaration(DEV))
 
 
-def test_every_stack_file_is_built() -> None:
-    for file in REPOSITORY.glob("Pulumi.*.yaml"):
-        declaration = yaml.safe_load(file.read_text())["config"]["ml-platform:platform"]
-        assert set(platform(declaration).outputs["endpoints"]) == set(declaration["serving"])
+@pytest.mark.parametrize("file", [DEV, PROD], ids=lambda file: file.stem)
+def test_every_example_is_built(file: Path) -> None:
+    declared = declaration(file)
+    assert set(platform(declared).outputs["endpoints"]) == set(declared["serving"])
 
 
 def test_dev_is_one_model_from_training_to_serving() -> None:

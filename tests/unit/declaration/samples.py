@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,14 @@ DEV_IMAGES = [
 ]
 """What the dev stack builds, in the order of the names."""
 
-GONE = object()
+
+class _Gone(Enum):
+    """Its text is the same in every process, because it is part of the ids of parametrised tests."""
+
+    GONE = "gone"
+
+
+GONE = _Gone.GONE
 
 
 def small(**changes: object) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -183,8 +182,6 @@ def test_an_endpoint_of_any_name_names_its_key(root: Path) -> None:
     assert declared.serving["args"].api_key == "digits-key"
 
 
-@pytest.mark.parametrize(
-    "text", ["--gamma=0.001", "s3://bucket/prefix", f"--seed={secrets.randbelow(10**9)}", "http://a:80/b@c"]
-)
+@pytest.mark.parametrize("text", ["--gamma=0.001", "s3://bucket/prefix", "--seed=402463636", "http://a:80/b@c"])
 def test_other_texts_pass(root: Path, text: str) -> None:
     assert accepted(root, **{"training.digits.args": [text]}).training["digits"].args == (text,)

@@ -1,4 +1,4 @@
-"""Stack files as they lie in the project, and as people may spoil them."""
+"""Stack files: those of the project load, and a mistake in one is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a passing test has found is to be read."""
+"""Tables that passing tests print reach the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way in for a role: only for what is declared, and in a file that nobody else reads."""
+"""Kubeconfigs of roles: refused for undeclared roles, written with mode 0600."""
 
 from __future__ import annotations
 

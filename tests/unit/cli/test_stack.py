@@ -1,4 +1,4 @@
-"""A stack's file stays as its team wrote it, whatever the engine does to it."""
+"""The stack file keeps its text while the engine writes a salt into it."""
 
 from pathlib import Path
 

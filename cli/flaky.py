@@ -1,0 +1,110 @@
+"""Several runs of pytest as one: tests that failed are run once more, and the results are counted together."""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+Pytest = Callable[[Sequence[str]], int]
+"""Runs pytest with these arguments and returns its exit code."""
+
+_PASSED, _FAILED = 0, 1
+"""Any other exit code of pytest is about the run itself: interrupted, not collected, wrong arguments."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Exit code, flaky tests, and the number of tests by outcome."""
+
+    code: int
+    seconds: float
+    counts: dict[str, int]
+    flaky: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The end of the run: flaky and failed tests, and a closing line as pytest's."""
+        counted = ", ".join(f"{number} {outcome}" for outcome, number in self.counts.items() if number)
+        closing = f" {counted or 'no tests ran'} in {self.seconds:.2f}s "
+        return [
+            *(f"flaky: {name}" for name in self.flaky),
+            *(f"failed: {name}" for name in self.failed),
+            closing.center(80, "="),
+        ]
+
+
+def run(runs: Sequence[Sequence[str]], pytest: Pytest, allowed: int) -> Result:
+    """Run pytest with each list of arguments. Up to `allowed` tests may fail if they pass when run once more."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        session = _Session(Path(folder), pytest)
+        code = _all(session, runs)
+        counts, failed, flaky = session.counts(), session.failed(), []
+        if code == _FAILED and 0 < len(failed) <= allowed:
+            flaky = session.passing_again(failed)
+            failed = [name for name in failed if name not in flaky]
+            code = _FAILED if failed else _PASSED
+            counts["failed"] -= len(flaky)
+            counts["flaky"] = len(flaky)
+    return Result(code, time.monotonic() - started, counts, flaky, failed)
+
+
+def _all(session: "_Session", runs: Sequence[Sequence[str]]) -> int:
+    """The first exit code that is not about tests ends all; else whether any test failed."""
+    codes = []
+    for arguments in runs:
+        codes.append(session.run(*arguments))
+        if codes[-1] not in (_PASSED, _FAILED):
+            break
+    return max(codes)
+
+
+class _Session:
+    """Runs of pytest with one cache, which knows the tests that failed, and a JUnit report each."""
+
+    def __init__(self, folder: Path, pytest: Pytest) -> None:
+        self._folder = folder
+        self._pytest = pytest
+        self._reports: list[Path] = []
+
+    def run(self, *arguments: str) -> int:
+        self._reports.append(self._folder / f"{len(self._reports)}.xml")
+        return self._pytest([*arguments, "-o", f"cache_dir={self._folder}", f"--junitxml={self._reports[-1]}"])
+
+    def failed(self) -> list[str]:
+        file = self._folder / "v" / "cache" / "lastfailed"
+        return sorted(json.loads(file.read_text())) if file.exists() else []
+
+    def passing_again(self, failed: Sequence[str]) -> list[str]:
+        """Run the failed tests by themselves. One that is then skipped has not passed."""
+        code = self.run("--last-failed", "--last-failed-no-failures=none", *dict.fromkeys(map(_file, failed)))
+        again = _outcomes(self._reports[-1])
+        if code not in (_PASSED, _FAILED) or again["skipped"] or sum(again.values()) != len(failed):
+            return []
+        still = self.failed()
+        return [name for name in failed if name not in still]
+
+    def counts(self) -> dict[str, int]:
+        counts = {"failed": 0, "passed": 0, "skipped": 0}
+        for report in self._reports:
+            for outcome, number in _outcomes(report).items():
+                counts[outcome] += number
+        return counts
+
+
+def _file(name: str) -> str:
+    return name.partition("::")[0]
+
+
+def _outcomes(report: Path) -> dict[str, int]:
+    """An error in a fixture counts as a failure."""
+    counts = {"failed": 0, "passed": 0, "skipped": 0}
+    if not report.exists():
+        return counts
+    for case in ElementTree.parse(report).iter("testcase"):
+        outcomes = {child.tag for child in case}
+        counts["failed" if outcomes & {"failure", "error"} else "skipped" if "skipped" in outcomes else "passed"] += 1
+    return counts
