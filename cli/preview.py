@@ -26,16 +26,21 @@ NO_CLUSTER = "/nonexistent/kubeconfig"
 _NOWHERE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 STAND_INS = paths.STATE / "preview"
-"""A `PULUMI_HOME` in which no official plugin ever is: some want a Docker engine or credentials even at preview."""
+"""A `PULUMI_HOME` with stand-ins for the plugins that need a Docker engine or credentials even at preview."""
+
+_OFFICIAL = ("kubernetes",)
+"""The plugins that are never replaced by a stand-in: they need no cluster for a preview."""
 
 
 def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     """Preview stack `name` from nothing, on the stand-ins unless the `official` plugins are wanted."""
     console.stderr = as_json  # what is read by a machine is nothing but JSON
     preflight.declaration(name)
-    engine = toolchain.ensure_engine(Progress())
+    progress = Progress()
+    engine = toolchain.ensure_engine(progress)
     home = paths.PULUMI_HOME if official else STAND_INS
-    plugins.ensure_plugins(home, lambda _: None, engine, download=official)
+    with progress.step("Pulumi plugins") as step:
+        plugins.ensure_plugins(home, step.say, engine, download=None if official else _OFFICIAL)
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"

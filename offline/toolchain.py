@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -101,13 +101,22 @@ def _packages(progress: Progress, wanted: bool) -> None:
 
 
 def _plugins(progress: Progress) -> None:
-    """Plugins, and a word about those that had to be stood in for."""
+    """Install the plugins and say which of them are official."""
     with progress.step("Pulumi plugins") as step:
         if _engine_modules():
             plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
         installed = plugins.ensure_plugins(paths.PULUMI_HOME, step.say, engine())
-        stand_ins = [part.plugin.name for part in installed if part.kind == "stand-in"]
-        official = [part.plugin.name for part in installed if part.kind == "official"]
-        said = [f"official: {', '.join(official)}"] if official else []
-        said += [f"stand-ins, since downloads are refused here: {', '.join(stand_ins)}"] if stand_ins else []
-        step.say("; ".join(said))
+        step.say("; ".join(_told(installed)))
+
+
+def _told(installed: Sequence[plugins.Installed]) -> Iterator[str]:
+    """The plugins by their origin."""
+    origins: dict[plugins.Kind, str] = {
+        "downloaded": "official",
+        "built": "official, built from its Go module",
+        "stand-in": "stand-ins, since downloads are refused here",
+    }
+    for kind, origin in origins.items():
+        names = [part.plugin.name for part in installed if part.kind == kind]
+        if names:
+            yield f"{origin}: {', '.join(names)}"

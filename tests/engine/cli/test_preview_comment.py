@@ -37,7 +37,7 @@ PASSWORD = "random:index/randomPassword:RandomPassword"
         (["README.md", "tests/stack/test_dev_stack.py", "cli/up.py"], []),
         (["infra/foundation/aws/network.py"], STACKS),
         (["images/serving/serving/app.py"], STACKS),
-        (["offline/plugins/kubernetes/changes.py"], STACKS),
+        (["offline/plugins/docker/image.py"], STACKS),
         (["uv.lock"], STACKS),
         (["Pulumi.dev.yaml", "Pulumi.staging.yaml"], ["dev"]),
     ],
@@ -105,10 +105,10 @@ def test_the_plugin_says_what_is_replaced(before: dict[str, Any], after: dict[st
     assert [change.kind for change in compare(planned(before), planned(after))] == ["replaced"]
 
 
-@pytest.mark.parametrize("order", [("kubernetes", "adopting"), ("adopting", "kubernetes")])
+@pytest.mark.parametrize("order", [("mutable", "default"), ("default", "mutable")])
 def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> None:
     """Two providers of one plugin are registered in an order that nothing fixes."""
-    config = {"kubernetes": {"enableConfigMapMutable": "true"}, "adopting": {"upsertExistingObjects": "true"}}
+    config = {"mutable": {"enableConfigMapMutable": "true"}, "default": {}}
     providers = [step(KUBERNETES, name, False, **config[name]) for name in order]
 
     def plan_with(value: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> N
         return planned(*providers, *held)
 
     changes = compare(plan_with("old"), plan_with("new"))
-    assert {change.name: change.kind for change in changes} == {"kubernetes": "changed", "adopting": "replaced"}
+    assert {change.name: change.kind for change in changes} == {"mutable": "changed", "default": "replaced"}
 
 
 def test_what_the_policies_protect_counts_as_data() -> None:
