@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import pulumi
 import pulumi_docker as docker
+from pulumi_kubernetes import KubeClientSettingsArgs
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,15 @@ class SecretStore(Protocol):
     ) -> pulumi.Output[str]: ...
 
 
+CLIENT_SETTINGS = KubeClientSettingsArgs(qps=200, burst=400)
+"""Requests a second of the Kubernetes provider: its own limit of 50 slows a large stack down."""
+
+
 @dataclass(frozen=True)
 class Foundation:
     """Everything above stands on this."""
 
     kubernetes: pulumi.ProviderResource
-    adopting: pulumi.ProviderResource
-    """The same cluster, for objects that Kubernetes itself makes and the platform only changes."""
     random: pulumi.ProviderResource
     registry: Registry
     base_image: str

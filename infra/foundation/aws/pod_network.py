@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 import pulumi
-from pulumi_kubernetes.core.v1 import ConfigMap
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.core.v1 import ConfigMapPatch
+from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
 
 from infra.catalogue.names import labels
 from infra.foundation.contract import NetworkHole
@@ -16,14 +16,14 @@ _POD_IDENTITY_AGENT = "169.254.170.23/32"
 _TENTH = 10
 
 
-def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMap:
+def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMapPatch:
     """In EKS's Auto Mode network policies are only stored until this says otherwise.
 
-    The network's add-on for managed nodes brings the same object: whichever comes second finds it there.
+    The network's add-on for managed nodes creates the same object: a patch creates it or adds to it.
     """
-    return ConfigMap(
+    return ConfigMapPatch(
         _NAME,
-        metadata=ObjectMetaArgs(name=_NAME, namespace="kube-system", labels=labels(_NAME, "network")),
+        metadata=ObjectMetaPatchArgs(name=_NAME, namespace="kube-system", labels=labels(_NAME, "network")),
         data={"enable-network-policy-controller": "true"},
         opts=opts,
     )

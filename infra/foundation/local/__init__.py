@@ -13,7 +13,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
-from infra.foundation.contract import Foundation, NetworkHole, Port, Storage, Volume, WorkloadIdentity
+from infra.foundation.contract import CLIENT_SETTINGS, Foundation, NetworkHole, Port, Storage, Volume, WorkloadIdentity
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
 
@@ -46,10 +46,8 @@ class LocalFoundation(pulumi.ComponentResource):
             context=args.settings.kube_context,
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
+            kube_client_settings=CLIENT_SETTINGS,
             opts=child,
-        )
-        adopting = kubernetes.Provider(
-            "kubernetes-adopting", context=args.settings.kube_context, upsert_existing_objects=True, opts=child
         )
         registry = LocalRegistry(
             "registry",
@@ -76,7 +74,6 @@ class LocalFoundation(pulumi.ComponentResource):
         }
         self.offer = Foundation(
             kubernetes=cluster,
-            adopting=adopting,
             random=randomness,
             registry=registry.offer,
             base_image=args.settings.base_image,
