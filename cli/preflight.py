@@ -102,7 +102,7 @@ def official_aws_plugin(platform: Platform) -> None:
         return
     folder = paths.PULUMI_HOME / "plugins"
     found = machine.installed_plugin(paths.PULUMI_HOME, "aws")
-    if found.kind == "official":
+    if found.official:
         return
     install = f"{machine.engine()} plugin install resource aws {found.plugin.version} --reinstall"
     refused = (

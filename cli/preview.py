@@ -25,16 +25,18 @@ NO_CLUSTER = "/nonexistent/kubeconfig"
 _NOWHERE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 STAND_INS = paths.STATE / "preview"
-"""A `PULUMI_HOME` with stand-ins only: some official plugins need Docker or credentials even for a preview."""
+"""A `PULUMI_HOME` with stand-ins for the plugins that need a Docker engine or credentials even for a preview."""
 
 
 def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     """Preview stack `name` from an empty state, with the stand-ins unless `official` is set; the exit code."""
     console.stderr = as_json  # stdout is the JSON document alone
     preflight.declaration(name)
-    engine = machine.ensure_engine(Progress())
+    progress = Progress()
+    engine = machine.ensure_engine(progress)
     home = paths.PULUMI_HOME if official else STAND_INS
-    machine.ensure_plugins(home, engine, download=official)
+    with progress.step("Pulumi plugins") as step:
+        machine.ensure_plugins(home, step.say, engine, for_preview=not official)
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"

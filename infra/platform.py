@@ -129,7 +129,7 @@ class _Namespaces:
             settings=settings,
             policies=policies,
             priorities=self.priorities,
-            adopting=self.foundation.adopting,
+            default_account_token=False,
             pod_security=pod_security(name, self.excepted),
         )
         return Workspace(name, args, self.options)

@@ -16,6 +16,7 @@ from pathlib import Path
 from common import paths, run
 from common.console import Report
 from common.errors import WorkstationError
+from offline.plugins.sdk import sdk_version
 
 MODULES = Path(__file__).parent / "go"
 
@@ -35,8 +36,8 @@ class GoModule:
     def folder(self) -> Path:
         """Where this module's programs stand for these pins and this compiler."""
         key = hashlib.sha256()
-        for text in ((self.source / "go.mod").read_bytes(), (self.source / "go.sum").read_bytes()):
-            key.update(hashlib.sha256(text).digest())
+        for file in [self.source / "go.mod", self.source / "go.sum", *sorted(self.source.glob("*.go"))]:
+            key.update(hashlib.sha256(file.read_bytes()).digest())
         key.update(repr((sorted(self.stamps.items()), go_version())).encode())
         return paths.CACHE / "go" / f"{self.name}-{key.hexdigest()[:12]}"
 
@@ -92,6 +93,10 @@ PULUMI_VERSION = _version("pulumi", "github.com/pulumi/pulumi/pkg/v3")
 _MAJOR, _MINOR, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
 
 PULUMI = GoModule("pulumi", ["pulumi"], {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION})
+# The SDK warns of a plugin that is older than itself, so the plugin is stamped with the SDK's version.
+PULUMI_KUBERNETES = GoModule(
+    "pulumi-kubernetes", ["pulumi-resource-kubernetes"], {"main.version": sdk_version("kubernetes")}
+)
 KUBERNETES = GoModule(
     "kubernetes",
     # etcd's program is called after its folder

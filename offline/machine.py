@@ -41,9 +41,12 @@ def ensure_engine(progress: Progress) -> Path:
     return toolchain.ensure_engine(progress)
 
 
-def ensure_plugins(home: Path, engine: Path, *, download: bool) -> None:
-    """Install provider plugins below the PULUMI_HOME `home`; without `download`, stand-ins for all that are missing."""
-    install.ensure_plugins(home, lambda _: None, engine, download=download)
+def ensure_plugins(home: Path, report: Report, engine: Path, *, for_preview: bool) -> None:
+    """Install provider plugins below the PULUMI_HOME `home`.
+
+    `for_preview` uses stand-ins in place of the official plugins that need Docker or credentials even for a preview.
+    """
+    install.ensure_plugins(home, report, engine, download=install.WITHOUT_CREDENTIALS if for_preview else None)
 
 
 def installed_plugin(home: Path, name: str) -> Installed:

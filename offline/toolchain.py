@@ -1,7 +1,7 @@
 """Installs Debian packages, Go tools, the Docker engine, the base image and Pulumi's plugins."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -112,13 +112,21 @@ def _packages(progress: Progress, wanted: bool) -> None:
 
 
 def _plugins(progress: Progress) -> None:
-    """Install plugins, and report which are stand-ins."""
+    """Install the plugins and report where each comes from."""
     with progress.step("Pulumi plugins") as step:
         if _engine_modules():
             plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
         installed = plugins.ensure_plugins(paths.PULUMI_HOME, step.say, engine())
-        stand_ins = [part.plugin.name for part in installed if part.kind == "stand-in"]
-        official = [part.plugin.name for part in installed if part.kind == "official"]
-        said = [f"official: {', '.join(official)}"] if official else []
-        said += [f"stand-ins, since downloads failed: {', '.join(stand_ins)}"] if stand_ins else []
-        step.say("; ".join(said))
+        step.say("; ".join(_origins(installed)))
+
+
+def _origins(installed: Sequence[plugins.Installed]) -> Iterator[str]:
+    labels: dict[plugins.Kind, str] = {
+        "downloaded": "official",
+        "built": "official, built from the Go module",
+        "stand-in": "stand-ins, since downloads failed",
+    }
+    for kind, label in labels.items():
+        names = [part.plugin.name for part in installed if part.kind == kind]
+        if names:
+            yield f"{label}: {', '.join(names)}"

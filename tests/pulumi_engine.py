@@ -49,14 +49,14 @@ _COUNT = re.compile(rf"(\d+) (?:to )?({'|'.join(_CHANGES)})\b")
 
 @cache
 def installation() -> tuple[Path, Path]:
-    """A `bin` folder and a `PULUMI_HOME` with the stand-ins, made once a test run."""
+    """A `bin` folder and a `PULUMI_HOME` with the stand-ins and what is built here, made once a test run."""
     engine = find_engine()
     if engine is None:
         raise FileNotFoundError("no pulumi: set ML_PLATFORM_BIN to the folder that holds it")
     root = Path(mkdtemp(prefix="ml-platform-tests-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     ensure_engine(root / "bin", engine)
-    ensure_plugins(root / "home", lambda _: None, engine, download=False)
+    ensure_plugins(root / "home", lambda _: None, engine, download=())
     return root / "bin", root / "home"
 
 

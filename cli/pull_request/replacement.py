@@ -1,10 +1,11 @@
-"""Whether a changed resource is replaced: asked of the plugin that would update it, so that no rule stands twice."""
+"""Whether a change replaces a resource: the stand-in of its plugin says so, or for Kubernetes the recorded rules."""
 
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from cli.pull_request import kubernetes_rules
 from offline.plugins.provider import Provider, ProviderError
 
 Step = Mapping[str, Any]
@@ -23,6 +24,10 @@ class Plugins:
         """Whether the step from one to the other needs a new resource; without a plugin nobody can say so."""
         urn, old, new = after["urn"], dict(before["inputs"]), dict(after["inputs"])
         is_provider = urn in self._providers
+        if _package(after) == "kubernetes":
+            if is_provider:
+                return kubernetes_rules.replaces_provider(old, new)
+            return kubernetes_rules.replaces(self._settings(after["provider"]), old, new)
         plugin = self._plugin(after)
         if plugin is None:
             return False
@@ -36,9 +41,15 @@ class Plugins:
         """The plugin of a resource, or of a provider itself."""
         urn = step["urn"] if step["urn"] in self._providers else step["provider"]
         if urn not in self._loaded:
-            settings = self._providers[urn]["inputs"] if urn in self._providers else {}
-            self._loaded[urn] = _load(step["type"].removeprefix(_PROVIDER).split(":")[0], settings)
+            self._loaded[urn] = _load(_package(step), self._settings(urn))
         return self._loaded[urn]
+
+    def _settings(self, provider: str) -> Mapping[str, Any]:
+        return self._providers[provider]["inputs"] if provider in self._providers else {}
+
+
+def _package(step: Step) -> str:
+    return str(step["type"]).removeprefix(_PROVIDER).split(":")[0]
 
 
 def _load(package: str, settings: Mapping[str, Any]) -> Provider | None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 import pulumi
 import pulumi_docker as docker
+from pulumi_kubernetes import KubeClientSettingsArgs
 
 
 @dataclass(frozen=True)
@@ -178,13 +179,15 @@ class SecretStore(Protocol):
     ) -> pulumi.Output[str]: ...
 
 
+CLIENT_SETTINGS = KubeClientSettingsArgs(qps=200, burst=400)
+"""Requests a second of the Kubernetes provider: its own limit of 50 slows a large stack down."""
+
+
 @dataclass(frozen=True)
 class Foundation:
     """What the components above the foundation get."""
 
     kubernetes: pulumi.ProviderResource
-    adopting: pulumi.ProviderResource
-    """The same cluster, for objects that Kubernetes creates and the platform only patches."""
     random: pulumi.ProviderResource
     registry: Registry
     base_image: str

@@ -176,6 +176,6 @@ class Monitoring(pulumi.ComponentResource):
         return kubernetes.core.v1.Secret(
             RECEIVERS,
             metadata=ObjectMetaArgs(name=RECEIVERS, namespace=self.namespace, labels=labels(RECEIVERS, MONITORING)),
-            string_data=dict(self._args.secrets),
+            string_data=dict(self._args.secrets) or None,  # the provider shows an empty map as a change each time
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )

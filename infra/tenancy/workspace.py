@@ -37,8 +37,8 @@ class WorkspaceArgs:
     """Access and quota of a team; without them only administrators have access."""
     policies: Policies = field(default_factory=dict)
     priorities: Priorities | None = None
-    adopting: pulumi.ProviderResource | None = None
-    """Patches the default service account, which Kubernetes creates; None: it is left alone."""
+    default_account_token: bool = True
+    """Whether pods that name no service account get a token of the namespace's default one."""
     pod_security: str = "restricted"
     """The enforced Pod Security level; lower than `restricted` only if an exception is declared."""
 
@@ -79,16 +79,16 @@ class Workspace(pulumi.ComponentResource):
         if args.settings is not None:
             team_access(self.namespace, args.settings.groups.by_role(), inside)
             team_quota(self.namespace, args.settings.quota, args.priorities, inside)
-        if args.adopting is not None:
-            self._default_account(args.adopting)
+        if not args.default_account_token:
+            self._default_account()
 
-    def _default_account(self, adopting: pulumi.ProviderResource) -> None:
-        """Pods that name no service account get it; none of them needs its token."""
-        kubernetes.core.v1.ServiceAccount(
+    def _default_account(self) -> None:
+        """Patches the account that Kubernetes creates and gives to pods that name no other."""
+        kubernetes.core.v1.ServiceAccountPatch(
             f"{self.namespace}-default",
-            metadata=kubernetes.meta.v1.ObjectMetaArgs(name="default", namespace=self.namespace),
+            metadata=kubernetes.meta.v1.ObjectMetaPatchArgs(name="default", namespace=self.namespace),
             automount_service_account_token=False,
-            opts=pulumi.ResourceOptions(parent=self, provider=adopting, depends_on=[self._resource]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._resource]),
         )
 
     def _namespace(self, args: WorkspaceArgs) -> kubernetes.core.v1.Namespace:

@@ -1,7 +1,8 @@
-"""Puts the engine's companions where the engine looks for them: official plugins where they can be had, else stand-ins.
+"""Installs the engine's language host and its resource plugins.
 
-An official plugin is never touched. A stand-in is a small executable that starts `offline.plugins.<name>` with this
-Python; it lives in the workstation's own `PULUMI_HOME`, so that it never gets in the way of an engine used elsewhere.
+An official plugin is downloaded, or else built from its Go module where the module proxy serves it, or else replaced by
+a stand-in: a small executable that starts `offline.plugins.<name>` with this Python. Everything is installed into a
+`PULUMI_HOME` of the project's own, so that no engine used elsewhere finds it. A downloaded plugin is never changed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Literal
 
 from common.errors import WorkstationError
+from offline.go_tools import PULUMI_KUBERNETES, GoModule
 from offline.plugins.sdk import RequiredPlugin, required_plugins
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,10 +36,18 @@ LANGUAGE_HOST = "pulumi-language-python"
 ENGINE_MODULE = REPOSITORY / "offline" / "go" / "pulumi"
 PROBE_SECONDS = 5.0
 REFUSAL_HOURS = 24.0
+GO_MODULES: Mapping[str, GoModule] = {"kubernetes": PULUMI_KUBERNETES}
+"""Official plugins that can be built here, by name."""
+
 _MARK = "offline.plugins."  # every stand-in's script has it, no official executable does
+_BUILT = ".built-from-go-module"  # a file beside an executable that was built here
 
 Report = Callable[[str], None]
-Kind = Literal["official", "stand-in", "missing"]
+Kind = Literal["downloaded", "built", "stand-in", "missing"]
+_OFFICIAL = ("downloaded", "built")
+
+WITHOUT_CREDENTIALS = ("kubernetes",)
+"""Official plugins that preview without credentials, a cluster or Docker."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +57,25 @@ class Installed:
     plugin: RequiredPlugin
     kind: Kind
 
+    @property
+    def official(self) -> bool:
+        return self.kind in _OFFICIAL
 
-def ensure_plugins(pulumi_home: Path, report: Report, engine: Path, download: bool = True) -> list[Installed]:
-    """Install each plugin that the SDK packages need; `download=False` makes do with what is there and stand-ins."""
+
+def ensure_plugins(
+    pulumi_home: Path, report: Report, engine: Path, download: Collection[str] | None = None
+) -> list[Installed]:
+    """Install each plugin that the SDK packages need; only those named in `download`, if given, are downloaded."""
     folder = pulumi_home / "plugins"
     folder.mkdir(parents=True, exist_ok=True)
     wanted = required_plugins()
-    absent = [plugin for plugin in wanted if kind_of(folder, plugin) != "official"]
-    if download and absent and not _refused_lately(folder):
-        _download(pulumi_home, absent, report, engine)
-    for plugin in absent:
-        if kind_of(folder, plugin) != "official" and find_spec(_MARK + plugin.name) is not None:
-            _install_stand_in(folder, plugin)
+    absent = [plugin for plugin in wanted if kind_of(folder, plugin) not in _OFFICIAL]
+    downloads = [plugin for plugin in absent if download is None or plugin.name in download]
+    if downloads and not _refused_lately(folder):
+        _download(pulumi_home, downloads, report, engine)
+    for plugin in wanted:
+        if kind_of(folder, plugin) != "downloaded":
+            _install_substitute(folder, plugin, report)
     return [Installed(plugin, kind_of(folder, plugin)) for plugin in wanted]
 
 
@@ -137,7 +154,9 @@ def kind_of(folder: Path, plugin: RequiredPlugin) -> Kind:
     executable = folder / plugin.folder / plugin.executable
     if not executable.exists() or (folder / f"{plugin.folder}.partial").exists():
         return "missing"
-    return "stand-in" if _is_stand_in(executable) else "official"
+    if _is_stand_in(executable):
+        return "stand-in"
+    return "built" if executable.with_name(_BUILT).exists() else "downloaded"
 
 
 def _is_stand_in(executable: Path) -> bool:
@@ -188,16 +207,43 @@ def _refused_lately(folder: Path) -> bool:
     return stamp.exists() and time.time() - stamp.stat().st_mtime < REFUSAL_HOURS * 3600
 
 
-def _install_stand_in(folder: Path, plugin: RequiredPlugin) -> None:
-    target = folder / plugin.folder
-    if kind_of(folder, plugin) == "stand-in":
-        _write_script(target / plugin.executable, plugin.name)
+def _install_substitute(folder: Path, plugin: RequiredPlugin, report: Report) -> None:
+    """What takes the place of a plugin that can't be downloaded."""
+    module = GO_MODULES.get(plugin.name)
+    if module is not None:
+        _install_built(folder, plugin, module, report)
+    elif find_spec(_MARK + plugin.name) is not None:
+        _install_stand_in(folder, plugin)
+
+
+def _install_built(folder: Path, plugin: RequiredPlugin, module: GoModule, report: Report) -> None:
+    module.build(lambda what: report(f"{plugin.name}: {what} its Go module (some minutes)"))
+    program, executable = module.program(plugin.executable), folder / plugin.folder / plugin.executable
+    if kind_of(folder, plugin) == "built" and _same_file(program, executable):
         return
-    for leftover in folder.glob(".stand-in-*"):
+
+    def fill(partial: Path) -> None:
+        (partial / _BUILT).touch()
+        _link_or_copy(program, partial / plugin.executable)
+
+    _install_folder(folder, plugin, fill)
+
+
+def _install_stand_in(folder: Path, plugin: RequiredPlugin) -> None:
+    if kind_of(folder, plugin) == "stand-in":
+        _write_script(folder / plugin.folder / plugin.executable, plugin.name)
+    else:
+        _install_folder(folder, plugin, lambda partial: _write_script(partial / plugin.executable, plugin.name))
+
+
+def _install_folder(folder: Path, plugin: RequiredPlugin, fill: Callable[[Path], object]) -> None:
+    """Make a plugin's folder in one step, in the place of whatever is there."""
+    for leftover in folder.glob(".installing-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    partial = Path(mkdtemp(prefix=".stand-in-", dir=folder))
+    partial = Path(mkdtemp(prefix=".installing-", dir=folder))
     partial.chmod(0o755)
-    _write_script(partial / plugin.executable, plugin.name)
+    fill(partial)
+    target = folder / plugin.folder
     shutil.rmtree(target, ignore_errors=True)
     (folder / f"{plugin.folder}.partial").unlink(missing_ok=True)
     partial.rename(target)

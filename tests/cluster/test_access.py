@@ -50,7 +50,6 @@ from infra.foundation.local import egress
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs, team_policies
 
 cluster = kubernetes.Provider("kubernetes", context={context!r})
-adopting = kubernetes.Provider("adopting", context={context!r}, upsert_existing_objects=True)
 on_cluster = pulumi.ResourceOptions(providers=[cluster])
 priorities = Priorities("priorities", PrioritiesArgs({run!r}), on_cluster)
 policies = team_policies(Destination({run!r}, {{"app.kubernetes.io/name": "tracking"}}, 5000), egress("10.244.0.1"))
@@ -63,7 +62,7 @@ for team, settings in {teams!r}.items():
         settings=Team.model_validate(settings),
         policies=policies,
         priorities=priorities,
-        adopting=adopting,
+        default_account_token=False,
     )
     Workspace(team, args, on_cluster)
 """

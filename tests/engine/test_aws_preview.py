@@ -59,7 +59,7 @@ def test_everything_would_be_created_on_the_account_and_on_the_cluster(steps: li
 
 def test_no_provider_is_a_default_one(steps: list[Step]) -> None:
     providers = sorted(step.name for step in steps if step.type.startswith("pulumi:providers:"))
-    assert providers == ["aws", "docker", "kubernetes", "kubernetes-adopting", "random"]
+    assert providers == ["aws", "docker", "kubernetes", "random"]
 
 
 def test_plain_values_stay_plain_where_the_cluster_does_not_exist_yet(steps: list[Step]) -> None:

@@ -43,7 +43,7 @@ def test_everything_would_be_created(steps: list[Step]) -> None:
 
 def test_no_provider_is_a_default_one(steps: list[Step]) -> None:
     providers = sorted(step.name for step in steps if step.type.startswith("pulumi:providers:"))
-    assert providers == ["docker", "kubernetes", "kubernetes-adopting", "random"]
+    assert providers == ["docker", "kubernetes", "random"]
 
 
 @pytest.mark.parametrize(

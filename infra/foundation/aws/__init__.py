@@ -34,7 +34,16 @@ from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_i
 from infra.foundation.aws.secrets import stored_secret
 from infra.foundation.aws.topics import Topics, TopicsArgs
 from infra.foundation.aws.volumes import storage_class
-from infra.foundation.contract import Foundation, Pipeline, Placement, Registry, Storage, Topic, WorkloadIdentity
+from infra.foundation.contract import (
+    CLIENT_SETTINGS,
+    Foundation,
+    Pipeline,
+    Placement,
+    Registry,
+    Storage,
+    Topic,
+    WorkloadIdentity,
+)
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,8 @@ class AwsFoundation(pulumi.ComponentResource):
             kubeconfig=self._cluster.kubeconfig,
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
+            kube_client_settings=CLIENT_SETTINGS,
             opts=child,
-        )
-        adopting = kubernetes.Provider(
-            "kubernetes-adopting", kubeconfig=self._cluster.kubeconfig, upsert_existing_objects=True, opts=child
         )
         artifacts = ArtifactStore(
             "artifacts",
@@ -97,10 +104,9 @@ class AwsFoundation(pulumi.ComponentResource):
         self._grafana = self._make_grafana()
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
         storage_class(context, self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
-        enforced_policies(pulumi.ResourceOptions(parent=self, provider=adopting))
+        enforced_policies(pulumi.ResourceOptions(parent=self, provider=in_cluster))
         self.outputs = Foundation(
             kubernetes=in_cluster,
-            adopting=adopting,
             random=random.Provider("random", opts=child),
             registry=self._make_registry(docker.Provider("docker", opts=child)),
             base_image=cached_image(context, settings.registry.base_image),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 import pulumi
-from pulumi_kubernetes.core.v1 import ConfigMap
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.core.v1 import ConfigMapPatch
+from pulumi_kubernetes.meta.v1 import ObjectMetaPatchArgs
 
 from infra.catalogue.names import labels
 from infra.foundation.contract import AllowedEgress
@@ -16,14 +16,14 @@ _POD_IDENTITY_AGENT = "169.254.170.23/32"
 _TENTH = 10
 
 
-def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMap:
+def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMapPatch:
     """EKS Auto Mode does not enforce network policies without this ConfigMap.
 
-    The VPC CNI add-on creates the same object, so it may already exist.
+    The VPC CNI add-on creates the same object: the patch creates it or adds to it.
     """
-    return ConfigMap(
+    return ConfigMapPatch(
         _NAME,
-        metadata=ObjectMetaArgs(name=_NAME, namespace="kube-system", labels=labels(_NAME, "network")),
+        metadata=ObjectMetaPatchArgs(name=_NAME, namespace="kube-system", labels=labels(_NAME, "network")),
         data={"enable-network-policy-controller": "true"},
         opts=opts,
     )

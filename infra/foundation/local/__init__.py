@@ -13,7 +13,15 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
-from infra.foundation.contract import AllowedEgress, Foundation, Port, Storage, Volume, WorkloadIdentity
+from infra.foundation.contract import (
+    CLIENT_SETTINGS,
+    AllowedEgress,
+    Foundation,
+    Port,
+    Storage,
+    Volume,
+    WorkloadIdentity,
+)
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
 
@@ -45,10 +53,8 @@ class LocalFoundation(pulumi.ComponentResource):
             context=args.settings.kube_context,
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
+            kube_client_settings=CLIENT_SETTINGS,
             opts=child,
-        )
-        adopting = kubernetes.Provider(
-            "kubernetes-adopting", context=args.settings.kube_context, upsert_existing_objects=True, opts=child
         )
         registry = LocalRegistry(
             "registry",
@@ -74,7 +80,6 @@ class LocalFoundation(pulumi.ComponentResource):
         }
         self.outputs = Foundation(
             kubernetes=cluster,
-            adopting=adopting,
             random=randomness,
             registry=registry.outputs,
             base_image=args.settings.base_image,

@@ -114,7 +114,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine that has credentials and an engine, and could not download the AWS plugin."""
 
     def install(*_: object, **__: object) -> None:
-        ensure_plugins(tmp_path / "home", lambda _: None, tmp_path / "no-engine", download=False)
+        ensure_plugins(tmp_path / "home", lambda _: None, tmp_path / "no-engine", download=())
 
     def never(*_: object) -> None:
         raise AssertionError("a stack was created or the cluster was reached")

@@ -40,7 +40,7 @@ PASSWORD = "random:index/randomPassword:RandomPassword"
         (["README.md", "tests/stack/test_dev_stack.py", "cli/up.py"], []),
         (["infra/foundation/aws/network.py"], STACKS),
         (["images/serving/serving/app.py"], STACKS),
-        (["offline/plugins/kubernetes/changes.py"], STACKS),
+        (["offline/plugins/docker/image.py"], STACKS),
         (["uv.lock"], STACKS),
         (["Pulumi.dev.yaml", "Pulumi.staging.yaml"], ["dev"]),
     ],
@@ -115,10 +115,10 @@ def test_a_node_group_that_grows_is_changed_in_place() -> None:
     assert [change.kind for change in compare(planned(before), planned(after))] == ["changed"]
 
 
-@pytest.mark.parametrize("order", [("kubernetes", "adopting"), ("adopting", "kubernetes")])
+@pytest.mark.parametrize("order", [("mutable", "default"), ("default", "mutable")])
 def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> None:
     """Two providers of one plugin are registered in an order that nothing fixes."""
-    config = {"kubernetes": {"enableConfigMapMutable": "true"}, "adopting": {"upsertExistingObjects": "true"}}
+    config = {"mutable": {"enableConfigMapMutable": "true"}, "default": {}}
     providers = [step(KUBERNETES, name, False, **config[name]) for name in order]
 
     def plan_with(value: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def test_each_resource_is_asked_of_its_own_provider(order: tuple[str, str]) -> N
         return planned(*providers, *held)
 
     changes = compare(plan_with("old"), plan_with("new"))
-    assert {change.name: change.kind for change in changes} == {"kubernetes": "changed", "adopting": "replaced"}
+    assert {change.name: change.kind for change in changes} == {"mutable": "changed", "default": "replaced"}
 
 
 @pytest.mark.parametrize("type_", DATA_STORES)

@@ -5,18 +5,37 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
 from offline.plugins.install import ensure_engine, ensure_plugins, kind_of, official_engine
 from offline.plugins.sdk import RequiredPlugin, required_plugins
 from tests.pulumi_engine import find_engine
 
 
+@contextmanager
+def serving(executable: Path) -> Iterator[ResourceProviderStub]:
+    """A plugin's process, which prints its port."""
+    process = subprocess.Popen([executable, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
+            yield ResourceProviderStub(channel)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def silent(_: str) -> None:
-    """A report that nobody reads."""
+    """A report that is not shown."""
 
 
 @pytest.fixture
@@ -40,27 +59,47 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
 
 def test_a_second_install_changes_nothing_and_takes_no_time(tmp_path: Path, engine: Path) -> None:
     ensure_engine(tmp_path / "bin", engine)
-    first = ensure_plugins(tmp_path / "home", silent, engine, download=False)
+    first = ensure_plugins(tmp_path / "home", silent, engine, download=())
     before = snapshot(tmp_path)
     began = time.monotonic()
     ensure_engine(tmp_path / "bin", engine)
-    second = ensure_plugins(tmp_path / "home", silent, engine, download=False)
+    second = ensure_plugins(tmp_path / "home", silent, engine, download=())
     assert time.monotonic() - began < 2
     assert first == second
     assert snapshot(tmp_path) == before
 
 
 def test_each_plugin_with_a_stand_in_gets_it(tmp_path: Path, engine: Path) -> None:
-    kinds = {found.plugin.name: found.kind for found in ensure_plugins(tmp_path, silent, engine, download=False)}
-    assert kinds.items() >= {"docker": "stand-in", "kubernetes": "stand-in", "random": "stand-in"}.items()
+    kinds = {found.plugin.name: found.kind for found in ensure_plugins(tmp_path, silent, engine, download=())}
+    assert kinds.items() >= {"aws": "stand-in", "docker": "stand-in", "random": "stand-in"}.items()
+
+
+def test_the_kubernetes_plugin_is_built_and_answers_as_the_version_of_the_sdk(tmp_path: Path, engine: Path) -> None:
+    installed = ensure_plugins(tmp_path, silent, engine, download=())
+    (found,) = [found for found in installed if found.plugin.name == "kubernetes"]
+    assert found.kind == "built"
+    executable = tmp_path / "plugins" / found.plugin.folder / found.plugin.executable
+    with serving(executable) as provider:
+        assert provider.GetPluginInfo(Empty()).version == found.plugin.version
+
+
+def test_a_plugin_that_was_built_otherwise_is_replaced(tmp_path: Path, engine: Path) -> None:
+    (kubernetes,) = [plugin for plugin in required_plugins() if plugin.name == "kubernetes"]
+    ensure_plugins(tmp_path, silent, engine, download=())
+    executable = tmp_path / "plugins" / kubernetes.folder / kubernetes.executable
+    current = executable.stat().st_size
+    executable.unlink()
+    executable.write_bytes(b"\x7fELF" + bytes(8192))
+    ensure_plugins(tmp_path, silent, engine, download=())
+    assert executable.stat().st_size == current
 
 
 def test_an_official_plugin_is_kept(tmp_path: Path, engine: Path, docker: RequiredPlugin) -> None:
     official = tmp_path / "plugins" / docker.folder / docker.executable
     official.parent.mkdir(parents=True)
     official.write_bytes(b"\x7fELF" + bytes(8192))
-    kinds = {found.plugin.name: found.kind for found in ensure_plugins(tmp_path, silent, engine, download=False)}
-    assert kinds["docker"] == "official"
+    kinds = {found.plugin.name: found.kind for found in ensure_plugins(tmp_path, silent, engine, download=())}
+    assert kinds["docker"] == "downloaded"
     assert official.stat().st_size == 8196
 
 
@@ -71,11 +110,11 @@ def test_a_broken_off_download_makes_room_for_the_stand_in(
     (plugins / docker.folder).mkdir(parents=True)
     (plugins / docker.folder / docker.executable).write_bytes(b"\x7fELF" + bytes(8192))
     (plugins / f"{docker.folder}.partial").touch()
-    (plugins / ".stand-in-broken").mkdir()
+    (plugins / ".installing-broken").mkdir()
     assert kind_of(plugins, docker) == "missing"
-    ensure_plugins(tmp_path, silent, engine, download=False)
+    ensure_plugins(tmp_path, silent, engine, download=())
     assert kind_of(plugins, docker) == "stand-in"
-    assert not list(plugins.glob(".stand-in-*")) + list(plugins.glob("*.partial"))
+    assert not list(plugins.glob(".installing-*")) + list(plugins.glob("*.partial"))
     assert (plugins / docker.folder / docker.executable).stat().st_mode & stat.S_IXUSR
 
 

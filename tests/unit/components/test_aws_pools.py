@@ -143,7 +143,7 @@ def test_policies_between_pods_hold_on_nodes_of_both_kinds() -> None:
     assert [spec["networkPolicy"] for spec in bought] == ["DefaultAllow", "DefaultAllow"]
     (switch,) = [each for each in recorder.resources if each.name == "amazon-vpc-cni"]
     assert switch.inputs["data"] == {"enable-network-policy-controller": "true"}
-    assert "::kubernetes-adopting::" in switch.provider, "whichever comes second finds the other's object there"
+    assert switch.type.endswith(":ConfigMapPatch"), "whichever comes second finds the other's object there"
 
 
 def test_a_job_finds_its_nodes() -> None:

@@ -158,7 +158,7 @@ def test_on_aws_names_are_answered_at_the_services_tenth_address() -> None:
     agent = policy(recorder, "vision-identity")["egress"][0]
     assert agent["to"] == [{"ipBlock": {"cidr": "169.254.170.23/32"}}]
     assert agent["ports"] == [{"protocol": "TCP", "port": 80}]
-    switch = inputs(recorder, "kubernetes:core/v1:ConfigMap", "amazon-vpc-cni")
+    switch = inputs(recorder, "kubernetes:core/v1:ConfigMapPatch", "amazon-vpc-cni")
     assert switch["data"] == {"enable-network-policy-controller": "true"}
 
 
@@ -185,6 +185,6 @@ def test_training_gives_way_to_serving_and_both_to_the_platform() -> None:
 
 
 def test_the_default_account_has_no_token() -> None:
-    account = inputs(stack(), "kubernetes:core/v1:ServiceAccount", "vision-default")
+    account = inputs(stack(), "kubernetes:core/v1:ServiceAccountPatch", "vision-default")
     assert account["metadata"]["name"] == "default"
     assert account["automountServiceAccountToken"] is False
