@@ -39,7 +39,7 @@ REFUSAL_HOURS = 24.0
 GO_MODULES: Mapping[str, GoModule] = {"kubernetes": PULUMI_KUBERNETES}
 """Official plugins that can be built here, by name."""
 
-_MARK = "offline.plugins."  # every stand-in's script has it, no official executable does
+_PACKAGE = "offline.plugins."
 _BUILT = ".built-from-go-module"  # a file beside an executable that was built here
 
 Report = Callable[[str], None]
@@ -160,7 +160,9 @@ def kind_of(folder: Path, plugin: RequiredPlugin) -> Kind:
 
 
 def _is_stand_in(executable: Path) -> bool:
-    return executable.stat().st_size < 4096 and _MARK.encode() in executable.read_bytes()
+    """A published plugin is a compiled program, never a script."""
+    with executable.open("rb") as file:
+        return file.read(2) == b"#!"
 
 
 def _download(pulumi_home: Path, plugins: Iterable[RequiredPlugin], report: Report, engine: Path) -> None:
@@ -212,7 +214,7 @@ def _install_substitute(folder: Path, plugin: RequiredPlugin, report: Report) ->
     module = GO_MODULES.get(plugin.name)
     if module is not None:
         _install_built(folder, plugin, module, report)
-    elif find_spec(_MARK + plugin.name) is not None:
+    elif find_spec(_PACKAGE + plugin.name) is not None:
         _install_stand_in(folder, plugin)
 
 
@@ -255,7 +257,7 @@ def _write_script(path: Path, module: str) -> None:
         "#!/bin/sh\n"
         f"PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}\n"
         "export PYTHONPATH\n"
-        f'exec {shlex.quote(sys.executable)} -P -m {_MARK}{module} "$@"\n'
+        f'exec {shlex.quote(sys.executable)} -P -m {_PACKAGE}{module} "$@"\n'
     )
     if not path.exists() or path.read_text(errors="replace") != text:
         _place(path, lambda partial: partial.write_text(text))
