@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from offline.plugins.diff import changed_paths, touched
-from offline.plugins.provider import setting
 
 _IDENTITY = ("metadata.name", "metadata.namespace")
 
@@ -72,4 +71,4 @@ def _immutable(settings: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str
 
 
 def _on(settings: Mapping[str, Any], key: str) -> bool:
-    return setting(dict(settings), key, False) is True
+    return str(settings.get(key)).lower() == "true"  # the engine writes provider inputs as JSON texts
