@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common import console
 from common.environment import no_loopback_proxy
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,11 +19,11 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.update(no_loopback_proxy(os.environ))
     try:
         return command(options)
-    except WorkstationError as error:
+    except CommandError as error:
         return console.fail(error)
     except KeyboardInterrupt:
         return console.fail(
-            WorkstationError("interrupted", hint="run the same command again: it continues where it stopped")
+            CommandError("interrupted", hint="run the same command again: it continues where it stopped")
         )
 
 

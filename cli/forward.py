@@ -5,14 +5,14 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 
 def require_kubectl(environment: Mapping[str, str]) -> str:
     """The `kubectl` on PATH: the one built for the local cluster, or the user's."""
     found = shutil.which("kubectl", path=environment["PATH"])
     if found is None:
-        raise WorkstationError(
+        raise CommandError(
             "no kubectl",
             "it is not on PATH, and is needed to reach Services of a cluster",
             hint="install it (https://kubernetes.io/docs/tasks/tools/), then run the command again",
@@ -36,7 +36,7 @@ def forward(namespace: str, service: str, port: int, context: str, environment: 
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
         if "127.0.0.1:" not in line:
-            raise WorkstationError(f"service {namespace}/{service} can't be reached", process.stderr.read().strip())
+            raise CommandError(f"service {namespace}/{service} can't be reached", process.stderr.read().strip())
         yield f"http://127.0.0.1:{line.split('127.0.0.1:')[1].split()[0]}"
     finally:
         process.terminate()

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from cli import preflight
 from common import console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.catalogue.names import DOMAIN
 from infra.declaration import Platform
 from offline import machine
@@ -35,7 +35,7 @@ def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int
     """Print a kubeconfig for the role's first group, or write it to a file with mode 0600."""
     declared = preflight.declaration(stack)
     if declared.foundation.local is None:
-        raise WorkstationError(
+        raise CommandError(
             f"stack {stack} issues no client certificates",
             "access to its cluster is by IAM role",
             hint="aws eks update-kubeconfig --role-arn <the role of platform.foundation.aws.cluster.groups>",
@@ -47,7 +47,7 @@ def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int
         content = kubeconfig(api, f"{getpass.getuser()}@{team}", [group], team, hours * _SECONDS_AN_HOUR)
     except (ApiException, HTTPError, config.ConfigException) as error:
         reason = getattr(error, "reason", None) or str(error)
-        raise WorkstationError(f"cluster {context} issued no certificate", str(reason), hint="run `make up`") from None
+        raise CommandError(f"cluster {context} issued no certificate", str(reason), hint="run `make up`") from None
     if out is None:
         sys.stdout.write(content)
     else:
@@ -60,12 +60,12 @@ def first_group(declared: Platform, team: str, role: str) -> str:
     """The first group of the role."""
     if team not in declared.teams:
         known = ", ".join(sorted(declared.teams)) or "none is declared"
-        raise WorkstationError(f"no team {team!r}", "it is not in platform.teams", hint=f"TEAM is one of: {known}")
+        raise CommandError(f"no team {team!r}", "it is not in platform.teams", hint=f"TEAM is one of: {known}")
     roles = {str(name): groups for name, groups in declared.teams[team].groups.by_role().items()}
     if role not in roles:
-        raise WorkstationError(f"no role {role!r}", hint=f"ROLE is one of: {', '.join(roles)}")
+        raise CommandError(f"no role {role!r}", hint=f"ROLE is one of: {', '.join(roles)}")
     if not roles[role]:
-        raise WorkstationError(
+        raise CommandError(
             f"role {role} of team {team} has no groups",
             f"platform.teams.{team}.groups.{role} is empty",
             hint="add a group to it and run `make up`",
@@ -147,7 +147,7 @@ def _certificate(certificates: client.CertificatesV1Api, name: str) -> str:
             return str(found)
         time.sleep(0.2)
     why = f"the request was approved but not signed within {_SIGNED_WITHIN} s"
-    raise WorkstationError("the cluster signed no certificate", why, hint="see the log of kube-controller-manager")
+    raise CommandError("the cluster signed no certificate", why, hint="see the log of kube-controller-manager")
 
 
 def _encoded(content: bytes) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 from cli.aws_preflight.check import UNANSWERED, clients
 from cli.aws_preflight.finding import Client
 from common.console import console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.catalogue.names import DOMAIN, PROJECT
 
 
@@ -32,14 +32,14 @@ def require_none(stack: str, account: str, region: str) -> None:
         found = list(listed(client, stack))
     except UNANSWERED as error:
         hint = "renew the credentials, or allow the caller tag:GetResources and iam:List*, and run `make down` again"
-        raise WorkstationError(f"leftovers in account {account} can't be listed", str(error), hint=hint) from None
+        raise CommandError(f"leftovers in account {account} can't be listed", str(error), hint=hint) from None
     left = [item for item in found if not item.ending]
     if found:
         console.print(_table(found))
     if left:
         noun = "resource" if len(left) == 1 else "resources"
         verb = "is" if len(left) == 1 else "are"
-        raise WorkstationError(
+        raise CommandError(
             f"{len(left)} {noun} of stack {stack} {verb} left in account {account}, region {region}",
             "\n".join(item.arn for item in left),
             hint="something outside the stack created or uses them: delete them in AWS, and run `make down` again",
@@ -83,9 +83,7 @@ def _require_account(client: Client, account: str) -> None:
     actual = client("sts").get_caller_identity()["Account"]
     if actual != account:
         why = f"the credentials belong to {actual}"
-        raise WorkstationError(
-            f"leftovers in account {account} not checked", why, hint="use credentials of that account"
-        )
+        raise CommandError(f"leftovers in account {account} not checked", why, hint="use credentials of that account")
 
 
 def _ending(client: Client, arn: str) -> str:

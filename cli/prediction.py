@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 import requests
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 HELD_OUT = "holdout/holdout.json"
 """The artifact of a run with its held-out samples, in the format of `HeldOut`."""
@@ -89,7 +89,7 @@ class Endpoint:
         try:
             document: dict[str, Any] = self._answer(method, path, **sent).json()
         except requests.JSONDecodeError as error:
-            raise WorkstationError(f"the endpoint's response to {path} is not JSON", str(error)) from None
+            raise CommandError(f"the endpoint's response to {path} is not JSON", str(error)) from None
         return document
 
     def require_ready(self, model: str) -> None:
@@ -107,12 +107,12 @@ def _asked(who: str, method: str, address: str, path: str, **sent: Any) -> reque
     try:
         return requests.request(method, f"{address}{path}", timeout=30, **sent)
     except requests.RequestException as error:
-        raise WorkstationError(f"{who} does not answer {path}", str(error)) from None
+        raise CommandError(f"{who} does not answer {path}", str(error)) from None
 
 
 def _accepted(who: str, path: str, answer: requests.Response) -> requests.Response:
     if not answer.ok:
-        raise WorkstationError(f"{who} refused {path}", f"{answer.status_code}: {answer.text[:300]}")
+        raise CommandError(f"{who} refused {path}", f"{answer.status_code}: {answer.text[:300]}")
     return answer
 
 

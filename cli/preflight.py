@@ -11,7 +11,7 @@ import psutil
 from cli import stack
 from cli.forward import require_kubectl
 from common import paths
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PROJECT
 from infra.declaration import DeclarationError, Platform, load
@@ -27,15 +27,13 @@ def declaration(stack: str) -> Platform:
     file = paths.REPOSITORY / f"Pulumi.{stack}.yaml"
     if not file.exists():
         known = [name_of(path) for path in sorted(paths.REPOSITORY.glob("Pulumi.*.yaml"))]
-        raise WorkstationError(
+        raise CommandError(
             f"no stack {stack}", f"{file.name} does not exist", hint=f"STACK is one of {', '.join(known)}"
         )
     try:
         return load(file)
     except DeclarationError as error:
-        raise WorkstationError(
-            f"{file.name} is invalid", str(error), hint="nothing was changed; fix the file"
-        ) from None
+        raise CommandError(f"{file.name} is invalid", str(error), hint="nothing was changed; fix the file") from None
 
 
 def name_of(stack_file: Path) -> str:
@@ -66,7 +64,7 @@ def kube_context(platform: Platform, stack: str) -> str:
 def require_machine(local: LocalFoundation) -> None:
     """Check privileges, disk and ports of a machine that will run the local cluster."""
     if os.geteuid() != 0 or platform.system() != "Linux":
-        raise WorkstationError(
+        raise CommandError(
             "the local cluster needs root on Linux",
             f"this is user {os.geteuid()} on {platform.system()}",
             hint="run as root, or set platform.foundation.local.kubeContext to a cluster of your own",
@@ -74,9 +72,9 @@ def require_machine(local: LocalFoundation) -> None:
     free = shutil.disk_usage(_existing(paths.CACHE)).free / 2**30
     if free < DISK_GIB and not paths.CACHE.exists():
         hint = "free some space, or set XDG_CACHE_HOME to a larger disk"
-        raise WorkstationError("not enough disk", f"{free:.1f} GiB free at {paths.CACHE}, {DISK_GIB} needed", hint=hint)
+        raise CommandError("not enough disk", f"{free:.1f} GiB free at {paths.CACHE}, {DISK_GIB} needed", hint=hint)
     if free < 1:
-        raise WorkstationError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
+        raise CommandError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
     _require_free(machine.API_PORT, "")
     for port in (local.registry_port, local.registry_metrics_port):
         _require_free(port, "platform.foundation.local.registryPort")
@@ -87,9 +85,9 @@ def require_other_cluster(local: LocalFoundation) -> None:
     require_kubectl(stack.environment(local.kube_context))
     if machine.docker_host() is None:
         why = f"it builds the images; `make up` starts one only for the cluster {machine.CONTEXT}"
-        raise WorkstationError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
+        raise CommandError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
     if machine.lacks_base_image(local.base_image):
-        raise WorkstationError(
+        raise CommandError(
             f"platform.foundation.local.baseImage: '{local.base_image}' is not on this machine",
             f"it is in no registry; `make up` builds it only for the cluster {machine.CONTEXT}",
             hint=f"set baseImage to an image that can be pulled, such as {machine.PUBLIC_BASE_IMAGE}",
@@ -109,7 +107,7 @@ def official_aws_plugin(platform: Platform) -> None:
         f"its download was refused or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s; "
         f"what is installed is a stand-in\nfor previews: {folder / found.plugin.folder}"
     )
-    raise WorkstationError(
+    raise CommandError(
         "the official AWS plugin is not installed",
         refused if found.kind == "stand-in" else f"not in {folder}",
         hint=f"PULUMI_HOME={paths.PULUMI_HOME} {install}",
@@ -134,7 +132,7 @@ def _require_free(port: int, setting: str) -> None:
         return
     who = f"{holder.name()} (process {holder.pid})" if holder else "another program"
     hint = f"stop that program, or change {setting}" if setting else "stop that program"
-    raise WorkstationError(f"port {port} is in use", f"{who} is listening on it", hint=hint)
+    raise CommandError(f"port {port} is in use", f"{who} is listening on it", hint=hint)
 
 
 def _holder(port: int) -> psutil.Process | None:

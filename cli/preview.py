@@ -15,7 +15,7 @@ import yaml
 from cli import plan, preflight, stack
 from common import paths, run
 from common.console import Progress, console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration.stack_file import is_encrypted
 from offline import machine
 
@@ -44,7 +44,7 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
         if as_json:
             print(json.dumps(plan.read(events), indent=2))
     if done.returncode:
-        raise WorkstationError(
+        raise CommandError(
             f"preview of stack {name}", f"pulumi exited with {done.returncode}", hint="see the errors above"
         )
     return 0
@@ -65,7 +65,7 @@ def _run(
     init = [str(engine), "stack", "init", name, "--secrets-provider", "passphrase", "--non-interactive"]
     created = subprocess.run(init, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if created.returncode:
-        raise WorkstationError("pulumi stack init failed for the preview", created.stderr.strip())
+        raise CommandError("pulumi stack init failed for the preview", created.stderr.strip())
     settings = _settings(name, project)
     _add_placeholder_secrets(engine, name, settings, environment)
     command = [str(engine), "preview", "--stack", name, "--non-interactive", "--event-log", str(events)]

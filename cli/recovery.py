@@ -15,7 +15,7 @@ from docker.errors import NotFound
 
 from cli import stack
 from common import paths, run
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline import machine
 
 FIELD_MANAGER = "pulumi-kubernetes"
@@ -46,7 +46,7 @@ def _break_dead_lock(name: str) -> list[str]:
         holder = json.loads(lock.read_text())
         if holder["hostname"] != socket.gethostname() or psutil.pid_exists(holder["pid"]):
             why = f"process {holder['pid']} on {holder['hostname']} has been updating it since {holder['timestamp']}"
-            raise WorkstationError(f"stack {name} is in use", why, hint="wait until it has finished")
+            raise CommandError(f"stack {name} is in use", why, hint="wait until it has finished")
     if locks:
         stack.pulumi("cancel", name, "--yes")
         return ["released the lock of an engine that was killed"]

@@ -23,7 +23,7 @@ from cli import preflight, stack, status
 from cli.forward import forward, require_kubectl
 from common import paths
 from common.console import Progress, console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
 from infra.catalogue.names import PROJECT
 from infra.declaration import SETTING, Platform
@@ -72,7 +72,7 @@ class Cluster:
         try:
             with self._address(key.endpoint) as address:
                 answer = requests.get(f"{address}{key.endpoint.path}", timeout=10, **_sent(key))
-        except (requests.RequestException, WorkstationError):
+        except (requests.RequestException, CommandError):
             return False
         return answer.ok
 
@@ -82,7 +82,7 @@ class Cluster:
             data = self.core.read_namespaced_secret(name, namespace).data or {}
         except (ApiException, HTTPError) as error:
             why = str(getattr(error, "reason", None) or error)
-            raise WorkstationError(f"secret {namespace}/{name} can't be read", why, hint="run `make up`") from None
+            raise CommandError(f"secret {namespace}/{name} can't be read", why, hint="run `make up`") from None
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
     @contextmanager
@@ -106,7 +106,7 @@ def rotate(name: str, secret: str) -> int:
     require_rotatable(declared, name, secret)
     stack.require_backend(name, declared)
     if not stack.exists(name):
-        raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+        raise CommandError(f"stack {name} is not up on this machine", hint="run `make up`")
     preflight.official_aws_plugin(declared)
     progress = Progress()
     context = preflight.kube_context(declared, name)
@@ -139,9 +139,7 @@ def require_rotatable(declared: Platform, name: str, secret: str) -> None:
     known = rotatable(declared)
     if secret not in known:
         why = f"Pulumi.{name}.yaml declares no generated secret of this name{suggestion(secret, known)}"
-        raise WorkstationError(
-            f"'{secret}' can't be rotated", why, hint=f"SECRET is one of: {', '.join(sorted(known))}"
-        )
+        raise CommandError(f"'{secret}' can't be rotated", why, hint=f"SECRET is one of: {', '.join(sorted(known))}")
 
 
 def renew(
@@ -223,7 +221,7 @@ def _wait(wrong: Callable[[], list[Key]], what: str) -> None:
             servers = ", ".join(
                 sorted({f"{key.endpoint} {what} a key of {key.username or 'its clients'}" for key in left})
             )
-            raise WorkstationError(
+            raise CommandError(
                 "a server did not apply the rotation",
                 servers,
                 hint="see its log; the counter in the stack file stays incremented",

@@ -15,7 +15,7 @@ import yaml
 
 from cli import plan
 from common import paths, run
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration import Platform
 from offline import machine
 
@@ -36,7 +36,7 @@ def require_backend(stack: str, declared: Platform) -> None:
     aws = declared.foundation.aws
     if aws is None or not on_this_machine():
         return
-    raise WorkstationError(
+    raise CommandError(
         f"PULUMI_BACKEND_URL names no backend for stack {stack}",
         "it is on platform.foundation.aws: its state, and the key to the secrets in it, would exist on\n"
         f"this machine only, in {paths.STATE}",
@@ -139,7 +139,7 @@ def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, A
         )
     if done.returncode:
         hint = "fix the error above and run the same command again: it continues where it stopped"
-        raise WorkstationError(
+        raise CommandError(
             f"pulumi {command[0]} of stack {stack}", f"exit code {done.returncode}", log=events, hint=hint
         )
     return list(plan.logged_events(events))

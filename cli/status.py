@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from cli import preflight, stack
 from common import paths
 from common.console import console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration import Platform
 from offline import machine
 
@@ -65,7 +65,7 @@ def show(name: str, *, as_json: bool) -> int:
     """Print the status; the exit code is 1 if a component of the local cluster has crashed."""
     declared = preflight.declaration(name)
     if not stack.exists(name):
-        raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+        raise CommandError(f"stack {name} is not up on this machine", hint="run `make up`")
     found = collect(name, declared)
     if as_json:
         print(json.dumps(asdict(found), indent=2))
@@ -100,7 +100,7 @@ def collect(name: str, declared: Platform) -> Status:
         )
     except HTTPError as error:
         why = f"{', '.join(crashed)} crashed" if crashed else str(error)
-        raise WorkstationError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
+        raise CommandError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
 
 
 def _unseen(name: str, declared: Platform) -> str:

@@ -7,7 +7,7 @@ import requests
 from cli import preflight, stack
 from cli.forward import forward
 from common.console import console
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 SECONDS = 60
 """The page itself gives up on servers that don't answer well before that."""
@@ -17,10 +17,10 @@ def write(name: str, out: Path) -> int:
     """Fetch a snapshot of the page of stack `name` and write it to `out`; the exit code."""
     declared = preflight.declaration(name)
     if not stack.exists(name):
-        raise WorkstationError(f"stack {name} is not up on this machine", hint="run `make up`")
+        raise CommandError(f"stack {name} is not up on this machine", hint="run `make up`")
     page = stack.outputs(name, reveal=True).get("status")
     if page is None:
-        raise WorkstationError(f"stack {name} has no status page yet", hint="run `make up`")
+        raise CommandError(f"stack {name} has no status page yet", hint="run `make up`")
     where = (page["namespace"], page["service"], page["port"])
     context = preflight.kube_context(declared, name)
     with forward(*where, context, stack.environment(context)) as address:
@@ -35,10 +35,10 @@ def fetch(address: str, username: str, password: str) -> str:
     try:
         answer = requests.get(f"{address}/snapshot", auth=(username, password), timeout=SECONDS)
     except requests.RequestException as error:
-        raise WorkstationError("the status page does not answer", str(error), hint="run `make up`") from None
+        raise CommandError("the status page does not answer", str(error), hint="run `make up`") from None
     if not answer.ok:
         why = f"{answer.status_code}: {answer.text.strip()[:200]}"
-        raise WorkstationError("the status page refused the request", why, hint="run `make up`")
+        raise CommandError("the status page refused the request", why, hint="run `make up`")
     answer.encoding = "utf-8"
     return answer.text
 
@@ -50,6 +50,6 @@ def keep(out: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
         beside.replace(out)
     except OSError as error:
-        raise WorkstationError(
+        raise CommandError(
             f"{out} can't be written", error.strerror or str(error), hint="write another HTML="
         ) from None

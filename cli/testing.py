@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from cli import flaky, stack
 from common import console, paths
 from common.console import Progress
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline import machine
 
 TIERS = (
@@ -68,5 +68,5 @@ def _pytest(arguments: Sequence[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except WorkstationError as error:
+    except CommandError as error:
         sys.exit(console.fail(error))

@@ -5,7 +5,7 @@ import time
 from cli import aws_preflight, preflight, recovery, stack, summary
 from cli.prediction import Score
 from common.console import Progress, console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration.foundations import LocalFoundation
 from offline import machine
 
@@ -23,7 +23,7 @@ def up(name: str) -> int:
         preflight.require_other_cluster(declared.foundation.local)
     elif not aws_preflight.check(declared) and declared.foundation.aws:
         hint = "log in (see `aws configure sso`); `make preview` needs no credentials"
-        raise WorkstationError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
+        raise CommandError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
     machine.ensure_tools(progress, cluster=local is not None)
     preflight.official_aws_plugin(declared)
     if local is not None:

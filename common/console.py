@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 """Lines of a log are not wrapped at 80 columns; a terminal has its own width."""
@@ -112,7 +112,7 @@ class Progress:
             console.print(step)
 
 
-def fail(error: WorkstationError) -> int:
+def fail(error: CommandError) -> int:
     """Print an error on stderr without a traceback, and return the exit code."""
     err = Console(stderr=True, highlight=False, soft_wrap=True)
     for label, text in error.lines():

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from common import paths
-from common.errors import WorkstationError, tail
+from common.errors import CommandError, tail
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _INHERITED = {
@@ -60,10 +60,10 @@ class Daemon:
         deadline = time.monotonic() + self.timeout
         while not self._is_ready():
             if self.process() is None:
-                raise WorkstationError(f"{self.name} exited while starting", tail(self.log), log=self.log)
+                raise CommandError(f"{self.name} exited while starting", tail(self.log), log=self.log)
             if time.monotonic() > deadline:
                 why = f"not ready after {self.timeout:.0f} s\n{tail(self.log, 5)}"
-                raise WorkstationError(f"{self.name} did not start", why, log=self.log)
+                raise CommandError(f"{self.name} did not start", why, log=self.log)
             time.sleep(0.1)
 
     def _is_ready(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class WorkstationError(Exception):
+class CommandError(Exception):
     """What failed, why, the log, and what to do next; printed without a traceback."""
 
     def __init__(self, what: str, why: str = "", *, log: Path | None = None, hint: str = "") -> None:

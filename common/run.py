@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common import paths
-from common.errors import WorkstationError, tail
+from common.errors import CommandError, tail
 
 
 def output(
@@ -28,10 +28,10 @@ def output(
             check=False,
         )
     except OSError as error:
-        raise WorkstationError(f"{command[0]} can't be run", str(error)) from None
+        raise CommandError(f"{command[0]} can't be run", str(error)) from None
     if done.returncode:
         why = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
-        raise WorkstationError(f"{_name(command)} exited with {done.returncode}", why)
+        raise CommandError(f"{_name(command)} exited with {done.returncode}", why)
     return done.stdout
 
 
@@ -58,7 +58,7 @@ def logged(
             check=False,
         )
     if done.returncode:
-        raise WorkstationError(f"{_name(command)} exited with {done.returncode}", tail(log, 8), log=log, hint=hint)
+        raise CommandError(f"{_name(command)} exited with {done.returncode}", tail(log, 8), log=log, hint=hint)
 
 
 def _name(command: Sequence[str | Path]) -> str:

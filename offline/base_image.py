@@ -17,7 +17,7 @@ import docker
 import requests
 from docker.errors import DockerException, ImageNotFound
 
-from common.errors import WorkstationError
+from common.errors import CommandError
 from common.versions import DEBIAN_SUITE as SUITE
 from common.versions import PUBLIC_BASE_IMAGE as PUBLIC_IMAGE
 
@@ -86,7 +86,7 @@ def _make(client: docker.DockerClient, archive: Path, recipe: str, bundle: Path,
 def _host_ca_bundle() -> Path:
     bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     if not bundle.is_file():
-        raise WorkstationError(
+        raise CommandError(
             "the base image can't be built",
             f"there is no CA bundle at {bundle}",
             hint="install ca-certificates or set SSL_CERT_FILE",
@@ -122,13 +122,13 @@ def _bootstrap(root: Path, bundle: Path) -> None:
         with log.open("wb") as output:
             subprocess.run(_bootstrap_command(root, bundle), stdout=output, stderr=subprocess.STDOUT, check=True)
     except FileNotFoundError:
-        raise WorkstationError(
+        raise CommandError(
             "the base image can't be built", "mmdebstrap is not installed", hint="apt-get install mmdebstrap"
         ) from None
     except subprocess.CalledProcessError:
         reasons = [line[2:].strip() for line in log.read_text(errors="replace").splitlines() if line.startswith("E:")]
         why = next(iter(reasons), "no reason given")
-        raise WorkstationError("mmdebstrap could not build the base image", why, log=log) from None
+        raise CommandError("mmdebstrap could not build the base image", why, log=log) from None
     log.unlink()
 
 
@@ -156,7 +156,7 @@ def _load(client: docker.DockerClient, archive: Path, report: Report) -> None:
     with archive.open("rb") as file:
         loaded: list[Any] = client.images.load(file)
     if not any(IMAGE in image.tags for image in loaded):
-        raise WorkstationError(
+        raise CommandError(
             "the base image can't be loaded",
             f"{archive} does not contain {IMAGE}",
             hint="delete that file and try again",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common import run
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 # By package, a file or command that it provides: what exists already, from whatever source, is not installed again.
 PACKAGES = {
@@ -37,7 +37,7 @@ def install(packages: Sequence[str]) -> None:
     if not packages:
         return
     if not shutil.which("apt-get"):
-        raise WorkstationError(
+        raise CommandError(
             f"not installed: {', '.join(packages)}",
             "this machine has no apt-get",
             hint="install these with your distribution's package manager, then run the command again",

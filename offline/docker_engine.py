@@ -10,7 +10,7 @@ from docker.errors import DockerException
 
 from common import daemons, paths, run
 from common.daemons import Daemon
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline.cluster import network
 
 NAME = "dockerd"
@@ -42,7 +42,7 @@ def client() -> docker.DockerClient:
     """A client of the engine in use."""
     address = host()
     if address is None:
-        raise WorkstationError("no Docker engine answers", hint="run `make up`")
+        raise CommandError("no Docker engine answers", hint="run `make up`")
     return docker.DockerClient(base_url=address, timeout=300)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common import paths, run
 from common.console import Report
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline.plugins.sdk import sdk_version
 
 MODULES = Path(__file__).parent / "go"
@@ -74,7 +74,7 @@ def go_version() -> str:
     try:
         return subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        raise WorkstationError(
+        raise CommandError(
             "no Go compiler", "`go env GOVERSION` can't be run", hint="install Go 1.26 or later and put it on PATH"
         ) from None
 
@@ -85,7 +85,7 @@ def _version(module: str, path: str) -> str:
         words = line.split()
         if path in words[:2]:
             return words[words.index(path) + 1]
-    raise WorkstationError(f"offline/go/{module}/go.mod does not require {path}")
+    raise CommandError(f"offline/go/{module}/go.mod does not require {path}")
 
 
 KUBERNETES_VERSION = _version("kubernetes", "k8s.io/kubernetes")

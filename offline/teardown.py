@@ -8,7 +8,7 @@ import psutil
 
 from common import daemons, paths
 from common.console import Progress
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline import docker_engine
 from offline.cluster import containers, lifecycle, network, network_policies, node
 from offline.cluster.addresses import BRIDGE
@@ -26,7 +26,7 @@ def stop(progress: Progress) -> None:
         containers.unmount(docker_engine.DATA)
         shutil.rmtree(paths.RUN, ignore_errors=True)
     if left:
-        raise WorkstationError("containers, volumes or networks are left", "\n".join(left))
+        raise CommandError("containers, volumes or networks are left", "\n".join(left))
 
 
 def require_nothing_left(*, docker_bridge_too: bool) -> None:
@@ -41,7 +41,7 @@ def require_nothing_left(*, docker_bridge_too: bool) -> None:
     found += [f"network namespace {space.name}" for space in Path("/run/netns").glob("cni-*")]
     found += [f"daemon {name}" for name in _daemons()]
     if found:
-        raise WorkstationError("parts of the platform are left", "\n".join(found), hint="run `make down` again")
+        raise CommandError("parts of the platform are left", "\n".join(found), hint="run `make down` again")
 
 
 def _folders() -> tuple[Path, ...]:

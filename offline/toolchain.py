@@ -8,7 +8,7 @@ from pathlib import Path
 from common import paths, versions
 from common.console import Progress, console
 from common.environment import no_loopback_proxy
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline import base_image, debian, docker_engine, go_tools
 from offline.go_tools import GoModule
 from offline.plugins import install as plugins
@@ -34,7 +34,7 @@ def ensure_test_packages(progress: Progress) -> None:
     try:
         with progress.step(f"install {' '.join(missing)} for tests of web pages"):
             debian.install(missing)
-    except WorkstationError as error:
+    except CommandError as error:
         console.print(f"[yellow]![/] tests of web pages are skipped: {error}")
 
 

@@ -31,7 +31,7 @@ PASSPHRASE = "a passphrase for tests"
 
 
 def find_engine() -> Path | None:
-    """The engine to test with: `$ML_PLATFORM_BIN/pulumi`, the workstation's own, or one on PATH."""
+    """The engine to test with: `$ML_PLATFORM_BIN/pulumi`, the one that is built here, or one on PATH."""
     from common import paths
 
     folders = [os.environ.get("ML_PLATFORM_BIN"), str(paths.BIN)]

@@ -13,7 +13,7 @@ from rich.markup import escape
 from cli.aws_preflight import account, pipeline, pools, quotas, versions
 from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
 from common.console import console
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration import Platform
 
 Check = Callable[[Client, Wanted], Iterator[Finding]]
@@ -53,7 +53,7 @@ def check(declared: Platform) -> bool:
     blocking = sum(finding.blocking for finding in findings)
     if blocking:
         hint = "nothing was changed; fix the findings above"
-        raise WorkstationError(f"AWS preflight: {blocking} blocking finding{'s' if blocking > 1 else ''}", hint=hint)
+        raise CommandError(f"AWS preflight: {blocking} blocking finding{'s' if blocking > 1 else ''}", hint=hint)
     console.print(f"[green]✓[/] AWS preflight: account {wanted.aws.account}, region {wanted.aws.region}")
     return True
 
@@ -64,7 +64,7 @@ def examine(client: Client, wanted: Wanted) -> list[Finding]:
         wrong_account = [finding for check in ACCOUNT for finding in check(client, wanted)]
     except UNANSWERED as error:
         hint = "check the network, or renew the credentials, and try again"
-        raise WorkstationError("AWS does not answer", str(error), hint=hint) from None
+        raise CommandError("AWS does not answer", str(error), hint=hint) from None
     return wrong_account or [finding for check in CONTENT for finding in _run(check, client, wanted)]
 
 
@@ -90,6 +90,6 @@ def clients(region: str) -> Client | None:
         if session.get_credentials() is None:
             return None
     except BotoCoreError as error:
-        raise WorkstationError("the AWS settings can't be read", str(error), hint="see $AWS_PROFILE") from None
+        raise CommandError("the AWS settings can't be read", str(error), hint="see $AWS_PROFILE") from None
     brief = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 3})
     return cache(lambda service: session.client(service, config=brief))

@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.pull_request import comment
 from cli.pull_request.publish import PullRequest, publish
 from common.console import console, fail
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 TOKEN = "GITHUB_TOKEN"
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _publish(options) if options.command == "publish" else _comment(options)
-    except WorkstationError as error:
+    except CommandError as error:
         return fail(error)
 
 
@@ -40,7 +40,7 @@ def _comment(options: argparse.Namespace) -> int:
     text, failed = comment.write(options.base)
     print(text, end="", flush=True)
     if failed:
-        raise WorkstationError(f"no preview of stack {', '.join(failed)}", "the comment says why")
+        raise CommandError(f"no preview of stack {', '.join(failed)}", "the comment says why")
     return 0
 
 
@@ -48,12 +48,12 @@ def _publish(options: argparse.Namespace) -> int:
     api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     token = os.environ.get(TOKEN, "")
     if not token:
-        raise WorkstationError("the comment can't be published", f"${TOKEN} is not set")
+        raise CommandError("the comment can't be published", f"${TOKEN} is not set")
     target = PullRequest(api, options.repository, options.number, token)
     try:
         body = options.file.read_text()
     except OSError as error:
-        raise WorkstationError("there is no comment to publish", str(error), hint="run `comment` first") from None
+        raise CommandError("there is no comment to publish", str(error), hint="run `comment` first") from None
     console.print(publish(target, body))
     return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.pull_request.changes import EMPTY, Plan
 from common import run
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ def merge_base(repository: Path, base: str) -> str:
     """The merge base of the head and `base`."""
     try:
         return _git(repository, "merge-base", base, "HEAD")
-    except WorkstationError as error:
+    except CommandError as error:
         hint = "fetch the base branch with its history, or name another commit with --base"
-        raise WorkstationError(f"no base {base} to compare with", error.why, hint=hint) from None
+        raise CommandError(f"no base {base} to compare with", error.why, hint=hint) from None
 
 
 def changed_files(repository: Path, commit: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import requests
 
 from cli.pull_request.render import MARKER
-from common.errors import WorkstationError
+from common.errors import CommandError
 
 PAGE = 100
 
@@ -50,5 +50,5 @@ def _call(target: PullRequest, method: str, address: str, content: Mapping[str, 
         answer.raise_for_status()
     except requests.RequestException as error:
         hint = "the token needs the permission pull-requests: write"
-        raise WorkstationError("the comment can't be published", str(error), hint=hint) from None
+        raise CommandError("the comment can't be published", str(error), hint=hint) from None
     return answer.json()

@@ -11,7 +11,7 @@ import requests
 import yaml
 
 from common import daemons, paths, run
-from common.errors import WorkstationError, tail
+from common.errors import CommandError, tail
 from offline import go_tools
 from offline.cluster import certificates, kubeconfig
 from offline.cluster.addresses import API_PORT, NAME, NODE_IP, SERVICE_CIDR
@@ -172,8 +172,8 @@ def _require_running() -> None:
         for name, process in processes().items():
             if process is None:
                 log = WORKDIR / "logs" / f"{name}.log"
-                raise WorkstationError(f"{name} exited while starting", tail(log), log=log)
+                raise CommandError(f"{name} exited while starting", tail(log), log=log)
         if time.monotonic() > deadline:
             log = WORKDIR / "logs" / "kube-apiserver.log"
-            raise WorkstationError(f"the Kubernetes API is not ready after {READY_TIMEOUT} s", tail(log), log=log)
+            raise CommandError(f"the Kubernetes API is not ready after {READY_TIMEOUT} s", tail(log), log=log)
         time.sleep(0.1)

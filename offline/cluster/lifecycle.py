@@ -11,7 +11,7 @@ import requests
 
 from common import daemons, paths
 from common.console import Report
-from common.errors import WorkstationError, tail
+from common.errors import CommandError, tail
 from offline.cluster import (
     containers,
     control_plane,
@@ -95,7 +95,7 @@ def _wait_for_node() -> None:
             return
         time.sleep(0.2)
     log = paths.LOGS / "kubelet.log"
-    raise WorkstationError(f"the node is not Ready after {NODE_TIMEOUT} s", f"{reason}\n{tail(log, 5)}", log=log)
+    raise CommandError(f"the node is not Ready after {NODE_TIMEOUT} s", f"{reason}\n{tail(log, 5)}", log=log)
 
 
 def _not_ready_reason() -> str:

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from common import paths, run
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline.cluster.addresses import BRIDGE, NODE_IP, POD_CIDR
 
 CNI_CONFIG = paths.CLUSTER / "cni"
@@ -45,7 +45,7 @@ def _require_bridge_filtering() -> None:
     if not switches[0].exists():
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
     if not switches[0].exists():
-        raise WorkstationError("pods can't reach services", "the kernel has no br_netfilter", hint="load br_netfilter")
+        raise CommandError("pods can't reach services", "the kernel has no br_netfilter", hint="load br_netfilter")
     for switch in switches:
         switch.write_text("1\n")
 

@@ -17,7 +17,7 @@ import requests
 
 from common import daemons, paths, run
 from common.daemons import Daemon
-from common.errors import WorkstationError, tail
+from common.errors import CommandError, tail
 from offline import go_tools
 from offline.cluster import certificates, kubeconfig, node
 from offline.cluster.addresses import NODE_NAME, SERVICE_CIDR
@@ -85,7 +85,7 @@ def _wait_for_address() -> None:
                 return
         time.sleep(0.1)
     log = paths.LOGS / "kubelet.log"
-    raise WorkstationError(f"the node has not registered after {REGISTRATION_TIMEOUT} s", tail(log, 5), log=log)
+    raise CommandError(f"the node has not registered after {REGISTRATION_TIMEOUT} s", tail(log, 5), log=log)
 
 
 def _has_synced() -> bool:

@@ -26,7 +26,7 @@ from subprocess import DEVNULL
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Literal
 
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline.go_tools import PULUMI_KUBERNETES, GoModule
 from offline.plugins.sdk import RequiredPlugin, required_plugins
 
@@ -145,7 +145,7 @@ def exec_script(engine: Path) -> Path:
     command = ["go", "mod", "download", "-json", "github.com/pulumi/pulumi/sdk/v3"]
     done = subprocess.run(command, cwd=ENGINE_MODULE, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise WorkstationError("Pulumi's Go SDK can't be fetched", (done.stderr or done.stdout).strip())
+        raise CommandError("Pulumi's Go SDK can't be fetched", (done.stderr or done.stdout).strip())
     return Path(json.loads(done.stdout)["Dir"], "python", "cmd", EXEC_SCRIPT)
 
 

@@ -30,7 +30,7 @@ def state_and_backups(stack: Pulumi) -> Iterator[tuple[str, bytes]]:
 
 
 def logs(core: client.CoreV1Api, namespaces: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Of the workstation, of its control plane, and of each container."""
+    """Logs of the commands, the control plane and each container."""
     yield from _files(paths.LOGS)
     yield from _files(control_plane.WORKDIR / "logs")
     for namespace in namespaces:

@@ -16,7 +16,7 @@ from rich.table import Table
 from cli.forward import forward
 from cli.prediction import Endpoint
 from cli.stack import environment
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline.cluster import control_plane, gateways, lifecycle
 from offline.cluster.addresses import CONTEXT
 from tests.cluster.status_page.browser import Visit, visit
@@ -45,7 +45,7 @@ def all_panels(prometheus: str, endpoint: Endpoint, model: str, train: Callable[
         if time.monotonic() > next_job:
             train()
             next_job = time.monotonic() + BETWEEN_JOBS
-        with suppress(WorkstationError, requests.RequestException):  # what the model refuses is answered too
+        with suppress(CommandError, requests.RequestException):  # what the model refuses is answered too
             endpoint.ask("POST", f"/v2/models/{model}/infer", json={"inputs": []})
         found = list(answers(prometheus))
         if all(each.series for each in found) or time.monotonic() > deadline:
@@ -78,7 +78,7 @@ def steady(browser: Browser, page: dict[str, Any]) -> dict[str, str]:
             incomplete = seen.page.get_by_role("region", name="Unavailable sources").count()
             said = {title: seen.section(title) for title in STEADY}
             return {} if incomplete or UNMEASURED in said["Endpoints"] else said
-    except (WorkstationError, Error):
+    except (CommandError, Error):
         return {}
 
 

@@ -9,7 +9,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from cli.status_html import fetch, keep
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.observability.dashboards import DASHBOARDS
 from tests.cluster.status_page.browser import DESK, PHONE, Scheme, visit
 
@@ -116,13 +116,13 @@ def test_a_kept_copy_needs_nothing_else(browser: Browser, sample: str, tmp_path:
 
 
 def test_a_copy_that_can_t_be_had_or_kept_is_told_in_a_line(sample: str, tmp_path: Path) -> None:
-    with pytest.raises(WorkstationError) as refused:
+    with pytest.raises(CommandError) as refused:
         fetch(sample, "admin", "an old password")
     assert (refused.value.what, refused.value.why) == ("the status page refused", "401: login required")
-    with pytest.raises(WorkstationError) as silent:
+    with pytest.raises(CommandError) as silent:
         fetch("http://127.0.0.1:9", *LOGIN)
     assert silent.value.what == "the status page does not answer"
-    with pytest.raises(WorkstationError) as unwritten:
+    with pytest.raises(CommandError) as unwritten:
         keep(tmp_path / "missing" / "status.html", "text")
     assert unwritten.value.why == "No such file or directory"
     assert list(tmp_path.iterdir()) == []

@@ -185,9 +185,9 @@ def is_ready(pod: client.V1Pod) -> bool:
 
 def answer(world: PageWorld) -> str:
     """Nothing while the service still leads to the pod that is gone."""
-    from common.errors import WorkstationError
+    from common.errors import CommandError
 
     try:
         return text(world)
-    except (WorkstationError, ApiException):
+    except (CommandError, ApiException):
         return ""

@@ -1,4 +1,4 @@
-"""What several tests of the workstation's commands need."""
+"""Fixtures that several tests of the commands share."""
 
 from __future__ import annotations
 

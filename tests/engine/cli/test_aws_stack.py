@@ -11,7 +11,7 @@ import pytest
 from cli import aws_preflight, down, preflight, recovery, shell, stack, status, up
 from cli import rotate as rotation
 from common import paths
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline import toolchain
 from offline.cluster import lifecycle
 from offline.go_tools import GoModule
@@ -57,7 +57,7 @@ def test_the_state_is_not_kept_on_this_machine_unless_it_is_named(
 ) -> None:
     if url is not None:
         monkeypatch.setenv("PULUMI_BACKEND_URL", url)
-    with pytest.raises(WorkstationError, match="PULUMI_BACKEND_URL names no backend for stack prod") as refused:
+    with pytest.raises(CommandError, match="PULUMI_BACKEND_URL names no backend for stack prod") as refused:
         command()
     assert "platform.foundation.aws" in refused.value.why
     assert "export PULUMI_BACKEND_URL='s3://<bucket>?region=eu-central-1', see docs/aws.md" in refused.value.hint
@@ -85,13 +85,13 @@ def test_rotate_without_kubectl_fails_before_it_waits_for_a_server(
     monkeypatch.setattr(GoModule, "folder", lambda _: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(preflight, "official_aws_plugin", lambda _: None)
-    with pytest.raises(WorkstationError, match="no kubectl"):
+    with pytest.raises(CommandError, match="no kubectl"):
         rotation.rotate("prod", "digits-key")
 
 
 @pytest.mark.usefixtures("backend")
 def test_up_without_credentials_stops_before_anything_is_installed() -> None:
-    with pytest.raises(WorkstationError, match="no credentials for account 123456789012"):
+    with pytest.raises(CommandError, match="no credentials for account 123456789012"):
         up.up("prod")
     assert not paths.STATE.exists()
 
@@ -133,7 +133,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("backend", "stand_in")
 @pytest.mark.parametrize("command", DEPLOYS)
 def test_a_stand_in_for_the_aws_plugin_deploys_nothing(command: str) -> None:
-    with pytest.raises(WorkstationError, match="the official AWS plugin is not installed") as refused:
+    with pytest.raises(CommandError, match="the official AWS plugin is not installed") as refused:
         COMMANDS[command]()
     assert "refused or did not begin in 5 s; what is installed is a stand-in" in refused.value.why
     assert re.search(r"pulumi plugin install resource aws \d+\.\d+\.\d+ --reinstall$", refused.value.hint)

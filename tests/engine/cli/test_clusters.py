@@ -1,4 +1,4 @@
-"""Each command works on the cluster that its stack stands on: the workstation's own, or one that the user knows."""
+"""Each command uses the cluster of its stack: the local one, or one from the user's kubeconfig."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 from cli import kubeconfig, preflight, shell, stack, status, up
 from common import paths
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration import Platform
 from offline import base_image, docker_engine, toolchain
 from offline.cluster import kubeconfig as files
@@ -39,7 +39,7 @@ def platform(tmp_path: Path, **local: str) -> Platform:
     return accepted(project(tmp_path), **{"foundation": {"local": local}})
 
 
-def test_the_own_cluster_is_in_the_workstations_file(theirs: Path) -> None:
+def test_the_local_cluster_is_in_a_kubeconfig_of_its_own(theirs: Path) -> None:
     assert stack.environment(CONTEXT)["KUBECONFIG"] == str(paths.KUBECONFIG)
     assert files.files(CONTEXT) == str(paths.KUBECONFIG)
 
@@ -87,7 +87,7 @@ def test_without_a_docker_engine_nothing_is_begun_on_a_cluster_of_the_users(
 ) -> None:
     monkeypatch.setattr(paths, "PIDS", tmp_path / "pids")
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    with pytest.raises(WorkstationError, match="no Docker engine answers") as refused:
+    with pytest.raises(CommandError, match="no Docker engine answers") as refused:
         up.up("dev")
     assert refused.value.hint.startswith("start Docker")
 
@@ -96,7 +96,7 @@ def test_without_a_docker_engine_nothing_is_begun_on_a_cluster_of_the_users(
 def test_without_kubectl_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GoModule, "folder", lambda _: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WorkstationError, match="no kubectl"):
+    with pytest.raises(CommandError, match="no kubectl"):
         up.up("dev")
 
 
@@ -123,7 +123,7 @@ def test_a_base_image_that_is_made_here_must_be_here(
     look(base)
     look("python:3.12-slim")
     monkeypatch.setattr(base_image, "IMAGE", "ml-platform/made-nowhere:local")
-    with pytest.raises(WorkstationError) as refused:
+    with pytest.raises(CommandError) as refused:
         look(base_image.IMAGE)
     assert refused.value.what.startswith("platform.foundation.local.baseImage: 'ml-platform/made-nowhere:local' is not")
     assert refused.value.hint == "set baseImage to something that can be pulled, such as python:3.12-slim"

@@ -10,7 +10,7 @@ import pytest
 
 from common import daemons, paths
 from common.daemons import Daemon
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline.cluster import control_plane
 from offline.go_tools import GoModule
 from tests.waiting import eventually
@@ -103,7 +103,7 @@ def test_a_crashed_daemon_is_reported_and_a_stopped_one_is_not() -> None:
 
 def test_one_that_ends_while_starting_says_so_with_its_last_words() -> None:
     failing = Daemon("sleeper", [sys.executable, "-c", "raise SystemExit('no such disk')"], lambda: False)
-    with pytest.raises(WorkstationError) as refused:
+    with pytest.raises(CommandError) as refused:
         failing.start()
     assert refused.value.what == "sleeper exited while starting"
     assert "no such disk" in refused.value.why

@@ -12,7 +12,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from cli import leftovers
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import allow, document
 
@@ -60,7 +60,7 @@ def test_what_nobody_destroyed_is_listed_and_fails(capsys: pytest.CaptureFixture
         AvailabilityZone="eu-central-1a", Size=1, TagSpecifications=[{"ResourceType": "volume", "Tags": TAGS}]
     )["VolumeId"]
     arn = f"arn:aws:ec2:eu-central-1:{ACCOUNT}:volume/{volume}"
-    with pytest.raises(WorkstationError, match="1 resource of stack trial is left") as error:
+    with pytest.raises(CommandError, match="1 resource of stack trial is left") as error:
         look()
     assert error.value.why == arn
     assert arn in capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_what_nobody_destroyed_is_listed_and_fails(capsys: pytest.CaptureFixture
 @pytest.mark.usefixtures("moto")
 def test_more_than_a_page_of_them_is_counted() -> None:
     made = {key() for _ in range(60)}
-    with pytest.raises(WorkstationError, match="60 resources of stack trial are left") as error:
+    with pytest.raises(CommandError, match="60 resources of stack trial are left") as error:
         look()
     assert {arn.rpartition("/")[2] for arn in error.value.why.splitlines()} == made
 
@@ -87,7 +87,7 @@ def test_a_key_that_waits_for_its_deletion_is_shown_and_no_leftover(capsys: pyte
 def test_another_stacks_resources_are_its_own() -> None:
     key("other")
     look()
-    with pytest.raises(WorkstationError):
+    with pytest.raises(CommandError):
         look("other")
 
 
@@ -98,13 +98,13 @@ def test_roles_and_policies_are_asked_of_iam_itself() -> None:
     iam.create_role(RoleName=PLACE.role_name("other-stack"), AssumeRolePolicyDocument=nothing)
     reading = document(allow(["s3:GetObject"], [PLACE.bucket_arn("artifacts")]))
     iam.create_policy(PolicyName=PLACE.boundary_name, PolicyDocument=reading, Tags=TAGS)
-    with pytest.raises(WorkstationError, match="2 resources of stack trial are left") as error:
+    with pytest.raises(CommandError, match="2 resources of stack trial are left") as error:
         look()
     assert set(error.value.why.splitlines()) == {PLACE.boundary, PLACE.iam_arn(f"role/{PLACE.role_name('node')}")}
 
 
 @pytest.mark.usefixtures("moto")
 def test_another_account_is_not_taken_for_an_empty_one() -> None:
-    with pytest.raises(WorkstationError, match="leftovers in account 999999999999 not checked") as error:
+    with pytest.raises(CommandError, match="leftovers in account 999999999999 not checked") as error:
         look(account="999999999999")
     assert error.value.why == f"the credentials belong to {ACCOUNT}"

@@ -8,7 +8,7 @@ import pytest
 
 from cli.prediction import Endpoint, Score, Tracking, score
 from cli.summary import answered
-from common.errors import WorkstationError
+from common.errors import CommandError
 from tests.engine.cli.models import KEY, World, holdout, serving, tensor
 from tests.ports import free_port
 
@@ -72,23 +72,23 @@ def test_an_endpoint_may_name_no_version_of_the_registry(versions: list[str] | N
 
 
 def test_an_endpoint_that_is_not_ready_is_an_error_whatever_was_kept() -> None:
-    with pytest.raises(WorkstationError, match="the endpoint refused /v2/models/m/ready") as refused:
+    with pytest.raises(CommandError, match="the endpoint refused /v2/models/m/ready") as refused:
         scored(World(artifact=None, ready=503))
     assert refused.value.why.startswith("503")
 
 
 def test_an_endpoint_that_refuses_samples_which_fit_is_an_error() -> None:
-    with pytest.raises(WorkstationError, match="the endpoint refused /v2/models/m/infer"):
+    with pytest.raises(CommandError, match="the endpoint refused /v2/models/m/infer"):
         scored(World(infer=500))
 
 
 def test_a_dead_endpoint_is_an_error_and_no_traceback() -> None:
     dead = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(WorkstationError, match="the endpoint does not answer /v2/models/m"):
+    with pytest.raises(CommandError, match="the endpoint does not answer /v2/models/m"):
         score(Endpoint(dead), "m", Tracking(dead, "u", "p"))
 
 
 @pytest.mark.parametrize("status", [401, 500])
 def test_a_tracking_server_that_refuses_is_an_error(status: int) -> None:
-    with pytest.raises(WorkstationError, match="the tracking server refused"):
+    with pytest.raises(CommandError, match="the tracking server refused"):
         scored(World(tracking=status))

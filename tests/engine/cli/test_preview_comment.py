@@ -17,7 +17,7 @@ from cli.pull_request.comment import report
 from cli.pull_request.publish import PullRequest, publish
 from cli.pull_request.render import LONGEST_BODY, MARKER, Report, render
 from cli.pull_request.touched import touched_stacks
-from common.errors import WorkstationError
+from common.errors import CommandError
 from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXT
 from infra.catalogue.data_stores import DATA_STORES
 from tests.engine.cli.github import GitHub
@@ -260,5 +260,5 @@ def test_the_comment_is_written_once_and_then_updated(github: GitHub, pull_reque
 
 def test_a_token_without_permission_is_one_clear_line(github: GitHub, pull_request: Callable[[str], str]) -> None:
     github.refuses = True
-    with pytest.raises(WorkstationError, match="can't be published"):
+    with pytest.raises(CommandError, match="can't be published"):
         pull_request(f"{MARKER} first")

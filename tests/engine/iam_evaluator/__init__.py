@@ -1,6 +1,6 @@
 """IAM's own rules, applied to requests that nobody sends: conditions, trusts, boundaries, policies of resources.
 
-The evaluator is a program in JavaScript, pinned by a lock file and installed into the workstation's cache at first use.
+The evaluator is a program in JavaScript, pinned by a lock file and installed into the cache folder at first use.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import WorkstationError
+from common.errors import CommandError
 from offline import base_image
 from tests.engine.images.engine import Engine, output
 
@@ -29,7 +29,7 @@ def test_another_ca_bundle_makes_another_image(tmp_path: Path) -> None:
 
 def test_a_missing_ca_bundle_is_named(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.crt"))
-    with pytest.raises(WorkstationError) as refused:
+    with pytest.raises(CommandError) as refused:
         base_image.ensure_base_image(engine.client, tmp_path, print)
     assert refused.value.why == f"there is no CA bundle at {tmp_path / 'none.crt'}"
 
@@ -37,7 +37,7 @@ def test_a_missing_ca_bundle_is_named(engine: Engine, tmp_path: Path, monkeypatc
 @pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="needs mmdebstrap; `make up` installs it")
 def test_a_failing_bootstrap_gives_its_reason_and_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base_image, "SUITE", "no-such-suite")
-    with pytest.raises(WorkstationError) as refused:
+    with pytest.raises(CommandError) as refused:
         base_image._bootstrap(tmp_path / "root", tmp_path / "ca.crt")
     assert refused.value.log is not None
     assert f"E: {refused.value.why}" in refused.value.log.read_text()
@@ -45,7 +45,7 @@ def test_a_failing_bootstrap_gives_its_reason_and_its_log(tmp_path: Path, monkey
 
 def test_a_machine_without_mmdebstrap_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WorkstationError) as refused:
+    with pytest.raises(CommandError) as refused:
         base_image._bootstrap(tmp_path / "root", tmp_path / "ca.crt")
     assert refused.value.hint == "apt-get install mmdebstrap"
 

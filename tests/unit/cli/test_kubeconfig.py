@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli.kubeconfig import first_group, write_private
-from common.errors import WorkstationError
+from common.errors import CommandError
 from tests.unit.declaration.samples import accepted, project
 
 GROUPS = {"teams.vision.groups": {"developer": ["builders", "interns"]}}
@@ -31,7 +31,7 @@ def test_a_role_is_its_first_group(root: Path) -> None:
     ],
 )
 def test_what_is_not_declared_is_refused(root: Path, team: str, role: str, what: str, hint: str) -> None:
-    with pytest.raises(WorkstationError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         first_group(accepted(root, **GROUPS), team, role)
     assert (refusal.value.what, refusal.value.hint) == (what, hint)
 

@@ -11,7 +11,7 @@ import pytest
 from cli import rotate as rotation
 from cli.rotate import AuthenticatedEndpoint, Cluster, Key, count, renew, require_rotatable
 from common.console import Progress
-from common.errors import WorkstationError
+from common.errors import CommandError
 from infra.declaration import load
 from tests.examples import DEV, PROD
 from tests.unit.declaration.samples import REPOSITORY, accepted, project
@@ -36,7 +36,7 @@ def test_counting_leaves_the_rest_of_the_file_as_it_was(file: Path, tmp_path: Pa
 def test_a_secret_that_nobody_generates_is_refused(tmp_path: Path) -> None:
     declared = accepted(project(tmp_path), **{"secrets.key": {"team": "vision", "generate": True}})
     require_rotatable(declared, "dev", "key")
-    with pytest.raises(WorkstationError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         require_rotatable(declared, "dev", "kee")
     assert refusal.value.why == "Pulumi.dev.yaml declares no generated secret of this name; did you mean 'key'?"
     assert refusal.value.hint == "SECRET is one of: key, registry, tracking"
@@ -77,7 +77,7 @@ def test_a_server_that_does_not_follow_ends_it_and_is_named(tmp_path: Path, monk
     monkeypatch.setattr(rotation, "WITHIN", 0)
     server = Server()
     server.broken = True
-    with pytest.raises(WorkstationError) as error:
+    with pytest.raises(CommandError) as error:
         trial(server, tmp_path)
     assert error.value.why == "http://somewhere does not accept a key of its clients"
     assert "password" not in str(error.value.lines())
