@@ -55,7 +55,7 @@ def compare(base: Plan, head: Plan) -> list[Change]:
 
 
 def _resources(plan: Plan) -> dict[str, Step]:
-    """In an order that is the same each time, as the plan's is not. Components only group other resources."""
+    """Sorted, since the order of a plan varies; without components, which only group resources."""
     steps = sorted(plan["steps"], key=lambda step: str(step["urn"]))
     return {step["urn"]: step for step in steps if step["custom"]}
 

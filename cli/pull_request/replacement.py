@@ -21,7 +21,7 @@ class Plugins:
         self._loaded: dict[str, Provider | None] = {}
 
     def replace(self, before: Step, after: Step) -> bool:
-        """Whether the step from one to the other needs a new resource; without a plugin nobody can say so."""
+        """Whether the change from one step to the other replaces the resource; False without a plugin to ask."""
         urn, old, new = after["urn"], dict(before["inputs"]), dict(after["inputs"])
         is_provider = urn in self._providers
         if _package(after) == "kubernetes":

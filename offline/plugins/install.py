@@ -98,7 +98,7 @@ def official_engine(other_than: Path) -> Path | None:
 
 
 def outdated_engines(other_than: Path) -> dict[Path, str]:
-    """The published ones that are not, with what they call their version."""
+    """Published engines that are too old, with their versions."""
     versions = {pulumi: engine_version(pulumi) for pulumi in _published_engines(other_than)}
     return {pulumi: version for pulumi, version in versions.items() if _numbers(version) < oldest_engine()}
 
@@ -112,7 +112,7 @@ def oldest_engine() -> tuple[int, ...]:
 
 @cache
 def engine_version(pulumi: Path) -> str:
-    """Such as `v3.259.0`; one that can't be run has none, and counts as older than any."""
+    """The version, such as `v3.259.0`; an engine that fails to run counts as older than any."""
     env = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
         done = subprocess.run([pulumi, "version"], env=env, capture_output=True, text=True, timeout=30, check=False)
@@ -127,7 +127,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _published_engines(other_than: Path) -> Iterator[Path]:
-    """Each is recognised by the language host beside it."""
+    """Published engines on PATH: each has its language host beside it."""
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         pulumi = Path(folder, "pulumi")
         if not os.access(pulumi, os.X_OK) or Path(folder).resolve() == other_than.resolve():
