@@ -160,9 +160,8 @@ def kind_of(folder: Path, plugin: RequiredPlugin) -> Kind:
 
 
 def _is_stand_in(executable: Path) -> bool:
-    """A published plugin is a compiled program, never a script."""
-    with executable.open("rb") as file:
-        return file.read(2) == b"#!"
+    """A stand-in of this or an earlier checkout is a short script that starts a Python module."""
+    return executable.stat().st_size < 4096 and b" -P -m " in executable.read_bytes()
 
 
 def _download(pulumi_home: Path, plugins: Iterable[RequiredPlugin], report: Report, engine: Path) -> None:

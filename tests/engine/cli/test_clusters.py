@@ -126,4 +126,4 @@ def test_a_base_image_that_is_made_here_must_be_here(
     with pytest.raises(CommandError) as refused:
         look(base_image.IMAGE)
     assert refused.value.what.startswith("platform.foundation.local.baseImage: 'ml-platform/made-nowhere:local' is not")
-    assert refused.value.hint == "set baseImage to something that can be pulled, such as python:3.12-slim"
+    assert refused.value.hint == "set baseImage to an image that can be pulled, such as python:3.12-slim"

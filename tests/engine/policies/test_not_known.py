@@ -10,8 +10,9 @@ from tests.pulumi_engine import Pulumi
 
 UNKNOWN = """
 import pulumi_random as random
+# The Kubernetes provider itself names an object whose name is an unknown secret.
 made = random.RandomPassword("made", length=16)
-text, flag = made.result, made.result.apply(lambda value: len(value) > 3)
+text, flag = pulumi.Output.unsecret(made.result), made.result.apply(lambda value: len(value) > 3)
 mapping, listing = made.result.apply(lambda value: {"a": value}), made.result.apply(lambda value: [value])
 number = made.result.apply(len)
 """
