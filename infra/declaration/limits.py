@@ -1,4 +1,4 @@
-"""How large a stack may become: a nought too many is refused before anything is bought."""
+"""Limits on the size of a stack: a typo of one zero is refused before anything is bought."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from infra.declaration.settings import Settings
 
 
 class Limits(Settings):
-    """Ceilings on all node pools together, as if each had as many nodes as it may have. The policy pack keeps them."""
+    """Limits on the sum of all node pools at their maximum size, enforced by the policy pack."""
 
-    gpus: int = Field(default=32, ge=0, description="GPUs of all pools, simulated ones included")
-    hourly_cost: float = Field(default=200, ge=0, description="In dollars, at the list prices of machines on demand")
+    gpus: int = Field(default=32, ge=0, description="GPUs of all pools, including simulated ones")
+    hourly_cost: float = Field(default=200, ge=0, description="US dollars per hour at on-demand list prices")
 
 
 def most_gpus(pools: Mapping[str, NodePool]) -> int:
-    """Simulated ones count too, so that a declaration means the same everywhere."""
+    """GPUs of all pools at their maximum size, including simulated ones."""
     return sum(pool.max * pool.gpu.count for pool in pools.values() if pool.gpu)

@@ -1,9 +1,8 @@
-"""What a platform team can ask for: every setting, its default, its type.
+"""The root model of a stack file, and the models of images, models, training jobs and endpoints.
 
-Types, defaults and meanings stand in this folder's models and nowhere else; `docs/settings.md` is made from them.
-Settings are written in camelCase, as everywhere in Kubernetes' world. Where the platform stands is in `places`, its
-nodes in `pools`, who uses it in `teams`, what is watched in `monitoring`; what spans several settings in
-`references` and `rules`.
+Types, defaults and descriptions are defined in this folder's models only; `docs/settings.md` and the JSON schema are
+generated from them. Settings are written in camelCase, as in Kubernetes. Other models: `foundations`, `pools`, `teams`,
+`monitoring`; rules that span several settings: `references` and `rules`.
 """
 
 from __future__ import annotations
@@ -25,102 +24,110 @@ from infra.declaration.types import Cpu, Memory, Name, Seconds, ShortName, writt
 
 
 class Image(Settings):
-    """An image that workloads name; built from a folder, on top of the platform's base image."""
+    """A container image for workloads, built from a folder on top of the platform's base image."""
 
-    context: str | None = Field(default=None, description="The folder with the Dockerfile; by default images/<name>")
-    args: dict[str, str] = Field(default={}, description="Build arguments of the Dockerfile, by name")
+    context: str | None = Field(
+        default=None, description="Build context: the folder with the Dockerfile; default images/<name>"
+    )
+    args: dict[str, str] = Field(default={}, description="Build arguments (`ARG`) of the Dockerfile, by name")
 
 
 class Model(Settings):
-    """A name in the model registry and the team that owns it."""
+    """A registered model and the team that owns it."""
 
-    team: Name = Field(description="The team that answers for it; only its jobs train it")
+    team: Name = Field(description="The owning team; only its training jobs may register versions")
 
 
 class Resources(Settings):
-    """What one pod asks for. Its memory is also its limit; it may use idle CPU up to one core, or what it asks for."""
+    """Resources of one pod. The CPU limit is one core, or the request if that is larger."""
 
-    cpu: Cpu = Field(default="250m", description="Cores")
-    memory: Memory = Field(default="512Mi", description="A container that takes more is ended")
+    cpu: Cpu = Field(default="250m", description="CPU request, in cores")
+    memory: Memory = Field(default="512Mi", description="Memory request and limit; exceeding it is an OOM kill")
 
 
 SecretNames = Annotated[tuple[Name, ...], Field(strict=False)]
 
 
 class Training(Settings):
-    """A job that trains a model once for each change of its image, arguments or resources."""
+    """A training job. It runs once, and again whenever its image, arguments or resources change."""
 
-    team: Name = Field(description="The team in whose namespace it runs")
-    image: Name = Field(description="The declared image that it runs")
-    model: Name = Field(description="The declared model that it registers versions of")
+    team: Name = Field(description="The team; the workload runs in its namespace")
+    image: Name = Field(description="The image to run, a name in `images`")
+    model: Name = Field(description="The model to register versions of, a name in `models`")
     args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
         default=(), description="Arguments of the image's entry point"
     )
-    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Of its one pod")
-    pool: ShortName | None = Field(default=None, description="The node pool to run in; needed for GPUs")
-    gpus: int = Field(default=0, ge=0, description="Whole GPUs of its one pod, all on one node")
-    secrets: SecretNames = Field(default=(), description="Those that it reads, each from /var/run/secrets/<name>/value")
-    timeout: Seconds = Field(
-        default=written("3m"), description="When it is given up; waiting for a node and retries included"
+    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
+    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
+    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
+    secrets: SecretNames = Field(
+        default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
     )
-    retries: int = Field(default=1, ge=0, le=10, description="How often a pod that failed is followed by another")
+    timeout: Seconds = Field(
+        default=written("3m"), description="Deadline of the job, including retries and the time that its pod is pending"
+    )
+    retries: int = Field(default=1, ge=0, le=10, description="Retries after a failed pod (`backoffLimit`)")
 
 
 class Serving(Settings):
-    """An endpoint that answers with the champion version of a model."""
+    """An endpoint that serves the champion version of a model."""
 
-    team: Name = Field(description="The team in whose namespace it runs")
-    image: Name = Field(description="The declared image that it runs")
-    model: Name = Field(description="The declared model whose champion it serves")
-    replicas: int = Field(default=2, ge=1, le=100, description="Pods that answer; one more while they are replaced")
-    resources: Resources = Field(default=Resources(), description="Of each pod")
-    secrets: SecretNames = Field(default=(), description="Those that it reads, each from /var/run/secrets/<name>/value")
-    api_key: Name | None = Field(
-        default=None, description="The generated secret that callers must send as a bearer token"
+    team: Name = Field(description="The team; the workload runs in its namespace")
+    image: Name = Field(description="The image to run, a name in `images`")
+    model: Name = Field(description="The model whose champion to serve, a name in `models`")
+    replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds one more for a moment")
+    resources: Resources = Field(default=Resources(), description="Resources of each pod")
+    secrets: SecretNames = Field(
+        default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
     )
-    timeout: Seconds = Field(default=written("3m"), description="For a rollout to be complete")
+    api_key: Name | None = Field(
+        default=None, description="The generated secret that callers send as a bearer token; none: no authentication"
+    )
+    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
 
 
 class Tracking(Settings):
-    """The server that keeps experiments and models."""
+    """The MLflow tracking server and model registry."""
 
-    storage: Memory = Field(default="2Gi", description="The size of its volume")
-    resources: Resources = Field(default=Resources(memory="1Gi"), description="Of its one pod")
-    timeout: Seconds = Field(default=written("3m"), description="For a rollout to be complete")
+    storage: Memory = Field(default="2Gi", description="Size of its volume")
+    resources: Resources = Field(default=Resources(memory="1Gi"), description="Resources of its pod")
+    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
 
 
 class Platform(Settings):
     """The whole platform."""
 
-    foundation: Foundation = Field(description="The place that it stands on")
-    namespace: Name = Field(default=PROJECT, description="The platform's own namespace")
-    protect_data: bool = Field(default=True, description="Whether what holds data can't be destroyed")
-    images: dict[Name, Image] = Field(default={}, description="Images that workloads run, by name")
-    node_pools: dict[ShortName, NodePool] = Field(default={}, description="Nodes for training, by the pool's name")
-    teams: dict[Name, Team] = Field(default={}, description="Teams by name; each has a namespace called so")
-    models: dict[Name, Model] = Field(default={}, description="Models by their name in the registry")
-    secrets: dict[ShortName, Secret] = Field(default={}, description="Secrets by name, without their values")
+    foundation: Foundation = Field(description="Where the platform is deployed")
+    namespace: Name = Field(default=PROJECT, description="Namespace of the platform's own components")
+    protect_data: bool = Field(default=True, description="Protect data stores from `pulumi destroy`")
+    images: dict[Name, Image] = Field(default={}, description="Images of workloads, by name")
+    node_pools: dict[ShortName, NodePool] = Field(default={}, description="Node pools for training, by name")
+    teams: dict[Name, Team] = Field(default={}, description="Teams by name, which is also the name of their namespace")
+    models: dict[Name, Model] = Field(default={}, description="Models, by their name in the model registry")
+    secrets: dict[ShortName, Secret] = Field(default={}, description="Secrets by name; values are never in this file")
     rotations: dict[Name, Annotated[int, Field(ge=0)]] = Field(
-        default={}, description="How often each generated secret was renewed; `make rotate` counts here"
+        default={}, description="Number of rotations of each generated secret; incremented by `make rotate`"
     )
     training: dict[ShortName, Training] = Field(default={}, description="Training jobs by name")
-    serving: dict[Name, Serving] = Field(default={}, description="Endpoints by name, which is their Service's")
-    tracking: Tracking = Field(default=Tracking(), description="The server that keeps experiments and models")
-    limits: Limits = Field(default=Limits(), description="Ceilings on all node pools together")
-    policy: Policy = Field(default=Policy(), description="Exceptions from the rules about pods")
+    serving: dict[Name, Serving] = Field(
+        default={}, description="Endpoints by name, which is also the name of their Service"
+    )
+    tracking: Tracking = Field(default=Tracking(), description="The MLflow tracking server and model registry")
+    limits: Limits = Field(default=Limits(), description="Limits on the total size of all node pools")
+    policy: Policy = Field(default=Policy(), description="Exceptions from the pod rules")
     monitoring: Monitoring | None = Field(
-        default=None, description="Metrics, alerts and the status page; without it nothing is watched"
+        default=None, description="Metrics, alerts and the status page; without it there is no monitoring"
     )
 
     @property
     def deploys_grafana(self) -> bool:
-        """Whether one of the platform's own runs in its namespace."""
+        """Whether the platform deploys a Grafana in its namespace."""
         grafana = self.monitoring.grafana if self.monitoring else None
         return grafana is not None and grafana.deployed is not None
 
     @property
     def grafana_is_elsewhere(self) -> bool:
-        """Whether dashboards are put into one that somebody else runs."""
+        """Whether dashboards are uploaded to a Grafana that the platform does not deploy."""
         if self.monitoring is None or self.deploys_grafana:
             return False
         return self.monitoring.grafana is not None or self.foundation.manages_grafana

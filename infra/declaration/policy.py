@@ -1,4 +1,4 @@
-"""Where a rule about pods is not kept, and why: everybody who reads the stack file sees it."""
+"""Declared exceptions from pod rules, each with its reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.declaration.types import Name
 
 _RULES = tuple(rule.name for rule in POD_RULES)
 _WORDS = r"\w\S*(\s+\S*\w\S*){2,}"
-"""Three at least; what has neither a letter nor a digit is none."""
+"""At least three words, each with a letter or digit."""
 
 
 def _rule(value: str) -> str:
@@ -34,8 +34,8 @@ Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "strin
 
 
 class Policy(Settings):
-    """What differs from the policy pack and from what the cluster admits."""
+    """Exceptions from the policy pack and the admission policies."""
 
     exceptions: dict[Rule, dict[Name, Reason]] = Field(
-        default={}, description="By rule, by namespace, the reason why it is not kept there"
+        default={}, description="By rule and namespace, the reason for the exception"
     )

@@ -1,4 +1,4 @@
-"""What exceptions from policies must agree with."""
+"""Rules about declared exceptions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.declaration.problems import Problem, suggestion
 
 
 def exceptions_are_for_own_namespaces(platform: Platform, root: Path) -> Iterator[Problem]:
-    """One that is for no namespace of the stack would be kept for whoever takes the name next."""
+    """An exception for a namespace outside the stack would apply to a later owner of that name."""
     own = [platform.namespace, *platform.teams]
     for rule, namespaces in platform.policy.exceptions.items():
         for namespace in namespaces:

@@ -1,4 +1,4 @@
-"""Secrets: which there are and whose they are. Their values stand nowhere in the declaration."""
+"""Secrets by name and owner. The declaration never contains their values."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from infra.declaration.types import Name
 
 
 class Secret(Settings):
-    """A value that workloads of one team read from a file, by default one of the team's own.
+    """A secret value that workloads of its team mount as a file.
 
-    It is given with `pulumi config set --secret <name>`, which encrypts it.
+    Set it with `pulumi config set --secret <name>`, which encrypts it, or let the program generate it.
     """
 
-    team: Name = Field(description="Whose it is; 'platform': of the platform itself, for receivers of any alerts")
-    generate: bool = Field(
-        default=False, description="A password that the program makes itself, and that `make rotate` renews"
-    )
+    team: Name = Field(description="The owning team; 'platform' for receivers of alerts of all teams")
+    generate: bool = Field(default=False, description="Generate a random password, which `make rotate` can rotate")

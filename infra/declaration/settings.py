@@ -1,4 +1,4 @@
-"""How every group of settings behaves."""
+"""The base class of all settings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pydantic.alias_generators import to_camel
 
 
 class Settings(BaseModel):
-    """Strict on purpose: a mistyped key or a number in quotes is an error, never a silent default."""
+    """Frozen and strict: an unknown key or a wrong type is an error, never a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_default=True)

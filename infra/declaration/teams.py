@@ -1,4 +1,4 @@
-"""Teams: who belongs to one and as what, and how much of the cluster it may ask for."""
+"""Teams: their groups by role, and their resource quota."""
 
 from __future__ import annotations
 
@@ -25,43 +25,41 @@ def _group(value: str) -> str:
 
 
 Group = Annotated[str, AfterValidator(_group), WithJsonSchema({"type": "string", "pattern": _GROUP})]
-"""A group of users as the cluster's authentication names it."""
+"""A group name as in the cluster's authentication."""
 
 Groups = Annotated[tuple[Group, ...], Field(strict=False)]
 
 
 class Members(Settings):
-    """The groups whose users have a role in the team's namespace; a role without groups is nobody's."""
+    """Groups by their role in the team's namespace."""
 
-    viewer: Groups = Field(default=(), description="See what runs, and neither logs nor secrets")
-    developer: Groups = Field(default=(), description="Also read logs, enter pods, run jobs and restart pods")
-    admin: Groups = Field(default=(), description="Also change what runs, and the team's secrets")
+    viewer: Groups = Field(default=(), description="Read workloads, without logs and secrets")
+    developer: Groups = Field(default=(), description="Also read logs, exec into pods, run jobs and restart pods")
+    admin: Groups = Field(default=(), description="Also change workloads and the team's secrets")
 
     def by_role(self) -> dict[Role, tuple[str, ...]]:
-        """Every role, in the order of what it allows."""
+        """All roles, from least to most privileged."""
         return {"viewer": self.viewer, "developer": self.developer, "admin": self.admin}
 
     def named(self) -> Iterator[tuple[str, str]]:
-        """Each group with the path at which it is written."""
+        """Each group with its path in the declaration."""
         for role, groups in self.by_role().items():
             for position, group in enumerate(groups):
                 yield f"{role}.{position}", group
 
 
 class Quota(Settings):
-    """The most that all pods and volumes of the team may ask for at one time."""
+    """Resource quota of the team's namespace."""
 
-    cpu: Cpu = Field(description="Cores that all pods ask for; idle ones may be used beyond it")
-    memory: Memory = Field(description="Of all pods, asked for and limited alike")
-    storage: Memory | None = Field(default=None, description="Of all volumes; none: no volumes")
-    gpus: int = Field(default=0, ge=0, description="Whole GPUs of all pods; 0: none")
-    pods: int = Field(default=100, ge=1, description="Pods that have not ended, at one time")
+    cpu: Cpu = Field(description="Sum of CPU requests")
+    memory: Memory = Field(description="Sum of memory requests, and of memory limits")
+    storage: Memory | None = Field(default=None, description="Sum of volume sizes; none: no volumes")
+    gpus: int = Field(default=0, ge=0, description="Sum of GPUs")
+    pods: int = Field(default=100, ge=1, description="Pods that are pending or running")
 
 
 class Team(Settings):
-    """People who share a namespace of the same name."""
+    """People who share a namespace, which has the team's name."""
 
-    groups: Members = Field(default=Members(), description="Who is in the team, by role")
-    quota: Quota | None = Field(
-        default=None, description="The most that it may ask for; none: as much as the cluster has"
-    )
+    groups: Members = Field(default=Members(), description="Groups by role")
+    quota: Quota | None = Field(default=None, description="Resource quota; none: unlimited")

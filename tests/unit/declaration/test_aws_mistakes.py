@@ -20,7 +20,7 @@ GPUS = {"model": "NVIDIA-A10G", "count": 1}
 
 MISTAKES = [
     # The place
-    ("foundation.local", {}, "foundation: names two places; declare 'local' or 'aws', not both"),
+    ("foundation.local", {}, "foundation: two foundations are declared; declare 'local' or 'aws', not both"),
     (f"{AWS}.account", "1234", f"{AWS}.account: '1234' is no account; write its twelve digits in quotes"),
     (f"{AWS}.account", 123456789012, f"{AWS}.account: expected text, got 123456789012; put it in quotes"),
     (f"{AWS}.costCentre", GONE, f"{AWS}: missing setting 'costCentre'"),

@@ -25,7 +25,7 @@ MISTAKES = [
     ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; known: groups, quota"),
     # Missing settings
     ("foundation", GONE, "platform: missing setting 'foundation'"),
-    ("foundation.local", GONE, "platform.foundation: names no place; declare 'local' or 'aws'"),
+    ("foundation.local", GONE, "platform.foundation: no foundation is declared; declare 'local' or 'aws'"),
     ("nodePools.a10g.max", 0, "platform.nodePools.a10g.max: 0 is out of range; write at least 1"),
     ("nodePools.a10g.min", 3, "platform.nodePools.a10g.max: 2 is below min (3); write at least 3"),
     ("nodePools.a10g.instance.cpu", GONE, "platform.nodePools.a10g.instance: missing setting 'cpu'"),
