@@ -118,7 +118,7 @@ def test_a_kept_copy_needs_nothing_else(browser: Browser, sample: str, tmp_path:
 def test_a_copy_that_can_t_be_had_or_kept_is_told_in_a_line(sample: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError) as refused:
         fetch(sample, "admin", "an old password")
-    assert (refused.value.what, refused.value.why) == ("the status page refused", "401: login required")
+    assert (refused.value.what, refused.value.why) == ("the status page refused the request", "401: login required")
     with pytest.raises(CommandError) as silent:
         fetch("http://127.0.0.1:9", *LOGIN)
     assert silent.value.what == "the status page does not answer"
