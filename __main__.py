@@ -15,7 +15,7 @@ stack, config = pulumi.get_stack(), pulumi.Config()
 raw = config.get_object(SETTING)
 secrets = provided_secrets(config, raw)
 try:
-    declared = declare(raw, f"Pulumi.{stack}.yaml", given=is_encrypted(config, secrets))
+    declared = declare(raw, f"Pulumi.{stack}.yaml", provided=is_encrypted(config, secrets))
 except DeclarationError as error:
     raise pulumi.RunError(str(error)) from None
 export(build(declared, stack, secrets))

@@ -16,7 +16,7 @@ from cli import plan, preflight, stack
 from common import paths, run
 from common.console import Progress, console
 from common.errors import CommandError
-from infra.declaration.stack_file import is_encrypted
+from infra.declaration.loader import is_encrypted
 from offline import machine
 
 NO_CLUSTER = "/nonexistent/kubeconfig"

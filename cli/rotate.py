@@ -28,7 +28,7 @@ from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
 from infra.catalogue.names import PROJECT
 from infra.declaration import SETTING, Platform
 from infra.declaration.problems import suggestion
-from infra.declaration.secret_rules import rotatable
+from infra.declaration.secrets import rotatable
 from infra.secrets.derive import derived_password
 
 STEPS = 2

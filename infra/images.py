@@ -15,7 +15,7 @@ import pulumi_docker as docker
 from infra.build_context import content_hash
 from infra.catalogue.images import BASE
 from infra.catalogue.names import PROJECT, image_context
-from infra.declaration.model import Image as DeclaredImage
+from infra.declaration.workloads import Image as DeclaredImage
 from infra.foundation import Registry
 
 _PLATFORM = "linux/amd64"

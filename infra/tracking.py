@@ -8,7 +8,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT
-from infra.declaration.model import Tracking as Settings
+from infra.declaration.workloads import Tracking as Settings
 from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.secrets.generated import TrackingLogins, lines

@@ -8,9 +8,9 @@ from pulumi_policy import ResourceValidationArgs
 from pydantic import ConfigDict, Field, ValidationError
 
 from infra.declaration.aws.cost import highest_cost, without_price
-from infra.declaration.limits import Limits, most_gpus
-from infra.declaration.pools import NodePool
-from infra.declaration.settings import Settings
+from infra.declaration.policy import Limits
+from infra.declaration.pools import NodePool, most_gpus
+from infra.declaration.types import Settings
 from policies.declared import setting
 from policies.rule import ResourceRule
 
@@ -55,7 +55,11 @@ def _cost(args: ResourceValidationArgs) -> Iterator[str]:
 def _declared(gpus: int, dollars: int) -> str:
     return f"""
 nodePools:
-  ceilings: {{instance: {{types: [g5.xlarge], cpu: 3, memory: 14Gi}}, gpu: {{model: NVIDIA-A10G}}, max: 10}}
+  ceilings:
+    instance: {{cpu: 3, memory: 14Gi}}
+    gpu: {{model: NVIDIA-A10G}}
+    max: 10
+    aws: {{instanceTypes: [g5.xlarge]}}
 limits: {{gpus: {gpus}, hourlyCost: {dollars}}}
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
 
@@ -23,7 +24,7 @@ class Wanted:
 
     def zones(self, pool: NodePool) -> tuple[str, ...]:
         """The zones of the pool's nodes."""
-        return pool.zones or self.aws.network.zones
+        return ec2_settings(pool).zones or self.aws.network.zones
 
 
 @dataclass(frozen=True)

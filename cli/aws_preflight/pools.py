@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from cli.aws_preflight.finding import POOLS, Client, Finding, Wanted
 from infra.catalogue.aws.names import SCALING_ROLE
+from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.pools import NodePool
 
 _RESERVED = {"reserved": "default", "capacityBlock": "capacity-block"}
@@ -19,7 +20,7 @@ def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Each of a pool's types should be offered in each of its zones."""
     offered = _offers(client, wanted)
     for name, pool in wanted.pools.items():
-        for instance_type in pool.instance.types:
+        for instance_type in ec2_settings(pool).instance_types:
             yield from _offered(name, instance_type, wanted.zones(pool), offered[instance_type])
 
 
@@ -28,14 +29,14 @@ def _offered(pool: str, instance_type: str, zones: tuple[str, ...], offered: set
     if len(missing) == len(zones):
         elsewhere = f"; only {', '.join(sorted(offered))}" if offered else ""
         yield Finding(
-            f"{POOLS}.{pool}.instance.types",
+            f"{POOLS}.{pool}.aws.instanceTypes",
             f"none of {', '.join(zones)} offers '{instance_type}'{elsewhere}",
-            f"declare another type, or set {POOLS}.{pool}.zones to zones that offer it",
+            f"declare another type, or set {POOLS}.{pool}.aws.zones to zones that offer it",
         )
     elif missing:
         rest = ", ".join(zone for zone in zones if zone in offered)
         yield Finding(
-            f"{POOLS}.{pool}.zones",
+            f"{POOLS}.{pool}.aws.zones",
             f"'{instance_type}' is not offered in {', '.join(missing)}",
             f"such nodes are created in {rest} only; write zones: [{rest}]",
             blocking=False,
@@ -45,7 +46,7 @@ def _offered(pool: str, instance_type: str, zones: tuple[str, ...], offered: set
 def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
     """The zones of each declared type."""
     offers: dict[str, set[str]] = defaultdict(set)
-    types = sorted({one for pool in wanted.pools.values() for one in pool.instance.types})
+    types = sorted({one for pool in wanted.pools.values() for one in ec2_settings(pool).instance_types})
     if types:
         pages = client("ec2").get_paginator("describe_instance_type_offerings")
         filters = [{"Name": "instance-type", "Values": types}]
@@ -57,8 +58,8 @@ def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
 
 def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """The KMS key policy names this role, but AWS creates it only with the account's first Auto Scaling group."""
-    managed = [name for name, pool in wanted.pools.items() if pool.managed]
-    if not managed:
+    fixed_size = [name for name, pool in wanted.pools.items() if ec2_settings(pool).fixed_size]
+    if not fixed_size:
         return
     try:
         client("iam").get_role(RoleName=SCALING_ROLE)
@@ -66,7 +67,7 @@ def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Findin
         if error.response["Error"]["Code"] != "NoSuchEntity":
             raise
         yield Finding(
-            f"{POOLS}.{managed[0]}.managed",
+            f"{POOLS}.{fixed_size[0]}.aws.fixedSize",
             f"the account has no {SCALING_ROLE}, which creates the nodes of the pool",
             "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once per account",
         )
@@ -75,13 +76,14 @@ def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Findin
 def reservations_are_active(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Declared reservations are active and fit the pool's types, zones and size."""
     for name, pool in wanted.pools.items():
-        if pool.reservation:
-            setting = f"{POOLS}.{name}.reservation"
-            found = _reservation(client, pool.reservation)
+        reservation = ec2_settings(pool).reservation
+        if reservation:
+            setting = f"{POOLS}.{name}.aws.reservation"
+            found = _reservation(client, reservation)
             if found is None:
                 yield Finding(
                     setting,
-                    f"'{pool.reservation}' does not exist in {wanted.aws.region} of this account",
+                    f"'{reservation}' does not exist in {wanted.aws.region} of this account",
                     "write the id that the EC2 console shows under Capacity Reservations",
                 )
             else:
@@ -101,19 +103,23 @@ def _reservation(client: Client, identifier: str) -> Mapping[str, Any] | None:
 def _usable(
     setting: str, name: str, pool: NodePool, zones: tuple[str, ...], found: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    identifier, kind = pool.reservation, found.get("ReservationType", "default")
+    settings = ec2_settings(pool)
+    identifier, kind = settings.reservation, found.get("ReservationType", "default")
     if found["State"] != "active":
         yield _inactive(setting, str(identifier), found)
-    if kind not in [_RESERVED.get(capacity) for capacity in pool.capacity]:
+    if kind not in [_RESERVED.get(capacity) for capacity in settings.capacity]:
         wanted_kind = next(capacity for capacity, type_ in _RESERVED.items() if type_ == kind)
-        yield Finding(f"{POOLS}.{name}.capacity", f"'{identifier}' is a {kind} one", f"write capacity: [{wanted_kind}]")
-    if found["InstanceType"] not in pool.instance.types:
+        yield Finding(
+            f"{POOLS}.{name}.aws.capacity", f"'{identifier}' is a {kind} one", f"write capacity: [{wanted_kind}]"
+        )
+    if found["InstanceType"] not in settings.instance_types:
         type_ = found["InstanceType"]
-        yield Finding(f"{POOLS}.{name}.instance.types", f"'{identifier}' is for '{type_}'", f"write types: [{type_}]")
+        path = f"{POOLS}.{name}.aws.instanceTypes"
+        yield Finding(path, f"'{identifier}' is for '{type_}'", f"write instanceTypes: [{type_}]")
     if found["AvailabilityZone"] not in zones:
         zone = found["AvailabilityZone"]
-        yield Finding(f"{POOLS}.{name}.zones", f"'{identifier}' is in {zone}", f"write zones: [{zone}]")
-    if found["TotalInstanceCount"] < pool.max and set(pool.capacity) <= _RESERVED.keys():
+        yield Finding(f"{POOLS}.{name}.aws.zones", f"'{identifier}' is in {zone}", f"write zones: [{zone}]")
+    if found["TotalInstanceCount"] < pool.max and set(settings.capacity) <= _RESERVED.keys():
         count = found["TotalInstanceCount"]
         yield Finding(
             f"{POOLS}.{name}.max", f"{pool.max} is more than '{identifier}' holds ({count})", f"write max: {count}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from botocore.exceptions import ClientError
 
 from cli.aws_preflight.finding import POOLS, Client, Finding, Wanted
+from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.pools import NodePool
 
 _STANDARD = tuple("acdhimrtz")
@@ -81,8 +82,8 @@ def _demands(client: Client, wanted: Wanted) -> dict[str, Demand]:
 def _largest(pool: NodePool, sizes: dict[str, int]) -> dict[tuple[str, str], int]:
     """The vCPUs of the pool's largest node, by quota."""
     found: dict[tuple[str, str], int] = defaultdict(int)
-    for instance_type in pool.instance.types:
-        for capacity in pool.capacity:
+    for instance_type in ec2_settings(pool).instance_types:
+        for capacity in ec2_settings(pool).capacity:
             quota = quota_of(instance_type, capacity)
             if quota and instance_type in sizes:
                 found[quota] = max(found[quota], sizes[instance_type])
@@ -90,7 +91,7 @@ def _largest(pool: NodePool, sizes: dict[str, int]) -> dict[tuple[str, str], int
 
 
 def _vcpus(client: Client, wanted: Wanted) -> dict[str, int]:
-    types = sorted({one for pool in wanted.pools.values() for one in pool.instance.types})
+    types = sorted({one for pool in wanted.pools.values() for one in ec2_settings(pool).instance_types})
     if not types:
         return {}
     pages = client("ec2").get_paginator("describe_instance_types")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
+from infra.declaration.aws.pools import ec2_settings
 
 ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
 """Add-ons that managed node groups need; nodes of EKS Auto Mode include them."""
@@ -28,12 +29,12 @@ def version_is_supported(client: Client, wanted: Wanted) -> Iterator[Finding]:
 def add_ons_fit(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Needed for managed node groups only."""
     version = wanted.aws.cluster.version
-    managed = [name for name, pool in wanted.pools.items() if pool.managed]
-    for name in ADD_ONS if managed else ():
+    fixed_size = [name for name, pool in wanted.pools.items() if ec2_settings(pool).fixed_size]
+    for name in ADD_ONS if fixed_size else ():
         found = client("eks").describe_addon_versions(addonName=name, kubernetesVersion=version)["addons"]
         if not found:
             yield Finding(
                 f"{AWS}.cluster.version",
-                f"there is no add-on {name} for Kubernetes {version}, and managed pool '{managed[0]}' needs it",
-                "write another version, or set managed: false for the pool",
+                f"there is no add-on {name} for Kubernetes {version}, and pool '{fixed_size[0]}' needs it",
+                "write another version, or set aws.fixedSize: false for the pool",
             )

@@ -1,7 +1,7 @@
-"""What the platform team asked for: typed, frozen, strict.
+"""The declaration of a stack: typed, frozen, strict.
 
-`load` reads a stack file, `declare` takes what Pulumi has read already.
-Both give a `Platform`, or say all that is wrong.
+`load` reads a stack file; `declare` takes the setting as Pulumi read it. Both return a `Platform`, or raise a
+`DeclarationError` with all problems.
 """
 
 from infra.declaration.loader import SETTING, declare, load, secret_names

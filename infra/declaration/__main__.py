@@ -1,4 +1,4 @@
-"""`python -m infra.declaration Pulumi.dev.yaml ...`: checks stack files without an engine."""
+"""`python -m infra.declaration Pulumi.dev.yaml ...`: validates stack files without an engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.declaration import DeclarationError, load
 
 
 def main(arguments: list[str]) -> int:
-    """0 when every file can be built, 1 when one can't, 2 when none was named."""
+    """The exit status: 0 if all files are valid, 1 if one is not, 2 without arguments."""
     if not arguments:
         print("usage: python -m infra.declaration Pulumi.<stack>.yaml ...", file=sys.stderr)
         return 2

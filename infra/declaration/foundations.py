@@ -5,28 +5,33 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from infra.declaration.aws.settings import AwsFoundation
-from infra.declaration.aws.types import Address
-from infra.declaration.settings import Settings
+from infra.declaration.types import Address, NonEmpty, Settings
 
-OWN_CONTEXT = "ml-platform"
-"""The kube context of the local cluster that `make up` starts."""
+LOCAL_CONTEXT = "ml-platform"
+"""Kube context of the local cluster that `make up` starts. `offline` defines this and the two values below, too."""
+LOCAL_BASE_IMAGE = "ml-platform/python:local"
+"""The Debian image with Python that `make up` builds."""
+LOCAL_DNS = "10.244.0.1"
+"""The local cluster's node, on which CoreDNS runs and the registry's metrics are forwarded."""
 
 
 class LocalFoundation(Settings):
     """One machine: a registry in its Docker engine, and a Kubernetes cluster by its kube context."""
 
-    kube_context: str = Field(default=OWN_CONTEXT, description="Kube context of the cluster")
+    kube_context: NonEmpty = Field(default=LOCAL_CONTEXT, description="Kube context of the cluster")
     registry_port: int = Field(
         default=5000, ge=1, le=65534, description="Loopback port of the registry; its metrics are on the next port"
     )
-    base_image: str = Field(
-        default="ml-platform/python:local",
+    base_image: NonEmpty = Field(
+        default=LOCAL_BASE_IMAGE,
         description="Image that the base image is built from: any Debian with Python",
     )
     dns: Address = Field(
-        default="10.244.0.1", description="IP address of the DNS server, allowed besides pods labelled k8s-app=kube-dns"
+        default=LOCAL_DNS, description="IP address of the DNS server, allowed besides pods labelled k8s-app=kube-dns"
     )
-    storage_class: str | None = Field(default=None, description="StorageClass of volumes; none: the cluster's default")
+    storage_class: NonEmpty | None = Field(
+        default=None, description="StorageClass of volumes; none: the cluster's default"
+    )
 
     @property
     def registry_metrics_port(self) -> int:
@@ -35,7 +40,7 @@ class LocalFoundation(Settings):
     @property
     def registry_metrics(self) -> str | None:
         """Scrape target of the registry's metrics; None for other clusters. The local cluster forwards it."""
-        return f"{self.dns}:{self.registry_metrics_port}" if self.kube_context == OWN_CONTEXT else None
+        return f"{self.dns}:{self.registry_metrics_port}" if self.kube_context == LOCAL_CONTEXT else None
 
 
 class Foundation(Settings):

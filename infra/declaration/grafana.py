@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from infra.declaration.monitoring_types import sent_in_clear_text
-from infra.declaration.settings import Settings
-from infra.declaration.types import Name
+from infra.declaration.types import Name, Settings
 
 
 def _address(value: str) -> str:

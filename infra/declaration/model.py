@@ -1,8 +1,8 @@
-"""The root model of a stack file, and the models of images, models, training jobs and endpoints.
+"""The root model of a stack file.
 
 Types, defaults and descriptions are defined in this folder's models only; `docs/settings.md` and the JSON schema are
-generated from them. Settings are written in camelCase, as in Kubernetes. Other models: `foundations`, `pools`, `teams`,
-`monitoring`; rules that span several settings: `references` and `rules`.
+generated from them. Settings are written in camelCase, as in Kubernetes. Each subject has one file with its models and
+the rules for them; `references` has the names that must be declared, `rules` the list of all rules.
 """
 
 from __future__ import annotations
@@ -13,85 +13,13 @@ from pydantic import Field
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.foundations import Foundation
-from infra.declaration.limits import Limits
 from infra.declaration.monitoring import Monitoring
-from infra.declaration.policy import Policy
+from infra.declaration.policy import Limits, Policy
 from infra.declaration.pools import NodePool
 from infra.declaration.secrets import Secret
-from infra.declaration.settings import Settings
 from infra.declaration.teams import Team
-from infra.declaration.types import Cpu, Memory, Name, Seconds, ShortName, written
-
-
-class Image(Settings):
-    """A container image for workloads, built from a folder on top of the platform's base image."""
-
-    context: str | None = Field(
-        default=None, description="Build context: the folder with the Dockerfile; default images/<name>"
-    )
-    args: dict[str, str] = Field(default={}, description="Build arguments (`ARG`) of the Dockerfile, by name")
-
-
-class Model(Settings):
-    """A registered model and the team that owns it."""
-
-    team: Name = Field(description="The owning team; only its training jobs may register versions")
-
-
-class Resources(Settings):
-    """Resources of one pod. The CPU limit is one core, or the request if that is larger."""
-
-    cpu: Cpu = Field(default="250m", description="CPU request, in cores")
-    memory: Memory = Field(default="512Mi", description="Memory request and limit; exceeding it is an OOM kill")
-
-
-SecretNames = Annotated[tuple[Name, ...], Field(strict=False)]
-
-
-class Training(Settings):
-    """A training job. It runs once, and again whenever its image, arguments or resources change."""
-
-    team: Name = Field(description="The team; the workload runs in its namespace")
-    image: Name = Field(description="The image to run, a name in `images`")
-    model: Name = Field(description="The model to register versions of, a name in `models`")
-    args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
-        default=(), description="Arguments of the image's entry point"
-    )
-    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
-    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
-    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
-    secrets: SecretNames = Field(
-        default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
-    )
-    timeout: Seconds = Field(
-        default=written("3m"), description="Deadline of the job, including retries and the time that its pod is pending"
-    )
-    retries: int = Field(default=1, ge=0, le=10, description="Retries after a failed pod (`backoffLimit`)")
-
-
-class Serving(Settings):
-    """An endpoint that serves the champion version of a model."""
-
-    team: Name = Field(description="The team; the workload runs in its namespace")
-    image: Name = Field(description="The image to run, a name in `images`")
-    model: Name = Field(description="The model whose champion to serve, a name in `models`")
-    replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds one more for a moment")
-    resources: Resources = Field(default=Resources(), description="Resources of each pod")
-    secrets: SecretNames = Field(
-        default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
-    )
-    api_key: Name | None = Field(
-        default=None, description="The generated secret that callers send as a bearer token; none: no authentication"
-    )
-    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
-
-
-class Tracking(Settings):
-    """The MLflow tracking server and model registry."""
-
-    storage: Memory = Field(default="2Gi", description="Size of its volume")
-    resources: Resources = Field(default=Resources(memory="1Gi"), description="Resources of its pod")
-    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
+from infra.declaration.types import Name, Settings, ShortName
+from infra.declaration.workloads import Image, Model, Serving, Tracking, Training
 
 
 class Platform(Settings):

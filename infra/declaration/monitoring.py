@@ -23,8 +23,7 @@ from infra.declaration.monitoring_types import (
     Summary,
     sent_in_clear_text,
 )
-from infra.declaration.settings import Settings
-from infra.declaration.types import Cpu, Memory, Name, Seconds, written
+from infra.declaration.types import Cpu, Memory, Name, Seconds, Settings, written
 
 
 class Objective(Settings):

@@ -1,36 +1,40 @@
-"""Declared exceptions from pod rules, each with its reason."""
+"""Exceptions from the pod rules and limits on the size of a stack, with the rules for them."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from infra.catalogue.pod_rules import POD_RULES
-from infra.declaration.problems import suggestion
-from infra.declaration.settings import Settings
-from infra.declaration.types import Name
+from infra.declaration.problems import Problem, suggestion
+from infra.declaration.types import Name, Settings
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
 
 _RULES = tuple(rule.name for rule in POD_RULES)
-_WORDS = r"\w\S*(\s+\S*\w\S*){2,}"
+_REASON = r"\w\S*(\s+\S*\w\S*){2,}"
 """At least three words, each with a letter or digit."""
 
 
 def _rule(value: str) -> str:
     if value not in _RULES:
-        raise ValueError(f"{value!r} is no rule about pods{suggestion(value, _RULES)}")
+        raise ValueError(f"{value!r} is not a pod rule{suggestion(value, _RULES)}")
     return value
 
 
 def _reason(value: object) -> str:
-    if not isinstance(value, str) or not re.search(_WORDS, value):
-        raise ValueError("an exception needs a reason; write what needs it and who allowed it, in a few words")
+    if not isinstance(value, str) or not re.search(_REASON, value):
+        raise ValueError("an exception needs a reason; write in three words or more what needs it and who approved it")
     return value
 
 
 Rule = Annotated[str, AfterValidator(_rule), WithJsonSchema({"type": "string", "enum": list(_RULES)})]
-Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "pattern": _WORDS})]
+Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema({"type": "string", "pattern": _REASON})]
 
 
 class Policy(Settings):
@@ -39,3 +43,20 @@ class Policy(Settings):
     exceptions: dict[Rule, dict[Name, Reason]] = Field(
         default={}, description="By rule and namespace, the reason for the exception"
     )
+
+
+class Limits(Settings):
+    """Limits on the sum of all node pools at their maximum size, enforced by the policy pack."""
+
+    gpus: int = Field(default=32, ge=0, description="GPUs of all pools, including simulated ones")
+    hourly_cost: float = Field(default=200, ge=0, description="US dollars per hour at on-demand list prices")
+
+
+def exceptions_are_for_own_namespaces(platform: Platform, root: Path) -> Iterator[Problem]:
+    """An exception for a namespace outside the stack would apply to a later owner of that name."""
+    own = [platform.namespace, *platform.teams]
+    for rule, namespaces in platform.policy.exceptions.items():
+        for namespace in namespaces:
+            if namespace not in own:
+                message = f"'{namespace}' is not a namespace of this stack{suggestion(namespace, own)}"
+                yield Problem(f"policy.exceptions.{rule}.{namespace}", message)

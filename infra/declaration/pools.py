@@ -1,16 +1,20 @@
-"""Node pools: the resources of one node, the number of nodes, and their capacity type."""
+"""Node pools on any foundation, and the rules for them and the jobs that they run."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from infra.declaration.aws.types import Reservation, Zone
-from infra.declaration.settings import Settings
-from infra.declaration.types import Cpu, LabelKey, LabelValue, Memory, Seconds, Taint, written
+from infra.declaration.aws.pools import Ec2Pool
+from infra.declaration.problems import Problem
+from infra.declaration.types import Cpu, LabelKey, LabelValue, Memory, Settings, Taint, cpu_millis, memory_bytes
 
-Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+    from infra.declaration.workloads import Training
 
 
 class Instance(Settings):
@@ -18,9 +22,6 @@ class Instance(Settings):
 
     cpu: Cpu = Field(description="Cores that are allocatable to pods")
     memory: Memory = Field(description="Memory that is allocatable to pods")
-    types: Annotated[tuple[str, ...], Field(strict=False)] = Field(
-        default=(), description="EC2 instance types; a node may be any of them. AWS only"
-    )
 
 
 class Gpu(Settings):
@@ -31,7 +32,7 @@ class Gpu(Settings):
 
 
 class NodePool(Settings):
-    """Nodes of one kind, for training jobs. Pools scale with the jobs, unless they are `managed`."""
+    """Nodes of one kind, for training jobs."""
 
     instance: Instance = Field(description="Resources of one node")
     gpu: Gpu | None = Field(default=None, description="GPUs of one node; none: the nodes have no GPU")
@@ -39,22 +40,57 @@ class NodePool(Settings):
         default=(), description="Taints as key=value:Effect; the pool's jobs tolerate them"
     )
     labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels of each node")
-    min: int = Field(default=0, ge=0, le=1000, description="Minimum nodes; must equal `max` for managed pools")
-    max: int = Field(default=1, ge=1, le=1000, description="Maximum nodes")
-    managed: bool = Field(
-        default=False, description="A managed node group of fixed size instead of an autoscaled pool. AWS only"
+    min: int = Field(
+        default=0, ge=0, le=1000, description="Minimum number of nodes; on AWS 0, or `max` in a pool of fixed size"
     )
-    capacity: Annotated[tuple[Capacity, ...], Field(strict=False, min_length=1)] = Field(
-        default=("onDemand",), description="Capacity types in use; the cheapest available one is chosen. AWS only"
+    max: int = Field(default=1, ge=1, le=1000, description="Maximum number of nodes")
+    aws: Ec2Pool | None = Field(
+        default=None, description="EC2 settings: required on the aws foundation, and refused on others"
     )
-    reservation: Reservation | None = Field(default=None, description="Id of the capacity reservation. AWS only")
-    zones: Annotated[tuple[Zone, ...], Field(strict=False)] = Field(
-        default=(), description="Availability zones of the nodes; none: all zones of the network. AWS only"
-    )
-    disk: Memory = Field(default="100Gi", description="Size of each node's disk. AWS only")
-    efa: bool = Field(
-        default=False, description="Attach Elastic Fabric Adapter interfaces for multi-node training. AWS only"
-    )
-    expiry: Seconds = Field(
-        default=written("336h"), description="Maximum age of a node before it is replaced. AWS only"
-    )
+
+
+def most_gpus(pools: Mapping[str, NodePool]) -> int:
+    """GPUs of all pools at their maximum size, including simulated ones."""
+    return sum(pool.max * pool.gpu.count for pool in pools.values() if pool.gpu)
+
+
+def pool_sizes_are_in_order(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The maximum is not below the minimum."""
+    for name, pool in platform.node_pools.items():
+        if pool.max < pool.min:
+            yield Problem(f"nodePools.{name}.max", f"{pool.max} is below min ({pool.min}); write at least {pool.min}")
+
+
+def ec2_settings_are_on_aws(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Other foundations would ignore them."""
+    for name, pool in platform.node_pools.items():
+        if pool.aws is not None and platform.foundation.aws is None:
+            message = "only the aws foundation has EC2 instances; remove 'aws', or declare foundation.aws"
+            yield Problem(f"nodePools.{name}.aws", message)
+
+
+def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A pod that fits no node would be pending until its timeout."""
+    for name, job in platform.training.items():
+        path = f"training.{name}"
+        if job.pool is not None:
+            yield from _fits(path, job, job.pool, platform.node_pools[job.pool])
+        elif job.gpus:
+            yield Problem(f"{path}.gpus", "only node pools have GPUs; write 'pool' with the name of one")
+
+
+def _fits(path: str, job: Training, name: str, pool: NodePool) -> Iterator[Problem]:
+    cpu, memory, gpus = job.resources.cpu, job.resources.memory, pool.gpu.count if pool.gpu else 0
+    node = f"a node of pool '{name}' has"
+    if cpu_millis(cpu) > cpu_millis(pool.instance.cpu):
+        most = pool.instance.cpu
+        yield Problem(f"{path}.resources.cpu", f"{cpu} is more than {node} ({most}); write at most {most}")
+    if memory_bytes(memory) > memory_bytes(pool.instance.memory):
+        most = pool.instance.memory
+        yield Problem(f"{path}.resources.memory", f"{memory} is more than {node} ({most}); write at most {most}")
+    if job.gpus > gpus:
+        message = f"{job.gpus} is more than {node} ({gpus}); write at most {gpus}, or another pool"
+        yield Problem(f"{path}.gpus", message)
+
+
+POOL_RULES = (pool_sizes_are_in_order, ec2_settings_are_on_aws, jobs_fit_their_nodes)

@@ -1,6 +1,6 @@
-"""Names that point at something else in the declaration.
+"""References: settings that name another entry of the declaration.
 
-They are looked up in what was written, not in the model, so that they are reported together with all other mistakes.
+They are checked in the raw settings, not in the model, so that they are reported together with invalid values.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ _REFERENCES = (
 """(section, setting, the section that must declare it)"""
 
 _ALSO = {("secrets", "team"): {PLATFORM}}
-"""What a setting may name without anybody's having declared it."""
+"""Names that are valid without being declared."""
 
 _KIND = {"teams": "team", "images": "image", "models": "model", "nodePools": "node pool", "secrets": "secret"}
 
 
-def undeclared(written: Mapping[Any, Any], root: str) -> list[Problem]:
-    """Every reference to something that the declaration does not have."""
+def undeclared(raw: Mapping[Any, Any], root: str) -> list[Problem]:
+    """Each reference to an entry that is not declared."""
     return [
         Problem(
-            f"{root}.{section}.{entry}.{place}",
+            f"{root}.{section}.{entry}.{path}",
             f"{_KIND[target]} '{name}' is not declared{suggestion(name, known)}",
         )
         for section, setting, target in _REFERENCES
-        # What is no section at all is reported as such.
-        if isinstance(written.get(target, {}), Mapping)
-        for known in [_keys(written, target) | _ALSO.get((section, setting), set())]
-        for entry, place, name in _names(written, section, setting)
+        # A section that is not a mapping is reported by the model.
+        if isinstance(raw.get(target, {}), Mapping)
+        for known in [_keys(raw, target) | _ALSO.get((section, setting), set())]
+        for entry, path, name in _names(raw, section, setting)
         if name not in known
     ]
 
 
-def _names(written: Mapping[Any, Any], section: str, setting: str) -> Iterator[tuple[str, str, str]]:
-    """Entry, place in it, name; a setting may also be a list of names."""
-    entries = written.get(section)
+def _names(raw: Mapping[Any, Any], section: str, setting: str) -> Iterator[tuple[str, str, str]]:
+    """Entry, path in the entry, name; the setting is one name or a list of names."""
+    entries = raw.get(section)
     for entry, settings in entries.items() if isinstance(entries, Mapping) else ():
         named = settings.get(setting) if isinstance(settings, Mapping) else None
         if isinstance(named, str):
@@ -61,6 +61,6 @@ def _names(written: Mapping[Any, Any], section: str, setting: str) -> Iterator[t
                 yield str(entry), f"{setting}.{position}", name
 
 
-def _keys(written: Mapping[Any, Any], section: str) -> set[str]:
-    entries = written.get(section)
+def _keys(raw: Mapping[Any, Any], section: str) -> set[str]:
+    entries = raw.get(section)
     return {str(key) for key in entries} if isinstance(entries, Mapping) else set()

@@ -1,4 +1,4 @@
-"""`python -m infra.declaration.schema`: writes the JSON schema by which editors complete and check stack files."""
+"""`python -m infra.declaration.schema`: writes the JSON schema that editors complete and validate stack files with."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pydantic_core.core_schema import WithDefaultSchema
 from infra.catalogue.names import PROJECT
 from infra.declaration.loader import SETTING
 from infra.declaration.model import Platform
-from infra.declaration.settings import Settings
+from infra.declaration.types import Settings
 
 REPOSITORY = Path(__file__).parents[2]
 FILE = REPOSITORY / "schema" / "platform.schema.json"
 
 
 class _AsWritten(GenerateJsonSchema):
-    """Shows each default as a person would write it, since editors write it for them."""
+    """Shows each default as it is written in a stack file, because editors insert it."""
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Of a group of settings only what differs from the group's own defaults: the rest is kept in other units."""
+        """For a group, only the settings that differ from its own defaults: those are stored as converted values."""
         default = schema.get("default")
         if isinstance(default, Settings):
             schema = {**schema, "default": default.model_dump(by_alias=True, exclude_unset=True)}
@@ -30,12 +30,12 @@ class _AsWritten(GenerateJsonSchema):
 
 
 def platform_schema() -> dict[str, Any]:
-    """Of what stands under the one structured setting."""
+    """The schema of the structured setting."""
     return Platform.model_json_schema(by_alias=True, schema_generator=_AsWritten)
 
 
 def stack_file_schema() -> dict[str, Any]:
-    """The whole stack file's schema; only our own namespace in it is restricted."""
+    """The schema of a whole stack file; settings of other projects are not restricted."""
     platform = platform_schema()
     definitions = platform.pop("$defs")
     return {
@@ -55,12 +55,12 @@ def stack_file_schema() -> dict[str, Any]:
 
 
 def text() -> str:
-    """As it is written to the file."""
+    """The content of the file."""
     return json.dumps(stack_file_schema(), indent=2) + "\n"
 
 
 def write(file: Path, content: str) -> None:
-    """Puts what follows from the models where people and editors look for it."""
+    """Writes a generated file of the repository."""
     file.parent.mkdir(exist_ok=True)
     file.write_text(content, encoding="utf-8")
     print(f"wrote {file.relative_to(REPOSITORY)}")

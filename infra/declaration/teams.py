@@ -1,26 +1,36 @@
-"""Teams: their groups by role, and their resource quota."""
+"""Teams: their groups by role and their resource quota, with the rules for them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from infra.declaration.settings import Settings
-from infra.declaration.types import Cpu, Memory
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM, devices_namespace
+from infra.declaration.problems import Problem
+from infra.declaration.types import Cpu, Memory, Settings, cpu_millis, memory_bytes
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+    from infra.declaration.workloads import Resources
 
 Role = Literal["viewer", "developer", "admin"]
 
 _GROUP = r"^[A-Za-z0-9][\w:.@/-]{0,62}$"
+_KUBERNETES_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
+_SURGE = 1
+"""Additional pods of an endpoint during a rollout."""
 
 
 def _group(value: str) -> str:
-    if not re.match(_GROUP, value):
-        raise ValueError(f"{value!r} is no group; write letters, digits and any of _:.@/-, at most 63")
+    if not re.fullmatch(_GROUP, value, re.ASCII):
+        raise ValueError(f"{value!r} is not a group name; write letters, digits and any of _:.@/-, at most 63")
     if value.startswith("system:"):
-        raise ValueError(f"{value!r} is a group of Kubernetes itself; write one of your own")
+        raise ValueError(f"{value!r} is reserved by Kubernetes; write a group of your own")
     return value
 
 
@@ -63,3 +73,91 @@ class Team(Settings):
 
     groups: Members = Field(default=Members(), description="Groups by role")
     quota: Quota | None = Field(default=None, description="Resource quota; none: unlimited")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a team's declared workloads request at most."""
+
+    cpu: int = 0
+    """Thousandths of a core."""
+    memory: int = 0
+    """Bytes."""
+    gpus: int = 0
+    pods: int = 0
+
+    def plus(self, pods: int, resources: Resources, gpus: int = 0) -> Demand:
+        """With additional pods of one kind."""
+        return Demand(
+            self.cpu + pods * cpu_millis(resources.cpu),
+            self.memory + pods * memory_bytes(resources.memory),
+            self.gpus + pods * gpus,
+            self.pods + pods,
+        )
+
+
+def demand(platform: Platform, team: str) -> Demand:
+    """All of a team's jobs at once, while all of its endpoints are in a rollout."""
+    total = Demand()
+    for job in platform.training.values():
+        if job.team == team:
+            total = total.plus(1, job.resources, job.gpus)
+    for endpoint in platform.serving.values():
+        if endpoint.team == team:
+            total = total.plus(endpoint.replicas + _SURGE, endpoint.resources)
+    return total
+
+
+def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Namespaces of the platform and of teams are distinct, and none is Kubernetes' own."""
+    if _is_kubernetes(platform.namespace):
+        yield Problem("namespace", f"'{platform.namespace}' is a namespace of Kubernetes itself; write another name")
+    taken = {
+        ADMINISTRATOR: "the login name of the tracking server's administrator",
+        PLATFORM: "the name of the platform as an owner of secrets and alerts",
+        platform.namespace: "the platform's own namespace",
+        devices_namespace(platform.namespace): "the namespace of the platform's device plugins",
+    }
+    for team in platform.teams:
+        use = taken.get(team, "a namespace of Kubernetes itself" if _is_kubernetes(team) else None)
+        if use is not None:
+            yield Problem(f"teams.{team}", f"'{team}' is {use}; write another name")
+
+
+def _is_kubernetes(namespace: str) -> bool:
+    return namespace in _KUBERNETES_NAMESPACES or namespace.startswith("kube-")
+
+
+def workloads_fit_their_quota(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Pods beyond the quota would not be created, some of them only at the next rollout."""
+    for name, team in platform.teams.items():
+        quota, needed = team.quota, demand(platform, name)
+        if quota is None:
+            continue
+        amounts = {
+            "cpu": (quota.cpu, cpu_millis(quota.cpu), needed.cpu, f"{needed.cpu}m"),
+            "memory": (quota.memory, memory_bytes(quota.memory), needed.memory, f"{-(-needed.memory // 2**20)}Mi"),
+            "gpus": (quota.gpus, quota.gpus, needed.gpus, str(needed.gpus)),
+            "pods": (quota.pods, quota.pods, needed.pods, str(needed.pods)),
+        }
+        for setting, (declared, allowed, requested, least) in amounts.items():
+            if requested > allowed:
+                yield Problem(
+                    f"teams.{name}.quota.{setting}",
+                    f"{declared} is less than the team's jobs and endpoints request ({least}, "
+                    f"including one more pod of each endpoint during a rollout); write at least {least}",
+                )
+
+
+def groups_have_one_role(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Each role includes the one before it, so a second role of a group is either redundant or a mistake."""
+    for name, team in platform.teams.items():
+        roles: dict[str, str] = {}
+        for path, group in team.groups.named():
+            if group in roles:
+                message = f"'{group}' already has the role {roles[group]}; write each group once"
+                yield Problem(f"teams.{name}.groups.{path}", message)
+            roles.setdefault(group, path.partition(".")[0])
+
+
+TEAM_RULES = (namespaces_are_free, groups_have_one_role, workloads_fit_their_quota)

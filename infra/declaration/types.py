@@ -1,20 +1,22 @@
-"""Quantities, durations, names: text with a meaning, and what to write when it has none.
+"""The base class of all models, and the types of settings: quantities, durations, names, labels, taints.
 
-Plain functions; values stay as short text in the declaration and become numbers where they are compared.
+Quantities stay text in the declaration, as in Kubernetes, and become numbers where they are compared.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic.alias_generators import to_camel
 
-_CPU = re.compile(r"^(\d+(?:\.\d{1,3})?|\d+m)$")
-_MEMORY = re.compile(r"^(\d+)(Ki|Mi|Gi|Ti)$")
-_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+_CPU = re.compile(r"^(\d+(?:\.\d{1,3})?|\d+m)$", re.ASCII)
+_MEMORY = re.compile(r"^(\d+)(Ki|Mi|Gi|Ti)$", re.ASCII)
+_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$", re.ASCII)
 _DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 _LABEL_KEY = re.compile(
@@ -24,49 +26,55 @@ _TAINT = re.compile(r"^([^=:]+)(?:=([^=:]*))?:(NoSchedule|PreferNoSchedule|NoExe
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
+class Settings(BaseModel):
+    """Frozen and strict: an unknown key or a wrong type is an error, never a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_default=True)
+
+
 def written(text: str) -> Any:
-    """A default as a person would write it: the type's validator makes what is kept of it, as of any other value."""
+    """A default as it is written in the file; the type's validator converts it like any other value."""
     return text
 
 
 def cpu_millis(quantity: str) -> int:
-    """How many thousandths of a core: `500m` is 500, `1.5` is 1500."""
+    """Thousandths of a core: `500m` is 500, `1.5` is 1500."""
     return int(quantity[:-1]) if quantity.endswith("m") else int(Decimal(quantity) * 1000)
 
 
 def memory_bytes(quantity: str) -> int:
-    """How many bytes: `1Ki` is 1024."""
+    """Bytes: `1Ki` is 1024."""
     return int(quantity[:-2]) * _MEMORY_UNITS[quantity[-2:]]
 
 
 def _cpu(value: object) -> str:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _CPU.match(text) or cpu_millis(text) == 0:
-        raise ValueError(f"{value!r} is no amount of CPU; write cores such as 2 or 0.5, or thousandths such as 500m")
+    if not isinstance(text, str) or not _CPU.fullmatch(text) or cpu_millis(text) == 0:
+        raise ValueError(f"{value!r} is not a CPU quantity; write cores such as 2 or 0.5, or thousandths such as 500m")
     return text
 
 
 def _memory(value: object) -> str:
-    if not isinstance(value, str) or not _MEMORY.match(value) or memory_bytes(value) == 0:
-        raise ValueError(f"{value!r} is no amount of memory; write a number with Ki, Mi, Gi or Ti, such as 512Mi")
+    if not isinstance(value, str) or not _MEMORY.fullmatch(value) or memory_bytes(value) == 0:
+        raise ValueError(f"{value!r} is not a size; write a number with Ki, Mi, Gi or Ti, such as 512Mi")
     return value
 
 
 def _seconds(value: object) -> int:
-    match = _DURATION.match(value) if isinstance(value, str) and value else None
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
     total = hours * 3600 + minutes * 60 + seconds
     if total == 0:
-        raise ValueError(f"{value!r} is no duration; write hours, minutes and seconds such as 90s, 3m or 1h30m")
+        raise ValueError(f"{value!r} is not a duration; write hours, minutes and seconds such as 90s, 3m or 1h30m")
     return total
 
 
 def _name(longest: int) -> Callable[[str], str]:
     def check(value: str) -> str:
-        if not _DNS_LABEL.match(value):
+        if not _DNS_LABEL.fullmatch(value):
             raise ValueError(
-                f"{value!r} is no name that Kubernetes takes; write lower-case letters, digits and '-', "
-                f"beginning with a letter and not ending with '-'"
+                f"{value!r} is not a valid Kubernetes name; write lower-case letters, digits and '-', "
+                f"with a letter first and no '-' at the end"
             )
         if len(value) > longest:
             raise ValueError(f"{value!r} has {len(value)} characters; write a name of at most {longest}")
@@ -76,28 +84,40 @@ def _name(longest: int) -> Callable[[str], str]:
 
 
 def _label_key(value: str) -> str:
-    if not _LABEL_KEY.match(value):
-        raise ValueError(f"{value!r} is no label key that Kubernetes takes; write one such as example.com/purpose")
+    if not _LABEL_KEY.fullmatch(value):
+        raise ValueError(f"{value!r} is not a valid label key; write one such as example.com/purpose")
     return value
 
 
 def _label_value(value: str) -> str:
-    if not _LABEL_VALUE.match(value):
-        raise ValueError(
-            f"{value!r} is no label value that Kubernetes takes; write at most 63 letters, digits, '-', '_' and '.'"
-        )
+    if not _LABEL_VALUE.fullmatch(value):
+        raise ValueError(f"{value!r} is not a valid label value; write at most 63 letters, digits, '-', '_' and '.'")
     return value
 
 
 def parse_taint(text: str) -> tuple[str, str, str]:
-    """Splits `key=value:Effect` (the kubelet's notation) into its three parts."""
-    match = _TAINT.match(text)
+    """Key, value and effect of a taint in the notation of kubectl and the kubelet."""
+    match = _TAINT.fullmatch(text)
     key, value, effect = match.groups("") if match else ("", "", "")
-    if not _LABEL_KEY.match(key) or not _LABEL_VALUE.match(value):
+    if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
         raise ValueError(
-            f"{text!r} is no taint; write key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute"
+            f"{text!r} is not a taint; write key=value:Effect with the effect NoSchedule, PreferNoSchedule or NoExecute"
         )
     return key, value, effect
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IPv4 address; write one such as 10.0.0.2") from None
+    return value
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; write a name, or remove the setting to use its default")
+    return value
 
 
 def _taint(value: str) -> str:
@@ -122,13 +142,13 @@ Seconds = Annotated[
     BeforeValidator(_seconds),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["90s", "1h30m"]}),
 ]
-"""Written as a duration (`3m`), kept as seconds."""
+"""Written as a duration such as `3m`, stored in seconds."""
 
 Name = Annotated[str, AfterValidator(_name(63)), WithJsonSchema({**_NAME_SCHEMA, "maxLength": 63})]
 """A DNS label: the name of a namespace, a Deployment, a Service."""
 
 ShortName = Annotated[str, AfterValidator(_name(50)), WithJsonSchema({**_NAME_SCHEMA, "maxLength": 50})]
-"""A DNS label with room for a suffix: a Job carries a fingerprint behind its name, a node its number."""
+"""A DNS label with room for a suffix: a Job's name ends with a hash, a simulated node's with its number."""
 
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
@@ -139,3 +159,8 @@ Taint = Annotated[
         {"type": "string", "pattern": _TAINT.pattern, "examples": ["example.com/purpose=training:NoSchedule"]}
     ),
 ]
+Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "examples": ["10.0.0.2"]})]
+"""An IPv4 address."""
+
+NonEmpty = Annotated[str, AfterValidator(_not_empty), WithJsonSchema({"type": "string", "minLength": 1})]
+"""The name of something outside the declaration."""

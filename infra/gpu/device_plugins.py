@@ -16,7 +16,7 @@ from pulumi_kubernetes.core.v1 import (
 
 from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN
 from infra.catalogue.names import PROJECT, labels, selector
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices, NodeProgram
 from infra.images import BuiltImage

@@ -23,7 +23,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.metrics import GPU_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, POOL_LABEL, labels, selector
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices, NodeProgram
 from infra.images import BuiltImage

@@ -17,7 +17,7 @@ from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
 from infra.catalogue.images import GRAFANA
 from infra.catalogue.names import ADMINISTRATOR, DOMAIN, PROJECT, fingerprint
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
 from infra.observability.access import Access, monitoring_account
 from infra.observability.dashboards import DashboardFiles

@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS
 from infra.catalogue.metrics import NODE_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
 from infra.observability.access import READS_CLUSTER, READS_PODS, Access, Namespaced, monitoring_account, token_mount

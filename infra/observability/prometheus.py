@@ -10,9 +10,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, PROJECT, RECEIVERS, labels
-from infra.declaration.model import Resources
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.declaration.types import memory_bytes
+from infra.declaration.workloads import Resources
 from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volume, WorkloadIdentity
 from infra.gpu.exporter import GpuExporterArgs, gpu_exporter
 from infra.images import BuiltImage

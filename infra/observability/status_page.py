@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.catalogue.names import PROJECT
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices
 from infra.images import BuiltImage

@@ -30,8 +30,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import SIMULATED_LABEL, TRACKING_SECRET
-from infra.declaration.model import Resources
 from infra.declaration.types import cpu_millis
+from infra.declaration.workloads import Resources
 from infra.foundation import Foundation, Placement, WorkloadIdentity
 from infra.tenancy import Workspace
 from infra.tenancy.priorities import Purpose

@@ -12,7 +12,7 @@ from pulumi_kubernetes.core.v1 import ProbeArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
-from infra.declaration.model import Serving as Settings
+from infra.declaration.workloads import Serving as Settings
 from infra.foundation import Foundation, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace

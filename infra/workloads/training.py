@@ -11,7 +11,7 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
-from infra.declaration.model import Training as Settings
+from infra.declaration.workloads import Training as Settings
 from infra.foundation import Foundation, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace

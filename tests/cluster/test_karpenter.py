@@ -12,6 +12,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from common import paths
+from infra.declaration.aws.pools import ec2_settings
 from infra.foundation.aws.node_pools import node_pool_spec
 from tests.examples import PROD, validated
 from tests.waiting import eventually
@@ -44,9 +45,9 @@ def specs() -> dict[str, dict[str, Any]]:
     assert declared.foundation.aws is not None
     zones = declared.foundation.aws.network.zones
     return {
-        name: node_pool_spec(name, pool, pool.zones or zones)
+        name: node_pool_spec(name, pool, ec2_settings(pool).zones or zones)
         for name, pool in declared.node_pools.items()
-        if not pool.managed
+        if not ec2_settings(pool).fixed_size
     }
 
 

@@ -1,1 +1,1 @@
-"""What is declared about AWS: its settings, what is known about it before anyone asks it, and the rules."""
+"""Settings of the aws foundation and of node pools on it, with their rules."""

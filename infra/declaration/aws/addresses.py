@@ -1,8 +1,7 @@
-"""The arithmetic of one network: which addresses which subnet gets.
+"""Subnet arithmetic: the CIDRs of each zone's subnets in the VPC.
 
-A zone's part follows from its letter alone, so that a zone that is declared later, or between two others, moves
-nothing. Six zones fit, as many as any region has: six eighths of the network are private, one quarter is shared by
-the public and the isolated subnets.
+They depend on the zone's letter only, so adding a zone never changes another zone's subnets. Six zones fit, the
+maximum of any region: private subnets take three quarters of the VPC, public and isolated subnets the last quarter.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 LARGEST, SMALLEST = 16, 20
-"""Prefix lengths of a network that can be divided: AWS takes no larger one, and a zone's pods need the addresses."""
+"""Prefix lengths of a VPC: AWS allows no larger network, and pods need the addresses of a smaller one."""
 
 _ZONES = "abcdef"
 _EIGHTH, _SHARED_QUARTER = 3, 3
@@ -20,7 +19,7 @@ _EIGHTH, _SHARED_QUARTER = 3, 3
 
 @dataclass(frozen=True)
 class ZoneAddresses:
-    """The subnets of one zone: private for nodes and pods, public for gateways, isolated for data."""
+    """The subnets of one zone: private for nodes and pods, public for NAT gateways, isolated for the database."""
 
     private: str
     public: str
@@ -28,7 +27,7 @@ class ZoneAddresses:
 
 
 def zone_addresses(network: str, zone: str) -> ZoneAddresses:
-    """The part of `network` that belongs to `zone`."""
+    """The subnets of `zone` in `network`."""
     slot = _ZONES.index(zone[-1])
     whole = IPv4Network(network)
     shared = list(whole.subnets(prefixlen_diff=2))[_SHARED_QUARTER]
@@ -42,22 +41,22 @@ def zone_addresses(network: str, zone: str) -> ZoneAddresses:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two networks share an address."""
+    """Whether two networks have an address in common."""
     return IPv4Network(one).overlaps(IPv4Network(other))
 
 
 def prefix_length(network: str) -> int:
-    """The number behind the slash."""
+    """The prefix length of a CIDR."""
     return IPv4Network(network).prefixlen
 
 
 def is_private(network: str) -> bool:
-    """Whether it is one of those that nobody else has on the internet."""
-    return _inside(network, (*_PRIVATE, _CARRIERS))
+    """Whether a network is in the private ranges, including carrier-grade NAT."""
+    return _inside(network, (*_PRIVATE, _CARRIER_GRADE_NAT))
 
 
 def fits_services(network: str) -> bool:
-    """Whether EKS takes it for Kubernetes' Services: it wants /12 to /24, and none of the carriers' network."""
+    """Whether EKS supports it for Services: /12 to /24, and not in the range of carrier-grade NAT."""
     return _inside(network, _PRIVATE) and _LARGEST_SERVICES <= prefix_length(network) <= _SMALLEST_SERVICES
 
 
@@ -65,5 +64,5 @@ def _inside(network: str, others: Iterable[str]) -> bool:
     return any(IPv4Network(network).subnet_of(IPv4Network(other)) for other in others)
 
 
-_PRIVATE, _CARRIERS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), "100.64.0.0/10"
+_PRIVATE, _CARRIER_GRADE_NAT = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"), "100.64.0.0/10"
 _LARGEST_SERVICES, _SMALLEST_SERVICES = 12, 24

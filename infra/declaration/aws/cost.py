@@ -1,4 +1,4 @@
-"""The highest hourly cost that declared node pools can reach, at list prices."""
+"""The maximum hourly cost of the declared node pools, at on-demand list prices."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from infra.declaration.pools import NodePool
 
 
 def highest_cost(pools: Mapping[str, NodePool]) -> float:
-    """US dollars an hour with every pool at its maximum, each node of its pool's most expensive type.
+    """US dollars per hour with all pools at their maximum size, each node of its pool's most expensive type.
 
-    Types without a price are left out.
+    Types without a known price are left out.
     """
     return sum(
-        pool.max * max((prices()[name] for name in pool.instance.types if name in prices()), default=0)
+        pool.max * max((prices()[name] for name in pool.aws.instance_types if name in prices()), default=0)
         for pool in pools.values()
+        if pool.aws
     )
 
 
 def without_price(pools: Mapping[str, NodePool]) -> list[str]:
-    """Instance types whose price is not known."""
-    return sorted({name for pool in pools.values() for name in pool.instance.types if name not in prices()})
+    """Instance types without a known price."""
+    types = {name for pool in pools.values() if pool.aws for name in pool.aws.instance_types}
+    return sorted(types - prices().keys())

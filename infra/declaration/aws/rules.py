@@ -1,8 +1,8 @@
-"""Rules of an AWS account and region: what would be refused only after minutes of `up`, or never noticed."""
+"""Rules for the aws foundation: mistakes that AWS would reject minutes into a deployment, or accept silently."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from infra.catalogue.aws.instance_types import partition, regions
 from infra.catalogue.aws.names import GITHUB
@@ -10,84 +10,99 @@ from infra.catalogue.versions import EKS_VERSIONS
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.problems import Problem, suggestion
+from infra.declaration.teams import Team
+
+_RESERVED_GROUPS = ("system:", "eks:", "aws:", "amazon:", "iam:")
 
 
 def region_has_the_zones(aws: AwsFoundation) -> Iterator[Problem]:
-    """A zone is named after its region."""
+    """The zones exist in the region."""
     letters = regions().get(aws.region)
     if letters is None:
-        yield Problem("region", f"'{aws.region}' is no region of AWS{suggestion(aws.region, regions())}")
+        yield Problem("region", f"'{aws.region}' is not an AWS region{suggestion(aws.region, regions())}")
         return
     known = [f"{aws.region}{letter}" for letter in letters]
     for position, zone in enumerate(aws.network.zones):
         if zone not in known:
-            words = f"region '{aws.region}' has no zone '{zone}'; write some of {', '.join(known)}"
-            yield Problem(f"network.zones.{position}", words)
+            message = f"region '{aws.region}' has no zone '{zone}'; write zones out of {', '.join(known)}"
+            yield Problem(f"network.zones.{position}", message)
     if len(set(aws.network.zones)) != len(aws.network.zones):
-        yield Problem("network.zones", "the same zone twice; write each once")
+        yield Problem("network.zones", "a zone is listed twice; write each zone once")
 
 
-def network_can_be_divided(aws: AwsFoundation) -> Iterator[Problem]:
-    """Neither too small for the pods, nor larger than AWS takes, nor somebody else's on the internet."""
+def vpc_can_be_divided(aws: AwsFoundation) -> Iterator[Problem]:
+    """The VPC's CIDR is large enough for the pods, small enough for AWS, and private."""
     cidr, length = aws.network.cidr, prefix_length(aws.network.cidr)
     if length > SMALLEST:
         yield Problem("network.cidr", f"{cidr} is too small for nodes and pods in each zone; write /16 to /20")
     elif length < LARGEST:
-        yield Problem("network.cidr", f"{cidr} is larger than a VPC may be; write /16 to /20")
+        yield Problem("network.cidr", f"{cidr} is larger than the maximum of a VPC; write /16 to /20")
     if not is_private(cidr):
-        words = f"{cidr} is part of the internet; write one inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
-        yield Problem("network.cidr", words)
+        message = f"{cidr} is public; write a network inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        yield Problem("network.cidr", message)
 
 
-def services_have_a_network_that_eks_takes(aws: AwsFoundation) -> Iterator[Problem]:
-    """EKS would say so only after the network is there."""
+def service_cidr_is_supported(aws: AwsFoundation) -> Iterator[Problem]:
+    """EKS would reject it only after the VPC is created."""
     if not fits_services(aws.cluster.service_cidr):
-        words = "is none that EKS takes; write /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
-        yield Problem("cluster.serviceCidr", f"{aws.cluster.service_cidr} {words}")
+        ranges = "10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+        message = f"{aws.cluster.service_cidr} is not supported by EKS; write a network of /12 to /24 inside {ranges}"
+        yield Problem("cluster.serviceCidr", message)
 
 
 def networks_do_not_overlap(aws: AwsFoundation) -> Iterator[Problem]:
-    """An address that is in two networks is reached in one of them only."""
+    """The VPC, its Services and its peers have no address in common."""
     own, services = aws.network.cidr, aws.cluster.service_cidr
     if overlap(own, services):
-        words = f"{services} overlaps with network.cidr ({own}); write another network"
-        yield Problem("cluster.serviceCidr", words)
+        message = f"{services} overlaps with network.cidr ({own}); write another network"
+        yield Problem("cluster.serviceCidr", message)
     for position, peer in enumerate(aws.network.peers):
         if overlap(own, peer):
-            yield Problem(
-                f"network.peers.{position}", f"{peer} overlaps with network.cidr ({own}); renumber one of them"
-            )
+            yield Problem(f"network.peers.{position}", f"{peer} overlaps with network.cidr ({own}); change one of them")
         if overlap(services, peer):
-            words = f"{peer} overlaps with cluster.serviceCidr ({services}); write another serviceCidr"
-            yield Problem(f"network.peers.{position}", words)
+            message = f"{peer} overlaps with cluster.serviceCidr ({services}); write another serviceCidr"
+            yield Problem(f"network.peers.{position}", message)
 
 
 def kubernetes_version_is_offered(aws: AwsFoundation) -> Iterator[Problem]:
-    """EKS takes minor versions, and not all of them."""
+    """EKS offers the minor version."""
     if aws.cluster.version not in EKS_VERSIONS:
-        words = f"EKS does not offer Kubernetes '{aws.cluster.version}'; write one of {', '.join(EKS_VERSIONS)}"
-        yield Problem("cluster.version", words)
+        message = f"EKS does not offer Kubernetes '{aws.cluster.version}'; write one of {', '.join(EKS_VERSIONS)}"
+        yield Problem("cluster.version", message)
 
 
 def api_is_not_open_to_the_world(aws: AwsFoundation) -> Iterator[Problem]:
-    """Credentials are the second wall, not the first."""
+    """The API endpoint is not reachable from the whole internet."""
     for position, cidr in enumerate(aws.cluster.public_cidrs):
         if prefix_length(cidr) == 0:
-            words = "the whole internet; write the networks that you come from, or none to go through the VPC"
-            yield Problem(f"cluster.publicCidrs.{position}", f"{cidr} is {words}")
+            message = f"{cidr} is the whole internet; write the networks of your team, or none for a private endpoint"
+            yield Problem(f"cluster.publicCidrs.{position}", message)
+
+
+def mapped_groups_are_possible(aws: AwsFoundation) -> Iterator[Problem]:
+    """EKS rejects groups with its own prefixes, and a role has one access entry only."""
+    for group, arn in aws.cluster.groups.items():
+        path = f"cluster.groups.{group}"
+        if group.startswith(_RESERVED_GROUPS):
+            yield Problem(path, f"'{group}' has a prefix that EKS reserves; write another name")
+        if arn.split(":")[4] != aws.account:
+            yield Problem(path, f"{arn} is not in account {aws.account}; write a role of that account")
+        if arn in aws.cluster.admins:
+            message = f"{arn} is already a cluster administrator (cluster.admins); write a role for the group only"
+            yield Problem(path, message)
 
 
 def admins_are_of_the_account(aws: AwsFoundation) -> Iterator[Problem]:
-    """A mistyped account would lock everybody out."""
+    """Roles of another account could not administer the cluster."""
     for position, arn in enumerate(aws.cluster.admins):
         if arn.split(":")[4] != aws.account:
             yield Problem(
-                f"cluster.admins.{position}", f"{arn} is not a role of account {aws.account}; write one that is"
+                f"cluster.admins.{position}", f"{arn} is not in account {aws.account}; write a role of that account"
             )
 
 
-def pipeline_comes_in_by_the_account(aws: AwsFoundation) -> Iterator[Problem]:
-    """No role trusts an identity provider of another account."""
+def identity_provider_is_of_the_account(aws: AwsFoundation) -> Iterator[Problem]:
+    """A role can only trust an OIDC provider of its own account."""
     if aws.ci is None or aws.ci.provider is None:
         return
     expected = f"arn:{partition(aws.region)}:iam::{aws.account}:oidc-provider/{GITHUB}"
@@ -95,23 +110,23 @@ def pipeline_comes_in_by_the_account(aws: AwsFoundation) -> Iterator[Problem]:
         yield Problem("ci.provider", f"{aws.ci.provider} is not in account {aws.account}; write {expected}")
 
 
-def base_image_comes_through_a_mirror(aws: AwsFoundation) -> Iterator[Problem]:
-    """Nothing is pulled from a public registry directly."""
+def base_image_is_mirrored(aws: AwsFoundation) -> Iterator[Problem]:
+    """No image is pulled from a public registry directly."""
     image, mirrors = aws.registry.base_image, aws.registry.mirrors
     if image.split("/")[0] not in mirrors:
-        words = f"'{image}' does not begin with a mirror; write one of {', '.join(sorted(mirrors))} before it"
-        yield Problem("registry.baseImage", words)
+        prefixes = ", ".join(f"{prefix}/" for prefix in sorted(mirrors))
+        yield Problem("registry.baseImage", f"'{image}' has no prefix of a mirror; write it with one of {prefixes}")
 
 
 def grafana_has_metrics_to_show(aws: AwsFoundation) -> Iterator[Problem]:
-    """It is outside the network, from where Prometheus in the cluster can't be reached."""
+    """Managed Grafana is outside the VPC and cannot reach the cluster's Prometheus."""
     if aws.managed_grafana is not None and aws.managed_prometheus is None:
-        words = "has nothing to show without managedPrometheus, because it can't reach the cluster's own"
-        yield Problem("managedGrafana", f"{words}; declare managedPrometheus too")
+        message = "cannot reach the cluster's Prometheus, so it needs managedPrometheus; declare managedPrometheus too"
+        yield Problem("managedGrafana", message)
 
 
-def people_have_one_role_in_grafana(aws: AwsFoundation) -> Iterator[Problem]:
-    """Of two, nobody could say which one holds."""
+def grafana_groups_have_one_role(aws: AwsFoundation) -> Iterator[Problem]:
+    """With two roles, it would be undefined which one applies."""
     grafana = aws.managed_grafana
     if grafana is None:
         return
@@ -121,25 +136,37 @@ def people_have_one_role_in_grafana(aws: AwsFoundation) -> Iterator[Problem]:
         for position, group in enumerate(groups):
             if group in seen:
                 path = f"managedGrafana.{role}.{position}"
-                yield Problem(path, f"{group} is among the {seen[group]} already; write it once")
+                yield Problem(path, f"{group} is already in {seen[group]}; write each group once")
             seen.setdefault(group, role)
 
 
 RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
     region_has_the_zones,
-    network_can_be_divided,
-    services_have_a_network_that_eks_takes,
+    vpc_can_be_divided,
+    service_cidr_is_supported,
     networks_do_not_overlap,
     kubernetes_version_is_offered,
     api_is_not_open_to_the_world,
     admins_are_of_the_account,
-    pipeline_comes_in_by_the_account,
-    base_image_comes_through_a_mirror,
+    identity_provider_is_of_the_account,
+    base_image_is_mirrored,
     grafana_has_metrics_to_show,
-    people_have_one_role_in_grafana,
+    grafana_groups_have_one_role,
+    mapped_groups_are_possible,
 )
 
 
 def broken_rules(aws: AwsFoundation) -> Iterator[Problem]:
-    """All that is wrong with the place itself."""
+    """All problems of the foundation's own settings."""
     return (problem for rule in RULES for problem in rule(aws))
+
+
+def groups_are_mapped(teams: Mapping[str, Team], aws: AwsFoundation) -> Iterator[Problem]:
+    """A group without an IAM role has no members."""
+    mapped = aws.cluster.groups
+    for name, team in teams.items():
+        for path, group in team.groups.named():
+            if group not in mapped:
+                message = f"no IAM role is mapped to '{group}'; add one to platform.foundation.aws.cluster.groups"
+                near = suggestion(group, mapped) if mapped else ""
+                yield Problem(f"teams.{name}.groups.{path}", f"{message}{near}")

@@ -19,8 +19,8 @@ from infra.declaration.aws.types import (
     Tag,
     Zone,
 )
-from infra.declaration.settings import Settings
 from infra.declaration.teams import Group
+from infra.declaration.types import Settings
 
 LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653

@@ -1,4 +1,4 @@
-"""Text with a meaning in AWS, and what to write when it has none."""
+"""Types of AWS settings: account and resource ids, ARNs, zones, networks."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CACHE_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 _TAG = r"^[\w .:/=+@-]{1,255}$"
 
 
-def _matching(pattern: str, what: str, write: str) -> Callable[[str], str]:
+def _matching(pattern: str, what: str, write: str, flags: int = re.ASCII) -> Callable[[str], str]:
     def check(value: str) -> str:
-        if not re.match(pattern, value):
-            raise ValueError(f"{value!r} is no {what}; write {write}")
+        if not re.fullmatch(pattern, value, flags):
+            raise ValueError(f"{value!r} is not {what}; write {write}")
         return value
 
     return check
@@ -37,20 +37,12 @@ def _cidr(value: str) -> str:
         ipaddress.IPv4Network(value)
     except ValueError as error:
         hint = _nearest_network(value)
-        raise ValueError(f"{value!r} is no network ({error}); write one such as {hint}") from None
-    return value
-
-
-def _address(value: str) -> str:
-    try:
-        ipaddress.IPv4Address(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is no address; write one such as 10.0.0.2") from None
+        raise ValueError(f"{value!r} is not a CIDR ({error}); write one such as {hint}") from None
     return value
 
 
 def _nearest_network(value: str) -> str:
-    """What was probably meant: the network that an address with a prefix length is in."""
+    """The network that contains an address with a prefix length."""
     try:
         return str(ipaddress.IPv4Network(value, strict=False))
     except ValueError:
@@ -60,36 +52,37 @@ def _nearest_network(value: str) -> str:
 Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "examples": ["10.20.0.0/16"]})]
 """An IPv4 network such as `10.20.0.0/16`."""
 
-Address = Annotated[str, AfterValidator(_address), WithJsonSchema({"type": "string", "examples": ["10.0.0.2"]})]
-"""An IPv4 address."""
-
 Account = Annotated[
     str,
-    AfterValidator(_matching(_ACCOUNT, "account", "its twelve digits in quotes")),
+    AfterValidator(_matching(_ACCOUNT, "an account id", "its twelve digits in quotes")),
     WithJsonSchema({"type": "string", "pattern": _ACCOUNT, "examples": ["123456789012"]}),
 ]
 Zone = Annotated[
     str,
-    AfterValidator(_matching(_ZONE, "availability zone", "one such as eu-central-1a")),
+    AfterValidator(_matching(_ZONE, "an availability zone", "one such as eu-central-1a")),
     WithJsonSchema({"type": "string", "pattern": _ZONE, "examples": ["eu-central-1a"]}),
 ]
 RoleArn = Annotated[
     str,
-    AfterValidator(_matching(_ROLE_ARN, "role", "its ARN, such as arn:aws:iam::123456789012:role/platform-admin")),
+    AfterValidator(
+        _matching(_ROLE_ARN, "the ARN of an IAM role", "one such as arn:aws:iam::123456789012:role/platform-admin")
+    ),
     WithJsonSchema(
         {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::123456789012:role/platform-admin"]}
     ),
 ]
 Reservation = Annotated[
     str,
-    AfterValidator(_matching(_RESERVATION, "capacity reservation", "its id, such as cr-0123456789abcdef0")),
+    AfterValidator(_matching(_RESERVATION, "the id of a capacity reservation", "one such as cr-0123456789abcdef0")),
     WithJsonSchema({"type": "string", "pattern": _RESERVATION, "examples": ["cr-0123456789abcdef0"]}),
 ]
 IdentityGroup = Annotated[
     str,
     AfterValidator(
         _matching(
-            _IDENTITY_GROUP, "group of IAM Identity Center", "its id, such as 93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55"
+            _IDENTITY_GROUP,
+            "the id of a group in IAM Identity Center",
+            "one such as 93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55",
         )
     ),
     WithJsonSchema(
@@ -98,21 +91,23 @@ IdentityGroup = Annotated[
 ]
 CachePrefix = Annotated[
     str,
-    AfterValidator(_matching(_CACHE_PREFIX, "prefix of a mirror", "one such as ecr-public")),
+    AfterValidator(_matching(_CACHE_PREFIX, "a repository prefix", "one such as ecr-public")),
     Field(max_length=20),
     WithJsonSchema({"type": "string", "pattern": _CACHE_PREFIX, "examples": ["ecr-public"]}),
 ]
 GitRepository = Annotated[
     str,
-    AfterValidator(_matching(_REPOSITORY, "repository", "owner/name, or owner@id/name@id")),
+    AfterValidator(_matching(_REPOSITORY, "a repository", "owner/name, or owner@id/name@id")),
     WithJsonSchema({"type": "string", "pattern": _REPOSITORY, "examples": ["example/ml-platform"]}),
 ]
-"""With ids where GitHub signs them, as it does for repositories made since July 2026."""
+"""With ids if the OIDC subject claim has them, as for repositories created since July 2026."""
 
 ProviderArn = Annotated[
     str,
     AfterValidator(
-        _matching(_PROVIDER_ARN, "identity provider for GitHub", f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}")
+        _matching(
+            _PROVIDER_ARN, "the ARN of an OIDC provider for GitHub", f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}"
+        )
     ),
     WithJsonSchema(
         {"type": "string", "pattern": _PROVIDER_ARN, "examples": [f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}"]}
@@ -120,11 +115,11 @@ ProviderArn = Annotated[
 ]
 Bucket = Annotated[
     str,
-    AfterValidator(_matching(_BUCKET, "name of a bucket", "the name alone, such as example-ml-platform-state")),
+    AfterValidator(_matching(_BUCKET, "a bucket name", "the name alone, such as example-ml-platform-state")),
     WithJsonSchema({"type": "string", "pattern": _BUCKET, "examples": ["example-ml-platform-state"]}),
 ]
 Tag = Annotated[
     str,
-    AfterValidator(_matching(_TAG, "tag value that AWS takes", "letters, digits, spaces and any of _.:/=+@-")),
+    AfterValidator(_matching(_TAG, "a valid tag value", "letters, digits, spaces and any of _.:/=+@-", flags=0)),
     WithJsonSchema({"type": "string", "pattern": _TAG}),
 ]

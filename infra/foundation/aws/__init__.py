@@ -12,6 +12,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
 from infra.catalogue.names import PROJECT
+from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation as Settings
 from infra.declaration.pools import NodePool
 from infra.foundation.aws import keys
@@ -75,7 +76,10 @@ class AwsFoundation(pulumi.ComponentResource):
         self._keys = Keys(
             "keys",
             KeysArgs(
-                context, args.protect_data, any(each.managed for each in args.pools.values()), self._more_purposes()
+                context,
+                args.protect_data,
+                any(ec2_settings(each).fixed_size for each in args.pools.values()),
+                self._more_purposes(),
             ),
             self._in_account,
         ).arns
@@ -218,7 +222,7 @@ class AwsFoundation(pulumi.ComponentResource):
     def _make_pools(self) -> dict[str, Placement]:
         """Fixed-size pools as node groups, all others as objects in the cluster."""
         pools, subnets = self._args.pools, self._network.private
-        zones = {name: pool.zones or self._args.settings.network.zones for name, pool in pools.items()}
+        zones = {name: ec2_settings(pool).zones or self._args.settings.network.zones for name, pool in pools.items()}
         elastic = {
             name: ElasticPool(
                 name,
@@ -234,12 +238,12 @@ class AwsFoundation(pulumi.ComponentResource):
                 self._on_cluster,
             ).placement
             for name, pool in pools.items()
-            if not pool.managed
+            if not ec2_settings(pool).fixed_size
         }
-        managed = {name: pool for name, pool in pools.items() if pool.managed}
+        fixed_size = {name: pool for name, pool in pools.items() if ec2_settings(pool).fixed_size}
         groups = NodeGroups(
             "node-groups",
-            NodeGroupsArgs(self._context, self._cluster, subnets, managed, zones, self._keys[keys.DISKS]),
+            NodeGroupsArgs(self._context, self._cluster, subnets, fixed_size, zones, self._keys[keys.DISKS]),
             self._in_account,
         )
         return {**elastic, **groups.placements}

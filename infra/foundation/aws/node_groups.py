@@ -11,6 +11,7 @@ from pulumi_aws import ec2, eks
 
 from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL, PROJECT
+from infra.declaration.aws.pools import Ec2Pool, ec2_settings
 from infra.declaration.pools import NodePool
 from infra.declaration.types import memory_bytes
 from infra.foundation.aws.cluster import Cluster
@@ -76,8 +77,8 @@ class NodeGroups(pulumi.ComponentResource):
         )
 
     def _group(self, name: str, pool: NodePool) -> Placement:
-        args = self._args
-        template = self._template(name, pool)
+        args, settings = self._args, ec2_settings(pool)
+        template = self._template(name, settings)
         taints = pool_taints(pool)
         group = eks.NodeGroup(
             name,
@@ -85,9 +86,9 @@ class NodeGroups(pulumi.ComponentResource):
             node_group_name=name,
             node_role_arn=self._role.arn,
             ami_type="AL2023_x86_64_NVIDIA" if pool.gpu else "AL2023_x86_64_STANDARD",
-            capacity_type=_CAPACITY[pool.capacity[0]],
+            capacity_type=_CAPACITY[settings.capacity[0]],
             # Capacity blocks need the instance type in the launch template.
-            instance_types=None if _is_block(pool) else list(pool.instance.types),
+            instance_types=None if _is_block(settings) else list(settings.instance_types),
             subnet_ids=[args.subnets[zone] for zone in args.zones[name]],
             scaling_config=eks.NodeGroupScalingConfigArgs(min_size=pool.min, desired_size=pool.min, max_size=pool.max),
             launch_template=eks.NodeGroupLaunchTemplateArgs(id=template.id, version=template.latest_version.apply(str)),
@@ -111,18 +112,18 @@ class NodeGroups(pulumi.ComponentResource):
             ready=[group],
         )
 
-    def _template(self, name: str, pool: NodePool) -> ec2.LaunchTemplate:
+    def _template(self, name: str, settings: Ec2Pool) -> ec2.LaunchTemplate:
         context = self._args.context
-        block = _is_block(pool)
+        block = _is_block(settings)
         group = self._args.cluster.security_group
         tags = {**context.tags, "Name": f"{context.name}-{name}"}
         return ec2.LaunchTemplate(
             name,
             name=f"{context.name}-{name}",
-            instance_type=pool.instance.types[0] if block else None,
+            instance_type=settings.instance_types[0] if block else None,
             update_default_version=True,
-            block_device_mappings=[_disk(pool, self._args.disk_key)],
-            capacity_reservation_specification=_reservation(pool),
+            block_device_mappings=[_disk(settings, self._args.disk_key)],
+            capacity_reservation_specification=_reservation(settings),
             instance_market_options=(
                 ec2.LaunchTemplateInstanceMarketOptionsArgs(market_type="capacity-block") if block else None
             ),
@@ -130,8 +131,8 @@ class NodeGroups(pulumi.ComponentResource):
             metadata_options=ec2.LaunchTemplateMetadataOptionsArgs(
                 http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
             ),
-            network_interfaces=efa_interfaces(pool, group) if pool.efa else None,
-            vpc_security_group_ids=None if pool.efa else [group],
+            network_interfaces=efa_interfaces(settings, group) if settings.efa else None,
+            vpc_security_group_ids=None if settings.efa else [group],
             tag_specifications=[
                 ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=tags)
                 for kind in ("instance", "volume", "network-interface")
@@ -140,9 +141,11 @@ class NodeGroups(pulumi.ComponentResource):
         )
 
 
-def efa_interfaces(pool: NodePool, security_group: pulumi.Input[str]) -> list[ec2.LaunchTemplateNetworkInterfaceArgs]:
+def efa_interfaces(
+    settings: Ec2Pool, security_group: pulumi.Input[str]
+) -> list[ec2.LaunchTemplateNetworkInterfaceArgs]:
     """One interface per network card; the first one also carries IP traffic."""
-    count = instance_type(pool.instance.types[0]).efa
+    count = instance_type(settings.instance_types[0]).efa
     return [
         ec2.LaunchTemplateNetworkInterfaceArgs(
             device_index=0 if card == 0 else 1,
@@ -155,25 +158,25 @@ def efa_interfaces(pool: NodePool, security_group: pulumi.Input[str]) -> list[ec
     ]
 
 
-def _is_block(pool: NodePool) -> bool:
-    return "capacityBlock" in pool.capacity
+def _is_block(settings: Ec2Pool) -> bool:
+    return "capacityBlock" in settings.capacity
 
 
-def _reservation(pool: NodePool) -> ec2.LaunchTemplateCapacityReservationSpecificationArgs | None:
-    if pool.reservation is None:
+def _reservation(settings: Ec2Pool) -> ec2.LaunchTemplateCapacityReservationSpecificationArgs | None:
+    if settings.reservation is None:
         return None
     return ec2.LaunchTemplateCapacityReservationSpecificationArgs(
         capacity_reservation_target=ec2.LaunchTemplateCapacityReservationSpecificationCapacityReservationTargetArgs(
-            capacity_reservation_id=pool.reservation
+            capacity_reservation_id=settings.reservation
         )
     )
 
 
-def _disk(pool: NodePool, key: pulumi.Input[str]) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
+def _disk(settings: Ec2Pool, key: pulumi.Input[str]) -> ec2.LaunchTemplateBlockDeviceMappingArgs:
     return ec2.LaunchTemplateBlockDeviceMappingArgs(
         device_name="/dev/xvda",
         ebs=ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
-            volume_size=-(-memory_bytes(pool.disk) // 2**30),
+            volume_size=-(-memory_bytes(settings.disk) // 2**30),
             volume_type="gp3",
             encrypted="true",
             kms_key_id=key,

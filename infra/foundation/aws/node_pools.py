@@ -12,6 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL, labels
+from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.pools import NodePool
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.contract import Placement
@@ -70,12 +71,13 @@ class ElasticPool(pulumi.ComponentResource):
 
 def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
     """Subnets, security group and disk of the nodes."""
-    reservation = args.settings.reservation
+    settings = ec2_settings(args.settings)
+    reservation = settings.reservation
     return {
         "role": args.role,
         "subnetSelectorTerms": [{"id": args.subnets[zone]} for zone in args.zones],
         "securityGroupSelectorTerms": [{"id": args.security_group}],
-        "ephemeralStorage": {"size": args.settings.disk, "kmsKeyID": args.disk_key},
+        "ephemeralStorage": {"size": settings.disk, "kmsKeyID": args.disk_key},
         # DefaultDeny would cut off pods that no policy selects, such as CoreDNS in kube-system.
         "networkPolicy": "DefaultAllow",
         **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
@@ -85,9 +87,10 @@ def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
 
 def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str]) -> dict[str, Any]:
     """Instance types, labels, taints and limits of the nodes."""
+    settings = ec2_settings(pool)
     requirements = {
-        "node.kubernetes.io/instance-type": list(pool.instance.types),
-        "karpenter.sh/capacity-type": [_CAPACITY[kind] for kind in pool.capacity],
+        "node.kubernetes.io/instance-type": list(settings.instance_types),
+        "karpenter.sh/capacity-type": [_CAPACITY[kind] for kind in settings.capacity],
         "topology.kubernetes.io/zone": list(zones),
         "kubernetes.io/arch": ["amd64"],
     }
@@ -101,7 +104,7 @@ def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str]) -> dict[str,
                     {"key": key, "operator": "In", "values": values} for key, values in requirements.items()
                 ],
                 **({"taints": taints} if taints else {}),
-                "expireAfter": f"{pool.expiry}s",
+                "expireAfter": f"{settings.expiry}s",
             },
         },
         # Running jobs are not evicted to save cost: only empty nodes are removed.
@@ -112,6 +115,6 @@ def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str]) -> dict[str,
 
 def limits(pool: NodePool) -> dict[str, str]:
     """The maximum number of nodes in Karpenter's units, computed for the smallest instance type."""
-    cpu = min(instance_type(name).cpu for name in pool.instance.types)
+    cpu = min(instance_type(name).cpu for name in ec2_settings(pool).instance_types)
     gpus = {GPU: str(pool.max * pool.gpu.count)} if pool.gpu else {}
     return gpus or {"cpu": str(pool.max * cpu)}

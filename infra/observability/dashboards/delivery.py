@@ -18,7 +18,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.catalogue.images import DASHBOARDS
 from infra.catalogue.names import PROJECT, fingerprint, labels
 from infra.declaration.grafana import ExistingGrafana, Grafana
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.foundation import IdentityBinder, ManagedGrafana, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.observability.access import Access, monitoring_account

@@ -98,9 +98,9 @@ def foundation(**changes: object) -> AwsFoundation:
     return AwsFoundation.model_validate(settings | changes)
 
 
-def pool(*types: str, **changes: object) -> NodePool:
-    instance = {"cpu": 4, "memory": "8Gi", "types": list(types)}
-    return NodePool.model_validate({"instance": instance, **changes})
+def pool(*types: str, size: int = 1, **aws: object) -> NodePool:
+    settings = {"instance": {"cpu": 4, "memory": "8Gi"}, "max": size, "aws": {"instanceTypes": list(types), **aws}}
+    return NodePool.model_validate(settings)
 
 
 def wanted(aws: AwsFoundation | None = None, **pools: NodePool) -> Wanted:
@@ -167,13 +167,13 @@ def test_zones_must_exist(moto: Client) -> None:
     ]
 
 
-def test_managed_pools_need_the_role_of_auto_scaling(moto: Client) -> None:
-    managed = wanted(h100=pool("p5.48xlarge", managed=True, min=1, max=1))
-    (line,) = said(auto_scaling_has_its_role(moto, managed))
-    assert line.startswith("platform.nodePools.h100.managed: the account has no AWSServiceRoleForAutoScaling")
+def test_pools_of_fixed_size_need_the_role_of_auto_scaling(moto: Client) -> None:
+    fixed_size = wanted(h100=pool("p5.48xlarge", fixedSize=True))
+    (line,) = said(auto_scaling_has_its_role(moto, fixed_size))
+    assert line.startswith("platform.nodePools.h100.aws.fixedSize: the account has no AWSServiceRoleForAutoScaling")
     assert said(auto_scaling_has_its_role(moto, wanted(cpu=pool("m7i.large")))) == []
     moto("iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
-    assert said(auto_scaling_has_its_role(moto, managed)) == []
+    assert said(auto_scaling_has_its_role(moto, fixed_size)) == []
 
 
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
@@ -260,8 +260,8 @@ def questions(moto: Client) -> set[str]:
 
 def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:
     assert said(zones_offer_the_types(moto, wanted(gpu=pool("g5.xlarge"), odd=pool("g5.xlarge", "x9.huge")))) == [
-        "platform.nodePools.odd.instance.types: none of eu-central-1a, eu-central-1b offers 'x9.huge'; "
-        "declare another type, or set platform.nodePools.odd.zones to zones that offer it"
+        "platform.nodePools.odd.aws.instanceTypes: none of eu-central-1a, eu-central-1b offers 'x9.huge'; "
+        "declare another type, or set platform.nodePools.odd.aws.zones to zones that offer it"
     ]
 
 
@@ -297,7 +297,7 @@ def test_each_family_has_its_quota(instance_type: str, capacity: str, code: str 
 def test_pools_of_one_family_share_a_quota(moto: Client, stubbed: Callable[..., Client]) -> None:
     question = {"ServiceCode": "ec2", "QuotaCode": "L-DB2E81BA"}
     quotas = stubbed({"service-quotas": [("get_service_quota", question, {"Quota": {"Value": 64.0}})]})
-    both = wanted(small=pool("g5.xlarge", "g5.4xlarge", max=3), large=pool("g5.12xlarge", max=1))
+    both = wanted(small=pool("g5.xlarge", "g5.4xlarge", size=3), large=pool("g5.12xlarge"))
     client: Client = lambda service: quotas(service) if service == "service-quotas" else moto(service)  # noqa: E731
     assert said(quotas_suffice(client, both)) == [
         "platform.nodePools.small.max, platform.nodePools.large.max: up to 96 vCPUs, "
@@ -349,7 +349,7 @@ def test_the_version_must_be_supported(
     )
 
 
-def test_managed_pools_need_add_ons_for_the_version(stubbed: Callable[..., Client]) -> None:
+def test_pools_of_fixed_size_need_add_ons_for_the_version(stubbed: Callable[..., Client]) -> None:
     answers = [
         (
             "describe_addon_versions",
@@ -358,8 +358,8 @@ def test_managed_pools_need_add_ons_for_the_version(stubbed: Callable[..., Clien
         )
         for name in ADD_ONS
     ]
-    (finding,) = add_ons_fit(stubbed({"eks": answers}), wanted(h100=pool("p5.48xlarge", managed=True)))
-    assert finding.problem == "there is no add-on kube-proxy for Kubernetes 1.34, and managed pool 'h100' needs it"
+    (finding,) = add_ons_fit(stubbed({"eks": answers}), wanted(h100=pool("p5.48xlarge", fixedSize=True)))
+    assert finding.problem == "there is no add-on kube-proxy for Kubernetes 1.34, and pool 'h100' needs it"
     assert said(add_ons_fit(stubbed({}), wanted(gpu=pool("g5.xlarge")))) == []
 
 
@@ -383,14 +383,23 @@ def reservation(**changes: object) -> dict[str, object]:
     ("changes", "expected"),
     [
         ({}, []),
-        ({"State": "expired"}, ["reservation: 'cr-0123456789abcdef0' is expired; reserve again and write the new id"]),
-        ({"InstanceType": "p4d.24xlarge"}, ["instance.types: 'cr-0123456789abcdef0' is for 'p4d.24xlarge'; "]),
-        ({"AvailabilityZone": "eu-central-1c"}, ["zones: 'cr-0123456789abcdef0' is in eu-central-1c; write zones: "]),
+        (
+            {"State": "expired"},
+            ["aws.reservation: 'cr-0123456789abcdef0' is expired; reserve again and write the new id"],
+        ),
+        ({"InstanceType": "p4d.24xlarge"}, ["aws.instanceTypes: 'cr-0123456789abcdef0' is for 'p4d.24xlarge'; "]),
+        (
+            {"AvailabilityZone": "eu-central-1c"},
+            ["aws.zones: 'cr-0123456789abcdef0' is in eu-central-1c; write zones: "],
+        ),
         ({"TotalInstanceCount": 1}, ["max: 2 is more than 'cr-0123456789abcdef0' holds (1); write max: 1"]),
-        ({"ReservationType": "capacity-block"}, ["capacity: 'cr-0123456789abcdef0' is a capacity-block one; write"]),
+        (
+            {"ReservationType": "capacity-block"},
+            ["aws.capacity: 'cr-0123456789abcdef0' is a capacity-block one; write"],
+        ),
         (
             {"State": "scheduled", "StartDate": datetime.now(UTC) + timedelta(days=1)},
-            ["reservation: 'cr-0123456789abcdef0' begins "],
+            ["aws.reservation: 'cr-0123456789abcdef0' begins "],
         ),
     ],
 )
@@ -400,7 +409,7 @@ def test_the_reservation_must_serve_the_pool(
     question = {"CapacityReservationIds": [RESERVATION]}
     answer = {"CapacityReservations": [reservation(**changes)]}
     client = stubbed({"ec2": [("describe_capacity_reservations", question, answer)]})
-    reserved = pool("p5.48xlarge", capacity=["reserved"], reservation=RESERVATION, max=2)
+    reserved = pool("p5.48xlarge", capacity=["reserved"], reservation=RESERVATION, size=2)
     findings = said(reservations_are_active(client, wanted(h100=reserved)))
     assert len(findings) == len(expected)
     for finding, beginning in zip(findings, expected, strict=True):

@@ -83,7 +83,7 @@ def test_an_exception_is_for_one_rule_in_one_namespace(stack: Pulumi) -> None:
 
 
 def test_a_machine_without_a_price_is_named(stack: Pulumi) -> None:
-    pool = {"instance": {"types": ["p99.xlarge", "g5.xlarge"], "cpu": 3, "memory": "14Gi"}}
+    pool = {"instance": {"cpu": 3, "memory": "14Gi"}, "aws": {"instanceTypes": ["p99.xlarge", "g5.xlarge"]}}
     result = preview(stack, "", {"nodePools": {"new": pool}})
     assert findings(result) == {("cost-ceiling", f"{PROJECT}-{STACK}")}
     assert "the price of p99.xlarge is unknown (infra/catalogue/aws/prices.json)" in result.text

@@ -40,7 +40,9 @@ def test_a_pool_that_is_bought_on_demand() -> None:
 
 
 def test_a_pool_of_gpus_on_the_spot_market() -> None:
-    recorder = stack(**{"nodePools.a10g.taints": ["team=vision:NoExecute"], "nodePools.a10g.zones": ["eu-central-1c"]})
+    recorder = stack(
+        **{"nodePools.a10g.taints": ["team=vision:NoExecute"], "nodePools.a10g.aws.zones": ["eu-central-1c"]}
+    )
     assert requirements(recorder, "a10g")["karpenter.sh/capacity-type"] == ["spot"]
     assert requirements(recorder, "a10g")["topology.kubernetes.io/zone"] == ["eu-central-1c"]
     spec = inputs(recorder, NODE_POOL, "a10g")["spec"]
@@ -65,13 +67,13 @@ def test_jobs_are_not_moved_and_idle_nodes_go() -> None:
 
 
 def test_several_kinds_of_capacity_are_tried_together() -> None:
-    recorder = stack(**{"nodePools.a10g.capacity": ["spot", "onDemand"]})
+    recorder = stack(**{"nodePools.a10g.aws.capacity": ["spot", "onDemand"]})
     assert requirements(recorder, "a10g")["karpenter.sh/capacity-type"] == ["spot", "on-demand"]
 
 
 def test_a_reservation_is_named_to_the_nodes() -> None:
     reserved = {"capacity": ["reserved"], "reservation": "cr-0123456789abcdef0", "zones": ["eu-central-1a"]}
-    recorder = stack(**{f"nodePools.a10g.{key}": value for key, value in reserved.items()})
+    recorder = stack(**{f"nodePools.a10g.aws.{key}": value for key, value in reserved.items()})
     assert requirements(recorder, "a10g")["karpenter.sh/capacity-type"] == ["reserved"]
     terms = inputs(recorder, NODE_CLASS, "a10g")["spec"]["capacityReservationSelectorTerms"]
     assert terms == [{"id": "cr-0123456789abcdef0"}]
@@ -116,7 +118,7 @@ def test_every_network_card_carries_efa() -> None:
 
 
 def test_a_capacity_block_is_launched_from_its_template() -> None:
-    recorder = stack(**{"nodePools.h100.capacity": ["capacityBlock"]})
+    recorder = stack(**{"nodePools.h100.aws.capacity": ["capacityBlock"]})
     assert inputs(recorder, NODE_GROUP, "h100")["capacityType"] == "CAPACITY_BLOCK"
     assert "instanceTypes" not in inputs(recorder, NODE_GROUP, "h100")
     template = inputs(recorder, TEMPLATE, "h100")
@@ -129,7 +131,7 @@ def test_a_nodes_identity_is_out_of_its_pods_reach() -> None:
     assert (options["httpTokens"], options["httpPutResponseHopLimit"]) == ("required", 1)
 
 
-def test_without_managed_pools_eks_looks_after_all_nodes() -> None:
+def test_without_pools_of_fixed_size_eks_looks_after_all_nodes() -> None:
     recorder = stack(**{"nodePools.h100": GONE})
     assert created(recorder, "aws:eks/addon:Addon") == []
     assert "managed-node" not in created(recorder, "aws:iam/role:Role")
@@ -155,8 +157,13 @@ def test_a_job_finds_its_nodes() -> None:
     assert "ml-platform.io/simulated" not in pod["metadata"]["labels"]
 
 
+L4 = {
+    "instance": {"cpu": 7, "memory": "28Gi"},
+    "gpu": {"model": "NVIDIA-L4"},
+    "aws": {"instanceTypes": ["g6.2xlarge"]},
+}
 INSERTED: list[tuple[str, dict[str, Any]]] = [
-    ("nodePools.b", {"instance": {"types": ["g6.2xlarge"], "cpu": 7, "memory": "28Gi"}, "gpu": {"model": "NVIDIA-L4"}}),
+    ("nodePools.b", L4),
     ("teams.tabular", {}),
     ("images.other", {"context": "images/serving"}),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.declaration.model import Resources
+from infra.declaration.workloads import Resources
 from infra.secrets.derive import derived_password
 from infra.workloads.pod import requirements
 from tests.unit.components.recorder import Recorder, inputs, platform, pods

@@ -39,23 +39,26 @@ _ON_AWS: dict[str, Any] = {
         }
     },
     "nodePools": {
-        "plain": {"instance": {"types": ["m7i.2xlarge"], "cpu": 7, "memory": "28Gi"}, "max": 4},
+        "plain": {"instance": {"cpu": 7, "memory": "28Gi"}, "max": 4, "aws": {"instanceTypes": ["m7i.2xlarge"]}},
         "a10g": {
-            "instance": {"types": ["g5.2xlarge"], "cpu": 7, "memory": "28Gi"},
+            "instance": {"cpu": 7, "memory": "28Gi"},
             "gpu": {"model": "NVIDIA-A10G"},
-            "capacity": ["spot"],
             "max": 4,
+            "aws": {"instanceTypes": ["g5.2xlarge"], "capacity": ["spot"]},
         },
         "h100": {
-            "instance": {"types": ["p5.48xlarge"], "cpu": 184, "memory": "1800Gi"},
+            "instance": {"cpu": 184, "memory": "1800Gi"},
             "gpu": {"model": "NVIDIA-H100-80GB-HBM3", "count": 8},
-            "managed": True,
-            "capacity": ["reserved"],
-            "reservation": "cr-0123456789abcdef0",
-            "zones": ["eu-central-1b"],
-            "efa": True,
             "min": 2,
             "max": 2,
+            "aws": {
+                "instanceTypes": ["p5.48xlarge"],
+                "capacity": ["reserved"],
+                "reservation": "cr-0123456789abcdef0",
+                "fixedSize": True,
+                "zones": ["eu-central-1b"],
+                "efa": True,
+            },
         },
     },
 }

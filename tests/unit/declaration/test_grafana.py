@@ -45,8 +45,8 @@ def test_a_mistake_costs_one_line(root: Path, settings: dict[str, Any], line: st
 ON_AWS: list[tuple[dict[str, Any], str]] = [
     ({"managedGrafana": {}}, "foundation.aws.managedGrafana: missing setting 'admins'"),
     ({"managedGrafana": {"admins": []}}, "foundation.aws.managedGrafana.admins: has 0 entries; write at least 1"),
-    ({"managedGrafana": {"admins": ["admins"]}}, f"foundation.aws.managedGrafana.admins.0: 'admins' is no group of IAM Identity Center; write its id, such as {ADMINS}"),
-    ({"managedGrafana": {"admins": [ADMINS], "viewers": [OTHERS, ADMINS]}}, f"foundation.aws.managedGrafana.viewers.1: {ADMINS} is among the admins already; write it once"),
+    ({"managedGrafana": {"admins": ["admins"]}}, f"foundation.aws.managedGrafana.admins.0: 'admins' is not the id of a group in IAM Identity Center; write one such as {ADMINS}"),
+    ({"managedGrafana": {"admins": [ADMINS], "viewers": [OTHERS, ADMINS]}}, f"foundation.aws.managedGrafana.viewers.1: {ADMINS} is already in admins; write each group once"),
 ]  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_a_mistake_on_aws_costs_one_line(root: Path, settings: dict[str, Any], l
 
 def test_a_managed_one_needs_metrics_that_it_can_reach(root: Path) -> None:
     declared = on_aws(monitoring={}, **{"foundation.aws.managedGrafana": {"admins": [ADMINS]}})
-    words = "has nothing to show without managedPrometheus, because it can't reach the cluster's own"
+    words = "cannot reach the cluster's Prometheus, so it needs managedPrometheus"
     line = f"platform.foundation.aws.managedGrafana: {words}; declare managedPrometheus too"
     assert refusal(root, declared) == [f"Pulumi.dev.yaml: {line}"]
 

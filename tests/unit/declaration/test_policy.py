@@ -12,11 +12,11 @@ from infra.catalogue.aws.prices import prices
 from infra.catalogue.pod_rules import POD_RULES, PodRule
 from infra.declaration import declare
 from infra.declaration.aws.cost import highest_cost, without_price
-from infra.declaration.limits import most_gpus
+from infra.declaration.pools import most_gpus
 from tests.unit.declaration.samples import WHERE, accepted, on_aws, refused
 
 REASON = "reads the scanner's device, allowed by the platform team"
-NO_REASON = "an exception needs a reason; write what needs it and who allowed it, in a few words"
+NO_REASON = "an exception needs a reason; write in three words or more what needs it and who approved it"
 PATHS = "policy.exceptions.no-host-paths"
 
 MISTAKES = [
@@ -25,10 +25,10 @@ MISTAKES = [
     (PATHS, {"vision": "needed"}, f"platform.{PATHS}.vision: {NO_REASON}"),
     (PATHS, {"vision": ". . ."}, f"platform.{PATHS}.vision: {NO_REASON}"),
     (PATHS, {"vision": "scanner - -"}, f"platform.{PATHS}.vision: {NO_REASON}"),
-    (PATHS, {"vison": REASON}, f"platform.{PATHS}.vison: 'vison' is no namespace of this stack; did you mean 'vision'?"),
-    (PATHS, {"kube-system": REASON}, f"platform.{PATHS}.kube-system: 'kube-system' is no namespace of this stack; known: ml-platform, speech, vision"),
+    (PATHS, {"vison": REASON}, f"platform.{PATHS}.vison: 'vison' is not a namespace of this stack; did you mean 'vision'?"),
+    (PATHS, {"kube-system": REASON}, f"platform.{PATHS}.kube-system: 'kube-system' is not a namespace of this stack; known: ml-platform, speech, vision"),
     (PATHS, ["vision"], f"platform.{PATHS}: expected a mapping of settings, got a list"),
-    ("policy.exceptions", {"no-host-path": {"vision": REASON}}, "platform.policy.exceptions.no-host-path: 'no-host-path' is no rule about pods; did you mean 'no-host-paths'?"),
+    ("policy.exceptions", {"no-host-path": {"vision": REASON}}, "platform.policy.exceptions.no-host-path: 'no-host-path' is not a pod rule; did you mean 'no-host-paths'?"),
     ("policy.exception", {}, "platform.policy: unknown setting 'exception'; did you mean 'exceptions'?"),
     ("limits.gpus", -1, "platform.limits.gpus: -1 is out of range; write at least 0"),
     ("limits.gpu", 1, "platform.limits: unknown setting 'gpu'; did you mean 'gpus'?"),
@@ -68,7 +68,7 @@ def test_pools_are_counted_as_large_as_they_may_become(root: Path) -> None:
 
 def test_of_several_types_the_dearest_is_counted_and_one_without_a_price_is_named(root: Path) -> None:
     pools = declare(
-        on_aws(**{"nodePools.plain.instance.types": ["m7i.2xlarge", "m7i.4xlarge", "m5zn.3xlarge"]}), WHERE, root
+        on_aws(**{"nodePools.plain.aws.instanceTypes": ["m7i.2xlarge", "m7i.4xlarge", "m5zn.3xlarge"]}), WHERE, root
     ).node_pools
     assert highest_cost({"plain": pools["plain"]}) == pytest.approx(4 * 0.8064)
     assert without_price(pools) == ["m5zn.3xlarge"]

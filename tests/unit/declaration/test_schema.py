@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.declaration import schema, settings_page
-from infra.declaration.settings import Settings
+from infra.declaration.types import Settings
 
 DOCUMENT: dict[str, Any] = json.loads(schema.text())
 PLATFORM: dict[str, Any] = DOCUMENT["properties"]["config"]["properties"]["ml-platform:platform"]

@@ -24,32 +24,38 @@ GIVEN = {"secrets.token": {"team": "vision"}}
         ),
         (
             {"secrets.key": {"team": "platform"}, "training.digits.secrets": ["key"]},
-            "platform.training.digits.secrets.0: secret 'key' belongs to team 'platform', not to 'vision'",
+            "platform.training.digits.secrets.0: secret 'key' belongs to team 'platform'; write a secret of team",
         ),
-        ({"secrets.receivers": {"team": "platform"}}, "platform.secrets.receivers: 'receivers' is a name of the"),
-        ({"teams.platform": {}}, "platform.teams.platform: 'platform' answers for the platform itself"),
-        ({"secrets.tracking": {"team": "vision"}}, "platform.secrets.tracking: 'tracking' is a name of the platform"),
+        (
+            {"secrets.receivers": {"team": "platform"}},
+            "platform.secrets.receivers: 'receivers' is reserved by the",
+        ),
+        ({"teams.platform": {}}, "platform.teams.platform: 'platform' is the name of the platform as an owner"),
+        ({"secrets.tracking": {"team": "vision"}}, "platform.secrets.tracking: 'tracking' is reserved by the platform"),
         (
             {**KEY, "training.digits.secrets": ["kee"]},
             "platform.training.digits.secrets.0: secret 'kee' is not declared; did you mean 'key'?",
         ),
         (
             {"secrets.key": {"team": "speech"}, "serving.digits.secrets": ["key"]},
-            "platform.serving.digits.secrets.0: secret 'key' belongs to team 'speech', not to 'vision'",
+            "platform.serving.digits.secrets.0: secret 'key' belongs to team 'speech'; write a secret of team 'vision'",
         ),
         (
             {"secrets.key": {"team": "speech", "generate": True}, "serving.digits.apiKey": "key"},
-            "platform.serving.digits.apiKey: secret 'key' belongs to team 'speech', not to 'vision'",
+            "platform.serving.digits.apiKey: secret 'key' belongs to team 'speech'; write a secret of team 'vision'",
         ),
         (
             {**GIVEN, "serving.digits.apiKey": "token"},
-            "platform.serving.digits.apiKey: 'token' is a given value, which could not be renewed",
+            "platform.serving.digits.apiKey: 'token' is not generated, so it cannot be rotated",
         ),
         ({**KEY, "rotations": {"kei": 1}}, "platform.rotations.kei: there is no generated secret 'kei'; did you mean"),
         ({**GIVEN, "rotations": {"token": 1}}, "platform.rotations.token: there is no generated secret 'token'"),
         ({**KEY, "rotations": {"key": -1}}, "platform.rotations.key: -1 is out of range; write at least 0"),
-        ({"teams.ml-platform-devices": {}}, "platform.teams.ml-platform-devices: 'ml-platform-devices' is where the"),
-        ({"teams.admin": {}}, "platform.teams.admin: 'admin' is the tracking server's administrator"),
+        (
+            {"teams.ml-platform-devices": {}},
+            "platform.teams.ml-platform-devices: 'ml-platform-devices' is the namespace",
+        ),
+        ({"teams.admin": {}}, "platform.teams.admin: 'admin' is the login name of the tracking server's"),
     ],
 )
 def test_a_secret_is_declared_owned_and_of_the_right_kind(root: Path, changes: dict[str, Any], line: str) -> None:
@@ -71,7 +77,7 @@ def test_a_registry_without_a_password_has_none_to_renew(root: Path) -> None:
         (
             {"team": "vision", "generate": True},
             {"token": True},
-            "is generated and has a value too; run `pulumi config rm",
+            "is generated, but also has a value in the stack file; run `pulumi config rm",
         ),
     ],
 )

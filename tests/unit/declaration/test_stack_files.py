@@ -66,13 +66,15 @@ def test_a_key_written_twice_is_refused(root: Path) -> None:
 
 def test_broken_yaml_names_its_place(root: Path) -> None:
     assert refused(root / "Pulumi.x.yaml", "config:\n  a: [1\n  b: 2\n") == [
-        "Pulumi.x.yaml: line 3, column 4: is no YAML: expected ',' or ']', but got ':'"
+        "Pulumi.x.yaml: line 3, column 4: invalid YAML: expected ',' or ']', but got ':'"
     ]
 
 
 @pytest.mark.parametrize("content", ["", "- 1\n", "config: 3\n", "other: {}\n"])
 def test_a_file_without_settings(root: Path, content: str) -> None:
-    assert refused(root / "Pulumi.x.yaml", content) == ["Pulumi.x.yaml: has no 'config' with settings in it"]
+    assert refused(root / "Pulumi.x.yaml", content) == [
+        "Pulumi.x.yaml: has no mapping 'config'; write the settings under it"
+    ]
 
 
 def test_a_file_without_the_platform(root: Path) -> None:
@@ -108,4 +110,4 @@ def test_the_command_refuses_a_bad_file_in_one_line(root: Path) -> None:
 
 def test_the_command_refuses_a_file_that_is_not_there(root: Path) -> None:
     done = check(root / "Pulumi.none.yaml")
-    assert (done.returncode, done.stderr) == (1, "Pulumi.none.yaml: can't be read: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (1, "Pulumi.none.yaml: cannot be read: No such file or directory\n")

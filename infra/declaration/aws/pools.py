@@ -1,0 +1,213 @@
+"""EC2 settings of a node pool, and the rules for pools on the aws foundation."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from infra.catalogue.aws.instance_types import InstanceType, instance_type, instance_types
+from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.aws.types import Reservation, Zone
+from infra.declaration.problems import Problem
+from infra.declaration.types import Memory, Seconds, Settings, cpu_millis, memory_bytes, written
+
+if TYPE_CHECKING:
+    from infra.declaration.pools import NodePool
+
+Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
+
+_MAX_NODE_AGE = 21 * 24 * 3600
+_SYSTEM_CPU_MILLIS, _ALLOCATABLE_MEMORY = 500, 0.9
+"""CPU reserved for the system and its DaemonSets, and the share of a node's memory that is allocatable to pods."""
+_RESERVED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
+_EKS_POOLS = ("default", "general-purpose", "system")
+_RESERVED_CAPACITY = {"reserved", "capacityBlock"}
+
+
+class Ec2Pool(Settings):
+    """EC2 settings of a node pool. An autoscaled pool starts nodes for pending jobs and removes empty nodes."""
+
+    instance_types: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
+        description="EC2 instance types; a node may have any of them", examples=[["g5.2xlarge"]]
+    )
+    capacity: Annotated[tuple[Capacity, ...], Field(strict=False, min_length=1)] = Field(
+        default=("onDemand",), description="Capacity types; with several, the cheapest that is available is used"
+    )
+    reservation: Reservation | None = Field(
+        default=None, description="Id of the capacity reservation, for capacity `reserved` and `capacityBlock`"
+    )
+    fixed_size: bool = Field(
+        default=False, description="Use an EKS managed node group that always has `max` nodes, without autoscaling"
+    )
+    zones: Annotated[tuple[Zone, ...], Field(strict=False)] = Field(
+        default=(), description="Availability zones of the nodes; none: all zones of the VPC"
+    )
+    disk: Memory = Field(default="100Gi", description="Size of each node's EBS volume")
+    efa: bool = Field(
+        default=False, description="Attach Elastic Fabric Adapter interfaces for multi-node training; needs `fixedSize`"
+    )
+    expiry: Seconds = Field(
+        default=written("336h"), description="Maximum age of an autoscaled node; older nodes are replaced"
+    )
+
+
+def ec2_settings(pool: NodePool) -> Ec2Pool:
+    """The EC2 settings of a pool on the aws foundation, where each pool has them."""
+    if pool.aws is None:
+        raise ValueError("a node pool on the aws foundation needs the setting 'aws'")
+    return pool.aws
+
+
+def instance_types_exist(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """With a mistyped instance type, jobs would be pending until their timeout."""
+    for position, name in enumerate(ec2_settings(pool).instance_types):
+        if name not in instance_types():
+            yield Problem(f"aws.instanceTypes.{position}", f"'{name}' is not an EC2 instance type; {_nearest(name)}")
+        elif not instance_type(name).known:
+            message = f"the CPU and GPUs of {name} are not in the catalogue; write a type of a current generation"
+            yield Problem(f"aws.instanceTypes.{position}", message)
+
+
+def labels_are_not_reserved(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """Kubernetes, Karpenter and EKS set labels in their own domains, and Karpenter rejects pools that set them."""
+    for key in pool.labels:
+        domain = key.rpartition("/")[0]
+        if domain and any(domain == reserved or domain.endswith(f".{reserved}") for reserved in _RESERVED_DOMAINS):
+            message = f"'{domain}' is reserved for Kubernetes and EKS; write another domain, or a key without one"
+            yield Problem(f"labels.{key}", message)
+
+
+def instance_types_have_the_resources(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """Each type has at least the declared CPU and memory, which jobs are checked against."""
+    for position, name, machine in _known(pool):
+        path = f"aws.instanceTypes.{position}"
+        if machine.arch != "x86_64":
+            message = f"{name} has the architecture {machine.arch}, but images are built for amd64; write another type"
+            yield Problem(path, message)
+        cpu, memory = machine.cpu * 1000 - _SYSTEM_CPU_MILLIS, int(machine.memory * _ALLOCATABLE_MEMORY)
+        if cpu_millis(pool.instance.cpu) > cpu:
+            declared = f"less than instance.cpu ({pool.instance.cpu})"
+            message = f"{name} has {cpu}m CPU allocatable to pods, {declared}; lower it, or write a larger type"
+            yield Problem(path, message)
+        if memory_bytes(pool.instance.memory) > memory * 2**20:
+            declared = f"less than instance.memory ({pool.instance.memory})"
+            message = f"{name} has {memory}Mi allocatable to pods, {declared}; lower it, or write a larger type"
+            yield Problem(path, message)
+
+
+def instance_types_have_the_gpus(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """Each type has the declared GPUs. Nodes with undeclared GPUs would have no taint that keeps other pods away."""
+    for position, name, machine in _known(pool):
+        path = f"aws.instanceTypes.{position}"
+        actual = f"{machine.gpus} x {machine.gpu}"
+        if pool.gpu is None and machine.gpus:
+            yield Problem(path, f"{name} has GPUs ({actual}); declare them in 'gpu', or write a type without GPUs")
+        elif pool.gpu is not None and not machine.gpus:
+            yield Problem(path, f"{name} has no GPU; write a type with {pool.gpu.model}, or remove 'gpu'")
+        elif pool.gpu is not None and (pool.gpu.count != machine.gpus or not _is_model(machine.gpu, pool.gpu.model)):
+            declared = f"{pool.gpu.count} x {pool.gpu.model}"
+            yield Problem(path, f"{name} has {actual}, not {declared}; correct 'gpu', or write another type")
+
+
+def zones_are_in_the_vpc(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """The VPC has subnets in its own zones only."""
+    for position, zone in enumerate(ec2_settings(pool).zones):
+        if zone not in aws.network.zones:
+            message = f"'{zone}' is not a zone of the VPC; write zones out of {', '.join(aws.network.zones)}"
+            yield Problem(f"aws.zones.{position}", message)
+
+
+def capacity_types_fit_together(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """Capacity blocks have a node group of their own; reserved capacity needs a reservation and its zone."""
+    settings = ec2_settings(pool)
+    kinds = set(settings.capacity)
+    reserved = sorted(kinds & _RESERVED_CAPACITY)
+    if "capacityBlock" in kinds and len(kinds) > 1:
+        message = "capacityBlock cannot be combined with other capacity types; write [capacityBlock], or remove it"
+        yield Problem("aws.capacity", message)
+    if "capacityBlock" in kinds and not settings.fixed_size:
+        yield Problem("aws.fixedSize", "a pool with capacityBlock has a fixed size; write fixedSize: true")
+    if reserved and settings.reservation is None:
+        message = f"missing for {'/'.join(reserved)}; write the reservation's id, such as cr-0123456789abcdef0"
+        yield Problem("aws.reservation", message)
+    if settings.reservation is not None and not reserved:
+        message = f"not used by capacity [{', '.join(settings.capacity)}]; write capacity: [reserved], or remove it"
+        yield Problem("aws.reservation", message)
+    if reserved and len(settings.zones) != 1:
+        yield Problem("aws.zones", "a capacity reservation is in one zone; write that zone")
+
+
+def size_fits_the_pool(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """A node group of fixed size always has `max` nodes; an autoscaled pool starts without nodes."""
+    settings = ec2_settings(pool)
+    if settings.fixed_size and pool.min < pool.max:
+        yield Problem("min", f"a pool with fixedSize always has 'max' nodes; write min: {pool.max}")
+    if not settings.fixed_size and pool.min > 0:
+        message = f"an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: {pool.max}"
+        yield Problem("min", message)
+    if settings.fixed_size and len(set(settings.capacity)) > 1 and "capacityBlock" not in settings.capacity:
+        yield Problem("aws.capacity", "a pool with fixedSize has one capacity type; write one")
+    if not settings.fixed_size and settings.expiry > _MAX_NODE_AGE:
+        yield Problem("aws.expiry", "EKS Auto Mode replaces nodes after at most 21 days; write at most 504h")
+
+
+def efa_is_possible(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """EFA connects instances of one type in one zone."""
+    settings = ec2_settings(pool)
+    if not settings.efa:
+        return
+    if not settings.fixed_size:
+        yield Problem("aws.efa", "EFA needs a pool of fixed size; write fixedSize: true")
+    if len(settings.instance_types) != 1:
+        yield Problem("aws.instanceTypes", "EFA needs instances of one type; write one type")
+    if len(settings.zones) != 1:
+        yield Problem("aws.zones", "EFA works within one zone; write one zone")
+    for position, name, machine in _known(pool):
+        if not machine.efa:
+            yield Problem(f"aws.instanceTypes.{position}", f"{name} has no EFA; write a type with EFA, or efa: false")
+
+
+RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
+    instance_types_exist,
+    labels_are_not_reserved,
+    instance_types_have_the_resources,
+    instance_types_have_the_gpus,
+    zones_are_in_the_vpc,
+    capacity_types_fit_together,
+    size_fits_the_pool,
+    efa_is_possible,
+)
+
+
+def broken_pool_rules(name: str, pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """All problems of one pool."""
+    if name in _EKS_POOLS:
+        yield Problem(f"nodePools.{name}", f"'{name}' is a node pool of EKS Auto Mode; write another name")
+    if pool.aws is None:
+        message = "missing setting 'aws'; write aws: {instanceTypes: [g5.2xlarge]} with the EC2 instance types"
+        yield Problem(f"nodePools.{name}", message)
+        return
+    for rule in RULES:
+        for problem in rule(pool, aws):
+            yield Problem(f"nodePools.{name}.{problem.path}", problem.message)
+
+
+def _known(pool: NodePool) -> Iterator[tuple[int, str, InstanceType]]:
+    """The pool's instance types that the catalogue describes, with their positions."""
+    for position, name in enumerate(ec2_settings(pool).instance_types):
+        if name in instance_types() and instance_type(name).known:
+            yield position, name, instance_type(name)
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, instance_types(), n=1)
+    return f"did you mean '{near[0]}'?" if near else "write one such as g5.2xlarge"
+
+
+def _is_model(gpu: str, label: str) -> bool:
+    """Whether a label such as NVIDIA-A100-SXM4-80GB is of an A100."""
+    return all(word in re.split(r"[-_.]", label) for word in gpu.split())
