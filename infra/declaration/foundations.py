@@ -16,18 +16,24 @@ LOCAL_DNS = "10.244.0.1"
 
 
 class LocalFoundation(Settings):
-    """One machine: a registry in its Docker engine, and a Kubernetes cluster by its kube context."""
+    """A Kubernetes cluster, and a registry in this machine's Docker engine. Node pools are simulated.
 
-    kube_context: NonEmpty = Field(default=LOCAL_CONTEXT, description="Kube context of the cluster")
+    Defaults are for the local cluster that `make up` starts.
+    """
+
+    kube_context: NonEmpty = Field(
+        default=LOCAL_CONTEXT, description="Kube context of the cluster, as in your kubeconfig"
+    )
     registry_port: int = Field(
         default=5000, ge=1, le=65534, description="Loopback port of the registry; its metrics are on the next port"
     )
     base_image: NonEmpty = Field(
         default=LOCAL_BASE_IMAGE,
-        description="Image that the base image is built from: any Debian with Python",
+        description="Image that the base image is built from: any Debian with Python. `make up` builds the default",
     )
     dns: Address = Field(
-        default=LOCAL_DNS, description="IP address of the DNS server, allowed besides pods labelled k8s-app=kube-dns"
+        default=LOCAL_DNS,
+        description="IP address of a DNS server that pods may reach, besides pods labelled k8s-app=kube-dns",
     )
     storage_class: NonEmpty | None = Field(
         default=None, description="StorageClass of volumes; none: the cluster's default"
@@ -59,7 +65,7 @@ class Foundation(Settings):
 
     @property
     def registry_has_password(self) -> bool:
-        """False where clients log in to the registry with an identity of their own."""
+        """Whether clients log in to the registry with a password, not with an IAM identity."""
         return self.local is not None
 
     @property
@@ -69,5 +75,5 @@ class Foundation(Settings):
 
     @property
     def simulates_pools(self) -> bool:
-        """Whether node pools are simulated: pods are scheduled but never executed."""
+        """Whether node pools are simulated, in any cluster: pods are scheduled but never executed."""
         return self.local is not None

@@ -10,7 +10,10 @@ import pytest
 import yaml
 
 from infra.declaration import DeclarationError, load
+from infra.declaration.foundations import LocalFoundation
 from infra.declaration.schema import FILE
+from offline.base_image import IMAGE
+from offline.cluster.addresses import CONTEXT, NODE_IP
 from tests.unit.declaration.samples import REPOSITORY, small
 
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
@@ -51,6 +54,11 @@ def test_every_stack_file_of_the_project_is_valid(file: Path) -> None:
 def test_every_stack_file_tells_editors_its_schema(file: Path) -> None:
     schema = file.read_text().splitlines()[0].removeprefix("# yaml-language-server: $schema=")
     assert (REPOSITORY / schema).samefile(FILE)
+
+
+def test_defaults_of_the_local_foundation_are_those_of_the_local_cluster() -> None:
+    local = LocalFoundation()
+    assert (local.kube_context, local.base_image, local.dns) == (CONTEXT, IMAGE, NODE_IP)
 
 
 def test_a_key_written_twice_is_refused(root: Path) -> None:
