@@ -28,7 +28,7 @@ GIVEN, GIVEN_VALUE = "given", f"given-{secrets.token_hex(16)}"
 DECOY = f"decoy-{secrets.token_hex(16)}"
 """A word that is no secret, and lies in the state as a secret must not."""
 OWNED = ("secrets", "models", "training", "serving")
-PARTS = ("__main__.py", "Pulumi.yaml", "infra", "images")
+PARTS = ("__main__.py", "Pulumi.yaml", "versions.toml", "infra", "images")
 
 
 @pytest.fixture(scope="session")
