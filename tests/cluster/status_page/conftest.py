@@ -22,8 +22,9 @@ from tests.pulumi_engine import Pulumi, find_engine
 __all__ = ["engine"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Ends with this package: Playwright runs once at a time in a process, and tests/stack starts it too."""
     with chromium() as started:
         yield started
 
