@@ -15,8 +15,6 @@ from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXT, UNKNOWN_TEXTS
 
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 REFERENCE = "5cf8f73096256a8f31e491e813e4eb8e"
-ASSET = "c44067f5952c0a294b673a41bacd8c17"
-ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 Bag = dict[str, Any]
 
@@ -134,25 +132,16 @@ def reveal(tree: Any) -> Any:
             return tree
 
 
-def _holds(tree: Any, kind: type) -> bool:
-    match tree:
-        case _ if isinstance(tree, kind):
-            return True
-        case Secret():
-            return _holds(tree.value, kind)
-        case dict():
-            return any(_holds(item, kind) for item in tree.values())
-        case list():
-            return any(_holds(item, kind) for item in tree)
-        case _:
-            return False
-
-
 def has_unknown(tree: Any) -> bool:
     """Whether the tree contains an unknown value."""
-    return _holds(tree, Unknown)
-
-
-def has_secret(tree: Any) -> bool:
-    """Whether the tree contains a secret."""
-    return _holds(tree, Secret)
+    match tree:
+        case Unknown():
+            return True
+        case Secret():
+            return has_unknown(tree.value)
+        case dict():
+            return any(has_unknown(item) for item in tree.values())
+        case list():
+            return any(has_unknown(item) for item in tree)
+        case _:
+            return False

@@ -27,8 +27,8 @@ Helpers: `self.log(urn, severity, message, ephemeral=True)` with severity debug|
 
 A creation that ends after its engine was killed is undone by `delete`: `cancelled` is set then, so end waits early.
 
-Errors: `ProviderError(message)` is shown as that message alone. `InitError(id, inputs, outputs, reasons)` keeps a
-created but unhealthy object in the state. Anything else is shown in one line, its traceback at debug level only.
+Errors: `ProviderError(message)` is shown as that message alone; anything else in one line, its traceback at debug level
+only.
 `Handshake` is left unimplemented, as in pulumi-kubernetes; the engine then reads the abilities from Configure.
 """
 
@@ -57,14 +57,6 @@ class CheckError(ProviderError):
     def __init__(self, failures: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(reason for _, reason in failures))
         self.failures = failures
-
-
-class InitError(ProviderError):
-    """The object exists but is not healthy; it is kept in the state, with these reasons."""
-
-    def __init__(self, id: str, inputs: Bag, outputs: Bag, reasons: list[str]) -> None:
-        super().__init__("; ".join(reasons))
-        self.id, self.inputs, self.outputs, self.reasons = id, inputs, outputs, reasons
 
 
 @dataclass(frozen=True)

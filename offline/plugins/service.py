@@ -7,14 +7,14 @@ import threading
 import traceback
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
 from offline.plugins.diff import Diff
 from offline.plugins.marshal import Bag, decode, encode
 from offline.plugins.protocol import EngineLog, messages, serve
-from offline.plugins.provider import CheckError, InitError, Naming, Provider, ProviderError
+from offline.plugins.provider import CheckError, Naming, Provider, ProviderError
 from offline.plugins.sdk import sdk_version
 
 _pb = messages("provider")
@@ -34,22 +34,6 @@ def serve_provider(provider: Provider, engine_address: str) -> None:
     serve(_pb, "ResourceProvider", service, at_end=service.finish)
 
 
-def _init_failed(context: Context, error: InitError) -> NoReturn:
-    from google.protobuf.any_pb2 import Any as AnyMessage
-
-    detail = AnyMessage()
-    detail.Pack(
-        _pb.ErrorResourceInitFailed(
-            id=error.id, properties=encode(error.outputs), inputs=encode(error.inputs), reasons=error.reasons
-        )
-    )
-    code = grpc.StatusCode.UNKNOWN
-    status = messages("status").Status(code=code.value[0], message=str(error), details=[detail])
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(code, str(error))
-    raise AssertionError("abort returns never")
-
-
 def _call(method: Callable[[_Service, Request, Context], Response]) -> Callable[[_Service, Request, Context], Response]:
     """Turn errors into a status with one message; tracebacks are logged at debug level."""
 
@@ -57,8 +41,6 @@ def _call(method: Callable[[_Service, Request, Context], Response]) -> Callable[
     def guarded(self: _Service, request: Request, context: Context) -> Response:
         try:
             return method(self, request, context)
-        except InitError as error:
-            _init_failed(context, error)
         except ProviderError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except Exception as error:
@@ -190,11 +172,7 @@ class _Service:
     def Create(self, request: Request, context: Context) -> Response:
         inputs = decode(request.properties)
         with self._creations:
-            try:
-                id, outputs = self.provider.create(request.urn, inputs, request.preview, request.timeout)
-            except InitError as error:
-                self._undo_if_abandoned(request, context, error.id, error.inputs, error.outputs)
-                raise
+            id, outputs = self.provider.create(request.urn, inputs, request.preview, request.timeout)
             self._undo_if_abandoned(request, context, id, inputs, outputs)
         return _pb.CreateResponse(id=id, properties=encode(outputs))
 

@@ -17,9 +17,12 @@ CHANGED: tuple[str, ...] = (
     "foundation.aws.region",
     "foundation.aws.account",
     "foundation.aws.network.zones",
+    "teams",
     "teams.*.quota",
+    "nodePools",
+    "images",
+    "monitoring",
 )
-CHANGED += ("teams", "nodePools", "images", "monitoring")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ _PURPOSES = {
     DISKS: "nodes' disks and volumes",
     LOGS: "logs of cluster and network",
 }
-_MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to whoever subscribed"}
+_MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to subscribers"}
 """Purposes that only some stacks have."""
 _USE = [
     *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
