@@ -129,7 +129,6 @@ class _Namespaces:
             settings=settings,
             policies=policies,
             priorities=self.priorities,
-            default_account_token=False,
             pod_security=pod_security(name, self.excepted),
         )
         return Workspace(name, args, self.options)
@@ -162,7 +161,15 @@ def _logins(declared: Platform, foundation: Foundation) -> TrackingLogins:
 def _tracking(
     declared: Platform, foundation: Foundation, images: Images, workspace: Workspace, logins: TrackingLogins
 ) -> Tracking:
-    args = TrackingArgs(declared.tracking, images.get(TRACKING), workspace, foundation, logins, declared.protect_data)
+    args = TrackingArgs(
+        settings=declared.tracking,
+        image=images.get(TRACKING),
+        workspace=workspace,
+        storage=foundation.storage,
+        bind_identity=foundation.bind_identity,
+        logins=logins,
+        protect_data=declared.protect_data,
+    )
     return Tracking("tracking", args, _on_cluster(foundation))
 
 
@@ -172,7 +179,7 @@ def _secrets(
     provided: Mapping[str, pulumi.Output[str]],
     workspaces: Mapping[str, Workspace],
 ) -> Mapping[str, TeamSecret]:
-    args = TeamSecretsArgs(declared.secrets, provided, declared.rotations, workspaces, foundation)
+    args = TeamSecretsArgs(declared.secrets, provided, declared.rotations, workspaces, foundation.store_secret)
     opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random])
     return TeamSecrets("secrets", args, opts).by_name
 
@@ -201,7 +208,7 @@ def _training(declared: Platform, runtime: _Runtime) -> dict[str, Training]:
                 settings=job,
                 image=runtime.images.get(job.image),
                 workspace=runtime.teams[job.team],
-                foundation=runtime.foundation,
+                bind_identity=runtime.foundation.bind_identity,
                 secrets=[runtime.secrets[secret] for secret in job.secrets],
                 placement=runtime.foundation.pools[job.pool] if job.pool else None,
             ),
@@ -219,7 +226,7 @@ def _serving(declared: Platform, runtime: _Runtime, training: Mapping[str, Train
                 settings=endpoint,
                 image=runtime.images.get(endpoint.image),
                 workspace=runtime.teams[endpoint.team],
-                foundation=runtime.foundation,
+                bind_identity=runtime.foundation.bind_identity,
                 secrets=[runtime.secrets[secret] for secret in endpoint.secrets],
                 api_key=runtime.secrets[endpoint.api_key] if endpoint.api_key else None,
                 trained_by=[job for job in training.values() if job.model == endpoint.model and not job.simulated],

@@ -9,7 +9,7 @@ from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT
 from infra.declaration.workloads import Tracking as Settings
-from infra.foundation import Foundation, Storage, Volume, WorkloadIdentity
+from infra.foundation import IdentityBinder, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.secrets.generated import TrackingLogins, lines
 from infra.tenancy import Workspace
@@ -30,7 +30,8 @@ class TrackingArgs:
     settings: Settings
     image: BuiltImage
     workspace: Workspace
-    foundation: Foundation
+    storage: Storage
+    bind_identity: IdentityBinder
     logins: TrackingLogins
     protect_data: bool
 
@@ -62,9 +63,9 @@ class Tracking(pulumi.ComponentResource):
         self.uri = tracking_uri(self.namespace)
         self._server = DeploymentFactory(NAME, NAME, args.workspace, self)
         identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",), database=True)
-        data, claimed = self._data(args.foundation.storage.volume)
+        data, claimed = self._data(args.storage.volume)
         before = [
-            *service_account(NAME, args.workspace, identity, args.foundation, self),
+            *service_account(NAME, args.workspace, identity, args.bind_identity, self),
             self._server.secret({"keys": lines(args.logins.keys)}),
             *claimed,
             # Created before the pods, which resolve the name when they start.
@@ -82,12 +83,11 @@ class Tracking(pulumi.ComponentResource):
         return mount, [claim]
 
     def _container(self, data: Mount) -> Container:
-        storage = self._args.foundation.storage
         return Container(
             name=NAME,
             image=self._args.image.reference,
             resources=self._args.settings.resources,
-            env=storage_env(storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
+            env=storage_env(self._args.storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
             ports={"http": PORT, METRICS_PORT_NAME: METRICS_PORT},
             mounts=[data, secret_mount("logins", NAME, _LOGINS)],
             startup_probe=probe("/health", period=1, failures=120),

@@ -26,7 +26,7 @@ LOOKUP_SECONDS = 5
 
 PACKAGES = ("ca-certificates", "python3", "python3-venv", "tzdata")
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
-CA_BUNDLE = "/etc/ssl/certs/workstation.crt"
+CA_BUNDLE = "/etc/ssl/certs/host.crt"
 RECIPE_LABEL = "ml-platform.io/recipe"
 CA_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 

@@ -11,7 +11,7 @@ import promql_parser
 
 from infra.catalogue import images
 
-KUBE_STATE_METRICS_JOB, GPU_EXPORTER_JOB = images.KUBE_STATE_METRICS, images.DCGM_EXPORTER
+KUBE_STATE_METRICS_JOB, GPU_EXPORTER_JOB = "kube-state-metrics", images.DCGM_EXPORTER
 NODE_EXPORTER_JOB = "node-exporter"
 KUBELET_JOB, CADVISOR_JOB = "kubelet", "cadvisor"
 """Scrape jobs: the values of the label `job`. cAdvisor is part of the kubelet, at a path of its own."""

@@ -20,8 +20,12 @@ SETTING = "platform"
 """The only structured setting in the project's namespace, and the root of each path in a message."""
 
 _NAMESPACE = f"config.{PROJECT}:"
-_SECTIONS = {field.alias for field in Platform.model_fields.values() if field.default == {}}
-"""Mappings by name, which may be empty."""
+_SECTIONS = {
+    field.alias
+    for field in Platform.model_fields.values()
+    if not field.is_required() and not isinstance(field.default, str | bool)
+}
+"""Optional groups of settings; one that is written with nothing under it has its defaults."""
 
 
 def load(file: Path) -> Platform:

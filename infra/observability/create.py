@@ -12,7 +12,6 @@ from infra.catalogue.images import (
     DCGM_EXPORTER,
     GPU_SIMULATOR,
     GRAFANA,
-    KUBE_STATE_METRICS,
     PROMETHEUS,
     STATUS,
 )
@@ -77,7 +76,6 @@ def _monitoring(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> Monito
             teams=args.teams,
             endpoints={name: endpoint.namespace for name, endpoint in args.serving.items()},
             image=images.get(PROMETHEUS),
-            kube_state_metrics=images.get(KUBE_STATE_METRICS),
             gpu_simulator=images.get(GPU_SIMULATOR) if foundation.gpus == "simulated" else None,
             gpu_exporter=_gpu_exporter(args),
             pools=foundation.pools,

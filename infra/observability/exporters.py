@@ -9,8 +9,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
-from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS
-from infra.catalogue.metrics import NODE_EXPORTER_JOB
+from infra.catalogue.images import GPU_SIMULATOR
+from infra.catalogue.metrics import KUBE_STATE_METRICS_JOB, NODE_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
 from infra.declaration.workloads import Resources
 from infra.foundation import Placement
@@ -35,14 +35,15 @@ def kube_state_metrics(
     image: BuiltImage, workspace: Workspace, watched_namespaces: Sequence[Namespaced], parent: pulumi.Resource
 ) -> None:
     """Metrics about Kubernetes objects in the stack's namespaces, and about nodes."""
-    server = monitoring_server(KUBE_STATE_METRICS, workspace, parent)
+    server = monitoring_server(KUBE_STATE_METRICS_JOB, workspace, parent)
     namespaces = sorted(each.namespace for each in watched_namespaces)
     options, config = config_files(server, {_OPTIONS: {"namespaces": namespaces}})
     container = Container(
-        name=KUBE_STATE_METRICS,
+        name=KUBE_STATE_METRICS_JOB,
         image=image.reference,
         resources=Resources(cpu="25m", memory="128Mi"),
         args=[
+            KUBE_STATE_METRICS_JOB,
             "--port=8080",
             "--telemetry-port=8081",
             f"--config={options.path}/{_OPTIONS}",
@@ -55,7 +56,7 @@ def kube_state_metrics(
         readiness_probe=probe("/healthz", period=10, failures=3),
         liveness_probe=probe("/healthz", period=10, failures=6),
     )
-    reader = monitoring_account(KUBE_STATE_METRICS, workspace, READS_CLUSTER, watched_namespaces, parent)
+    reader = monitoring_account(KUBE_STATE_METRICS_JOB, workspace, READS_CLUSTER, watched_namespaces, parent)
     deploy(server, container, [*reader, config])
 
 

@@ -49,7 +49,6 @@ class MonitoringArgs:
     teams: Mapping[str, Workspace]
     endpoints: Mapping[str, str]
     image: BuiltImage
-    kube_state_metrics: BuiltImage
     gpu_simulator: BuiltImage | None
     """None if GPUs are real."""
     pools: Mapping[str, Placement]
@@ -80,7 +79,7 @@ class Monitoring(pulumi.ComponentResource):
         self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         self._alertmanager()
         self._prometheus()
-        kube_state_metrics(args.kube_state_metrics, args.workspace, [*self._watched_namespaces, *self._devices], self)
+        kube_state_metrics(args.image, args.workspace, [*self._watched_namespaces, *self._devices], self)
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
             gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._watched_namespaces, self)

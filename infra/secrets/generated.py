@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_random as random
-from pulumi.runtime.config import is_config_secret
+from pulumi.runtime import is_config_secret
 
 from infra.catalogue.names import PROJECT, fingerprint
 from infra.declaration import secret_names

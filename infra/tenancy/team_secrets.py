@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import PROJECT, labels
 from infra.declaration.secrets import Secret as Settings
-from infra.foundation import Foundation
+from infra.foundation import SecretStore
 from infra.secrets.generated import GeneratedPassword, keyed_fingerprint, lines
 from infra.tenancy import Workspace
 
@@ -38,7 +38,7 @@ class TeamSecretsArgs:
     provided: Mapping[str, pulumi.Output[str]]
     rotations: Mapping[str, int]
     owners: Mapping[str, Workspace]
-    foundation: Foundation
+    store: SecretStore
 
 
 class TeamSecrets(pulumi.ComponentResource):
@@ -59,7 +59,7 @@ class TeamSecrets(pulumi.ComponentResource):
     def _secret(self, name: str, settings: Settings) -> TeamSecret:
         workspace = self._args.owners[settings.team]
         value, also_accepted = self._value(name, settings)
-        stored = self._args.foundation.store_secret(name, settings.team, value, self._child)
+        stored = self._args.store(name, settings.team, value, self._child)
         data = {VALUE: stored}
         if also_accepted:
             data[ACCEPTED] = lines([stored, *also_accepted])

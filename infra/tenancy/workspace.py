@@ -37,8 +37,6 @@ class WorkspaceArgs:
     """Access and quota of a team; without them only administrators have access."""
     policies: Policies = field(default_factory=dict)
     priorities: Priorities | None = None
-    default_account_token: bool = True
-    """Whether pods that name no service account get a token of the namespace's default one."""
     pod_security: str = "restricted"
     """The enforced Pod Security level; lower than `restricted` only if an exception is declared."""
 
@@ -79,11 +77,10 @@ class Workspace(pulumi.ComponentResource):
         if args.settings is not None:
             team_access(self.namespace, args.settings.groups.by_role(), inside)
             team_quota(self.namespace, args.settings.quota, args.priorities, inside)
-        if not args.default_account_token:
-            self._default_account()
+        self._default_account()
 
     def _default_account(self) -> None:
-        """Patches the account that Kubernetes creates and gives to pods that name no other."""
+        """Pods that name no service account get no token: the default account, which Kubernetes creates, is patched."""
         kubernetes.core.v1.ServiceAccountPatch(
             f"{self.namespace}-default",
             metadata=kubernetes.meta.v1.ObjectMetaPatchArgs(name="default", namespace=self.namespace),

@@ -32,7 +32,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.catalogue.names import SIMULATED_LABEL, TRACKING_SECRET
 from infra.declaration.types import cpu_millis
 from infra.declaration.workloads import Resources
-from infra.foundation import Foundation, Placement, WorkloadIdentity
+from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.tenancy import Workspace
 from infra.tenancy.priorities import Purpose
 from infra.tenancy.team_secrets import TeamSecret
@@ -70,7 +70,7 @@ class Container:
 
 
 def service_account(
-    name: str, workspace: Workspace, identity: WorkloadIdentity, foundation: Foundation, parent: pulumi.Resource
+    name: str, workspace: Workspace, identity: WorkloadIdentity, bind: IdentityBinder, parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
     """A service account without a mounted token, bound to an identity; returns what pods must wait for."""
     account = kubernetes.core.v1.ServiceAccount(
@@ -79,7 +79,7 @@ def service_account(
         automount_service_account_token=False,
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[workspace]),
     )
-    return [account, *foundation.bind_identity(identity, pulumi.ResourceOptions(parent=parent))]
+    return [account, *bind(identity, pulumi.ResourceOptions(parent=parent))]
 
 
 def config_mount(name: str, config_map: str, path: str, files: Mapping[str, str] | None = None) -> Mount:

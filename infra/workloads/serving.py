@@ -13,7 +13,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.workloads import Serving as Settings
-from infra.foundation import Foundation, WorkloadIdentity
+from infra.foundation import IdentityBinder, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
@@ -46,7 +46,7 @@ class ServingArgs:
     settings: Settings
     image: BuiltImage
     workspace: Workspace
-    foundation: Foundation
+    bind_identity: IdentityBinder
     secrets: Sequence[TeamSecret]
     api_key: TeamSecret | None
     trained_by: Sequence[Training]
@@ -77,7 +77,7 @@ class Serving(pulumi.ComponentResource):
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
         identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=(team_prefix(args.workspace),))
-        account = service_account(self._account, args.workspace, identity, args.foundation, self)
+        account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
         template = pod_template(
             self._container(),
             args.workspace,

@@ -12,7 +12,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
 from infra.declaration.workloads import Training as Settings
-from infra.foundation import Foundation, Placement, WorkloadIdentity
+from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
@@ -37,7 +37,7 @@ class TrainingArgs:
     settings: Settings
     image: BuiltImage
     workspace: Workspace
-    foundation: Foundation
+    bind_identity: IdentityBinder
     secrets: Sequence[TeamSecret]
     placement: Placement | None
 
@@ -66,7 +66,7 @@ class Training(pulumi.ComponentResource):
         args, settings = self._args, self._args.settings
         namespace = args.workspace.namespace
         identity = WorkloadIdentity(self._name, namespace, self._account, writes=(team_prefix(args.workspace),))
-        account = service_account(self._account, args.workspace, identity, args.foundation, self)
+        account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
         nodes = list(args.placement.ready) if args.placement else []
         wait = f"{settings.timeout}s"
         kubernetes.batch.v1.Job(

@@ -13,7 +13,7 @@ NODE_IP = "10.244.0.1"
 SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 DNS_DOMAIN = "cluster.local"
-NODE_NAME = "workstation"
+NODE_NAME = "local-node"
 
 PROVISIONER = "ml-platform/local-volume"
 STORAGE_CLASS = "local"

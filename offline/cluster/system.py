@@ -33,7 +33,7 @@ def apply() -> None:
         *_metrics_api(),
     ]
     kubectl = [str(go_tools.KUBERNETES.program("kubectl")), "--kubeconfig", str(paths.KUBECONFIG)]
-    arguments = ["apply", "--server-side", "--field-manager=ml-platform-workstation", "-f", "-"]
+    arguments = ["apply", "--server-side", "--field-manager=ml-platform-local", "-f", "-"]
     run.output([*kubectl, *arguments], stdin=yaml.safe_dump_all(objects))
 
 

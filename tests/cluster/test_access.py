@@ -62,7 +62,6 @@ for team, settings in {teams!r}.items():
         settings=Team.model_validate(settings),
         policies=policies,
         priorities=priorities,
-        default_account_token=False,
     )
     Workspace(team, args, on_cluster)
 """

@@ -33,7 +33,7 @@ def alertmanager_answers(request: httpx.Request) -> httpx.Response:
 
 
 LABELS = (
-    {"node": "workstation", "namespace": "vision", "endpoint": "digits", "version": "3", "gpu": "0", "kind": "real"},
+    {"node": "local-node", "namespace": "vision", "endpoint": "digits", "version": "3", "gpu": "0", "kind": "real"},
     {"node": "a10g-0", "namespace": "speech", "endpoint": "words", "version": "7", "gpu": "0", "kind": "simulated"},
     {"node": "a10g-1", "namespace": "platform", "endpoint": "lost", "version": "1", "gpu": "1", "kind": "simulated"},
 )

@@ -94,14 +94,14 @@ NOT_READY = "0/4 nodes are available: 1 node(s) were not ready."
 QUOTA = 'pods "words-large-x" is forbidden: exceeded quota: team, requested: requests.memory=64Gi'
 OBJECTS: dict[str, list[Object]] = {
     "/api/v1/nodes": [
-        node("workstation"),
+        node("local-node"),
         node("a10g-0", pool="a10g", gpus=1),
         node("a10g-1", pool="a10g", gpus=1),
         node("h100-0", pool="h100", gpus=8, ready=False),
         {**node("elsewhere"), "metadata": {"name": "elsewhere", "labels": {"ml-platform.io/stack": "another"}}},
     ],
     "/api/v1/namespaces/vision/pods": [
-        pod("vision", "digits-a", {"app.kubernetes.io/name": "digits"}, "Running", node="workstation"),
+        pod("vision", "digits-a", {"app.kubernetes.io/name": "digits"}, "Running", node="local-node"),
         pod("vision", "train-a", of_job("digits-gpu-d8583584"), "Running", node="a10g-1", gpus=1),
         pod("vision", "train-b", of_job("sweep-0c11ab92"), "Pending", gpus=4, why=NO_PLACE),
     ],
@@ -111,7 +111,7 @@ OBJECTS: dict[str, list[Object]] = {
             "words-a",
             {"app.kubernetes.io/name": "words"},
             "Running",
-            node="workstation",
+            node="local-node",
             waiting={"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"},
         )
     ],

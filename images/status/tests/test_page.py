@@ -102,7 +102,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
     async def test_nodes_are_shown_with_what_they_have_and_those_of_other_stacks_are_not(self) -> None:
         text = await self.text()
         self.assertIn("h100-0 h100 ✕ not ready 8 32 GiB", text)
-        self.assertIn("workstation v1.34.4 ✓ ready 8 32 GiB", text)
+        self.assertIn("local-node v1.34.4 ✓ ready 8 32 GiB", text)
         self.assertNotIn("elsewhere", text)
 
     async def test_what_runs_on_nodes_with_devices_is_a_part_of_the_platform_too(self) -> None:
@@ -139,7 +139,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
     async def test_a_query_becomes_a_drawing_with_title_unit_legend_and_words(self) -> None:
         page = await self.page()
         self.assertRegex(page, r'<h4>CPU in use</h4> <span class="unit">percent</span>')
-        self.assertRegex(page, r'<svg [^>]*role="img" aria-label="CPU in use, now: .*workstation [\d.]+ %')
+        self.assertRegex(page, r'<svg [^>]*role="img" aria-label="CPU in use, now: .*local-node [\d.]+ %')
         self.assertRegex(page, r'<path class="line s1" d="M0\.0 [\d.]+(L[\d.]+ [\d.]+){100,}"/>')
         self.assertIn("rate(node_cpu_seconds_total[5m]) &lt; 2", page)
         self.assertIn("Of all cores.", page)

@@ -1,4 +1,4 @@
-module ml-platform/workstation/go/kube-router
+module ml-platform/offline/go/kube-router
 
 go 1.25.0
 

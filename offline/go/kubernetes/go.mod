@@ -1,4 +1,4 @@
-module ml-platform/workstation/go/kubernetes
+module ml-platform/offline/go/kubernetes
 
 go 1.25.0
 

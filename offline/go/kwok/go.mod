@@ -1,4 +1,4 @@
-module ml-platform/workstation/go/kwok
+module ml-platform/offline/go/kwok
 
 go 1.26.4
 

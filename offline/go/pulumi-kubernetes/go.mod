@@ -1,8 +1,8 @@
-module ml-platform/workstation/go/pulumi-resource-kubernetes
+module ml-platform/offline/go/pulumi-resource-kubernetes
 
 go 1.25.0
 
-tool ml-platform/workstation/go/pulumi-resource-kubernetes
+tool ml-platform/offline/go/pulumi-resource-kubernetes
 
 require github.com/pulumi/pulumi-kubernetes/provider/v4 v4.0.0-20260115033456-f47bc2d6f199
 

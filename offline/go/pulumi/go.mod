@@ -1,4 +1,4 @@
-module ml-platform/workstation/go/pulumi
+module ml-platform/offline/go/pulumi
 
 go 1.25.11
 

@@ -51,7 +51,7 @@ _WAITING = "kube_pod_container_status_waiting_reason"
 _RESTARTS = "kube_pod_container_status_restarts_total"
 _INIT_WAITING = "kube_pod_init_container_status_waiting_reason"
 _INIT_RESTARTS = "kube_pod_init_container_status_restarts_total"
-_RUNS_ON = f'kube_pod_info{{{_POD},node="workstation"}}'
+_RUNS_ON = f'kube_pod_info{{{_POD},node="local-node"}}'
 _OF_JOB = 'kube_pod_info{namespace="vision",pod="digits-x",created_by_name="digits"'
 _DAEMONS = 'namespace="ml-platform-devices",daemonset="dcgm-exporter-a10g"'
 _MODEL = f'{_ENDPOINT},model="digits",version="3"'
@@ -113,7 +113,7 @@ def _same(values: Mapping[str, float]) -> Series:
 
 
 _TRAIN = {"namespace": "vision", "pod": "train"}
-_CRASHES = {**_TRAIN, "container": "main", "node": "workstation"}
+_CRASHES = {**_TRAIN, "container": "main", "node": "local-node"}
 _DEPLOYMENT = 'namespace="vision",deployment="digits"'
 
 CASES = (
@@ -467,7 +467,7 @@ CASES = (
             f'{_WAITING}{{{_POD},container="main",reason="CrashLoopBackOff"}}': "1x60",
             f'{_RESTARTS}{{{_POD},container="main"}}': "0x10 1x20 2x30",
             _RUNS_ON: "1x60",
-            f'kube_pod_info{{{_POD},node="workstation",pod_ip="10.244.0.9"}}': "1x60",
+            f'kube_pod_info{{{_POD},node="local-node",pod_ip="10.244.0.9"}}': "1x60",
         },
         _same({_RUNS_ON: 1}),
         "container main of pod train is crash-looping",

@@ -9,7 +9,7 @@ import docker
 
 from common import paths, run
 from infra.build_context import content_hash
-from infra.catalogue.images import BASE, GPU_SIMULATOR, KUBE_STATE_METRICS, PROMETHEUS
+from infra.catalogue.images import BASE, GPU_SIMULATOR, PROMETHEUS
 from infra.catalogue.names import image_context
 from offline.base_image import IMAGE
 from offline.cluster import containers
@@ -21,7 +21,7 @@ _PREFIX = "docker.io/ml-platform-tests"
 def provide(client: docker.DockerClient) -> dict[str, str]:
     """The reference of each; what the node has already is not brought again."""
     base = _build(client, BASE, IMAGE)
-    found = {name: _build(client, name, base) for name in (PROMETHEUS, KUBE_STATE_METRICS, GPU_SIMULATOR, SERVING)}
+    found = {name: _build(client, name, base) for name in (PROMETHEUS, GPU_SIMULATOR, SERVING)}
     ctr = ["ctr", "--address", str(containers.SOCKET), "--namespace", "k8s.io", "images"]
     there = run.output([*ctr, "list", "--quiet"]).split()
     for reference in found.values():

@@ -71,7 +71,6 @@ monitoring = Monitoring(
         teams={{{team!r}: team}},
         endpoints={{"digits": {team!r}}},
         image=images["prometheus"],
-        kube_state_metrics=images["kube-state-metrics"],
         gpu_simulator=images["gpu-simulator"],
         pools={{}},
         secrets={{"hook-token": pulumi.Output.secret("token-of-the-hook")}},

@@ -11,7 +11,7 @@ from typing import Any
 from cli.forward import forward
 from cli.stack import environment
 from common import run
-from infra.catalogue.images import GPU_SIMULATOR, KUBE_STATE_METRICS, PROMETHEUS
+from infra.catalogue.images import GPU_SIMULATOR, PROMETHEUS
 from offline.cluster import containers
 from offline.cluster.addresses import CONTEXT
 from tests.cluster.monitoring.world import World
@@ -104,7 +104,7 @@ class PageWorld(World):
 @contextmanager
 def on_the_node(engine: Engine) -> Iterator[dict[str, str]]:
     """References of the images of monitoring and of the page, built and handed over without a registry in between."""
-    built = {name: engine.image(name) for name in (PROMETHEUS, KUBE_STATE_METRICS, GPU_SIMULATOR, IMAGE)}
+    built = {name: engine.image(name) for name in (PROMETHEUS, GPU_SIMULATOR, IMAGE)}
     found = {name: f"docker.io/{tag}:trial" for name, tag in built.items()}
     ctr = ["ctr", "--address", str(containers.SOCKET), "--namespace", "k8s.io", "images"]
     with TemporaryDirectory() as folder:

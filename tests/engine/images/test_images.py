@@ -10,7 +10,6 @@ from tests.waiting import eventually
 BUILT_ON_BASE = [
     "dashboards",
     "gpu-simulator",
-    "kube-state-metrics",
     "prometheus",
     "serving",
     "status",

@@ -113,7 +113,7 @@ def test_an_image_of_the_platform_is_built_once_and_only_where_a_component_runs_
     without = created(platform(small()), IMAGE)
     assert without == ["base", "registry", "serving", "tracking", "training"]
     watched = created(platform(small(monitoring={})), IMAGE)
-    assert sorted(set(watched) - set(without)) == ["gpu-simulator", "kube-state-metrics", "prometheus", "status"]
+    assert sorted(set(watched) - set(without)) == ["gpu-simulator", "prometheus", "status"]
     assert len(watched) == len(set(watched))
 
 

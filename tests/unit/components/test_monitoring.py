@@ -39,7 +39,6 @@ def monitored(*, simulated: bool = True, **settings: object) -> Recorder:
                 teams={"vision": team},
                 endpoints={"digits": "vision"},
                 image=image("prometheus"),
-                kube_state_metrics=image("kube-state-metrics"),
                 gpu_simulator=image("gpu-simulator") if simulated else None,
                 pools={"a10g": Placement("a10g", {}, taints, simulated=simulated)},
                 secrets={"hook-token": pulumi.Output.secret("very-secret")},

@@ -66,7 +66,6 @@ _ON_AWS: dict[str, Any] = {
 DEV_IMAGES = [
     "base",
     "gpu-simulator",
-    "kube-state-metrics",
     "prometheus",
     "registry",
     "serving",

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.declaration.monitoring import Monitoring
+from infra.declaration.policy import Limits, Policy
+from infra.declaration.workloads import Tracking
 from tests.unit.declaration.samples import GONE, accepted, refused
 
 NAME_RULE = (
@@ -106,10 +109,20 @@ def test_a_mistake_costs_one_line(root: Path, path: str, value: object, line: st
     assert refused(root, **{path: value}) == [f"Pulumi.dev.yaml: {line}"]
 
 
-@pytest.mark.parametrize("section", ["secrets", "rotations"])
-def test_a_section_without_entries_may_be_empty(root: Path, section: str) -> None:
+@pytest.mark.parametrize(
+    ("section", "defaults"),
+    [
+        ("secrets", {}),
+        ("rotations", {}),
+        ("limits", Limits()),
+        ("policy", Policy()),
+        ("tracking", Tracking()),
+        ("monitoring", Monitoring()),
+    ],
+)
+def test_a_section_with_nothing_under_it_has_its_defaults(root: Path, section: str, defaults: object) -> None:
     """YAML reads a key without a value as null."""
-    assert getattr(accepted(root, **{section: None}), section) == {}
+    assert getattr(accepted(root, **{section: None}), section) == defaults
 
 
 def test_an_empty_section_does_not_hide_the_references_into_it(root: Path) -> None:
