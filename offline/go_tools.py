@@ -6,12 +6,13 @@ every source; the same pins and the same compiler are built once a machine.
 
 import hashlib
 import os
-import shutil
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from common import paths, run
 from common.console import Report
@@ -21,12 +22,11 @@ from offline.plugins.sdk import sdk_version
 MODULES = Path(__file__).parent / "go"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GoModule:
     """A module of tools. `stamps` are the variables that hold a program's version; the linker sets them."""
 
     name: str
-    programs: Sequence[str]
     stamps: Mapping[str, str]
 
     @property
@@ -36,36 +36,45 @@ class GoModule:
     def folder(self) -> Path:
         """Where this module's programs stand for these pins and this compiler."""
         key = hashlib.sha256()
-        for file in [self.source / "go.mod", self.source / "go.sum", *sorted(self.source.glob("*.go"))]:
+        for file in [self.source / "go.mod", self.source / "go.sum", *sorted(self.source.glob("*/*.go"))]:
             key.update(hashlib.sha256(file.read_bytes()).digest())
         key.update(repr((sorted(self.stamps.items()), go_version())).encode())
         return paths.CACHE / "go" / f"{self.name}-{key.hexdigest()[:12]}"
 
+    def packages(self) -> Mapping[str, str]:
+        """The main packages of go.mod's `tool` directives, by the names that `go build` gives to their programs."""
+        text = (self.source / "go.mod").read_text()
+        block = re.search(r"^tool \(\n(.*?)^\)", text, re.MULTILINE | re.DOTALL)
+        listed = block[1].split() if block else re.findall(r"^tool (\S+)", text, re.MULTILINE)
+        return {re.sub(r"/v\d+$", "", package).rpartition("/")[2]: package for package in listed}
+
     def program(self, name: str) -> Path:
         return self.folder() / name
 
-    def is_built(self) -> bool:
-        return all(self.program(name).exists() for name in self.programs)
+    def missing(self, wanted: Iterable[str]) -> list[str]:
+        """Those of these programs that are not built yet."""
+        return [name for name in wanted if not self.program(name).exists()]
 
-    def build(self, report: Report) -> None:
-        """Build what is missing; a build that was cut off leaves nothing that looks finished."""
-        folder = self.folder()
-        if self.is_built():
+    def build(self, report: Report, wanted: Iterable[str]) -> None:
+        """Build what is missing in one go, so that packages that programs share are compiled once."""
+        missing = self.missing(wanted)
+        if not missing:
             return
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        folder = self.folder()
+        folder.mkdir(parents=True, exist_ok=True)
         report("downloading and compiling")
         flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.stamps.items())])
-        run.logged(
-            f"go-build-{self.name}",
-            ["go", "build", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{partial}{os.sep}", "tool"],
-            cwd=self.source,
-            environment={"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0", "GOGC": "400"},
-            hint="check that the Go module proxy is reachable, then run the command again",
-        )
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        with TemporaryDirectory(prefix=".building-", dir=folder) as partial:
+            command = ["go", "build", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{partial}{os.sep}"]
+            run.logged(
+                f"go-build-{self.name}",
+                [*command, *(self.packages()[name] for name in missing)],
+                cwd=self.source,
+                environment={"GOFLAGS": "-mod=readonly", "CGO_ENABLED": "0", "GOGC": "400"},
+                hint="check that the Go module proxy is reachable, then run the command again",
+            )
+            for name in missing:
+                Path(partial, name).replace(folder / name)
 
 
 @cache
@@ -90,34 +99,23 @@ def _version(module: str, path: str) -> str:
 
 KUBERNETES_VERSION = _version("kubernetes", "k8s.io/kubernetes")
 PULUMI_VERSION = _version("pulumi", "github.com/pulumi/pulumi/pkg/v3")
-_MAJOR, _MINOR, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
+PULUMI_KUBERNETES = "pulumi-resource-kubernetes"
+"""The program of Pulumi's Kubernetes provider, which shares most of its packages with Kubernetes."""
 
-PULUMI = GoModule("pulumi", ["pulumi"], {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION})
-# The SDK warns of a plugin that is older than itself, so the plugin is stamped with the SDK's version.
-PULUMI_KUBERNETES = GoModule(
-    "pulumi-kubernetes", ["pulumi-resource-kubernetes"], {"main.version": sdk_version("kubernetes")}
-)
+_MAJOR, _MINOR, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
+_KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
+
+PULUMI = GoModule("pulumi", {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION})
 KUBERNETES = GoModule(
     "kubernetes",
-    # etcd's program is called after its folder
-    [
-        "kube-apiserver",
-        "kube-controller-manager",
-        "kube-scheduler",
-        "kubelet",
-        "kube-proxy",
-        "kubectl",
-        "server",
-        "coredns",
-    ],
     {
-        f"{package}.{name}": value
-        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-        for name, value in {"gitVersion": KUBERNETES_VERSION, "gitMajor": _MAJOR, "gitMinor": _MINOR}.items()
+        **{
+            f"{package}.{name}": value
+            for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+            for name, value in {"gitVersion": KUBERNETES_VERSION, "gitMajor": _MAJOR, "gitMinor": _MINOR}.items()
+        },
+        f"{_KUBE_ROUTER}/pkg/version.Version": _version("kubernetes", _KUBE_ROUTER),
+        # The SDK warns of a plugin that is older than itself, so the plugin is stamped with the SDK's version.
+        "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version": sdk_version("kubernetes"),
     },
-)
-KWOK = GoModule("kwok", ["kwok", "kwokctl", "metrics-server"], {})
-_KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
-KUBE_ROUTER = GoModule(
-    "kube-router", ["kube-router"], {f"{_KUBE_ROUTER}/pkg/version.Version": _version("kube-router", _KUBE_ROUTER)}
 )

@@ -1,7 +1,7 @@
 """Installs Debian packages, Go tools, the Docker engine, the base image and Pulumi's plugins."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,9 +17,8 @@ from offline.plugins import install as plugins
 def ensure(progress: Progress, *, cluster: bool = True) -> None:
     """Install what is missing, in parallel; with `cluster` also what the local cluster needs."""
     _warn_of_outdated_engines()
-    modules = _engine_modules() + ([go_tools.KUBERNETES, go_tools.KWOK, go_tools.KUBE_ROUTER] if cluster else [])
     with ThreadPoolExecutor() as pool:
-        building = pool.submit(_build, progress, [module for module in modules if not module.is_built()])
+        building = pool.submit(_build, progress, _wanted(cluster))
         packages = pool.submit(_packages, progress, cluster)
         packages.result()
         building.result()
@@ -41,9 +40,8 @@ def ensure_test_packages(progress: Progress) -> None:
 def ensure_engine(progress: Progress) -> Path:
     """Install the engine without plugins; its path."""
     _warn_of_outdated_engines()
-    modules = _engine_modules()
-    _build(progress, [module for module in modules if not module.is_built()])
-    if modules:
+    _build(progress, {go_tools.PULUMI: ["pulumi"]} if _builds_engine() else {})
+    if _builds_engine():
         plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
     return engine()
 
@@ -71,8 +69,17 @@ def engine() -> Path:
     return plugins.official_engine(other_than=paths.BIN) or paths.BIN / "pulumi"
 
 
-def _engine_modules() -> list[GoModule]:
-    return [] if plugins.official_engine(other_than=paths.BIN) else [go_tools.PULUMI]
+def _builds_engine() -> bool:
+    return plugins.official_engine(other_than=paths.BIN) is None
+
+
+def _wanted(cluster: bool) -> Mapping[GoModule, Sequence[str]]:
+    """The programs to build. Where the engine has to be built, Pulumi's Kubernetes provider has to be, too."""
+    provider = [go_tools.PULUMI_KUBERNETES]
+    kubernetes = [name for name in go_tools.KUBERNETES.packages() if name not in provider] if cluster else []
+    if _builds_engine():
+        return {go_tools.PULUMI: ["pulumi"], go_tools.KUBERNETES: kubernetes + provider}
+    return {go_tools.KUBERNETES: kubernetes}
 
 
 def _warn_of_outdated_engines() -> None:
@@ -87,15 +94,17 @@ def _warn_of_outdated_engines() -> None:
         )
 
 
-def _build(progress: Progress, modules: Sequence[GoModule]) -> None:
+def _build(progress: Progress, wanted: Mapping[GoModule, Sequence[str]]) -> None:
     """Build in parallel: one module compiles while another downloads or links."""
 
     def build(module: GoModule) -> None:
-        with progress.step(f"build {module.name} from source (some minutes)") as step:
-            module.build(step.say)
+        missing = module.missing(wanted[module])
+        if missing:
+            with progress.step(f"build {module.name} from source (some minutes)") as step:
+                module.build(step.say, missing)
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(build, modules))
+        list(pool.map(build, wanted))
 
 
 def _packages(progress: Progress, wanted: bool) -> None:
@@ -114,7 +123,7 @@ def _packages(progress: Progress, wanted: bool) -> None:
 def _plugins(progress: Progress) -> None:
     """Install the plugins and report where each comes from."""
     with progress.step("Pulumi plugins") as step:
-        if _engine_modules():
+        if _builds_engine():
             plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
         installed = plugins.ensure_plugins(paths.PULUMI_HOME, step.say, engine())
         step.say("; ".join(_origins(installed)))

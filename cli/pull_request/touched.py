@@ -13,9 +13,9 @@ SHARED = (
     "images/*",
     "policies/*",
     "offline/plugins/*",
-    "offline/go/pulumi/*",
+    "offline/go/*",
 )
-"""Files that affect every stack. Others (docs, tests, the local cluster) change no plan."""
+"""Files that affect every stack. Others (docs, tests) change no plan."""
 
 
 def touched_stacks(files: Iterable[str], stacks: Sequence[str]) -> list[str]:

@@ -1,10 +1,10 @@
 """Addresses and names of the local cluster."""
 
-NAME = "ml-platform"
 CONTEXT = "ml-platform"
 """The kube context of this cluster."""
 
 API_PORT = 6443
+ETCD_PORT, ETCD_PEER_PORT = 2379, 2380
 BRIDGE = "mlp0"
 """The pods' bridge. It has the node's address, since Kubernetes refuses a loopback address for a node."""
 

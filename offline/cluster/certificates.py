@@ -11,22 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from common import paths
-from offline.cluster.addresses import API_SERVICE_IP, DNS_DOMAIN, NAME, NODE_IP
 
-PKI = paths.CLUSTER / "kwok" / "clusters" / NAME / "pki"
-"""Where kwokctl looks for certificates; it creates its own only if there are none."""
-
+PKI = paths.CLUSTER / "pki"
 CA, CA_KEY = PKI / "ca.crt", PKI / "ca.key"
 ADMIN, ADMIN_KEY = PKI / "admin.crt", PKI / "admin.key"
 VALID = datetime.timedelta(days=3650)
-_API_NAMES = [
-    "localhost",
-    *(f"kubernetes{rest}" for rest in ("", ".default", ".default.svc", f".default.svc.{DNS_DOMAIN}")),
-]
 
 
 def create_authority() -> None:
-    """Create the authority and the administrator's certificate, which the control plane also serves with."""
+    """Create the authority and the administrator's certificate."""
     if ADMIN.exists():
         return
     PKI.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -37,7 +30,7 @@ def create_authority() -> None:
         _builder(name, key, name).add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
     )
     _write(CA, builder.sign(key, hashes.SHA256()))
-    issue("admin", "ml-platform-admin", ["system:masters"], ["127.0.0.1", NODE_IP, API_SERVICE_IP], _API_NAMES)
+    issue("admin", "ml-platform-admin", ["system:masters"])
 
 
 def issue(

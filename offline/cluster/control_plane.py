@@ -1,50 +1,60 @@
-"""etcd, API server, controller manager, scheduler and kwok, run by kwokctl as processes on loopback."""
+"""etcd, API server, controller manager, scheduler and kwok, as processes on loopback."""
 
 import base64
 import secrets
-import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import requests
 import yaml
 
-from common import daemons, paths, run
-from common.errors import CommandError, tail
+from common import daemons, paths
+from common.daemons import Daemon
 from offline import go_tools
 from offline.cluster import certificates, kubeconfig
-from offline.cluster.addresses import API_PORT, NAME, NODE_IP, SERVICE_CIDR
+from offline.cluster.addresses import (
+    API_PORT,
+    API_SERVICE_IP,
+    DNS_DOMAIN,
+    ETCD_PEER_PORT,
+    ETCD_PORT,
+    NODE_IP,
+    SERVICE_CIDR,
+)
 
-HOME = paths.CLUSTER / "kwok"
-WORKDIR = HOME / "clusters" / NAME
-CONFIGURATION = paths.CLUSTER / "kwokctl.yaml"
+ETCD_DATA = paths.CLUSTER / "etcd"
 ENCRYPTION = paths.CLUSTER / "encryption.yaml"
-READY_TIMEOUT = 60
-"""Seconds until the API must be ready."""
 
 SIMULATED = "kwok.x-k8s.io/node=fake"
 """The annotation of simulated nodes. kwok must manage no others, or it would also simulate the real node's pods."""
 
+_ETCD, _API_SERVER = "etcd", "kube-apiserver"
+_CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
+DAEMONS = (_ETCD, _API_SERVER, *_CLIENTS)
+_API_NAMES = (
+    "localhost",
+    *(f"kubernetes{rest}" for rest in ("", ".default", ".default.svc", f".default.svc.{DNS_DOMAIN}")),
+)
+
 
 def start() -> None:
-    """Create the control plane, or start the existing one."""
+    """Start what is not running, and wait until the API is ready."""
     certificates.create_authority()
     _write_encryption()
-    _write_configuration()
-    _forget_dead_processes()
-    if not (WORKDIR / "kwok.yaml").exists():
-        _kwokctl("create", "cluster", "--config", str(CONFIGURATION), "--wait", "60s")
-    else:
-        _kwokctl("start", "cluster")
     kubeconfig.write(paths.KUBECONFIG, certificates.CA, certificates.ADMIN, certificates.ADMIN_KEY)
-    _require_running()
+    _etcd().start()
+    _api_server().start()
+    with ThreadPoolExecutor() as pool:
+        for result in [pool.submit(daemon.start) for daemon in (_controller_manager(), _scheduler(), _kwok())]:
+            result.result()
 
 
 def stop() -> None:
     """Stop the control plane; its data is kept."""
-    if WORKDIR.exists() and go_tools.KWOK.is_built():
-        _kwokctl("stop", "cluster")
+    daemons.stop(*_CLIENTS, _API_SERVER)
+    daemons.stop(_ETCD)
 
 
 def is_ready() -> bool:
@@ -56,74 +66,113 @@ def is_ready() -> bool:
     return False
 
 
-def _kwokctl(*arguments: str) -> None:
-    """The components inherit the environment of kwokctl."""
-    environment = {"KWOK_WORKDIR": str(HOME), "KUBECONFIG": str(paths.CLUSTER / "kwokctl-kubeconfig")}
-    command = [str(go_tools.KWOK.program("kwokctl")), "--name", NAME, *arguments]
-    run.logged(
-        "kwokctl", command, environment=environment, inherited=daemons.inherited_environment(), cwd=paths.CLUSTER
-    )
-
-
-def _write_configuration() -> None:
-    kubernetes, kwok = go_tools.KUBERNETES.program, go_tools.KWOK.program
-    options = {
-        "runtime": "binary",
-        "components": ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok-controller"],
-        "bindAddress": "127.0.0.1",
-        "securePort": True,
-        "kubeAuthorization": True,
-        "kubeAdmission": True,
-        "kubeApiserverPort": API_PORT,
-        "kubeVersion": go_tools.KUBERNETES_VERSION,
-        "kubeApiserverBinary": str(kubernetes("kube-apiserver")),
-        "kubeControllerManagerBinary": str(kubernetes("kube-controller-manager")),
-        "kubeSchedulerBinary": str(kubernetes("kube-scheduler")),
-        "kubectlBinary": str(kubernetes("kubectl")),
-        "etcdBinary": str(kubernetes("server")),
-        "kwokControllerBinary": str(kwok("kwok")),
-        # Kubernetes' default timing: with kwok's, five times slower, a lost node is noticed after minutes.
-        "heartbeatFactor": 1,
+def _etcd() -> Daemon:
+    certificate, key = certificates.issue(_ETCD, _ETCD, addresses=["127.0.0.1"])
+    clients, peers = f"https://127.0.0.1:{ETCD_PORT}", f"https://127.0.0.1:{ETCD_PEER_PORT}"
+    tls = {"cert-file": certificate, "key-file": key, "trusted-ca-file": certificates.CA, "client-cert-auth": "true"}
+    flags = {
+        "name": "local",
+        "data-dir": ETCD_DATA,
+        "listen-client-urls": clients,
+        "advertise-client-urls": clients,
+        "listen-peer-urls": peers,
+        "initial-advertise-peer-urls": peers,
+        "initial-cluster": f"local={peers}",
+        "auto-compaction-retention": "1",
+        **tls,
+        **{f"peer-{name}": value for name, value in tls.items()},
     }
-    admin, admin_key = certificates.ADMIN, certificates.ADMIN_KEY
-    patches = {
-        "kube-apiserver": {
-            # Pods reach the API through the node's address; see node.py's gateway.
-            "advertise-address": NODE_IP,
-            "service-cluster-ip-range": SERVICE_CIDR,
-            "encryption-provider-config": str(ENCRYPTION),
-            "enable-admission-plugins": "NodeRestriction",
-            "kubelet-client-certificate": str(admin),
-            "kubelet-client-key": str(admin_key),
-            "kubelet-certificate-authority": str(certificates.CA),
-            "kubelet-preferred-address-types": "InternalIP",
-            "enable-aggregator-routing": "true",
-        },
-        "kube-controller-manager": {
-            "cluster-signing-cert-file": str(certificates.CA),
-            "cluster-signing-key-file": str(certificates.CA_KEY),
-            "use-service-account-credentials": "true",
-        },
-    }
-    documents = {
-        "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
-        "kind": "KwokctlConfiguration",
-        "options": options,
-        "componentsPatches": [
-            {"name": name, "extraArgs": [{"key": key, "value": value} for key, value in arguments.items()]}
-            for name, arguments in patches.items()
-        ]
-        + [{"name": "kwok-controller", "extraArgs": _only_simulated_nodes()}],
-    }
-    CONFIGURATION.parent.mkdir(parents=True, exist_ok=True)
-    CONFIGURATION.write_text(yaml.safe_dump(documents, sort_keys=False))
+
+    def is_healthy() -> bool:
+        pair = (str(certificate), str(key))
+        with suppress(requests.RequestException):
+            return requests.get(f"{clients}/health", verify=str(certificates.CA), cert=pair, timeout=2).ok
+        return False
+
+    # The program is called after its folder.
+    return Daemon(_ETCD, _command("server", flags), is_healthy)
 
 
-def _only_simulated_nodes() -> list[dict[str, object]]:
-    return [
-        {"key": "manage-all-nodes", "value": "false", "override": True},
-        {"key": "manage-nodes-with-annotation-selector", "value": SIMULATED},
-    ]
+def _api_server() -> Daemon:
+    served = ["127.0.0.1", NODE_IP, API_SERVICE_IP]
+    certificate, key = certificates.issue(_API_SERVER, _API_SERVER, addresses=served, hosts=_API_NAMES)
+    client, client_key = certificates.issue(f"{_API_SERVER}-{_ETCD}", _API_SERVER)
+    accounts, accounts_key = certificates.issue("service-accounts", "service-accounts")
+    flags = {
+        "bind-address": "127.0.0.1",
+        "secure-port": API_PORT,
+        # Pods reach the API through the node's address; see node.py's gateway.
+        "advertise-address": NODE_IP,
+        "service-cluster-ip-range": SERVICE_CIDR,
+        "tls-cert-file": certificate,
+        "tls-private-key-file": key,
+        "client-ca-file": certificates.CA,
+        "etcd-servers": f"https://127.0.0.1:{ETCD_PORT}",
+        "etcd-cafile": certificates.CA,
+        "etcd-certfile": client,
+        "etcd-keyfile": client_key,
+        "encryption-provider-config": ENCRYPTION,
+        "authorization-mode": "Node,RBAC",
+        "enable-admission-plugins": "NodeRestriction",
+        "allow-privileged": "true",
+        "service-account-issuer": f"https://kubernetes.default.svc.{DNS_DOMAIN}",
+        "service-account-key-file": accounts,
+        "service-account-signing-key-file": accounts_key,
+        "kubelet-client-certificate": certificates.ADMIN,
+        "kubelet-client-key": certificates.ADMIN_KEY,
+        "kubelet-certificate-authority": certificates.CA,
+        "kubelet-preferred-address-types": "InternalIP",
+        "proxy-client-cert-file": certificates.ADMIN,
+        "proxy-client-key-file": certificates.ADMIN_KEY,
+        "enable-aggregator-routing": "true",
+    }
+    return Daemon(_API_SERVER, _command(_API_SERVER, flags), is_ready)
+
+
+def _controller_manager() -> Daemon:
+    name = "kube-controller-manager"
+    flags = {
+        "kubeconfig": _identity(name),
+        "secure-port": 0,
+        "leader-elect": "false",
+        "root-ca-file": certificates.CA,
+        "service-account-private-key-file": certificates.PKI / "service-accounts.key",
+        "use-service-account-credentials": "true",
+        "cluster-signing-cert-file": certificates.CA,
+        "cluster-signing-key-file": certificates.CA_KEY,
+    }
+    return Daemon(name, _command(name, flags), _started)
+
+
+def _scheduler() -> Daemon:
+    name = "kube-scheduler"
+    flags = {"kubeconfig": _identity(name), "secure-port": 0, "leader-elect": "false"}
+    return Daemon(name, _command(name, flags), _started)
+
+
+def _kwok() -> Daemon:
+    flags = {
+        "kubeconfig": _identity("kwok", "system:masters"),
+        "manage-all-nodes": "false",
+        "manage-nodes-with-annotation-selector": SIMULATED,
+        "node-lease-duration-seconds": 40,
+        "server-address": "",
+    }
+    return Daemon("kwok", _command("kwok", flags), _started)
+
+
+def _started() -> bool:
+    """These serve no health checks; one that exits is found by `daemons.crashed`."""
+    return True
+
+
+def _identity(name: str, *groups: str) -> Path:
+    certificate, key = certificates.issue(name, f"system:{name}", groups)
+    return kubeconfig.write(paths.CLUSTER / f"{name}.kubeconfig", certificates.CA, certificate, key)
+
+
+def _command(program: str, flags: Mapping[str, object]) -> list[str]:
+    return [str(go_tools.KUBERNETES.program(program)), *(f"--{name}={value}" for name, value in flags.items())]
 
 
 def _write_encryption() -> None:
@@ -144,36 +193,3 @@ def _write_encryption() -> None:
     ENCRYPTION.parent.mkdir(parents=True, exist_ok=True)
     ENCRYPTION.touch(mode=0o600)
     ENCRYPTION.write_text(yaml.safe_dump(document, sort_keys=False))
-
-
-def processes() -> dict[str, psutil.Process | None]:
-    """The control plane's components by name; None for one that is not running."""
-    return {file.stem: _process(file) for file in sorted((WORKDIR / "pids").glob("*.pid"))}
-
-
-def _process(pid_file: Path) -> psutil.Process | None:
-    """The process that a pid file names; after a reboot the pid may be reused."""
-    with suppress(OSError, ValueError, IndexError, psutil.Error):
-        process = psutil.Process(int(pid_file.read_text()))
-        if Path(process.cmdline()[0]).name == pid_file.stem and process.status() != psutil.STATUS_ZOMBIE:
-            return process
-    return None
-
-
-def _forget_dead_processes() -> None:
-    for name, process in processes().items():
-        if process is None:
-            (WORKDIR / "pids" / f"{name}.pid").unlink(missing_ok=True)
-
-
-def _require_running() -> None:
-    deadline = time.monotonic() + READY_TIMEOUT
-    while not is_ready():
-        for name, process in processes().items():
-            if process is None:
-                log = WORKDIR / "logs" / f"{name}.log"
-                raise CommandError(f"{name} exited while starting", tail(log), log=log)
-        if time.monotonic() > deadline:
-            log = WORKDIR / "logs" / "kube-apiserver.log"
-            raise CommandError(f"the Kubernetes API is not ready after {READY_TIMEOUT} s", tail(log), log=log)
-        time.sleep(0.1)

@@ -29,8 +29,10 @@ NODE_TIMEOUT = 90
 """Seconds until the real node must be Ready."""
 
 
-DAEMONS = ("containerd", "kubelet", gateways.API, "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes")
-"""Daemons besides the control plane."""
+DAEMONS = (
+    *control_plane.DAEMONS,
+    *("containerd", "kubelet", gateways.API, "kube-proxy", "kube-router", "coredns", "metrics-server", "volumes"),
+)
 
 
 def start(report: Report) -> None:
@@ -70,14 +72,12 @@ def remove() -> None:
 
 def crashed() -> Sequence[str]:
     """Components that exited without having been stopped."""
-    control = [name for name, process in control_plane.processes().items() if process is None]
-    return [*daemons.crashed(), *control]
+    return daemons.crashed()
 
 
 def log_of(name: str) -> Path:
     """The log file of a component."""
-    own = control_plane.WORKDIR / "logs" / f"{name}.log"
-    return own if own.exists() else paths.LOGS / f"{name}.log"
+    return paths.LOGS / f"{name}.log"
 
 
 def is_running() -> bool:

@@ -16,7 +16,7 @@ def start() -> None:
     certificate, key = certificates.issue("metrics-server", "system:metrics-server", [], [NODE_IP])
     identity = kubeconfig.write(paths.CLUSTER / "metrics-server.kubeconfig", certificates.CA, certificate, key)
     command = [
-        str(go_tools.KWOK.program("metrics-server")),
+        str(go_tools.KUBERNETES.program("metrics-server")),
         f"--bind-address={NODE_IP}",
         f"--secure-port={PORT}",
         f"--tls-cert-file={certificate}",

@@ -40,7 +40,7 @@ def start() -> None:
     certificate, key = certificates.issue(NAME, f"system:{NAME}")
     identity = kubeconfig.write(paths.CLUSTER / f"{NAME}.kubeconfig", certificates.CA, certificate, key)
     command = [
-        str(go_tools.KUBE_ROUTER.program(NAME)),
+        str(go_tools.KUBERNETES.program(NAME)),
         "--run-firewall=true",
         "--run-router=false",
         "--run-service-proxy=false",

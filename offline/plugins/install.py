@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Literal
 
 from common.errors import CommandError
-from offline.go_tools import PULUMI_KUBERNETES, GoModule
+from offline.go_tools import KUBERNETES, GoModule
 from offline.plugins.sdk import RequiredPlugin, required_plugins
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ LANGUAGE_HOST = "pulumi-language-python"
 ENGINE_MODULE = REPOSITORY / "offline" / "go" / "pulumi"
 PROBE_SECONDS = 5.0
 REFUSAL_HOURS = 24.0
-GO_MODULES: Mapping[str, GoModule] = {"kubernetes": PULUMI_KUBERNETES}
+GO_MODULES: Mapping[str, GoModule] = {"kubernetes": KUBERNETES}
 """Official plugins that can be built here, by name."""
 
 _PACKAGE = "offline.plugins."
@@ -218,7 +218,7 @@ def _install_substitute(folder: Path, plugin: RequiredPlugin, report: Report) ->
 
 
 def _install_built(folder: Path, plugin: RequiredPlugin, module: GoModule, report: Report) -> None:
-    module.build(lambda what: report(f"{plugin.name}: {what} its Go module (some minutes)"))
+    module.build(lambda what: report(f"{plugin.name}: {what} its Go module (some minutes)"), [plugin.executable])
     program, executable = module.program(plugin.executable), folder / plugin.folder / plugin.executable
     if kind_of(folder, plugin) == "built" and _same_file(program, executable):
         return

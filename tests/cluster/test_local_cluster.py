@@ -69,7 +69,7 @@ def test_secrets_are_encrypted_at_rest(core: client.CoreV1Api, namespace: str) -
     data = {"word": base64.b64encode(word.encode()).decode()}
     core.create_namespaced_secret(namespace, {"metadata": {"name": "hidden"}, "data": data})
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "seen"}, "data": {"word": f"not-{word}"}})
-    stored = b"".join(file.read_bytes() for file in control_plane.WORKDIR.rglob("*.wal"))
+    stored = b"".join(file.read_bytes() for file in control_plane.ETCD_DATA.rglob("*.wal"))
     assert f"not-{word}".encode() in stored, "the test looks in the wrong place"
     assert stored.count(word.encode()) == stored.count(f"not-{word}".encode())
 
@@ -97,8 +97,7 @@ def test_a_claim_gets_a_volume_that_its_pod_can_write_and_that_goes_with_it(
 
 
 def our_processes() -> set[int]:
-    daemons = [process_of(file) for file in paths.PIDS.glob("*.pid")]
-    found = [*daemons, *control_plane.processes().values()]
+    found = [process_of(file) for file in paths.PIDS.glob("*.pid")]
     return {process.pid for process in found if process is not None}
 
 

@@ -30,9 +30,8 @@ def state_and_backups(stack: Pulumi) -> Iterator[tuple[str, bytes]]:
 
 
 def logs(core: client.CoreV1Api, namespaces: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """Logs of the commands, the control plane and each container."""
+    """Logs of the commands, the cluster and each container."""
     yield from _files(paths.LOGS)
-    yield from _files(control_plane.WORKDIR / "logs")
     for namespace in namespaces:
         for pod in core.list_namespaced_pod(namespace).items:
             if pod.spec.node_name and not pod.spec.node_name.startswith("trialgpu"):
@@ -102,7 +101,7 @@ def image_layers(prefix: str) -> Iterator[tuple[str, bytes]]:
 
 
 def etcd() -> Iterator[tuple[str, bytes]]:
-    return _files(control_plane.WORKDIR / "etcd")
+    return _files(control_plane.ETCD_DATA)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:

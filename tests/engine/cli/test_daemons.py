@@ -11,8 +11,6 @@ import pytest
 from common import daemons, paths
 from common.daemons import Daemon
 from common.errors import CommandError
-from offline.cluster import control_plane
-from offline.go_tools import GoModule
 from tests.waiting import eventually
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -72,19 +70,6 @@ def test_a_daemon_takes_over_what_is_true_of_the_machine_and_nothing_of_the_call
     assert process is not None
     found = variables(Path(f"/proc/{process.pid}/environ").read_bytes())
     assert found.items() >= {**OF_THE_MACHINE, "KUBECONFIG": "/kubeconfig", "PATH": os.environ["PATH"]}.items()
-    assert set(found) & set(OF_THE_CALLER) == set()
-
-
-@pytest.mark.usefixtures("surroundings")
-def test_so_do_the_parts_of_the_control_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    starter = tmp_path / "kwokctl"
-    starter.write_text(f"#!/bin/sh\ncat /proc/self/environ > {tmp_path}/environ\n")
-    starter.chmod(0o755)
-    monkeypatch.setattr(GoModule, "program", lambda *_: starter)
-    monkeypatch.setattr(paths, "CLUSTER", tmp_path)
-    control_plane._kwokctl("start", "cluster")
-    found = variables((tmp_path / "environ").read_bytes())
-    assert found.items() >= {**OF_THE_MACHINE, "KWOK_WORKDIR": str(control_plane.HOME)}.items()
     assert set(found) & set(OF_THE_CALLER) == set()
 
 
