@@ -153,10 +153,7 @@ def _scheduler() -> Daemon:
 def _kwok() -> Daemon:
     flags = {
         "kubeconfig": _identity("kwok", "system:masters"),
-        "manage-all-nodes": "false",
         "manage-nodes-with-annotation-selector": SIMULATED,
-        "node-lease-duration-seconds": 40,
-        "server-address": "",
     }
     return Daemon("kwok", _command("kwok", flags), _started)
 
