@@ -12,8 +12,8 @@ help: ## list these commands
 up: setup ## install, start and deploy everything; idempotent
 	@$(PYTHON) -m cli up --stack $(STACK)
 
-status: setup ## show endpoints, jobs, images, nodes and GPUs (JSON=1, HTML=status.html)
-	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JSON),--json) $(if $(HTML),--html "$(HTML)")
+status: setup ## show endpoints, jobs, images, nodes and GPUs (JSON=1, WAIT=1 for training, HTML=status.html)
+	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JSON),--json) $(if $(WAIT),--wait) $(if $(HTML),--html "$(HTML)")
 
 preview: setup ## show what `up` would change, without credentials, cluster or Docker (JSON=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(PLUGINS),--plugins $(PLUGINS))

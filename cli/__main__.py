@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "destroy the stack, stop the cluster, verify that nothing is left")
     status = add("status", _status, "show endpoints, jobs, images, nodes and GPUs")
     status.add_argument("--json", action="store_true", help="print JSON")
+    status.add_argument("--wait", action="store_true", help="first wait for the training runs; 1 if one has failed")
     status.add_argument("--html", type=Path, metavar="FILE", help="save the status page as one file")
     preview = add("preview", _preview, "show what `up` would change, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
@@ -70,11 +71,12 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from cli import status, status_html
+    from cli import runs, status, status_html
 
     if options.html:
         return status_html.write(options.stack, options.html)
-    return status.show(options.stack, as_json=options.json)
+    failed = options.wait and not runs.all_succeed(options.stack, quiet=options.json)
+    return max(status.show(options.stack, as_json=options.json), int(failed))
 
 
 def _preview(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 A model without such samples, or whose answers can't be compared with labels, is only checked for readiness.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,10 @@ from common.errors import CommandError
 
 HELD_OUT = "holdout/holdout.json"
 """The artifact of a run with its held-out samples, in the format of `HeldOut`."""
+
+CHAMPION = "champion"
+FOLLOWS_WITHIN = 30.0
+"""Seconds in which an endpoint serves a new champion."""
 
 BATCH = 60
 """Samples per request."""
@@ -32,11 +37,17 @@ class Score:
     samples: int = 0
     correct: int = 0
     unscored: str = ""
+    waiting: bool = False
+    """There is no version to serve yet."""
 
     @property
     def accuracy(self) -> float:
         """The share of correct answers; only for a score with samples."""
         return self.correct / self.samples
+
+
+class NotLoaded(CommandError):
+    """The endpoint has no version of its model yet."""
 
 
 class Unscorable(Exception):
@@ -111,6 +122,8 @@ def _asked(who: str, method: str, address: str, path: str, **sent: Any) -> reque
 
 
 def _accepted(who: str, path: str, answer: requests.Response) -> requests.Response:
+    if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE and "Retry-After" in answer.headers:
+        raise NotLoaded(f"{who} has no version of its model yet", answer.text[:300])
     if not answer.ok:
         raise CommandError(f"{who} refused {path}", f"{answer.status_code}: {answer.text[:300]}")
     return answer
@@ -118,8 +131,11 @@ def _accepted(who: str, path: str, answer: requests.Response) -> requests.Respon
 
 def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
     """Score the served version on its held-out samples; where that is impossible, check readiness."""
-    metadata = endpoint.ask("GET", f"/v2/models/{model}")
-    version = str(next(iter(metadata.get("versions") or []), ""))
+    try:
+        metadata = _metadata_of_champion(endpoint, model, tracking)
+    except NotLoaded:
+        return Score(model, "", waiting=True)
+    version = _version(metadata)
     try:
         kept = held_out(tracking, model, version)
         answers = _predictions(endpoint, metadata, kept.inputs)
@@ -128,6 +144,26 @@ def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
         return Score(model, version, unscored=str(reason))
     correct = sum(answer == label for answer, label in zip(answers, kept.labels, strict=True))
     return Score(model, version, len(kept.labels), correct)
+
+
+def _metadata_of_champion(endpoint: Endpoint, model: str, tracking: Tracking) -> dict[str, Any]:
+    """What the endpoint tells of its model, once it serves the version that is the champion now."""
+    found = tracking.find("/api/2.0/mlflow/registered-models/alias", name=model, alias=CHAMPION)
+    champion = found.json()["model_version"]["version"] if found is not None else None
+    deadline = time.monotonic() + FOLLOWS_WITHIN
+    while True:
+        try:
+            metadata = endpoint.ask("GET", f"/v2/models/{model}")
+            if champion in (None, _version(metadata)) or time.monotonic() > deadline:
+                return metadata
+        except NotLoaded:
+            if champion is None or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
+
+
+def _version(metadata: Mapping[str, Any]) -> str:
+    return str(next(iter(metadata.get("versions") or []), ""))
 
 
 def held_out(tracking: Tracking, model: str, version: str) -> HeldOut:

@@ -91,7 +91,7 @@ def collect(name: str, declared: Platform) -> Status:
         return Status(
             stack=name,
             endpoints=[_endpoint(core, apps, key, value) for key, value in outputs["endpoints"].items()],
-            jobs=[_job(batch, key, value) for key, value in outputs["jobs"].items()],
+            jobs=[job(batch, key, value) for key, value in outputs["jobs"].items()],
             images=outputs["images"],
             nodes=[_node(node, pods) for node in core.list_node().items],
             registry=outputs["registry"]["address"],
@@ -132,10 +132,11 @@ def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Wor
     return Workload(name, output["namespace"], ready, output["model"], image, _service_address(core, output), False)
 
 
-def _job(batch: Any, name: str, output: Mapping[str, Any]) -> Workload:
-    job = _read(batch.read_namespaced_job, output["job"], output["namespace"])
-    image = job.spec.template.spec.containers[0].image if job else ""
-    state = _job_state(job.status) if job else "missing"
+def job(batch: Any, name: str, output: Mapping[str, Any]) -> Workload:
+    """A submitted run."""
+    found = _read(batch.read_namespaced_job, output["job"], output["namespace"])
+    image = found.spec.template.spec.containers[0].image if found else ""
+    state = _job_state(found.status) if found else "missing"
     return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
 
 
@@ -143,7 +144,11 @@ def _job_state(status: Any) -> str:
     if status.succeeded:
         seconds = (status.completion_time - status.start_time).total_seconds()
         return f"succeeded in {seconds:.0f} s"
-    return "failed" if status.failed else "running" if status.active else "pending"
+    if any(condition.type == "Failed" and condition.status == "True" for condition in status.conditions or []):
+        return "failed"
+    if status.active and status.ready:
+        return "running"
+    return "retrying" if status.failed else "pending"
 
 
 def _service_address(core: Any, output: Mapping[str, Any]) -> str:

@@ -38,6 +38,8 @@ def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, enviro
 
 def answered(score: Score) -> str:
     """For example `digits version 1 answers 445 of 450 held-out samples correctly: served accuracy 0.9889`."""
+    if score.waiting:
+        return f"[yellow]{escape(score.model)}[/] waits for its first champion: no version has that alias yet"
     who = f"[bold green]{escape(score.model)}[/]" + (f" version {score.version}" if score.version else "")
     if score.unscored:
         return f"{who} answers ({escape(score.unscored)})"

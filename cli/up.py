@@ -2,7 +2,7 @@
 
 import time
 
-from cli import aws_preflight, preflight, recovery, stack, summary
+from cli import aws_preflight, preflight, recovery, runs, stack, summary
 from cli.prediction import Score
 from common.console import Progress, console
 from common.errors import CommandError
@@ -33,8 +33,13 @@ def up(name: str) -> int:
     for done in recovery.recover(name, context):
         console.print(f"[yellow]![/] recovered: {done}")
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
-        changes = stack.changes(stack.update(["up", "--suppress-outputs"], name, context))
+        events = stack.update(["up", "--suppress-outputs"], name, context)
+        changes = stack.changes(events)
         step.say(summary.describe(changes))
+    if local is not None:
+        for run in runs.wait(name, declared, progress, runs.submitted(events)):
+            if not run.ended or run.failed:
+                console.print(f"[yellow]![/] training job {run}; `make status WAIT=1` waits for it")
     scores: list[Score] = []
     if declared.foundation.local is not None:  # in EKS, endpoints are reached with access to the cluster only
         with progress.step("score the live endpoints"):

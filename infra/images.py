@@ -28,6 +28,8 @@ class BuiltImage:
     name: str
     content: str
     """The hash of its content, known before it is built."""
+    own_content: str
+    """The hash of its own folder and arguments, without the base image."""
     reference: pulumi.Output[str]
     """By digest."""
 
@@ -65,6 +67,7 @@ class Images(pulumi.ComponentResource):
         declared = self._declared.get(name, DeclaredImage())
         context = image_context(name, declared.context)
         content = content_hash(context, {**declared.args, "BASE": base_content})
+        own_content = content_hash(context, declared.args)
         registry, repository = self._registry, self._registry.repository(name)
         image = docker.Image(
             name,
@@ -75,4 +78,4 @@ class Images(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(repository.ready)),
         )
-        return BuiltImage(name, content, image.repo_digest)
+        return BuiltImage(name, content, own_content, image.repo_digest)

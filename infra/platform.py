@@ -53,7 +53,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
 
     runtime = _Runtime(foundation, images, teams, secrets, tracking)
     training = _training(declared, runtime)
-    serving = _serving(declared, runtime, training)
+    serving = _serving(declared, runtime)
     views = _observability(declared, stack, runtime, own, devices, training, serving)
     for image in declared.images:
         images.get(image)
@@ -218,7 +218,7 @@ def _training(declared: Platform, runtime: _Runtime) -> dict[str, Training]:
     }
 
 
-def _serving(declared: Platform, runtime: _Runtime, training: Mapping[str, Training]) -> dict[str, Serving]:
+def _serving(declared: Platform, runtime: _Runtime) -> dict[str, Serving]:
     return {
         name: Serving(
             name,
@@ -229,7 +229,6 @@ def _serving(declared: Platform, runtime: _Runtime, training: Mapping[str, Train
                 bind_identity=runtime.foundation.bind_identity,
                 secrets=[runtime.secrets[secret] for secret in endpoint.secrets],
                 api_key=runtime.secrets[endpoint.api_key] if endpoint.api_key else None,
-                trained_by=[job for job in training.values() if job.model == endpoint.model and not job.simulated],
             ),
             runtime.options,
         )

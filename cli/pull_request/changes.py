@@ -15,6 +15,7 @@ from infra.catalogue.data_stores import DATA_STORES
 Kind = Literal["created", "changed", "replaced", "deleted"]
 Plan = Mapping[str, Any]
 Step = Mapping[str, Any]
+_JOB, _SUBMITTED = "kubernetes:batch/v1:Job", "pulumi.com/skipAwait"
 EMPTY: Plan = {"steps": [], "problems": []}
 
 
@@ -57,7 +58,16 @@ def compare(base: Plan, head: Plan) -> list[Change]:
 def _resources(plan: Plan) -> dict[str, Step]:
     """Sorted, since the order of a plan varies; without components, which only group resources."""
     steps = sorted(plan["steps"], key=lambda step: str(step["urn"]))
-    return {step["urn"]: step for step in steps if step["custom"]}
+    return {step["urn"]: _without_ignored(step) for step in steps if step["custom"]}
+
+
+def _without_ignored(step: Step) -> Step:
+    """A submitted run is left alone (`ignore_changes` in infra/workloads/training.py), which a plan does not tell."""
+    inputs = step["inputs"]
+    if step["type"] != _JOB or _SUBMITTED not in (inputs["metadata"].get("annotations") or {}):
+        return step
+    spec = {key: value for key, value in inputs["spec"].items() if key not in ("template", "podFailurePolicy")}
+    return {**step, "inputs": {**inputs, "spec": spec}}
 
 
 def _difference(before: Step, after: Step, plugins: Plugins) -> Change | None:

@@ -70,7 +70,6 @@ CLUSTER = frozenset(
         "kube_job_complete",
         "kube_job_failed",
         "kube_job_labels",
-        "kube_job_spec_active_deadline_seconds",
         "kube_job_status_active",
         "kube_job_status_failed",
         "kube_job_status_start_time",

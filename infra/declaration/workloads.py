@@ -43,7 +43,9 @@ SecretNames = Annotated[tuple[Name, ...], Field(strict=False)]
 
 
 class Training(Settings):
-    """A training job. It runs once, and again whenever its image, arguments or resources change."""
+    """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
+    resources, pool, GPUs, names of secrets, or revision. `up` submits it and does not wait for it.
+    """
 
     team: Name = Field(description="The team; the workload runs in its namespace")
     image: Name = Field(description="The image to run, a name in `images`")
@@ -58,9 +60,15 @@ class Training(Settings):
         default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
     )
     timeout: Seconds = Field(
-        default=written("3m"), description="Deadline of the job, including retries and the time that its pod is pending"
+        default=written("3m"), description="Deadline of each attempt; the time that its pod is pending does not count"
     )
-    retries: int = Field(default=1, ge=0, le=10, description="Retries after a failed pod (`backoffLimit`)")
+    retries: int = Field(
+        default=1,
+        ge=0,
+        le=10,
+        description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
+    )
+    revision: int = Field(default=0, ge=0, description="Raise it to run the job again though nothing else has changed")
 
 
 class Serving(Settings):

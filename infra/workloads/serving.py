@@ -1,4 +1,4 @@
-"""An endpoint that serves a model's champion version; a rollout loses no request."""
+"""An endpoint that serves a model's champion version, whichever that is; neither it nor a rollout loses a request."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ from infra.workloads.pod import (
     tracking_env,
     tracking_mounts,
 )
-from infra.workloads.training import Training
 
 PORT = 8080
 CHAMPION = "champion"
-"""The registry's alias for the version to serve; training moves it."""
+"""The registry's alias for the version to serve. Training moves it, servers follow."""
 
 _COMPONENT: Final = "serving"
 _GRACE_SECONDS = 40
@@ -41,15 +40,12 @@ _GRACE_SECONDS = 40
 
 @dataclass(frozen=True)
 class ServingArgs:
-    """`trained_by` are the jobs that produce the endpoint's model."""
-
     settings: Settings
     image: BuiltImage
     workspace: Workspace
     bind_identity: IdentityBinder
     secrets: Sequence[TeamSecret]
     api_key: TeamSecret | None
-    trained_by: Sequence[Training]
 
 
 class Serving(pulumi.ComponentResource):
@@ -87,15 +83,13 @@ class Serving(pulumi.ComponentResource):
             grace_seconds=_GRACE_SECONDS,
             purpose=_COMPONENT,
         )
-        after = [*account, *args.trained_by, *(secret.ready for secret in self._read)]
+        after = [*account, *(secret.ready for secret in self._read)]
         return self._server.deployment(template, after, replicas=settings.replicas, timeout=settings.timeout)
 
     def _roll_on(self) -> dict[str, pulumi.Input[str]]:
-        """What pods read only at start: the champion version, the tracking login, secrets."""
-        jobs = ",".join(sorted(job.job_name for job in self._args.trained_by))
+        """What pods read only at start: the tracking login, secrets."""
         credentials = self._args.workspace.credentials_fingerprint
         return {
-            **({f"{DOMAIN}/trained-by": jobs} if jobs else {}),
             **({f"{DOMAIN}/credentials": credentials} if credentials is not None else {}),
             **{f"secret.{DOMAIN}/{secret.name}": secret.fingerprint for secret in self._read},
         }

@@ -1,12 +1,17 @@
-"""A training job: runs once for each change of its pod template."""
+"""A training run: submitted once for each change of what the team declared, never awaited."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.batch.v1 import (
+    PodFailurePolicyArgs,
+    PodFailurePolicyOnPodConditionsPatternArgs,
+    PodFailurePolicyRuleArgs,
+)
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
@@ -30,6 +35,11 @@ METRICS_PORT = 8000
 """Port of the job's optional metrics."""
 
 _COMPONENT = "training"
+_DISRUPTIONS = PodFailurePolicyRuleArgs(
+    action="Ignore",
+    on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
+)
+"""Evictions, drains, preemption and lost nodes use up no retry."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,14 @@ class TrainingArgs:
 
 
 class Training(pulumi.ComponentResource):
-    """Succeeds when the model is registered; on simulated nodes, when its pod is scheduled."""
+    """`up` submits the Job and does not wait for it. On simulated nodes it succeeds when its pod is scheduled.
+
+    A submitted Job is left alone: a new default of the platform or a patch of the base image reaches the next run.
+    """
 
     namespace: str
     job_name: str
-    """Contains a fingerprint of the pod template, so that a changed job is a new one beside the old."""
+    """Contains a fingerprint of what the team declared: another name is another run."""
     model: str
     simulated: bool
 
@@ -58,7 +71,7 @@ class Training(pulumi.ComponentResource):
         self.namespace = args.workspace.namespace
         self.model = args.settings.model
         self.simulated = args.placement is not None and args.placement.simulated
-        self.job_name = f"{name}-{fingerprint(self._template(args.image.content))}"
+        self.job_name = f"{name}-{fingerprint(_identity(args))}"
         self._job()
         self.register_outputs({"job": self.job_name})
 
@@ -68,37 +81,36 @@ class Training(pulumi.ComponentResource):
         identity = WorkloadIdentity(self._name, namespace, self._account, writes=(team_prefix(args.workspace),))
         account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
         nodes = list(args.placement.ready) if args.placement else []
-        wait = f"{settings.timeout}s"
         kubernetes.batch.v1.Job(
-            self._name,
+            # Not the declared name: where changes are ignored, a replacement would get the old template.
+            self.job_name,
             metadata=ObjectMetaArgs(
                 name=self.job_name,
                 namespace=namespace,
                 labels=self._labels(),
-                # The next `up` creates a failed job again.
-                annotations={"pulumi.com/replaceUnready": "true"},
+                annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=settings.retries,
-                active_deadline_seconds=settings.timeout,
-                template=self._template(args.image.reference),
+                pod_failure_policy=PodFailurePolicyArgs(rules=[_DISRUPTIONS]),
+                template=self._template(),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*account, *nodes, *(secret.ready for secret in args.secrets)],
-                custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
+                ignore_changes=["spec.template", "spec.podFailurePolicy"],
             ),
         )
 
     def _labels(self) -> dict[str, str]:
         return labels(self._name, _COMPONENT, **({SIMULATED_LABEL: "true"} if self.simulated else {}))
 
-    def _template(self, image: pulumi.Input[str]) -> PodTemplateSpecArgs:
+    def _template(self) -> PodTemplateSpecArgs:
         args, settings = self._args, self._args.settings
         return pod_template(
             Container(
                 name=_COMPONENT,
-                image=image,
+                image=args.image.reference,
                 resources=settings.resources,
                 args=settings.args,
                 env={
@@ -116,4 +128,11 @@ class Training(pulumi.ComponentResource):
             labels=self._labels(),
             placement=args.placement,
             restart_policy="Never",
+            deadline=settings.timeout,
         )
+
+
+def _identity(args: TrainingArgs) -> Mapping[str, object]:
+    """What makes two runs the same. Of the image its own folder: a patch of the base image is no reason to train."""
+    declared = args.settings.model_dump(mode="json", exclude={"team", "timeout", "retries"})
+    return {**declared, "image": args.image.own_content, "secrets": sorted(args.settings.secrets)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -110,7 +111,8 @@ def _uses(steps: list[Step]) -> dict[str, set[str]]:
 
 
 def _name(step: Step) -> str:
-    return f"{step.type} {step.name}"
+    """Without the identity that the name of a training run ends with."""
+    return f"{step.type} {re.sub('-[0-9a-f]{8}$', '', step.name)}"
 
 
 def _behind(known: Mapping[str, Step], first: str) -> set[str]:

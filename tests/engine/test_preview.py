@@ -51,7 +51,6 @@ def test_no_provider_is_a_default_one(steps: list[Step]) -> None:
     [
         ("kubernetes:apps/v1:Deployment", "digits"),
         ("kubernetes:apps/v1:Deployment", "tracking"),
-        ("kubernetes:batch/v1:Job", "digits"),
     ],
 )
 def test_what_can_not_start_fails_in_time(steps: list[Step], type_: str, name: str) -> None:

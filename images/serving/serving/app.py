@@ -18,29 +18,35 @@ from serving.model import Model
 from serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, ServerMetadata
 from serving.tensors import InvalidRequest
 
+RETRY_AFTER = "10"
+"""Seconds."""
+
 
 @dataclass
 class Service:
-    """What the endpoints answer from. No model yet, or draining: not ready, though still answering.
+    """What the endpoints answer from. While a model loads, or while draining: not ready, though still answering.
 
-    `problem` is why there will be no model.
+    A server that waits for the first version of its model is ready: nothing is wrong with it. Its model is not ready.
     """
 
     name: str
     metrics: Metrics
     model: Model | None = None
     draining: bool = False
+    waiting: str | None = None
+    """Why there is no model yet."""
     problem: str | None = None
+    """Why there will be no model."""
     api_keys: Sequence[str] = ()
     """Any of them lets a caller in to the model; none: everybody."""
 
     @property
     def ready(self) -> bool:
-        return self.model is not None and not self.draining
+        return (self.model is not None or self.waiting is not None) and not self.draining
 
     def serve(self, model: Model) -> None:
         self.metrics.serves(model.identity)
-        self.model = model
+        self.model, self.waiting = model, None
 
 
 def current_service(request: Request) -> Service:
@@ -62,7 +68,8 @@ def requested_model(service: Current, name: str, version: str | None = None) -> 
     if name != service.name:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown model '{name}'; this server has {service.name}")
     if service.model is None:
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, f"model '{name}' is not loaded yet")
+        reason = service.waiting or f"model '{name}' is not loaded yet"
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, reason, {"Retry-After": RETRY_AFTER})
     served = service.model.identity.version
     if version not in (None, served):
         raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown version '{version}'; this server has {served}")

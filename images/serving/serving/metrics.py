@@ -17,7 +17,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class Metrics:
-    def __init__(self) -> None:
+    def __init__(self, model: str) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter("inference_requests", "Inference requests answered.", LABELS, registry=self.registry)
         self._seconds = Histogram(
@@ -33,6 +33,18 @@ class Metrics:
             ("model", "version", "uri", "run_id"),
             registry=self.registry,
         )
+        self._loaded = Gauge(
+            "inference_model_loaded",
+            "1 if a version of the model is served, 0 while there is none.",
+            ("model",),
+            registry=self.registry,
+        )
+        self._loaded.labels(model).set(0)
+        self._failed = Counter(
+            "inference_model_load_failures",
+            "Failed attempts to load another version than the served one.",
+            registry=self.registry,
+        )
         self._created = Gauge(
             "inference_model_created_timestamp_seconds",
             "When the served version was registered.",
@@ -41,11 +53,18 @@ class Metrics:
         )
 
     def serves(self, identity: Identity) -> None:
+        """One version at a time; requests to earlier ones stay counted."""
+        self._loaded.labels(identity.name).set(1)
+        self._info.clear()
+        self._created.clear()
         self._created.labels(identity.name, identity.version).set(identity.created)
         self._info.labels(identity.name, identity.version, identity.uri, identity.run_id).set(1)
         for code in FORESEEN:
             self._requests.labels(identity.name, identity.version, code)
             self._seconds.labels(identity.name, identity.version, code)
+
+    def failed_to_load(self) -> None:
+        self._failed.inc()
 
     def observe(self, model: str, version: str, code: int, seconds: float) -> None:
         self._requests.labels(model, version, str(code)).inc()

@@ -2,10 +2,14 @@
 
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from serving.model import Identity, Model, UnsupportedModel
@@ -17,27 +21,53 @@ class ModelUnavailable(Exception):
     """Why there is no model to serve, in one line."""
 
 
-def load(name: str, uri: str) -> Model:
-    """An alias is resolved once: a process serves one version, and says which."""
-    try:
-        model, version, run_id, created = resolve(MlflowClient(), uri)
-        folder = Path(download_artifacts(artifact_uri=f"models:/{model}/{version}", dst_path=tempfile.mkdtemp()))
-        return Model(Identity(name, version, uri, run_id, created), onnx_file(folder))
-    except ModelUnavailable:
-        raise
-    except Exception as error:  # The network, the disk, the file's content: whatever it is, there is no model.
-        raise ModelUnavailable(f"{uri}: {reason(error)}") from error
+class NoVersion(Exception):
+    """The registry has no such version yet."""
 
 
-def resolve(client: MlflowClient, uri: str) -> tuple[str, str, str, float]:
+@dataclass(frozen=True)
+class Version:
+    """A version in the registry. `created` is when it was registered, in seconds since 1970."""
+
+    model: str
+    version: str
+    run_id: str
+    created: float
+
+
+def load(name: str, uri: str, found: Version) -> Model:
+    with tempfile.TemporaryDirectory() as folder, translated(uri):
+        source = f"models:/{found.model}/{found.version}"
+        identity = Identity(name, found.version, uri, found.run_id, found.created)
+        return Model(identity, onnx_file(Path(download_artifacts(artifact_uri=source, dst_path=folder))))
+
+
+def resolve(client: MlflowClient, uri: str) -> Version:
     match = URI.fullmatch(uri)
     if match is None:
         raise ModelUnavailable(f"{uri}: not a model URI; write models:/NAME@ALIAS or models:/NAME/VERSION")
-    if match["alias"]:
-        found = client.get_model_version_by_alias(match["model"], match["alias"])
-    else:
-        found = client.get_model_version(match["model"], match["version"])
-    return match["model"], str(found.version), found.run_id or "", found.creation_timestamp / 1000
+    with translated(uri):
+        if match["alias"]:
+            found = client.get_model_version_by_alias(match["model"], match["alias"])
+        else:
+            found = client.get_model_version(match["model"], match["version"])
+    return Version(match["model"], str(found.version), found.run_id or "", found.creation_timestamp / 1000)
+
+
+@contextmanager
+def translated(uri: str) -> Iterator[None]:
+    """The network, the disk, the file's content: whatever it is, there is no model."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, MlflowException) and is_missing(error):
+            raise NoVersion(f"{uri}: the model registry has no such version yet") from error
+        raise ModelUnavailable(f"{uri}: {reason(error)}") from error
+
+
+def is_missing(error: MlflowException) -> bool:
+    """A model that is not registered, or an alias that it does not have."""
+    return error.error_code == "RESOURCE_DOES_NOT_EXIST" or ("alias" in str(error) and "not found" in str(error))
 
 
 def onnx_file(folder: Path) -> Path:

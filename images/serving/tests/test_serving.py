@@ -4,16 +4,21 @@ import tempfile
 import unittest
 from base64 import b64decode
 from pathlib import Path
-from unittest.mock import create_autospec
+from unittest.mock import create_autospec, patch
 
 import numpy as np
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.tracking import MlflowClient
 from serving import registry
 from serving.api_key import NoKeys, admits, read_keys
+from serving.app import Service
 from serving.metrics import Metrics
 from serving.model import Identity, Model, UnsupportedModel
 from serving.protocol import InferenceRequest, RequestInput, RequestOutput, TensorMetadata
+from serving.registry import Version
 from serving.tensors import InvalidRequest, decode
+from serving.versions import Versions
 
 # ONNX: y = x + x, both float [batch, 2]. The image has no library that could write one.
 DOUBLING = b64decode(
@@ -93,9 +98,69 @@ class Serving(unittest.TestCase):
             self.model.infer(request)
 
 
+class Following(unittest.TestCase):
+    """The alias is polled; the registry is a stand-in that names one version after another."""
+
+    def setUp(self) -> None:
+        self.service = Service("double", Metrics("double"))
+        self.versions = Versions(self.service, "models:/double@champion")
+        self.enterContext(patch("serving.versions.MlflowClient"))
+        self.resolve = self.enterContext(patch.object(registry, "resolve"))
+        self.load = self.enterContext(patch.object(registry, "load"))
+
+    def names(self, version: str, *, broken: bool = False) -> None:
+        self.resolve.side_effect = [Version("double", version, "run", 1.5)]
+        self.load.side_effect = [registry.ModelUnavailable("broken")] if broken else [self.model(version)]
+        self.versions.update()
+
+    def model(self, version: str) -> Model:
+        model = create_autospec(Model, instance=True)
+        model.identity = Identity("double", version, "models:/double@champion", "run", 1.5)
+        return model
+
+    def served(self) -> str | None:
+        return self.service.model.identity.version if self.service.model else None
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.service.metrics.registry.get_sample_value(name, labels)
+
+    def test_without_a_version_the_server_is_ready_and_the_model_is_not(self) -> None:
+        self.resolve.side_effect = registry.NoVersion("no such version yet")
+        self.versions.update()
+        self.assertTrue(self.service.ready)
+        self.assertEqual((self.served(), self.service.waiting), (None, "no such version yet"))
+        self.assertEqual(self.sample("inference_model_loaded", model="double"), 0)
+        self.names("1")
+        self.assertEqual((self.served(), self.service.waiting), ("1", None))
+        self.assertEqual(self.sample("inference_model_loaded", model="double"), 1)
+
+    def test_the_alias_is_followed_to_another_version_and_back(self) -> None:
+        for version in ("1", "2", "1"):
+            self.names(version)
+            self.assertEqual(self.served(), version)
+        labels = {"model": "double", "uri": "models:/double@champion", "run_id": "run"}
+        self.assertEqual(self.sample("inference_model_info", version="1", **labels), 1)
+        self.assertIsNone(self.sample("inference_model_info", version="2", **labels))
+
+    def test_a_version_that_is_served_is_not_loaded_again(self) -> None:
+        self.names("1")
+        self.resolve.side_effect, self.load.side_effect = [Version("double", "1", "run", 1.5)], AssertionError
+        self.versions.update()
+
+    def test_a_first_version_that_is_broken_ends_the_server(self) -> None:
+        with self.assertRaises(registry.ModelUnavailable):
+            self.names("1", broken=True)
+
+    def test_a_later_one_is_counted_and_the_served_one_stays(self) -> None:
+        self.names("1")
+        self.names("2", broken=True)
+        self.assertEqual(self.served(), "1")
+        self.assertEqual(self.sample("inference_model_load_failures_total"), 1)
+
+
 class Counting(unittest.TestCase):
     def test_failures_are_counted_before_there_is_one(self) -> None:
-        metrics = Metrics()
+        metrics = Metrics("digits")
         metrics.serves(Identity("digits", "3", "models:/digits@champion", "r", 1.5))
         for code in ("200", "500", "503"):
             labels = {"model": "digits", "version": "3", "code": code}
@@ -131,7 +196,23 @@ class ModelUris(unittest.TestCase):
         client.get_model_version_by_alias.return_value.version = 3
         client.get_model_version_by_alias.return_value.run_id = "r"
         client.get_model_version_by_alias.return_value.creation_timestamp = 1500
-        self.assertEqual(registry.resolve(client, "models:/digits@champion"), ("digits", "3", "r", 1.5))
+        self.assertEqual(registry.resolve(client, "models:/digits@champion"), Version("digits", "3", "r", 1.5))
+
+    def test_an_alias_that_is_not_set_yet_is_no_failure(self) -> None:
+        for error in (
+            MlflowException("Registered model alias champion not found.", INVALID_PARAMETER_VALUE),
+            MlflowException("Registered Model with name=digits not found", RESOURCE_DOES_NOT_EXIST),
+        ):
+            client = create_autospec(MlflowClient, instance=True)
+            client.get_model_version_by_alias.side_effect = error
+            with self.subTest(str(error)), self.assertRaisesRegex(registry.NoVersion, "no such version yet"):
+                registry.resolve(client, "models:/digits@champion")
+
+    def test_any_other_error_is_one(self) -> None:
+        client = create_autospec(MlflowClient, instance=True)
+        client.get_model_version_by_alias.side_effect = MlflowException("no", INVALID_PARAMETER_VALUE)
+        with self.assertRaises(registry.ModelUnavailable):
+            registry.resolve(client, "models:/digits@champion")
 
     def test_anything_else_is_refused(self) -> None:
         for uri in ("digits", "models:/digits", "models:/digits/latest", "runs:/1/model", "models:/a/b@c"):

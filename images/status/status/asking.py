@@ -11,11 +11,12 @@ from status.declared import Declared
 from status.pools import nodes, own_nodes, pools
 from status.seen import Seen
 from status.sources import Alertmanager, Cluster, Object, Prometheus, Unanswered
-from status.workloads import endpoints, jobs, parts
+from status.workloads import NO_VERSION, endpoints, jobs, parts
 
 Answer = TypeVar("Answer")
 
 VERSIONS = "count by (namespace, endpoint, version) (inference_model_info)"
+WITHOUT_VERSION = "max by (namespace, endpoint) (inference_model_loaded) == 0"
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ async def _answer(asked: Awaitable[Answer], seen: Seen, without: str) -> Answer 
 
 
 async def _versions(prometheus: Prometheus) -> Mapping[tuple[str, str], str]:
-    """The model version that each endpoint serves; two during a rollout."""
+    """The model version that each endpoint serves, or `NO_VERSION`; two while servers change over."""
     versions: dict[tuple[str, str], list[str]] = {}
-    for each in await prometheus.now(VERSIONS):
-        labels = each["metric"]
-        key = (labels.get("namespace", ""), labels.get("endpoint", ""))
-        versions.setdefault(key, []).append(labels.get("version", ""))
-    return {key: ", ".join(sorted(each)) for key, each in versions.items()}
+    found, waiting = await asyncio.gather(prometheus.now(VERSIONS), prometheus.now(WITHOUT_VERSION))
+    for each in found:
+        versions.setdefault(_endpoint(each), []).append(each["metric"].get("version", ""))
+    none_yet = {_endpoint(each): NO_VERSION for each in waiting}
+    return {**none_yet, **{key: ", ".join(sorted(each)) for key, each in versions.items()}}
+
+
+def _endpoint(series: Object) -> tuple[str, str]:
+    return series["metric"].get("namespace", ""), series["metric"].get("endpoint", "")
 
 
 async def _objects(cluster: Cluster, declared: Declared) -> Objects:

@@ -17,6 +17,10 @@ GOOD, BUSY, WAITING, BAD = "good", "busy", "waiting", "bad"
 """Moods, which select the colour and sign of a state; the state itself is always text."""
 
 
+NO_VERSION = "none yet"
+"""The version of an endpoint whose model has no version to serve."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """`why` is the reason of a problem, else empty; `version` is the served model version."""
@@ -99,6 +103,8 @@ def _server(deployment: Object, pods: Sequence[Object], model: str = "", version
     ready = int(status.get("readyReplicas", status.get("numberReady", 0)))
     reasons = [reason(pod) for pod in _selected(deployment, pods)] if ready < wanted else []
     why = next((each for each in reasons if each), "")
+    if ready >= wanted and version == NO_VERSION:
+        return Workload(name, namespace, "waiting", WAITING, "no version of its model is the champion yet", model)
     mood = GOOD if ready >= wanted else WAITING if ready else BAD
     return Workload(name, namespace, f"{ready} of {wanted} ready", mood, why, model, version)
 

@@ -65,14 +65,6 @@ TRAINING = Dashboard(
             "Since the job started; 0 when it is not active.",
         ),
         Panel(
-            "Deadline used",
-            "percentunit",
-            {_JOB: f"{_SINCE} * {_RUNS} / max by ({_BY}) (kube_job_spec_active_deadline_seconds)"},
-            "At 100 %, the job is terminated and fails.",
-            kind="bars",
-            whole=1,
-        ),
-        Panel(
             "Failed pods",
             "short",
             {_JOB: f"sum by ({_BY}) (kube_job_status_failed)"},

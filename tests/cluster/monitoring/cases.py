@@ -54,7 +54,8 @@ _INIT_RESTARTS = "kube_pod_init_container_status_restarts_total"
 _RUNS_ON = f'kube_pod_info{{{_POD},node="local-node"}}'
 _OF_JOB = 'kube_pod_info{namespace="vision",pod="digits-x",created_by_name="digits"'
 _DAEMONS = 'namespace="ml-platform-devices",daemonset="dcgm-exporter-a10g"'
-_MODEL = f'{_ENDPOINT},model="digits",version="3"'
+_UNVERSIONED = f'{_ENDPOINT},model="digits"'
+_MODEL = f'{_UNVERSIONED},version="3"'
 _REGISTRY = 'up{job="registry",instance="10.244.0.1:5001"}'
 _TELLS = 'up{job="training",instance="train",namespace="vision"}'
 _NODES_OWN = ("kubelet", "cadvisor")
@@ -452,6 +453,23 @@ CASES = (
         minutes=160,
         team="vision",
         slo_window="1d",
+    ),
+    Case(
+        "ChampionMissing",
+        {f"inference_model_loaded{{{_UNVERSIONED}}}": "0x90"},
+        {f"inference_model_loaded{{{_UNVERSIONED}}}": "0x50 1x40"},
+        "endpoint digits has no version of model digits to serve",
+        {**_ENDPOINT_LABELS, "model": "digits"},
+        minutes=70,
+        team="vision",
+    ),
+    Case(
+        "ChampionBroken",
+        {f"inference_model_load_failures_total{{{_UNVERSIONED}}}": "0+6x60"},
+        {f"inference_model_load_failures_total{{{_UNVERSIONED}}}": "0 1x60"},
+        "endpoint digits can't load the champion and serves an earlier version",
+        _ENDPOINT_LABELS,
+        team="vision",
     ),
     Case(
         "ChampionOld",

@@ -48,7 +48,7 @@ from infra.observability.prometheus import Monitoring, MonitoringArgs
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
 from infra.tenancy import platform_policies, team_policies
 
-images = {{name: BuiltImage(name, "", pulumi.Output.from_input(image)) for name, image in {images!r}.items()}}
+images = {{name: BuiltImage(name, "", "", pulumi.Output.from_input(image)) for name, image in {images!r}.items()}}
 cluster = kubernetes.Provider("kubernetes", context={context!r}, enable_config_map_mutable=True)
 on_cluster = pulumi.ResourceOptions(providers=[cluster])
 tracking = Destination({platform!r}, {{"app.kubernetes.io/name": "tracking"}}, 5000)

@@ -41,7 +41,7 @@ page = StatusPage(
     "status",
     StatusPageArgs(
         stack={platform!r},
-        image=BuiltImage("status", "", pulumi.Output.from_input({page!r})),
+        image=BuiltImage("status", "", "", pulumi.Output.from_input({page!r})),
         workspace=own,
         teams={{{team!r}: team}},
         endpoints={{"digits": Declared({team!r}, model="digits"), "lost": Declared({team!r}, model="lost")}},

@@ -98,6 +98,7 @@ def unwrapped(value: Any) -> Any:
     return [unwrapped(item) for item in value] if isinstance(value, list) else value
 
 
+JOB = "kubernetes:batch/v1:Job"
 SECRET = "4dabf18193072939515e22adb298388d"
 """Marks a secret in what goes over the wire."""
 
@@ -176,10 +177,22 @@ def inputs(recorder: Recorder, type_: str, name: str) -> dict[str, Any]:
     return found.inputs
 
 
+def run(recorder: Recorder, training: str) -> Registered:
+    """The Job of a declared training job, whose name contains its identity."""
+    (found,) = [each for each in recorder.resources if each.type == JOB and _declared_name(each) == training]
+    return found
+
+
+def _declared_name(owner: Registered) -> str:
+    if owner.type != JOB:
+        return owner.name
+    return str(owner.inputs["metadata"]["labels"]["app.kubernetes.io/name"])
+
+
 def pods(recorder: Recorder) -> dict[str, dict[str, Any]]:
-    """Every pod template, by the name of its owner."""
+    """Every pod template, by the declared name of its owner."""
     return {
-        f"{each.type.rpartition(':')[2]} {each.name}": each.inputs["spec"]["template"]
+        f"{each.type.rpartition(':')[2]} {_declared_name(each)}": each.inputs["spec"]["template"]
         for each in recorder.resources
         if "template" in (each.inputs.get("spec") or {})
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.components.recorder import Recorder, created, inputs, platform
+from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
 from tests.unit.declaration.samples import GONE, on_aws
 
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
@@ -151,7 +151,7 @@ def test_policies_between_pods_hold_on_nodes_of_both_kinds() -> None:
 def test_a_job_finds_its_nodes() -> None:
     resources = {"cpu": 4, "memory": "16Gi"}
     job = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1, "resources": resources}
-    pod = inputs(stack(**{"training.gpu": job}), "kubernetes:batch/v1:Job", "gpu")["spec"]["template"]
+    pod = pods(stack(**{"training.gpu": job}))["Job gpu"]
     assert pod["spec"]["nodeSelector"] == {"ml-platform.io/pool": "a10g"}
     assert [each["key"] for each in pod["spec"]["tolerations"]] == ["nvidia.com/gpu"]
     assert "ml-platform.io/simulated" not in pod["metadata"]["labels"]

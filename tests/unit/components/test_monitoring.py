@@ -24,7 +24,7 @@ HOOK = {"hook": {"webhook": {"url": "https://alerts.example/hook", "token": "hoo
 
 def monitored(*, simulated: bool = True, **settings: object) -> Recorder:
     def image(name: str) -> BuiltImage:
-        return BuiltImage(name, "", pulumi.Output.from_input(f"registry/{name}@sha256:{name}"))
+        return BuiltImage(name, "", "", pulumi.Output.from_input(f"registry/{name}@sha256:{name}"))
 
     def program() -> Mapping[str, Any]:
         own = Workspace("ml-platform", WorkspaceArgs("dev", "platform", None))

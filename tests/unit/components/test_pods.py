@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 
 from infra.declaration.workloads import Resources
 from infra.secrets.derive import derived_password
+from infra.workloads import training
 from infra.workloads.pod import requirements
-from tests.unit.components.recorder import Recorder, inputs, platform, pods
+from tests.unit.components.recorder import Recorder, forget_builds, inputs, platform, pods, run
 from tests.unit.declaration.samples import small
 
 GPU_JOB = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1, "args": ["--c=1"]}
@@ -71,12 +73,22 @@ def test_idle_cpu_may_be_used_up_to_one_core() -> None:
     assert large_pod.limits == {"cpu": "4", "memory": "512Mi"}
 
 
-def test_a_training_job_gives_up_in_time() -> None:
-    job = inputs(stack(**{"training.digits.timeout": "90s"}), "kubernetes:batch/v1:Job", "digits")
-    assert job["spec"]["activeDeadlineSeconds"] == 90
-    assert job["spec"]["backoffLimit"] == 1
-    assert "ttlSecondsAfterFinished" not in job["spec"]
-    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
+def test_an_attempt_of_a_training_job_has_a_deadline_and_its_time_in_the_queue_has_none() -> None:
+    spec = run(stack(**{"training.digits.timeout": "90s"}), "digits").inputs["spec"]
+    assert spec["template"]["spec"]["activeDeadlineSeconds"] == 90
+    assert "activeDeadlineSeconds" not in spec
+    assert spec["backoffLimit"] == 1
+    assert "ttlSecondsAfterFinished" not in spec
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_a_disruption_uses_up_no_retry() -> None:
+    (rule,) = run(stack(), "digits").inputs["spec"]["podFailurePolicy"]["rules"]
+    assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def test_a_training_job_is_submitted_and_not_awaited() -> None:
+    assert run(stack(), "digits").inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
 
 
 def test_a_training_job_knows_what_to_train() -> None:
@@ -101,23 +113,51 @@ def test_what_needs_a_true_result_is_not_placed_on_simulated_nodes(owner: str) -
     assert "ml-platform.io/simulated" not in pod["metadata"]["labels"]
 
 
-def test_a_job_is_a_new_one_when_it_runs_something_else() -> None:
-    def name(**changes: object) -> str:
-        job = inputs(stack(**changes), "kubernetes:batch/v1:Job", "digits")
-        return str(job["metadata"]["name"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("training.digits.args", ["--c=2"]),
+        ("training.digits.resources", {"cpu": "600m", "memory": "1Gi"}),
+        ("training.digits.revision", 1),
+        ("images.training.args", {"A": "1"}),
+    ],
+)
+def test_a_run_is_another_one_when_it_is_declared_otherwise(setting: str, value: object) -> None:
+    before, after = run(stack(), "digits"), run(stack(**{setting: value}), "digits")
+    assert before.inputs["metadata"]["name"] != after.inputs["metadata"]["name"]
+    # A replacement of the same resource would keep the ignored template.
+    assert before.name != after.name
 
-    assert name() == name()
-    assert name() != name(**{"training.digits.args": ["--c=2"]})
-    assert name() != name(**{"images.training.args": {"A": "1"}})
-    assert name() == name(**{"training.digits.retries": 3})
-    assert name() == name(**{"images.serving.args": {"A": "1"}})
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("training.digits.retries", 3),
+        ("training.digits.timeout", "1h"),
+        ("images.serving.args", {"A": "1"}),
+        ("foundation.local.baseImage", "registry.example/python:3.13"),
+    ],
+)
+def test_nothing_else_runs_it_again(setting: str, value: object) -> None:
+    assert run(stack(), "digits").name == run(stack(**{setting: value}), "digits").name
 
 
-def test_an_endpoint_rolls_when_its_model_is_trained_again() -> None:
-    recorder = stack()
-    annotations = pods(recorder)["Deployment digits"]["metadata"]["annotations"]
-    job = inputs(recorder, "kubernetes:batch/v1:Job", "digits")["metadata"]["name"]
-    assert annotations["ml-platform.io/trained-by"] == job  # and not by the simulated one
+def test_a_new_default_of_the_platform_runs_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run(stack(), "digits")
+    forget_builds()
+    monkeypatch.setattr(training, "METRICS_PORT", 8001)
+    monkeypatch.setattr("infra.workloads.pod._SCRATCH", "600Mi")
+    monkeypatch.setattr("infra.workloads.pod.requirements", lambda *_: ResourceRequirementsArgs())
+    after = run(stack(), "digits")
+    forget_builds()
+    assert before.inputs["spec"]["template"] != after.inputs["spec"]["template"]
+    assert before.name == after.name
+
+
+def test_an_endpoint_does_not_roll_when_its_model_is_trained_again() -> None:
+    """Its servers follow the alias."""
+    args = {"training.digits.args": ["--c=2"]}
+    assert pods(stack())["Deployment digits"] == pods(stack(**args))["Deployment digits"]
 
 
 def test_an_endpoint_serves_the_champion_and_loses_no_request() -> None:

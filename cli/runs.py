@@ -1,0 +1,106 @@
+"""Waits for training runs that `up` has submitted, with progress."""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes import client
+
+from cli import preflight, stack, status
+from common.console import Progress, Report, console
+from common.pulumi import urn_name
+from infra.declaration import Platform
+
+_POLL_SECONDS = 0.5
+_TRAINING_JOB = ":Training$kubernetes:batch/v1:Job::"
+_QUIET_REASONS = (None, "ContainerCreating", "PodInitializing")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A submitted run and what it does now; `why` is the reason if it is pending or has failed."""
+
+    name: str
+    state: str
+    why: str = ""
+
+    @property
+    def ended(self) -> bool:
+        return self.failed or self.state.startswith("succeeded")
+
+    @property
+    def failed(self) -> bool:
+        return self.state in ("failed", "missing")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.state}" + (f" ({self.why})" if self.why else "")
+
+
+def submitted(events: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The names of the runs that an `up` has submitted, from the engine's events."""
+    done = (event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event)
+    return {urn_name(step["urn"]) for step in done if step["op"] == "create" and _TRAINING_JOB in step["urn"]}
+
+
+def wait(name: str, declared: Platform, progress: Progress, wanted: Collection[str] | None = None) -> list[Run]:
+    """Wait for the runs, or for those with the Job names `wanted`; what each has come to.
+
+    It waits at most as long as all attempts may take, and not for runs on simulated nodes.
+    """
+    jobs = stack.outputs(name)["jobs"] if wanted is None or wanted else {}
+    asked = {training: job for training, job in jobs.items() if wanted is None or job["job"] in wanted}
+    real = {training: job for training, job in asked.items() if not job["simulated"]}
+    if not real:
+        return []
+    with progress.step(f"training: {', '.join(real)}") as step:
+        return _wait(status.cluster_api(name, declared), real, _longest(declared, real), step.say)
+
+
+def all_succeed(name: str, *, quiet: bool) -> bool:
+    """Wait for every run of a stack; whether all have succeeded. `quiet`: standard output is left alone."""
+    console.stderr, shown = quiet, console.stderr
+    try:
+        declared = preflight.declaration(name)
+        return all(run.ended and not run.failed for run in wait(name, declared, Progress()))
+    finally:
+        console.stderr = shown
+
+
+def _longest(declared: Platform, wanted: Collection[str]) -> int:
+    """Seconds of all attempts of the longest job."""
+    return max(job.timeout * (1 + job.retries) for name, job in declared.training.items() if name in wanted)
+
+
+def _wait(api: client.ApiClient, jobs: Mapping[str, Mapping[str, Any]], seconds: float, say: Report) -> list[Run]:
+    deadline = time.monotonic() + seconds
+    while True:
+        runs = [_run(api, training, job) for training, job in jobs.items()]
+        say("; ".join(map(str, runs)))
+        if all(run.ended for run in runs) or time.monotonic() > deadline:
+            return runs
+        time.sleep(_POLL_SECONDS)
+
+
+def _run(api: client.ApiClient, training: str, output: Mapping[str, Any]) -> Run:
+    state = status.job(client.BatchV1Api(api), training, output).state
+    if state.startswith("succeeded") or state == "missing":
+        return Run(training, state)
+    selector = f"batch.kubernetes.io/job-name={output['job']}"
+    pods = client.CoreV1Api(api).list_namespaced_pod(output["namespace"], label_selector=selector).items
+    return Run(training, state, next((reason for pod in pods for reason in _reasons(pod)), ""))
+
+
+def _reasons(pod: Any) -> Iterator[str]:
+    """Why a pod is not scheduled, does not start, or has ended."""
+    for condition in pod.status.conditions or []:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            yield condition.message or condition.reason
+    for container in pod.status.container_statuses or []:
+        waiting, ended = container.state.waiting, container.state.terminated
+        if waiting and waiting.reason not in _QUIET_REASONS:
+            yield ": ".join(filter(None, (waiting.reason, waiting.message)))
+        if ended and ended.exit_code:
+            yield f"{ended.reason}, exit code {ended.exit_code}"
+    if pod.status.reason:
+        yield pod.status.reason
