@@ -6,12 +6,14 @@ The tests stand in the order of that life and share one stack.
 import re
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import docker
 import pytest
 import requests
+import yaml
 from kubernetes import client
 from playwright.sync_api import Browser
 
@@ -28,9 +30,12 @@ from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
 from tests.stack.conftest import DECOY, GIVEN_VALUE, STACK, TEAM
 from tests.stack.loops import counting_requests
+from tests.stack.submitted import FAILS, SLEEPS, bad_runs, declare, evict, has_failed, running, status, version
 from tests.waiting import eventually
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
+EVICTIONS = 10
+"""The run that is evicted may not be retried."""
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
 
 
@@ -55,6 +60,19 @@ def pods(core: client.CoreV1Api, **chosen: str) -> list[Any]:
 def outputs(trial: Pulumi) -> dict[str, Any]:
     """What the first `up` gave."""
     return trial.up().outputs
+
+
+def test_the_endpoint_serves_the_first_champion_soon_after_training(
+    core: client.CoreV1Api, outputs: dict[str, Any]
+) -> None:
+    """`up` has ended: it awaits neither the run nor the champion."""
+    served = outputs["endpoints"]["digits"]
+    endpoint = Endpoint(address(core, served), served["api_key"])
+    ended = eventually(lambda: status(core, outputs["jobs"]["digits"]).completion_time, 300, "the end of training")
+    eventually(lambda: version(endpoint, "digits"), 60, "the first champion to be served")
+    waited = (datetime.now(UTC) - ended).total_seconds()
+    print(f"the first champion was served {waited:.0f} s after the end of its run")
+    assert waited < 30
 
 
 def test_the_endpoint_answers_samples_that_training_never_saw(core: client.CoreV1Api, outputs: dict[str, Any]) -> None:
@@ -157,6 +175,57 @@ def old_serving_pods(core: client.CoreV1Api, names: set[str]) -> list[str]:
     selector = "app.kubernetes.io/component=serving"
     serving = [pod.metadata.name for pod in core.list_namespaced_pod(TEAM, label_selector=selector).items]
     return [name for name in serving if name in names]
+
+
+def test_nothing_but_a_declared_change_runs_training_again(trial: Pulumi, outputs: dict[str, Any]) -> None:
+    job = "kubernetes:batch/v1:Job"
+    changed = {
+        "images/base/Dockerfile": ("", "\n# a patch\n"),
+        "infra/workloads/pod.py": ('_SCRATCH = "500Mi"', '_SCRATCH = "600Mi"'),
+        "infra/workloads/training.py": ("METRICS_PORT = 8000", "METRICS_PORT = 8001"),
+    }
+    before = {name: (trial.folder / name).read_text() for name in changed}
+    stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
+    declared = stack_file.read_text()
+    try:
+        for name, (old, new) in changed.items():
+            (trial.folder / name).write_text(before[name].replace(old, new, 1) if old else before[name] + new)
+        planned = trial.preview().text
+        assert "kubernetes:apps/v1:Deployment" in planned, "the changes reach nothing"
+        assert job not in planned
+        run = yaml.safe_load(declared)["config"]["ml-platform:platform"]["training"]["digits"]
+        declare(trial, training={"digits": {**run, "revision": 1}})
+        planned = trial.preview().text
+        assert (planned.count(f"+ {job}"), planned.count(f"- {job}")) == (1, 1), planned
+    finally:
+        stack_file.write_text(declared)
+        for name, text in before.items():
+            (trial.folder / name).write_text(text)
+
+
+def test_a_run_that_takes_an_hour_and_one_that_fails_hold_up_nobody(
+    core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
+) -> None:
+    with bad_runs(trial):
+        jobs = trial.up().outputs["jobs"]
+        sleeps, fails = jobs[SLEEPS], jobs[FAILS]
+        eventually(lambda: has_failed(core, fails), 120, "the failure")
+        eventually(lambda: running(core, sleeps, other_than=set()), 120, "the run that takes an hour")
+        before = time.monotonic()
+        assert set(trial.up().changes()) == {"unchanged"}
+        print(f"an unchanged `up` beside them took {time.monotonic() - before:.1f} s")
+        failed = shown.number(prometheus(core, outputs))
+        alert = f'count(ALERTS{{alertname="JobFailed",job_name="{fails["job"]}"}})'
+        eventually(lambda: failed(alert), 120, "the alert")
+        assert not failed(f'count(ALERTS{{alertname="JobFailed",job_name="{sleeps["job"]}"}})')
+        evicted: set[str] = set()
+        for _ in range(EVICTIONS):
+            pod = eventually(lambda: running(core, sleeps, other_than=evicted), 240, "another pod")
+            evict(core, pod, sleeps["namespace"])
+            evicted.add(pod)
+        eventually(lambda: running(core, sleeps, other_than=evicted), 240, "the last pod")
+        assert not has_failed(core, sleeps)
+    trial.up()
 
 
 def test_renewed_secrets_refuse_no_request_and_in_the_end_the_old_value(

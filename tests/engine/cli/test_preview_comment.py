@@ -110,6 +110,23 @@ def test_the_plugin_says_what_is_replaced(before: dict[str, Any], after: dict[st
     assert [change.kind for change in compare(planned(before), planned(after))] == ["replaced"]
 
 
+def test_a_submitted_run_is_left_alone() -> None:
+    """Its pod template is ignored after its creation: only another name is another run."""
+
+    def submitted(image: str, retries: int, name: str = "digits-0a1b2c3d") -> dict[str, Any]:
+        annotations = {"pulumi.com/skipAwait": "true"}
+        metadata = {"name": name, "namespace": "vision", "annotations": annotations}
+        template = {"spec": {"containers": [{"name": "training", "image": image}]}}
+        spec = {"backoffLimit": retries, "template": template}
+        return step("kubernetes:batch/v1:Job", name, apiVersion="batch/v1", kind="Job", metadata=metadata, spec=spec)
+
+    assert compare(planned(submitted("a", 1)), planned(submitted("b", 1))) == []
+    (change,) = compare(planned(submitted("a", 1)), planned(submitted("b", 2)))
+    assert (change.kind, [one.path for one in change.differences]) == ("changed", ["spec.backoffLimit"])
+    changes = compare(planned(submitted("a", 1)), planned(submitted("a", 1, name="digits-4e5f6a7b")))
+    assert [change.kind for change in changes] == ["created", "deleted"]
+
+
 def test_a_node_group_that_grows_is_changed_in_place() -> None:
     before, after = (step(NODE_GROUP, "gpu", scalingConfig={"desiredSize": size}) for size in (1, 3))
     assert [change.kind for change in compare(planned(before), planned(after))] == ["changed"]

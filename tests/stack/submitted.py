@@ -1,0 +1,91 @@
+"""Training runs of the trial stack: what they come to, and declarations of some that behave badly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+from kubernetes import client
+
+from cli.prediction import Endpoint
+from common.errors import CommandError
+from tests.pulumi_engine import Pulumi
+from tests.stack.conftest import STACK, TEAM
+
+SLEEPS, FAILS = "sleeps", "fails"
+_ENTRY_POINTS = {
+    # PID 1 ignores SIGTERM unless it asks for it.
+    SLEEPS: """["sh", "-c", "trap 'exit 1' TERM; sleep 3600 & wait"]""",
+    FAILS: '["false"]',
+}
+
+
+@contextmanager
+def bad_runs(trial: Pulumi) -> Iterator[None]:
+    """Declares a run that takes an hour and one that always fails; the stack file and images are put back."""
+    before = _file(trial).read_text()
+    for name, entry_point in _ENTRY_POINTS.items():
+        folder = trial.folder / "images" / name
+        folder.mkdir(exist_ok=True)
+        (folder / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\nUSER 65532:65532\nENTRYPOINT {entry_point}\n")
+    small = {"cpu": "10m", "memory": "32Mi"}
+    run = {"team": TEAM, "model": "digits", "resources": small, "timeout": "2h", "retries": 0}
+    declare(
+        trial,
+        images={name: {} for name in _ENTRY_POINTS},
+        training={name: {**run, "image": name} for name in _ENTRY_POINTS},
+    )
+    try:
+        yield
+    finally:
+        _file(trial).write_text(before)
+
+
+def declare(trial: Pulumi, **sections: dict[str, Any]) -> None:
+    """Adds entries to sections of the stack file."""
+    document = yaml.safe_load(_file(trial).read_text())
+    platform = document["config"]["ml-platform:platform"]
+    for section, entries in sections.items():
+        platform.setdefault(section, {}).update(entries)
+    _file(trial).write_text(yaml.safe_dump(document))
+
+
+def _file(trial: Pulumi) -> Path:
+    return trial.folder / f"Pulumi.{STACK}.yaml"
+
+
+def status(core: client.CoreV1Api, run: dict[str, Any]) -> Any:
+    """The status of a run's Job."""
+    return client.BatchV1Api(core.api_client).read_namespaced_job(run["job"], run["namespace"]).status
+
+
+def has_failed(core: client.CoreV1Api, run: dict[str, Any]) -> bool:
+    return any(each.type == "Failed" and each.status == "True" for each in status(core, run).conditions or [])
+
+
+def pods_of(core: client.CoreV1Api, run: dict[str, Any]) -> list[Any]:
+    selector = f"batch.kubernetes.io/job-name={run['job']}"
+    return list(core.list_namespaced_pod(run["namespace"], label_selector=selector).items)
+
+
+def running(core: client.CoreV1Api, run: dict[str, Any], *, other_than: set[str]) -> str:
+    """The name of a running pod of the run; empty if there is none."""
+    pods = [pod for pod in pods_of(core, run) if pod.status.phase == "Running" and not pod.metadata.deletion_timestamp]
+    return next((pod.metadata.name for pod in pods if pod.metadata.name not in other_than), "")
+
+
+def evict(core: client.CoreV1Api, pod: str, namespace: str) -> None:
+    """As `kubectl drain` does."""
+    core.create_namespaced_pod_eviction(pod, namespace, client.V1Eviction(metadata=client.V1ObjectMeta(name=pod)))
+
+
+def version(endpoint: Endpoint, model: str) -> str:
+    """The served version; empty while the endpoint waits or can't be reached."""
+    try:
+        return str(endpoint.ask("GET", f"/v2/models/{model}")["versions"][0])
+    except (CommandError, requests.RequestException):
+        return ""
