@@ -4,7 +4,7 @@ BASE ?= origin/main
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig rotate unit test lint check schema setup
+.PHONY: help up down status preview preflight comment shell kubeconfig run rotate unit test lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ shell: setup ## open a shell with pulumi and kubectl configured for the stack
 
 kubeconfig: setup ## print a kubeconfig for TEAM=... ROLE=... that expires (HOURS=1, OUT=file)
 	@$(PYTHON) -m cli kubeconfig --stack $(STACK) --team "$(TEAM)" --role "$(ROLE)" --hours $(or $(HOURS),1) $(if $(OUT),--out "$(OUT)")
+
+run: setup ## start a batch job JOB=... now
+	@$(PYTHON) -m cli run --stack $(STACK) --job "$(JOB)"
 
 rotate: setup ## rotate a generated SECRET=... without a failed request; revoke its old value
 	@$(PYTHON) -m cli rotate --stack $(STACK) --secret "$(SECRET)"

@@ -4,7 +4,8 @@ import gc
 
 import pulumi
 
-from infra.declaration import SETTING, DeclarationError, declare
+from infra.declaration.loader import SETTING, declare
+from infra.declaration.problems import DeclarationError
 from infra.outputs import export
 from infra.platform import build
 from infra.secrets.generated import is_encrypted, provided_secrets

@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     kubeconfig.add_argument("--out", type=Path, help="write it to this file instead of printing it")
     rotate = add("rotate", _rotate, "rotate a generated secret and revoke its old value")
     rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status or registry")
+    run = add("run", _run, "start a declared batch job now")
+    run.add_argument("--job", required=True, help="its name in the declaration")
     add("shell", _shell, "a shell with pulumi and kubectl configured for the stack")
     return parser
 
@@ -102,6 +104,12 @@ def _rotate(options: argparse.Namespace) -> int:
     from cli import rotate as rotation
 
     return rotation.rotate(options.stack, options.secret)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from cli import start_job
+
+    return start_job.start(options.stack, options.job)
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 from cli import leftovers, preflight, recovery, stack
 from cli.up import start_cluster
 from common.console import Progress, console
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 from offline import machine
 
 

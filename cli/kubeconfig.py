@@ -22,7 +22,7 @@ from cli import preflight
 from common import console
 from common.errors import CommandError
 from infra.catalogue.names import DOMAIN
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 from offline import machine
 
 _SIGNER = "kubernetes.io/kube-apiserver-client"

@@ -14,8 +14,10 @@ from common import paths
 from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PROJECT
-from infra.declaration import DeclarationError, Platform, load
 from infra.declaration.foundations import LocalFoundation
+from infra.declaration.loader import load
+from infra.declaration.model import Platform
+from infra.declaration.problems import DeclarationError
 from offline import machine
 
 DISK_GIB = 12

@@ -26,7 +26,8 @@ from common.console import Progress, console
 from common.errors import CommandError
 from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
 from infra.catalogue.names import PROJECT
-from infra.declaration import SETTING, Platform
+from infra.declaration.loader import SETTING
+from infra.declaration.model import Platform
 from infra.declaration.problems import suggestion
 from infra.declaration.secrets import rotatable
 from infra.secrets.derive import derived_password

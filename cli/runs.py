@@ -10,7 +10,7 @@ from kubernetes import client
 from cli import preflight, stack, status
 from common.console import Progress, Report, console
 from common.pulumi import urn_name
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 
 _POLL_SECONDS = 0.5
 _TRAINING_JOB = ":Training$kubernetes:batch/v1:Job::"
@@ -83,7 +83,7 @@ def _wait(api: client.ApiClient, jobs: Mapping[str, Mapping[str, Any]], seconds:
 
 
 def _run(api: client.ApiClient, training: str, output: Mapping[str, Any]) -> Run:
-    state = status.job(client.BatchV1Api(api), training, output).state
+    state = status.job(api, training, output).state
     if state.startswith("succeeded") or state == "missing":
         return Run(training, state)
     selector = f"batch.kubernetes.io/job-name={output['job']}"

@@ -16,7 +16,7 @@ import yaml
 from cli import plan
 from common import paths, run
 from common.errors import CommandError
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 from offline import machine
 
 PROJECT = "ml-platform"

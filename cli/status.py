@@ -15,7 +15,8 @@ from cli import preflight, stack
 from common import paths
 from common.console import console
 from common.errors import CommandError
-from infra.declaration import Platform
+from infra.declaration.model import Platform
+from infra.workloads.kinds import KINDS
 from offline import machine
 
 GPU = "nvidia.com/gpu"
@@ -36,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Workload:
-    """An endpoint or a job."""
+    """A workload of any kind."""
 
     name: str
     namespace: str
@@ -50,8 +51,8 @@ class Workload:
 @dataclass(frozen=True)
 class Status:
     stack: str
-    endpoints: Sequence[Workload]
-    jobs: Sequence[Workload]
+    workloads: Mapping[str, Sequence[Workload]]
+    """By the name of their kind's outputs."""
     images: Mapping[str, str]
     nodes: Sequence[Node]
     registry: str
@@ -79,19 +80,21 @@ def collect(name: str, declared: Platform) -> Status:
     outputs = stack.outputs(name)
     crashed = machine.crashed_components() if preflight.uses_own_cluster(declared) else []
     if not outputs:
-        return Status(name, [], [], {}, [], "", "", crashed)
+        return Status(name, {}, {}, [], "", "", crashed)
     unseen = _unseen(name, declared)
     if unseen:
         address = outputs["registry"]["address"]
-        return Status(name, [], [], outputs["images"], [], address, "", crashed, unseen)
+        return Status(name, {}, outputs["images"], [], address, "", crashed, unseen)
     api = cluster_api(name, declared)
-    core, apps, batch = client.CoreV1Api(api), client.AppsV1Api(api), client.BatchV1Api(api)
+    core = client.CoreV1Api(api)
     try:
         pods = core.list_pod_for_all_namespaces().items
         return Status(
             stack=name,
-            endpoints=[_endpoint(core, apps, key, value) for key, value in outputs["endpoints"].items()],
-            jobs=[job(batch, key, value) for key, value in outputs["jobs"].items()],
+            workloads={
+                kind.outputs: [_workload(api, key, value) for key, value in outputs[kind.outputs].items()]
+                for kind in KINDS
+            },
             images=outputs["images"],
             nodes=[_node(node, pods) for node in core.list_node().items],
             registry=outputs["registry"]["address"],
@@ -125,16 +128,51 @@ def cluster_api(name: str, declared: Platform) -> client.ApiClient:
     return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
 
 
-def _endpoint(core: Any, apps: Any, name: str, output: Mapping[str, Any]) -> Workload:
-    deployment = _read(apps.read_namespaced_deployment, output["service"], output["namespace"])
-    ready = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
+def _workload(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
+    """By the object that the workload is in the cluster."""
+    if "service" in output:
+        return _endpoint(api, name, output)
+    return job(api, name, output) if "job" in output else _cron_job(api, name, output)
+
+
+def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
+    core = client.CoreV1Api(api)
+    deployment = _read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
+    state = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
+    if deployment and deployment.status.ready_replicas and _waits(core, output):
+        state = "waiting for a champion"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
-    return Workload(name, output["namespace"], ready, output["model"], image, _service_address(core, output), False)
+    return Workload(name, output["namespace"], state, output["model"], image, _service_address(core, output), False)
 
 
-def job(batch: Any, name: str, output: Mapping[str, Any]) -> Workload:
+def _waits(core: client.CoreV1Api, output: Mapping[str, Any]) -> bool:
+    """Whether a server says that it has no version of its model; False where it can't be asked."""
+    service = f"{output['service']}:{output['port']}"
+    try:
+        page = core.connect_get_namespaced_service_proxy_with_path(service, output["namespace"], "metrics")
+    except ApiException:
+        return False
+    return any(line.startswith("inference_model_loaded{") and line.endswith(" 0.0") for line in str(page).splitlines())
+
+
+def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
+    found = _read(client.BatchV1Api(api).read_namespaced_cron_job, output["cron_job"], output["namespace"])
+    image = found.spec.job_template.spec.template.spec.containers[0].image if found else ""
+    state = _cron_job_state(found) if found else "missing"
+    return Workload(name, output["namespace"], state, "", image, "", output["simulated"])
+
+
+def _cron_job_state(found: Any) -> str:
+    if found.status.active:
+        return f"{len(found.status.active)} running"
+    when = "on demand" if found.spec.suspend else f"{found.spec.schedule} {found.spec.time_zone}"
+    last = found.status.last_successful_time
+    return f"{when}, last succeeded {last:%Y-%m-%d %H:%M} UTC" if last else when
+
+
+def job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
     """A submitted run."""
-    found = _read(batch.read_namespaced_job, output["job"], output["namespace"])
+    found = _read(client.BatchV1Api(api).read_namespaced_job, output["job"], output["namespace"])
     image = found.spec.template.spec.containers[0].image if found else ""
     state = _job_state(found.status) if found else "missing"
     return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
@@ -185,8 +223,10 @@ def _gpus(pod: Any) -> int:
 
 def print_status(status: Status) -> None:
     """Print the status as tables."""
-    for title, rows in (("endpoint", status.endpoints), ("job", status.jobs)):
-        table = _table(title, "team", "state", "model", "image", "address" if title == "endpoint" else "")
+    for title, rows in status.workloads.items():
+        if not rows:
+            continue
+        table = _table(title, "team", "state", "model", "image", "address" if any(row.address for row in rows) else "")
         for row in rows:
             state = f"{row.state} [yellow](simulated)[/]" if row.simulated else _coloured(row.state)
             table.add_row(escape(row.name), row.namespace, state, row.model, _short(row.image), row.address)

@@ -10,7 +10,7 @@ from cli import prediction, preflight, stack, status
 from cli.forward import forward
 from cli.prediction import Endpoint, Score, Tracking
 from common.console import Progress, console
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 
 _WORDS = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "same": "unchanged"}
 

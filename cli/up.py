@@ -2,11 +2,12 @@
 
 import time
 
-from cli import aws_preflight, preflight, recovery, runs, stack, summary
+from cli import preflight, recovery, runs, stack, summary
 from cli.prediction import Score
 from common.console import Progress, console
 from common.errors import CommandError
 from infra.declaration.foundations import LocalFoundation
+from infra.declaration.model import Platform
 from offline import machine
 
 
@@ -21,9 +22,8 @@ def up(name: str) -> int:
         preflight.require_machine(local)
     elif declared.foundation.local is not None:
         preflight.require_other_cluster(declared.foundation.local)
-    elif not aws_preflight.check(declared) and declared.foundation.aws:
-        hint = "log in (see `aws configure sso`); `make preview` needs no credentials"
-        raise CommandError(f"no credentials for account {declared.foundation.aws.account}", hint=hint)
+    elif declared.foundation.aws is not None:
+        _require_credentials(declared, declared.foundation.aws.account)
     machine.ensure_tools(progress, cluster=local is not None)
     preflight.official_aws_plugin(declared)
     if local is not None:
@@ -46,6 +46,14 @@ def up(name: str) -> int:
             scores = summary.score_endpoints(name, declared)
     summary.show(name, declared, changes, scores, progress, time.monotonic() - began)
     return 0
+
+
+def _require_credentials(declared: Platform, account: str) -> None:
+    from cli import aws_preflight  # the AWS SDK is for stacks on AWS only
+
+    if not aws_preflight.check(declared):
+        hint = "log in (see `aws configure sso`); `make preview` needs no credentials"
+        raise CommandError(f"no credentials for account {account}", hint=hint)
 
 
 def start_cluster(progress: Progress, local: LocalFoundation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
@@ -19,23 +19,8 @@ from infra.secrets.generated import Login
 from infra.tracking import NAME as TRACKING_SERVICE
 from infra.tracking import PORT as TRACKING_PORT
 from infra.tracking import Tracking
-from infra.workloads.serving import PORT, Serving
-from infra.workloads.training import Training
-
-
-class Endpoint(TypedDict):
-    namespace: str
-    service: str
-    port: int
-    model: str
-    api_key: pulumi.Output[str] | None
-
-
-class Job(TypedDict):
-    namespace: str
-    job: str
-    model: str
-    simulated: bool
+from infra.workloads.kinds import KINDS
+from infra.workloads.runtime import Workloads
 
 
 class ServerWithLogin(TypedDict):
@@ -72,11 +57,9 @@ class Roles(TypedDict):
 
 
 class Outputs(TypedDict):
-    """By declared name; passwords are secrets."""
+    """By declared name; passwords are secrets. The workloads of each kind are exported beside these."""
 
     namespace: str
-    endpoints: dict[str, Endpoint]
-    jobs: dict[str, Job]
     images: dict[str, pulumi.Output[str]]
     tracking: ServerWithLogin
     status: ServerWithLogin | None
@@ -91,16 +74,12 @@ def outputs(
     images: Mapping[str, BuiltImage],
     tracking: Tracking,
     administrator: Login,
-    training: Mapping[str, Training],
-    serving: Mapping[str, Serving],
     status_page: StatusPage | None,
     grafana: Grafana | Delivery | None,
 ) -> Outputs:
     """Collects the outputs of all components."""
     return Outputs(
         namespace=tracking.namespace,
-        endpoints={name: _endpoint(endpoint) for name, endpoint in serving.items()},
-        jobs={name: _job(job) for name, job in training.items()},
         images={name: image.reference for name, image in images.items()},
         tracking=ServerWithLogin(
             namespace=tracking.namespace,
@@ -117,7 +96,12 @@ def outputs(
     )
 
 
-def export(contract: Outputs) -> None:
+def workload_outputs(created: Workloads) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The workloads of each kind, by name."""
+    return {kind.outputs: {name: each.output for name, each in created.get(kind.section, {}).items()} for kind in KINDS}
+
+
+def export(contract: Mapping[str, Any]) -> None:
     """Exports them as the stack's outputs."""
     for name, value in contract.items():
         pulumi.export(name, value)
@@ -153,17 +137,3 @@ def _grafana(grafana: Grafana | Delivery) -> ServerWithLogin | ServerElsewhere:
         username=ADMINISTRATOR,
         password=grafana.password,
     )
-
-
-def _endpoint(endpoint: Serving) -> Endpoint:
-    return Endpoint(
-        namespace=endpoint.namespace,
-        service=endpoint.service,
-        port=PORT,
-        model=endpoint.model,
-        api_key=endpoint.api_key,
-    )
-
-
-def _job(job: Training) -> Job:
-    return Job(namespace=job.namespace, job=job.job_name, model=job.model, simulated=job.simulated)

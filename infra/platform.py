@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
 from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM, selector
-from infra.declaration import Platform
+from infra.catalogue.pod_exceptions import Exceptions, exceptions, pod_security
+from infra.declaration.model import Platform
 from infra.declaration.teams import Team
 from infra.foundation import Foundation, Placement, create_foundation
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images, ImagesArgs
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
-from infra.outputs import Outputs, outputs
+from infra.outputs import outputs, workload_outputs
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Destination,
@@ -30,14 +32,14 @@ from infra.tenancy import (
     team_policies,
 )
 from infra.tenancy.admission import Admission, AdmissionArgs
-from infra.tenancy.admission_exceptions import Exceptions, exceptions, pod_security
 from infra.tenancy.team_secrets import TeamSecret, TeamSecrets, TeamSecretsArgs
 from infra.tracking import PORT, Tracking, TrackingArgs
-from infra.workloads.serving import Serving, ServingArgs
-from infra.workloads.training import Training, TrainingArgs
+from infra.workloads.runtime import Runtime, Workloads, create_workloads
+from infra.workloads.serving.settings import SERVING
+from infra.workloads.training.settings import TRAINING
 
 
-def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.Output[str]]) -> Outputs:
+def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.Output[str]]) -> dict[str, Any]:
     """Creates everything that one declaration asks for."""
     foundation = create_foundation(declared, stack)
     images = _images(declared, foundation)
@@ -51,22 +53,16 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     teams = {name: namespaces.of_team(name, team, tracking, logins) for name, team in declared.teams.items()}
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
 
-    runtime = _Runtime(foundation, images, teams, secrets, tracking)
-    training = _training(declared, runtime)
-    serving = _serving(declared, runtime)
-    views = _observability(declared, stack, runtime, own, devices, training, serving)
+    runtime = Runtime(images, teams, secrets, foundation.pools, foundation.bind_identity)
+    # They use the tracking server when they start, so they wait for it.
+    workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
+    views = _observability(declared, stack, foundation, runtime, own, devices, workloads)
     for image in declared.images:
         images.get(image)
-    return outputs(
-        foundation,
-        images.built,
-        tracking,
-        logins.of(ADMINISTRATOR),
-        training,
-        serving,
-        views.status_page,
-        views.grafana,
+    own_outputs = outputs(
+        foundation, images.built, tracking, logins.of(ADMINISTRATOR), views.status_page, views.grafana
     )
+    return {**own_outputs, **workload_outputs(workloads)}
 
 
 def _images(declared: Platform, foundation: Foundation) -> Images:
@@ -184,84 +180,32 @@ def _secrets(
     return TeamSecrets("secrets", args, opts).by_name
 
 
-@dataclass(frozen=True)
-class _Runtime:
-    """What workloads run on."""
-
-    foundation: Foundation
-    images: Images
-    teams: Mapping[str, Workspace]
-    secrets: Mapping[str, TeamSecret]
-    tracking: Tracking
-
-    @property
-    def options(self) -> pulumi.ResourceOptions:
-        """Workloads use the tracking server when they start, so they wait for it."""
-        return _on_cluster(self.foundation, self.tracking)
-
-
-def _training(declared: Platform, runtime: _Runtime) -> dict[str, Training]:
-    return {
-        name: Training(
-            name,
-            TrainingArgs(
-                settings=job,
-                image=runtime.images.get(job.image),
-                workspace=runtime.teams[job.team],
-                bind_identity=runtime.foundation.bind_identity,
-                secrets=[runtime.secrets[secret] for secret in job.secrets],
-                placement=runtime.foundation.pools[job.pool] if job.pool else None,
-            ),
-            runtime.options,
-        )
-        for name, job in declared.training.items()
-    }
-
-
-def _serving(declared: Platform, runtime: _Runtime) -> dict[str, Serving]:
-    return {
-        name: Serving(
-            name,
-            ServingArgs(
-                settings=endpoint,
-                image=runtime.images.get(endpoint.image),
-                workspace=runtime.teams[endpoint.team],
-                bind_identity=runtime.foundation.bind_identity,
-                secrets=[runtime.secrets[secret] for secret in endpoint.secrets],
-                api_key=runtime.secrets[endpoint.api_key] if endpoint.api_key else None,
-            ),
-            runtime.options,
-        )
-        for name, endpoint in declared.serving.items()
-    }
-
-
 def _observability(
     declared: Platform,
     stack: str,
-    runtime: _Runtime,
+    foundation: Foundation,
+    runtime: Runtime,
     workspace: Workspace,
     devices: Devices | None,
-    training: Mapping[str, Training],
-    serving: Mapping[str, Serving],
+    workloads: Workloads,
 ) -> ObservabilityOutputs:
     if declared.monitoring is None:
         return ObservabilityOutputs()
     args = ObservabilityArgs(
         settings=declared.monitoring,
         stack=stack,
-        foundation=runtime.foundation,
+        foundation=foundation,
         images=runtime.images,
         workspace=workspace,
         teams=runtime.teams,
         secrets=runtime.secrets,
-        training=training,
-        serving=serving,
+        training=workloads.get(TRAINING.section, {}),
+        serving=workloads.get(SERVING.section, {}),
         devices=devices,
         rotations=declared.rotations,
         protect_data=declared.protect_data,
     )
-    return create_observability(args, _on_cluster(runtime.foundation))
+    return create_observability(args, _on_cluster(foundation))
 
 
 def _on_cluster(foundation: Foundation, *after: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -69,7 +69,7 @@ class Tracking(pulumi.ComponentResource):
             self._server.secret({"keys": lines(args.logins.keys)}),
             *claimed,
             # Created before the pods, which resolve the name when they start.
-            self._server.service(PORT, awaited=False),
+            self._server.service(PORT),
         ]
         template = pod_template(self._container(data), args.workspace, account=NAME, labels=self._server.labels)
         self._server.deployment(template, before, recreate=True, timeout=args.settings.timeout)

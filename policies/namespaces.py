@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
 from infra.catalogue.names import PROJECT
-from infra.tenancy.admission_exceptions import POD_SECURITY
+from infra.catalogue.pod_exceptions import POD_SECURITY
 from policies.declared import setting
 from policies.pods import excepted
 from policies.rule import ResourceRule, StackRule, differs, known, known_items, missing

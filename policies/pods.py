@@ -9,9 +9,9 @@ from pulumi_policy import ResourceValidationArgs
 
 from infra.catalogue.aws.names import ECR_HOST
 from infra.catalogue.names import PROJECT
+from infra.catalogue.pod_exceptions import exceptions
 from infra.catalogue.pod_manifests import Manifest
 from infra.catalogue.pod_rules import POD_RULES, VARIABLES, PodRule
-from infra.tenancy.admission_exceptions import exceptions
 from policies.cel import NOT_KNOWN, evaluate, plain
 from policies.declared import setting
 from policies.rule import ResourceRule, known

@@ -14,7 +14,7 @@ from cli.aws_preflight import account, pipeline, pools, quotas, versions
 from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
 from common.console import console
 from common.errors import CommandError
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 
 Check = Callable[[Client, Wanted], Iterator[Finding]]
 

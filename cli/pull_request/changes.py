@@ -62,7 +62,7 @@ def _resources(plan: Plan) -> dict[str, Step]:
 
 
 def _without_ignored(step: Step) -> Step:
-    """A submitted run is left alone (`ignore_changes` in infra/workloads/training.py), which a plan does not tell."""
+    """A submitted run is left alone (`ignore_changes` in infra/workloads/training), which a plan does not tell."""
     inputs = step["inputs"]
     if step["type"] != _JOB or _SUBMITTED not in (inputs["metadata"].get("annotations") or {}):
         return step

@@ -62,6 +62,10 @@ KUBELET = frozenset(
 )
 CLUSTER = frozenset(
     {
+        "kube_cronjob_next_schedule_time",
+        "kube_cronjob_spec_suspend",
+        "kube_cronjob_status_active",
+        "kube_cronjob_status_last_schedule_time",
         "kube_daemonset_status_desired_number_scheduled",
         "kube_daemonset_status_number_ready",
         "kube_deployment_labels",
@@ -100,6 +104,8 @@ SERVING = frozenset(
         "inference_request_duration_seconds_sum",
         "inference_model_info",
         "inference_model_created_timestamp_seconds",
+        "inference_model_load_failures_total",
+        "inference_model_loaded",
     }
 )
 TRAINING = frozenset(

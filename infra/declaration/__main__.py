@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from infra.declaration import DeclarationError, load
+from infra.declaration.loader import load
+from infra.declaration.problems import DeclarationError
 
 
 def main(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ the rules for them; `references` has the names that must be declared, `rules` th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -19,7 +20,11 @@ from infra.declaration.pools import NodePool
 from infra.declaration.secrets import Secret
 from infra.declaration.teams import Team
 from infra.declaration.types import Name, Settings, ShortName
-from infra.declaration.workloads import Image, Model, Serving, Tracking, Training
+from infra.declaration.workloads import Image, Model, Tracking
+from infra.workloads.kind import Kind, Workload
+from infra.workloads.kinds import KINDS
+from infra.workloads.serving.settings import Serving
+from infra.workloads.training.settings import Training
 
 
 class Platform(Settings):
@@ -46,6 +51,12 @@ class Platform(Settings):
     monitoring: Monitoring | None = Field(
         default=None, description="Metrics, alerts and the status page; without it there is no monitoring"
     )
+
+    def workloads(self) -> Iterator[tuple[Kind, str, Workload]]:
+        """Every workload of every kind, with its name."""
+        for kind in KINDS:
+            for name, workload in getattr(self, kind.section).items():
+                yield kind, name, workload
 
     @property
     def deploys_grafana(self) -> bool:

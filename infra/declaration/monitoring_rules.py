@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.catalogue.alerts.serving import LONGEST_FRACTION, SHORTEST_FRACTION
-from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.names import PLATFORM
+from infra.declaration.alerts import ALERTS
 from infra.declaration.monitoring import Monitoring
 from infra.declaration.problems import Problem, suggestion
 
@@ -92,14 +92,6 @@ def grafana_is_reachable_and_unique(platform: Platform, root: Path) -> Iterator[
         yield Problem("monitoring.grafana", message)
 
 
-def objectives_are_of_endpoints(platform: Platform, root: Path) -> Iterator[Problem]:
-    """Objectives are keyed by a declared endpoint."""
-    for endpoint in _monitoring(platform).objectives:
-        if endpoint not in platform.serving:
-            message = f"endpoint '{endpoint}' is not declared{suggestion(endpoint, platform.serving)}"
-            yield Problem(f"monitoring.objectives.{endpoint}", message)
-
-
 def alert_settings_fit_the_alert(platform: Platform, root: Path) -> Iterator[Problem]:
     """Overrides name an alert of the platform, and a threshold is in the range of that alert."""
     monitoring = _monitoring(platform)
@@ -162,7 +154,6 @@ RULES = (
     receivers_use_declared_secrets,
     a_teams_receiver_gets_only_its_alerts,
     grafana_is_reachable_and_unique,
-    objectives_are_of_endpoints,
     alert_settings_fit_the_alert,
     rules_do_not_replace_alerts,
     alerting_windows_are_measurable,

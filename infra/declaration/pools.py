@@ -14,7 +14,7 @@ from infra.declaration.types import Cpu, LabelKey, LabelValue, Memory, Settings,
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
-    from infra.declaration.workloads import Training
+    from infra.workloads.kind import Request
 
 
 class Instance(Settings):
@@ -70,17 +70,17 @@ def ec2_settings_are_on_aws(platform: Platform, root: Path) -> Iterator[Problem]
 
 
 def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
-    """A pod that fits no node would be pending until its timeout."""
-    for name, job in platform.training.items():
-        path = f"training.{name}"
-        if job.pool is not None:
-            yield from _fits(path, job, job.pool, platform.node_pools[job.pool])
-        elif job.gpus:
+    """A pod that fits no node would be pending forever."""
+    for kind, name, workload in platform.workloads():
+        path, asked = f"{kind.section}.{name}", kind.request(workload)
+        if asked.pool is not None:
+            yield from _fits(path, asked, asked.pool, platform.node_pools[asked.pool])
+        elif asked.gpus:
             yield Problem(f"{path}.gpus", "only node pools have GPUs; write 'pool' with the name of one")
 
 
-def _fits(path: str, job: Training, name: str, pool: NodePool) -> Iterator[Problem]:
-    cpu, memory, gpus = job.resources.cpu, job.resources.memory, pool.gpu.count if pool.gpu else 0
+def _fits(path: str, asked: Request, name: str, pool: NodePool) -> Iterator[Problem]:
+    cpu, memory, gpus = asked.resources.cpu, asked.resources.memory, pool.gpu.count if pool.gpu else 0
     node = f"a node of pool '{name}' has"
     if cpu_millis(cpu) > cpu_millis(pool.instance.cpu):
         most = pool.instance.cpu
@@ -88,8 +88,8 @@ def _fits(path: str, job: Training, name: str, pool: NodePool) -> Iterator[Probl
     if memory_bytes(memory) > memory_bytes(pool.instance.memory):
         most = pool.instance.memory
         yield Problem(f"{path}.resources.memory", f"{memory} is more than {node} ({most}); write at most {most}")
-    if job.gpus > gpus:
-        message = f"{job.gpus} is more than {node} ({gpus}); write at most {gpus}, or another pool"
+    if asked.gpus > gpus:
+        message = f"{asked.gpus} is more than {node} ({gpus}); write at most {gpus}, or another pool"
         yield Problem(f"{path}.gpus", message)
 
 

@@ -10,20 +10,12 @@ from typing import Any
 
 from infra.catalogue.names import PLATFORM
 from infra.declaration.problems import Problem, suggestion
+from infra.workloads.kinds import KINDS
 
 _REFERENCES = (
     ("models", "team", "teams"),
     ("secrets", "team", "teams"),
-    ("training", "team", "teams"),
-    ("training", "image", "images"),
-    ("training", "model", "models"),
-    ("training", "pool", "nodePools"),
-    ("training", "secrets", "secrets"),
-    ("serving", "team", "teams"),
-    ("serving", "image", "images"),
-    ("serving", "model", "models"),
-    ("serving", "secrets", "secrets"),
-    ("serving", "apiKey", "secrets"),
+    *((kind.section, setting, target) for kind in KINDS for setting, target in kind.all_references.items()),
 )
 """(section, setting, the section that must declare it)"""
 

@@ -19,6 +19,7 @@ from infra.declaration.problems import Problem
 from infra.declaration.secrets import SECRET_RULES
 from infra.declaration.teams import TEAM_RULES
 from infra.declaration.workloads import WORKLOAD_RULES
+from infra.workloads.kinds import KINDS
 
 
 def sns_topics_are_on_aws(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -60,6 +61,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     sns_topics_are_on_aws,
     stored_metrics_are_collected,
     aws_can_create_it,
+    *(rule for kind in KINDS for rule in kind.rules),
 )
 
 

@@ -50,21 +50,14 @@ def secret_names_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
 
 def secrets_are_used_by_their_team(platform: Platform, root: Path) -> Iterator[Problem]:
     """A workload mounts only secrets of its own team."""
-    for section, workloads in (("training", platform.training), ("serving", platform.serving)):
-        for name, workload in workloads.items():
-            for position, secret in enumerate(workload.secrets):
-                yield from _owned(platform, secret, workload.team, f"{section}.{name}.secrets.{position}")
-    for name, endpoint in platform.serving.items():
-        if endpoint.api_key is None:
-            continue
-        path = f"serving.{name}.apiKey"
-        yield from _owned(platform, endpoint.api_key, endpoint.team, path)
-        if not platform.secrets[endpoint.api_key].generate:
-            message = f"'{endpoint.api_key}' is not generated, so it cannot be rotated without rejecting callers"
-            yield Problem(path, f"{message}; write generate: true in secrets.{endpoint.api_key}")
+    for kind, name, workload in platform.workloads():
+        for position, secret in enumerate(workload.secrets):
+            path = f"{kind.section}.{name}.secrets.{position}"
+            yield from secret_is_of_team(platform, secret, workload.team, path)
 
 
-def _owned(platform: Platform, secret: str, team: str, path: str) -> Iterator[Problem]:
+def secret_is_of_team(platform: Platform, secret: str, team: str, path: str) -> Iterator[Problem]:
+    """The setting at `path` names a secret of this team."""
     owner = platform.secrets[secret].team
     if owner != team:
         yield Problem(path, f"secret '{secret}' belongs to team '{owner}'; write a secret of team '{team}'")

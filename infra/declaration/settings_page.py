@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from infra.catalogue.alerts.alert import HOUR, MINUTE, Alert
-from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.names import PROJECT
+from infra.declaration.alerts import ALERTS
 from infra.declaration.loader import SETTING
 from infra.declaration.schema import REPOSITORY, platform_schema, write
 

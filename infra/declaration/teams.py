@@ -16,14 +16,12 @@ from infra.declaration.types import Cpu, Memory, Settings, cpu_millis, memory_by
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
-    from infra.declaration.workloads import Resources
+    from infra.workloads.kind import Request
 
 Role = Literal["viewer", "developer", "admin"]
 
 _GROUP = r"^[A-Za-z0-9][\w:.@/-]{0,62}$"
 _KUBERNETES_NAMESPACES = {"default", "kube-system", "kube-public", "kube-node-lease"}
-_SURGE = 1
-"""Additional pods of an endpoint during a rollout."""
 
 
 def _group(value: str) -> str:
@@ -86,12 +84,13 @@ class Demand:
     gpus: int = 0
     pods: int = 0
 
-    def plus(self, pods: int, resources: Resources, gpus: int = 0) -> Demand:
-        """With additional pods of one kind."""
+    def plus(self, request: Request) -> Demand:
+        """With the pods of one more workload."""
+        pods, resources = request.pods, request.resources
         return Demand(
             self.cpu + pods * cpu_millis(resources.cpu),
             self.memory + pods * memory_bytes(resources.memory),
-            self.gpus + pods * gpus,
+            self.gpus + pods * request.gpus,
             self.pods + pods,
         )
 
@@ -99,12 +98,9 @@ class Demand:
 def demand(platform: Platform, team: str) -> Demand:
     """All of a team's jobs at once, while all of its endpoints are in a rollout."""
     total = Demand()
-    for job in platform.training.values():
-        if job.team == team:
-            total = total.plus(1, job.resources, job.gpus)
-    for endpoint in platform.serving.values():
-        if endpoint.team == team:
-            total = total.plus(endpoint.replicas + _SURGE, endpoint.resources)
+    for kind, _, workload in platform.workloads():
+        if workload.team == team:
+            total = total.plus(kind.request(workload))
     return total
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from infra.catalogue.images import REGISTRY
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 from infra.foundation.contract import (
     AllowedEgress,
     Foundation,

@@ -51,7 +51,7 @@ READS_CLUSTER = Access(
     [
         ("", ("persistentvolumeclaims", "pods", "resourcequotas"), _READ),
         ("apps", ("daemonsets", "deployments", "statefulsets"), _READ),
-        ("batch", ("jobs",), _READ),
+        ("batch", ("cronjobs", "jobs"), _READ),
     ],
 )
 

@@ -28,8 +28,8 @@ from infra.observability.status_page import StatusPage, StatusPageArgs
 from infra.secrets.generated import GeneratedPassword
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
-from infra.workloads.serving import Serving
-from infra.workloads.training import Training
+from infra.workloads.serving.component import Serving
+from infra.workloads.training.component import Training
 
 
 @dataclass(frozen=True)

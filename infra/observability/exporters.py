@@ -21,7 +21,7 @@ from infra.tenancy import Workspace
 from infra.workloads.pod import Container, pod_template
 
 _OPTIONS = "options.yml"
-_OBJECTS = "daemonsets,deployments,jobs,nodes,persistentvolumeclaims,pods,resourcequotas,statefulsets"
+_OBJECTS = "cronjobs,daemonsets,deployments,jobs,nodes,persistentvolumeclaims,pods,resourcequotas,statefulsets"
 _RECOMMENDED = "[app.kubernetes.io/name,app.kubernetes.io/component]"
 _LABELS = f"nodes=[{POOL_LABEL}],pods={_RECOMMENDED},deployments={_RECOMMENDED},jobs={_RECOMMENDED}"
 _COLLECTORS = ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "pressure", "stat", "vmstat")

@@ -7,8 +7,8 @@ from typing import Any
 
 from infra.catalogue.alerts import gpu as gpu_alerts
 from infra.catalogue.alerts.alert import Alert, Recording
-from infra.catalogue.alerts.table import by_group
 from infra.catalogue.metrics import ERROR_BUDGET, LATENCY_BUCKET, LATENCY_BUDGET, MAX_MODEL_AGE
+from infra.declaration.alerts import by_group
 from infra.declaration.monitoring import AlertSettings, Monitoring, Objective
 
 Document = Mapping[str, Any]

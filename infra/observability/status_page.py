@@ -25,8 +25,8 @@ from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, config_mount, pod_template, secret_mount
-from infra.workloads.serving import Serving
-from infra.workloads.training import Training
+from infra.workloads.serving.component import Serving
+from infra.workloads.training.component import Training
 
 NAME = "status"
 PORT = 8080

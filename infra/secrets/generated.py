@@ -17,7 +17,7 @@ import pulumi_random as random
 from pulumi.runtime import is_config_secret
 
 from infra.catalogue.names import PROJECT, fingerprint
-from infra.declaration import secret_names
+from infra.declaration.loader import secret_names
 from infra.secrets.derive import derived_password
 
 _SLOTS = 3

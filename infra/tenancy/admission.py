@@ -21,8 +21,8 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT, STACK_LABEL, labels
+from infra.catalogue.pod_exceptions import Exceptions
 from infra.catalogue.pod_rules import KINDS, POD_RULES, VARIABLES, PodRule
-from infra.tenancy.admission_exceptions import Exceptions
 
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 _CHANGED = MatchConditionArgs(

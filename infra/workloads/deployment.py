@@ -110,12 +110,10 @@ class DeploymentFactory:
             ),
         )
 
-    def service(
-        self, port: int, target: str = HTTP, after: pulumi.Resource | None = None, awaited: bool = True
-    ) -> pulumi.Resource:
-        """Not `awaited` if the pods resolve the name when they start: they are ready only after it exists."""
+    def service(self, port: int, target: str = HTTP, after: pulumi.Resource | None = None) -> pulumi.Resource:
+        """Not awaited: its pods are, and the provider's own wait for a Service takes ten seconds."""
         metadata = self.metadata
-        metadata.annotations = None if awaited else {"pulumi.com/skipAwait": "true"}
+        metadata.annotations = {"pulumi.com/skipAwait": "true"}
         return kubernetes.core.v1.Service(
             self.name,
             metadata=metadata,

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.batch.v1 import (
+    PodFailurePolicyArgs,
+    PodFailurePolicyOnPodConditionsPatternArgs,
+    PodFailurePolicyRuleArgs,
+)
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
     ConfigMapVolumeSourceArgs,
@@ -36,6 +41,16 @@ from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.tenancy import Workspace
 from infra.tenancy.priorities import Purpose
 from infra.tenancy.team_secrets import TeamSecret
+
+DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(
+    rules=[
+        PodFailurePolicyRuleArgs(
+            action="Ignore",
+            on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
+        )
+    ]
+)
+"""Evictions, drains, preemption and lost nodes use up no retry of a Job."""
 
 _NONROOT = 65532
 _SCRATCH = "500Mi"

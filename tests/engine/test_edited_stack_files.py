@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.declaration import load
+from infra.declaration.loader import load
 from tests.edited_stack_files import RENAMED, edit
 from tests.project_copy import copy_project, use_this_environment
 

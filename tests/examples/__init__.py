@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from infra.declaration import Platform, declare
+from infra.declaration.loader import declare
+from infra.declaration.model import Platform
 
 DEV = Path(__file__).parent / "dev.yaml"
 PROD = Path(__file__).parent / "prod.yaml"

@@ -22,7 +22,7 @@ from cli.rotate import Cluster, Key, accepted, count, renew
 from cli.stack import environment
 from common.console import Progress
 from infra.catalogue.images import REGISTRY, STATUS, TRACKING
-from infra.declaration import load
+from infra.declaration.loader import load
 from infra.secrets.derive import derived_password
 from offline import docker_engine
 from offline.cluster.addresses import CONTEXT, NODE_NAME
@@ -182,7 +182,7 @@ def test_nothing_but_a_declared_change_runs_training_again(trial: Pulumi, output
     changed = {
         "images/base/Dockerfile": ("", "\n# a patch\n"),
         "infra/workloads/pod.py": ('_SCRATCH = "500Mi"', '_SCRATCH = "600Mi"'),
-        "infra/workloads/training.py": ("METRICS_PORT = 8000", "METRICS_PORT = 8001"),
+        "infra/workloads/training/component.py": ("METRICS_PORT = 8000", "METRICS_PORT = 8001"),
     }
     before = {name: (trial.folder / name).read_text() for name in changed}
     stack_file = trial.folder / f"Pulumi.{STACK}.yaml"

@@ -18,7 +18,15 @@ _CONTRACTS: dict[str, str] = {contract["id"]: contract["name"] for contract in _
 _VIOLATIONS = {
     "packages": [("infra/outputs.py", "cli.status"), ("common/run.py", "offline.toolchain")],
     "offline": [("offline/toolchain.py", "infra.catalogue.names")],
-    "infra": [("infra/declaration/pools.py", "infra.foundation"), ("infra/catalogue/names.py", "infra.declaration")],
+    "infra": [
+        ("infra/declaration/pools.py", "infra.foundation"),
+        ("infra/declaration/teams.py", "infra.workloads.pod"),
+        ("infra/catalogue/names.py", "infra.declaration"),
+    ],
+    "kinds": [
+        ("infra/workloads/training/settings.py", "infra.workloads.training.component"),
+        ("infra/workloads/kinds.py", "infra.workloads.runtime"),
+    ],
     "machine": [("cli/status.py", "offline.toolchain"), ("cli/plan.py", "offline.plugins.marshal")],
     "capabilities": [
         ("infra/platform.py", "infra.foundation.aws.context"),

@@ -10,6 +10,8 @@ from serving.app import Service, create_app
 from serving.metrics import Metrics
 from serving.server import DrainingServer
 
+WAITING_SECONDS = 2.0
+"""Between questions for a first version."""
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
@@ -37,7 +39,7 @@ def follow(server: DrainingServer, service: Service, uri: str, poll_seconds: flo
             service.problem = str(error)
             server.should_exit = True
             return
-        never.wait(poll_seconds)
+        never.wait(poll_seconds if service.model is not None else min(poll_seconds, WAITING_SECONDS))
 
 
 def main() -> None:

@@ -61,13 +61,19 @@ def translated(uri: str) -> Iterator[None]:
         yield
     except Exception as error:
         if isinstance(error, MlflowException) and is_missing(error):
-            raise NoVersion(f"{uri}: the model registry has no such version yet") from error
+            raise NoVersion(f"{uri}: the model registry has no such version yet that this team may read") from error
         raise ModelUnavailable(f"{uri}: {reason(error)}") from error
 
 
 def is_missing(error: MlflowException) -> bool:
-    """A model that is not registered, or an alias that it does not have."""
-    return error.error_code == "RESOURCE_DOES_NOT_EXIST" or ("alias" in str(error) and "not found" in str(error))
+    """A model that is not registered, or an alias that it does not have.
+
+    MLflow's authorization answers 403 for a model that does not exist, as for one of another team.
+    """
+    text = str(error)
+    return (
+        error.error_code == "RESOURCE_DOES_NOT_EXIST" or ("alias" in text and "not found" in text) or "code 403" in text
+    )
 
 
 def onnx_file(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from unittest.mock import create_autospec, patch
 
 import numpy as np
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, RESOURCE_DOES_NOT_EXIST
 from mlflow.tracking import MlflowClient
 from serving import registry
 from serving.api_key import NoKeys, admits, read_keys
@@ -202,6 +202,7 @@ class ModelUris(unittest.TestCase):
         for error in (
             MlflowException("Registered model alias champion not found.", INVALID_PARAMETER_VALUE),
             MlflowException("Registered Model with name=digits not found", RESOURCE_DOES_NOT_EXIST),
+            MlflowException("API request to endpoint x failed with error code 403 != 200.", PERMISSION_DENIED),
         ):
             client = create_autospec(MlflowClient, instance=True)
             client.get_model_version_by_alias.side_effect = error

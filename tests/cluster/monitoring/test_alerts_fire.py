@@ -13,8 +13,8 @@ from kubernetes import client
 from rich.console import Console
 from rich.table import Table
 
-from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.names import SIMULATED_LABEL
+from infra.declaration.alerts import ALERTS
 from infra.declaration.monitoring import AlertSettings, Monitoring
 from tests.cluster.monitoring.lookup import KNOWN, UNKNOWN
 from tests.cluster.monitoring.world import World

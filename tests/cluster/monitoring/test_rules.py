@@ -11,9 +11,9 @@ import yaml
 from common import paths
 from infra.catalogue.alerts.alert import OF_NAMESPACE, OF_NAMESPACE_OR_PLATFORM
 from infra.catalogue.alerts.monitoring import WATCHDOG
-from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.metrics import KNOWN, named_in
 from infra.catalogue.names import PLATFORM
+from infra.declaration.alerts import ALERTS
 from infra.declaration.monitoring import Monitoring
 from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file

@@ -16,6 +16,10 @@ from tests.waiting import eventually
 
 JOBS = {"prometheus", "alertmanager", "kube-state-metrics", "node-exporter", "gpu-simulator", "kubelet", "cadvisor"}
 _SELDOM = {
+    "kube_cronjob_next_schedule_time",
+    "kube_cronjob_spec_suspend",
+    "kube_cronjob_status_active",
+    "kube_cronjob_status_last_schedule_time",
     "kube_job_failed",
     "kube_job_complete",
     "kube_job_labels",

@@ -10,7 +10,7 @@ import yaml
 from cli import kubeconfig, preflight, shell, stack, status, up
 from common import paths
 from common.errors import CommandError
-from infra.declaration import Platform
+from infra.declaration.model import Platform
 from offline import base_image, docker_engine, toolchain
 from offline.cluster import kubeconfig as files
 from offline.cluster.addresses import CONTEXT

@@ -12,7 +12,7 @@ from cli import rotate as rotation
 from cli.rotate import AuthenticatedEndpoint, Cluster, Key, count, renew, require_rotatable
 from common.console import Progress
 from common.errors import CommandError
-from infra.declaration import load
+from infra.declaration.loader import load
 from tests.examples import DEV, PROD
 from tests.unit.declaration.samples import REPOSITORY, accepted, project
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pulumi
 
-from infra.declaration import declare
+from infra.declaration.loader import declare
 from infra.platform import build
 
 STACK = "test"

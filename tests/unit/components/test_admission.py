@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from infra.catalogue.names import STACK_LABEL
+from infra.catalogue.pod_exceptions import exceptions, pod_security
 from infra.catalogue.pod_rules import HOST_PATHS, POD_RULES, ROOT, SECRETS
-from infra.tenancy.admission_exceptions import exceptions, pod_security
 from tests.unit.components.recorder import STACK, Recorder, created, inputs, platform
 from tests.unit.declaration.samples import on_aws, small
 

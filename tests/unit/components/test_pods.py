@@ -9,8 +9,8 @@ from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 
 from infra.declaration.workloads import Resources
 from infra.secrets.derive import derived_password
-from infra.workloads import training
 from infra.workloads.pod import requirements
+from infra.workloads.training import component as training
 from tests.unit.components.recorder import Recorder, forget_builds, inputs, platform, pods, run
 from tests.unit.declaration.samples import small
 

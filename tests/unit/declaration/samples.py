@@ -8,7 +8,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from infra.declaration import DeclarationError, Platform, declare
+from infra.declaration.loader import declare
+from infra.declaration.model import Platform
+from infra.declaration.problems import DeclarationError
 
 REPOSITORY = Path(__file__).parents[3]
 WHERE = "Pulumi.dev.yaml"

@@ -9,7 +9,7 @@ import pytest
 
 from infra.catalogue.aws.instance_types import instance_types, regions
 from infra.catalogue.versions import EKS_VERSIONS
-from infra.declaration import declare
+from infra.declaration.loader import declare
 from tests.unit.declaration.samples import GONE, on_aws, refusal
 
 AWS = "foundation.aws"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from infra.catalogue.alerts.alert import THRESHOLD, Alert, Threshold
-from infra.catalogue.alerts.table import ALERTS
 from infra.catalogue.metrics import OWN_CODE, named_in
+from infra.declaration.alerts import ALERTS
 from infra.declaration.monitoring import Monitoring
 from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file

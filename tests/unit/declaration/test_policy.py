@@ -10,8 +10,8 @@ import pytest
 from infra.catalogue.aws.instance_types import instance_types
 from infra.catalogue.aws.prices import prices
 from infra.catalogue.pod_rules import POD_RULES, PodRule
-from infra.declaration import declare
 from infra.declaration.aws.cost import highest_cost, without_price
+from infra.declaration.loader import declare
 from infra.declaration.pools import most_gpus
 from tests.unit.declaration.samples import WHERE, accepted, on_aws, refused
 

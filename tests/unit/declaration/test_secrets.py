@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.declaration import DeclarationError, declare, load
+from infra.declaration.loader import declare, load
+from infra.declaration.problems import DeclarationError
 from tests.unit.declaration.samples import WHERE, accepted, on_aws, refusal, refused, small
 
 KEY = {"secrets.key": {"team": "vision", "generate": True}}

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.declaration import DeclarationError, load
 from infra.declaration.foundations import LocalFoundation
+from infra.declaration.loader import load
+from infra.declaration.problems import DeclarationError
 from infra.declaration.schema import FILE
 from offline.base_image import IMAGE
 from offline.cluster.addresses import CONTEXT, NODE_IP

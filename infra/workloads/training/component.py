@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.batch.v1 import (
-    PodFailurePolicyArgs,
-    PodFailurePolicyOnPodConditionsPatternArgs,
-    PodFailurePolicyRuleArgs,
-)
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
-from infra.declaration.workloads import Training as Settings
 from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.pod import (
+    DISRUPTIONS_ARE_NO_FAILURES,
     Container,
     pod_template,
     secret_mounts,
@@ -30,16 +26,22 @@ from infra.workloads.pod import (
     tracking_env,
     tracking_mounts,
 )
+from infra.workloads.runtime import Runtime
+from infra.workloads.training.settings import Training as Settings
 
 METRICS_PORT = 8000
 """Port of the job's optional metrics."""
 
 _COMPONENT = "training"
-_DISRUPTIONS = PodFailurePolicyRuleArgs(
-    action="Ignore",
-    on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
-)
-"""Evictions, drains, preemption and lost nodes use up no retry."""
+
+
+class Job(TypedDict):
+    """The latest run of a training job."""
+
+    namespace: str
+    job: str
+    model: str
+    simulated: bool
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Training(pulumi.ComponentResource):
         self._job()
         self.register_outputs({"job": self.job_name})
 
+    @property
+    def output(self) -> Job:
+        """For the stack's outputs."""
+        return Job(namespace=self.namespace, job=self.job_name, model=self.model, simulated=self.simulated)
+
     def _job(self) -> None:
         args, settings = self._args, self._args.settings
         namespace = args.workspace.namespace
@@ -92,7 +99,7 @@ class Training(pulumi.ComponentResource):
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=settings.retries,
-                pod_failure_policy=PodFailurePolicyArgs(rules=[_DISRUPTIONS]),
+                pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
                 template=self._template(),
             ),
             opts=pulumi.ResourceOptions(
@@ -136,3 +143,16 @@ def _identity(args: TrainingArgs) -> Mapping[str, object]:
     """What makes two runs the same. Of the image its own folder: a patch of the base image is no reason to train."""
     declared = args.settings.model_dump(mode="json", exclude={"team", "timeout", "retries"})
     return {**declared, "image": args.image.own_content, "secrets": sorted(args.settings.secrets)}
+
+
+def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.ResourceOptions) -> Training:
+    """A declared training job."""
+    args = TrainingArgs(
+        settings=settings,
+        image=runtime.image(settings),
+        workspace=runtime.workspace(settings),
+        bind_identity=runtime.bind_identity,
+        secrets=runtime.mounted(settings),
+        placement=runtime.pools[settings.pool] if settings.pool else None,
+    )
+    return Training(name, args, opts)

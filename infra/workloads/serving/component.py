@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -12,7 +12,6 @@ from pulumi_kubernetes.core.v1 import ProbeArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
-from infra.declaration.workloads import Serving as Settings
 from infra.foundation import IdentityBinder, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
@@ -28,6 +27,8 @@ from infra.workloads.pod import (
     tracking_env,
     tracking_mounts,
 )
+from infra.workloads.runtime import Runtime
+from infra.workloads.serving.settings import Serving as Settings
 
 PORT = 8080
 CHAMPION = "champion"
@@ -36,6 +37,16 @@ CHAMPION = "champion"
 _COMPONENT: Final = "serving"
 _GRACE_SECONDS = 40
 """The server drains: it accepts requests until all proxies have removed its endpoint, then finishes open ones."""
+
+
+class Endpoint(TypedDict):
+    """How to reach an endpoint within the cluster."""
+
+    namespace: str
+    service: str
+    port: int
+    model: str
+    api_key: pulumi.Output[str] | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,13 @@ class Serving(pulumi.ComponentResource):
         if args.settings.replicas > 1:
             self._disruption_budget()
         self.register_outputs({"service": self.service})
+
+    @property
+    def output(self) -> Endpoint:
+        """For the stack's outputs."""
+        return Endpoint(
+            namespace=self.namespace, service=self.service, port=PORT, model=self.model, api_key=self.api_key
+        )
 
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
@@ -126,3 +144,16 @@ class Serving(pulumi.ComponentResource):
 
 def _probe(state: str, period: int, failures: int) -> ProbeArgs:
     return probe(f"/v2/health/{state}", period=period, failures=failures, timeout=2)
+
+
+def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.ResourceOptions) -> Serving:
+    """A declared endpoint."""
+    args = ServingArgs(
+        settings=settings,
+        image=runtime.image(settings),
+        workspace=runtime.workspace(settings),
+        bind_identity=runtime.bind_identity,
+        secrets=runtime.mounted(settings),
+        api_key=runtime.secrets[settings.api_key] if settings.api_key else None,
+    )
+    return Serving(name, args, opts)

@@ -1,4 +1,4 @@
-"""All alerts that the platform brings."""
+"""All alerts that the platform and the kinds of workloads bring."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from infra.catalogue.alerts import jobs as job_alerts
 from infra.catalogue.alerts import monitoring as monitoring_alerts
 from infra.catalogue.alerts import serving as serving_alerts
 from infra.catalogue.alerts.alert import Alert
+from infra.workloads.kinds import KINDS
 
 
 def by_group(slo_window: int = serving_alerts.DEFAULT_SLO_WINDOW) -> dict[str, Sequence[Alert]]:
@@ -20,6 +21,7 @@ def by_group(slo_window: int = serving_alerts.DEFAULT_SLO_WINDOW) -> dict[str, S
         "serving": serving_alerts.alerts(slo_window),
         "cluster": cluster_alerts.ALERTS,
         "monitoring": monitoring_alerts.ALERTS,
+        **{kind.section: kind.alerts for kind in KINDS if kind.alerts},
     }
 
 

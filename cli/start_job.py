@@ -1,0 +1,52 @@
+"""`make run JOB=name`: starts a declared batch job now."""
+
+from datetime import UTC, datetime
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+from cli import preflight, stack, status
+from common.console import console
+from common.errors import CommandError
+from infra.declaration.problems import suggestion
+
+
+def start(name: str, job: str) -> int:
+    """Create a Job from the CronJob, as `kubectl create job --from` does; the exit code."""
+    declared = preflight.declaration(name)
+    known = stack.outputs(name).get("batch", {}) if stack.exists(name) else {}
+    if job not in known:
+        raise CommandError(f"stack {name} has no batch job '{job}'{suggestion(job, known)}", hint="run `make up` first")
+    namespace, cron_job = known[job]["namespace"], known[job]["cron_job"]
+    batch = client.BatchV1Api(status.cluster_api(name, declared))
+    run = f"{cron_job}-{datetime.now(UTC):%H%M%S}"
+    try:
+        template = batch.read_namespaced_cron_job(cron_job, namespace)
+        batch.create_namespaced_job(namespace, _from(template, run))
+    except ApiException as error:
+        raise CommandError(f"batch job {job} can't be started", f"{error.status}: {error.reason}") from None
+    console.print(
+        f"started [bold]{namespace}/{run}[/]; in `make shell STACK={name}`: kubectl -n {namespace} logs -f job/{run}"
+    )
+    return 0
+
+
+def _from(cron_job: client.V1CronJob, run: str) -> client.V1Job:
+    """Owned by the CronJob, so that its history limits count and its deletion deletes the run."""
+    owner = client.V1OwnerReference(
+        api_version="batch/v1",
+        kind="CronJob",
+        name=cron_job.metadata.name,
+        uid=cron_job.metadata.uid,
+        controller=True,
+    )
+    template = cron_job.spec.job_template
+    return client.V1Job(
+        metadata=client.V1ObjectMeta(
+            name=run,
+            labels=template.metadata.labels,
+            annotations={"cronjob.kubernetes.io/instantiate": "manual"},
+            owner_references=[owner],
+        ),
+        spec=template.spec,
+    )

@@ -1,0 +1,64 @@
+"""A kind of workload, as the declaration, quotas, secrets and alerts see it.
+
+Each kind has a folder: `settings` has its section of the declaration, its rules and a `Kind`; `component` has what it
+creates. `kinds` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from infra.catalogue.alerts.alert import Alert
+from infra.declaration.problems import Problem
+from infra.declaration.types import Name, Settings
+from infra.declaration.workloads import Resources
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+SecretNames = Annotated[tuple[Name, ...], Field(strict=False)]
+Rule = Callable[["Platform", Path], Iterator[Problem]]
+
+
+class Workload(Settings):
+    """What every kind declares."""
+
+    team: Name = Field(description="The team; the workload runs in its namespace")
+    image: Name = Field(description="The image to run, a name in `images`")
+    secrets: SecretNames = Field(
+        default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """The pods that a workload has at most, which are all alike."""
+
+    pods: int
+    resources: Resources
+    gpus: int = 0
+    """Of each pod."""
+    pool: str | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`section` is its part of the declaration and the name of its folder, `outputs` that of the stack's outputs."""
+
+    section: str
+    outputs: str
+    request: Callable[[Any], Request]
+    """What one of these workloads asks for, by its settings."""
+    references: Mapping[str, str] = field(default_factory=dict)
+    """Settings that name an entry of another section, besides those that every kind has."""
+    rules: Sequence[Rule] = ()
+    alerts: Sequence[Alert] = ()
+
+    @property
+    def all_references(self) -> Mapping[str, str]:
+        return {"team": "teams", "image": "images", "secrets": "secrets", **self.references}

@@ -1,0 +1,63 @@
+"""What workloads run on, and how one of any kind is created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import pulumi
+
+from infra.declaration.model import Platform
+from infra.foundation import IdentityBinder, Placement
+from infra.images import BuiltImage, Images
+from infra.tenancy import Workspace
+from infra.tenancy.team_secrets import TeamSecret
+from infra.workloads.kind import Kind, Workload
+
+
+class Created(Protocol):
+    """A workload's component."""
+
+    @property
+    def output(self) -> Mapping[str, Any]:
+        """Its part of the stack's outputs: at least its `namespace`, and `object`, the kind and name of its object."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Everything is by name."""
+
+    images: Images
+    teams: Mapping[str, Workspace]
+    secrets: Mapping[str, TeamSecret]
+    pools: Mapping[str, Placement]
+    bind_identity: IdentityBinder
+
+    def image(self, workload: Workload) -> BuiltImage:
+        return self.images.get(workload.image)
+
+    def workspace(self, workload: Workload) -> Workspace:
+        return self.teams[workload.team]
+
+    def mounted(self, workload: Workload) -> list[TeamSecret]:
+        return [self.secrets[secret] for secret in workload.secrets]
+
+
+Workloads = Mapping[str, Mapping[str, Any]]
+"""The components by section and name."""
+
+
+def create_workloads(declared: Platform, runtime: Runtime, opts: pulumi.ResourceOptions) -> Workloads:
+    """Every declared workload."""
+    created: dict[str, dict[str, Any]] = {}
+    for kind, name, settings in declared.workloads():
+        created.setdefault(kind.section, {})[name] = _create(kind, name, settings, runtime, opts)
+    return created
+
+
+def _create(kind: Kind, name: str, settings: Workload, runtime: Runtime, opts: pulumi.ResourceOptions) -> Any:
+    """A kind's folder has its component, which the declaration must not import."""
+    return import_module(f"infra.workloads.{kind.section}.component").create(name, settings, runtime, opts)

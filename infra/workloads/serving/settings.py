@@ -1,0 +1,80 @@
+"""Endpoints in the declaration, with the rules for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from infra.declaration.problems import Problem, suggestion
+from infra.declaration.secrets import secret_is_of_team
+from infra.declaration.types import Name, Seconds, written
+from infra.declaration.workloads import Resources
+from infra.workloads.kind import Kind, Request, Workload
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+_SURGE = 1
+"""Additional pods of an endpoint during a rollout."""
+
+
+class Serving(Workload):
+    """An endpoint that serves the champion version of a model."""
+
+    model: Name = Field(description="The model whose champion to serve, a name in `models`")
+    replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds one more for a moment")
+    resources: Resources = Field(default=Resources(), description="Resources of each pod")
+    api_key: Name | None = Field(
+        default=None, description="The generated secret that callers send as a bearer token; none: no authentication"
+    )
+    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
+
+
+def request(endpoint: Serving) -> Request:
+    """All pods, during a rollout."""
+    return Request(endpoint.replicas + _SURGE, endpoint.resources)
+
+
+def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Pods on simulated nodes are never executed, so their jobs register no model version."""
+    for name, endpoint in platform.serving.items():
+        jobs = [job for job in platform.training.values() if job.model == endpoint.model]
+        if jobs and platform.foundation.simulates_pools and all(job.pool for job in jobs):
+            yield Problem(
+                f"serving.{name}.model",
+                f"'{endpoint.model}' is trained on simulated nodes only, where pods are never executed; "
+                f"add a training job without 'pool'",
+            )
+
+
+def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A key is a generated secret of the endpoint's team."""
+    for name, endpoint in platform.serving.items():
+        key = endpoint.api_key
+        if key is None:
+            continue
+        path = f"serving.{name}.apiKey"
+        yield from secret_is_of_team(platform, key, endpoint.team, path)
+        if not platform.secrets[key].generate:
+            message = f"'{key}' is not generated, so it cannot be rotated without rejecting callers"
+            yield Problem(path, f"{message}; write generate: true in secrets.{key}")
+
+
+def objectives_are_of_endpoints(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Objectives are keyed by a declared endpoint."""
+    for endpoint in platform.monitoring.objectives if platform.monitoring else ():
+        if endpoint not in platform.serving:
+            message = f"endpoint '{endpoint}' is not declared{suggestion(endpoint, platform.serving)}"
+            yield Problem(f"monitoring.objectives.{endpoint}", message)
+
+
+SERVING = Kind(
+    section="serving",
+    outputs="endpoints",
+    request=request,
+    references={"model": "models", "apiKey": "secrets"},
+    rules=[served_models_are_trained, api_keys_can_be_rotated, objectives_are_of_endpoints],
+)

@@ -1,0 +1,63 @@
+"""Training jobs in the declaration, with the rules for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from infra.declaration.problems import Problem
+from infra.declaration.types import Name, Seconds, ShortName, written
+from infra.declaration.workloads import Resources
+from infra.workloads.kind import Kind, Request, Workload
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+
+class Training(Workload):
+    """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
+    resources, pool, GPUs, names of secrets, or revision. `up` submits it and does not wait for it.
+    """
+
+    model: Name = Field(description="The model to register versions of, a name in `models`")
+    args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="Arguments of the image's entry point"
+    )
+    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
+    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
+    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
+    timeout: Seconds = Field(
+        default=written("3m"), description="Deadline of each attempt; the time that its pod is pending does not count"
+    )
+    retries: int = Field(
+        default=1,
+        ge=0,
+        le=10,
+        description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
+    )
+    revision: int = Field(default=0, ge=0, description="Raise it to run the job again though nothing else has changed")
+
+
+def request(job: Training) -> Request:
+    """One pod."""
+    return Request(1, job.resources, job.gpus, job.pool)
+
+
+def only_owners_train(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Only the owning team registers versions of a model."""
+    for name, job in platform.training.items():
+        owner = platform.models[job.model].team
+        if job.team != owner:
+            yield Problem(f"training.{name}.team", f"model '{job.model}' belongs to team '{owner}'; write '{owner}'")
+
+
+TRAINING = Kind(
+    section="training",
+    outputs="jobs",
+    request=request,
+    references={"model": "models", "pool": "nodePools"},
+    rules=[only_owners_train],
+)
