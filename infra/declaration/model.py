@@ -21,6 +21,7 @@ from infra.declaration.secrets import Secret
 from infra.declaration.teams import Team
 from infra.declaration.types import Name, Settings, ShortName
 from infra.declaration.workloads import Image, Model, Tracking
+from infra.workloads.batch.settings import Batch
 from infra.workloads.kind import Kind, Workload
 from infra.workloads.kinds import KINDS
 from infra.workloads.serving.settings import Serving
@@ -42,6 +43,7 @@ class Platform(Settings):
         default={}, description="Number of rotations of each generated secret; incremented by `make rotate`"
     )
     training: dict[ShortName, Training] = Field(default={}, description="Training jobs by name")
+    batch: dict[ShortName, Batch] = Field(default={}, description="Batch jobs by name, on a schedule or on demand")
     serving: dict[Name, Serving] = Field(
         default={}, description="Endpoints by name, which is also the name of their Service"
     )

@@ -455,6 +455,22 @@ CASES = (
         slo_window="1d",
     ),
     Case(
+        "BatchJobMissed",
+        {
+            'kube_cronjob_next_schedule_time{namespace="vision",cronjob="nightly"}': "600x60",
+            'kube_cronjob_status_active{namespace="vision",cronjob="nightly"}': "0x60",
+        },
+        {
+            'kube_cronjob_next_schedule_time{namespace="vision",cronjob="nightly"}': "600x60",
+            'kube_cronjob_status_active{namespace="vision",cronjob="nightly"}': "1x60",
+            'kube_cronjob_next_schedule_time{namespace="vision",cronjob="ahead"}': "86400x60",
+            'kube_cronjob_status_active{namespace="vision",cronjob="ahead"}': "0x60",
+        },
+        "batch job nightly was due 40m 0s ago and has not been started",
+        {"namespace": "vision", "cronjob": "nightly"},
+        team="vision",
+    ),
+    Case(
         "ChampionMissing",
         {f"inference_model_loaded{{{_UNVERSIONED}}}": "0x90"},
         {f"inference_model_loaded{{{_UNVERSIONED}}}": "0x50 1x40"},

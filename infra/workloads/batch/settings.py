@@ -1,0 +1,93 @@
+"""Batch jobs in the declaration: on a schedule, on demand, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from infra.catalogue.alerts.alert import MINUTE, OF_NAMESPACE, Alert
+from infra.declaration.problems import Problem
+from infra.declaration.types import Name, Seconds, ShortName, written
+from infra.declaration.workloads import Resources
+from infra.workloads.batch.schedule import Schedule, TimeZone
+from infra.workloads.kind import Kind, Request, Workload
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+
+class Batch(Workload):
+    """A batch job, such as batch inference, ETL or scheduled retraining: on a schedule, and whenever `make run` starts
+    one. It may read models and write artifacts and runs, but only a training job of the owning team registers versions.
+    """
+
+    schedule: Schedule | None = Field(
+        default=None, description="When to run it, in cron's format; none: only on demand, by `make run`"
+    )
+    time_zone: TimeZone = Field(default="Etc/UTC", description="The schedule's time zone, a name of the IANA database")
+    concurrency_policy: Literal["Allow", "Forbid", "Replace"] = Field(
+        default="Forbid", description="What happens when it is due while an earlier run is still active"
+    )
+    starting_deadline: Seconds = Field(
+        default=written("10m"), description="How late a run may start; after that it counts as missed"
+    )
+    successful_jobs_history_limit: int = Field(default=3, ge=0, le=100, description="Finished runs to keep")
+    failed_jobs_history_limit: int = Field(default=3, ge=1, le=100, description="Failed runs to keep")
+    model: Name | None = Field(
+        default=None, description="A model whose champion it reads, a name in `models`; `MODEL_URI` in its pods"
+    )
+    args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="Arguments of the image's entry point"
+    )
+    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
+    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
+    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
+    timeout: Seconds = Field(
+        default=written("1h"), description="Deadline of each attempt; the time that its pod is pending does not count"
+    )
+    retries: int = Field(
+        default=1,
+        ge=0,
+        le=10,
+        description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
+    )
+
+
+def request(job: Batch) -> Request:
+    """One pod; runs that overlap by `concurrencyPolicy: Allow` share the team's quota."""
+    return Request(1, job.resources, job.gpus, job.pool)
+
+
+def schedule_settings_need_a_schedule(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Without a schedule they would do nothing."""
+    for name, job in platform.batch.items():
+        default = Batch(team=job.team, image=job.image)
+        settings = {
+            "timeZone": job.time_zone != default.time_zone,
+            "startingDeadline": job.starting_deadline != default.starting_deadline,
+        }
+        for setting, is_declared in settings.items():
+            if job.schedule is None and is_declared:
+                yield Problem(f"batch.{name}.{setting}", "does nothing without 'schedule'; write one, or remove this")
+
+
+BATCH = Kind(
+    section="batch",
+    outputs="batch",
+    request=request,
+    references={"model": "models", "pool": "nodePools"},
+    rules=[schedule_settings_need_a_schedule],
+    alerts=[
+        Alert(
+            "BatchJobMissed",
+            "time() - max by (namespace, cronjob) (kube_cronjob_next_schedule_time) > 0 "
+            "and on (namespace, cronjob) max by (namespace, cronjob) (kube_cronjob_status_active) == 0",
+            "batch job {{ $labels.cronjob }} was due {{ $value | humanizeDuration }} ago and has not been started",
+            for_=10 * MINUTE,
+            team=OF_NAMESPACE,
+        ),
+    ],
+)
