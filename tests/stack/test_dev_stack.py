@@ -34,8 +34,8 @@ from tests.stack.submitted import FAILS, SLEEPS, bad_runs, declare, evict, has_f
 from tests.waiting import eventually
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
-EVICTIONS = 10
-"""The run that is evicted may not be retried."""
+EVICTIONS = 3
+"""Of a run without retries. Kubernetes waits before each new pod: ten seconds, and then twice as long as before."""
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
 
 

@@ -73,7 +73,7 @@ class Training(pulumi.ComponentResource):
         self.namespace = args.workspace.namespace
         self.model = args.settings.model
         self.simulated = args.placement is not None and args.placement.simulated
-        self.job_name = f"{name}-{fingerprint(_identity(args))}"
+        self.job_name = f"{name}-{fingerprint(run_identity(args.settings, args.image))}"
         self._job()
         self.register_outputs({"job": self.job_name})
 
@@ -139,10 +139,13 @@ class Training(pulumi.ComponentResource):
         )
 
 
-def _identity(args: TrainingArgs) -> Mapping[str, object]:
-    """What makes two runs the same. Of the image its own folder: a patch of the base image is no reason to train."""
-    declared = args.settings.model_dump(mode="json", exclude={"team", "timeout", "retries"})
-    return {**declared, "image": args.image.own_content, "secrets": sorted(args.settings.secrets)}
+def run_identity(settings: Settings, image: BuiltImage) -> Mapping[str, object]:
+    """What makes two runs the same: settings that are declared, without defaults, which the platform may change.
+
+    Of the image its own folder: a patch of the base image is no reason to train.
+    """
+    declared = settings.model_dump(mode="json", exclude_unset=True, exclude={"team", "timeout", "retries"})
+    return {**declared, "image": image.own_content, "secrets": sorted(settings.secrets)}
 
 
 def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.ResourceOptions) -> Training:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pulumi
 import pytest
 from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 
 from infra.declaration.workloads import Resources
+from infra.images import BuiltImage
 from infra.secrets.derive import derived_password
 from infra.workloads.pod import requirements
 from infra.workloads.training import component as training
+from infra.workloads.training.settings import Training
 from tests.unit.components.recorder import Recorder, forget_builds, inputs, platform, pods, run
 from tests.unit.declaration.samples import small
 
@@ -152,6 +155,17 @@ def test_a_new_default_of_the_platform_runs_nothing_again(monkeypatch: pytest.Mo
     forget_builds()
     assert before.inputs["spec"]["template"] != after.inputs["spec"]["template"]
     assert before.name == after.name
+
+
+def test_a_default_is_no_part_of_a_run_s_identity() -> None:
+    declared = {"team": "vision", "image": "training", "model": "digits", "resources": {"memory": "2Gi"}}
+    image = BuiltImage("training", "with its base", "its own", pulumi.Output.from_input(""))
+    assert training.run_identity(Training.model_validate(declared), image) == {
+        "image": "its own",
+        "model": "digits",
+        "resources": {"memory": "2Gi"},
+        "secrets": [],
+    }
 
 
 def test_an_endpoint_does_not_roll_when_its_model_is_trained_again() -> None:
