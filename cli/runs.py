@@ -24,6 +24,8 @@ class Run:
     name: str
     state: str
     why: str = ""
+    log: str = ""
+    """The command that shows its log."""
 
     @property
     def ended(self) -> bool:
@@ -67,6 +69,13 @@ def all_succeed(name: str, *, quiet: bool) -> bool:
         console.stderr = shown
 
 
+def advice(name: str, run: Run) -> str:
+    """What to do about a run that has not succeeded."""
+    if run.failed:
+        return f"training job {run}; its log, in `make shell STACK={name}`: {run.log}"
+    return f"training job {run}; `make status STACK={name} WAIT=1` waits for it"
+
+
 def _longest(declared: Platform, wanted: Collection[str]) -> int:
     """Seconds of all attempts of the longest job."""
     return max(job.timeout * (1 + job.retries) for name, job in declared.training.items() if name in wanted)
@@ -88,7 +97,8 @@ def _run(api: client.ApiClient, training: str, output: Mapping[str, Any]) -> Run
         return Run(training, state)
     selector = f"batch.kubernetes.io/job-name={output['job']}"
     pods = client.CoreV1Api(api).list_namespaced_pod(output["namespace"], label_selector=selector).items
-    return Run(training, state, next((reason for pod in pods for reason in _reasons(pod)), ""))
+    log = f"kubectl -n {output['namespace']} logs job/{output['job']}"
+    return Run(training, state, next((reason for pod in pods for reason in _reasons(pod)), ""), log)
 
 
 def _reasons(pod: Any) -> Iterator[str]:

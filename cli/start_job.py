@@ -22,7 +22,7 @@ def start(name: str, job: str) -> int:
     run = f"{cron_job}-{datetime.now(UTC):%H%M%S}"
     try:
         template = batch.read_namespaced_cron_job(cron_job, namespace)
-        batch.create_namespaced_job(namespace, _from(template, run))
+        batch.create_namespaced_job(namespace, job_from(template, run))
     except ApiException as error:
         raise CommandError(f"batch job {job} can't be started", f"{error.status}: {error.reason}") from None
     console.print(
@@ -31,7 +31,7 @@ def start(name: str, job: str) -> int:
     return 0
 
 
-def _from(cron_job: client.V1CronJob, run: str) -> client.V1Job:
+def job_from(cron_job: client.V1CronJob, run: str) -> client.V1Job:
     """Owned by the CronJob, so that its history limits count and its deletion deletes the run."""
     owner = client.V1OwnerReference(
         api_version="batch/v1",

@@ -2,6 +2,8 @@
 
 import time
 
+from rich.markup import escape
+
 from cli import preflight, recovery, runs, stack, summary
 from cli.prediction import Score
 from common.console import Progress, console
@@ -39,7 +41,7 @@ def up(name: str) -> int:
     if local is not None:
         for run in runs.wait(name, declared, progress, runs.submitted(events)):
             if not run.ended or run.failed:
-                console.print(f"[yellow]![/] training job {run}; `make status WAIT=1` waits for it")
+                console.print(f"[yellow]![/] {escape(runs.advice(name, run))}")
     scores: list[Score] = []
     if declared.foundation.local is not None:  # in EKS, endpoints are reached with access to the cluster only
         with progress.step("score the live endpoints"):

@@ -1,4 +1,4 @@
-"""Training runs of the trial stack: what they come to, and declarations of some that behave badly."""
+"""Training runs and batch jobs of the trial stack: declarations of some more, and what they come to."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ import yaml
 from kubernetes import client
 
 from cli.prediction import Endpoint
+from cli.start_job import job_from
 from common.errors import CommandError
 from tests.pulumi_engine import Pulumi
 from tests.stack.conftest import STACK, TEAM
 
-SLEEPS, FAILS = "sleeps", "fails"
+SLEEPS, FAILS, ENDS = "sleeps", "fails", "ends"
 _ENTRY_POINTS = {
     # PID 1 ignores SIGTERM unless it asks for it.
     SLEEPS: """["sh", "-c", "trap 'exit 1' TERM; sleep 3600 & wait"]""",
     FAILS: '["false"]',
+    ENDS: '["true"]',
 }
 
 
 @contextmanager
-def bad_runs(trial: Pulumi) -> Iterator[None]:
-    """Declares a run that takes an hour and one that always fails; the stack file and images are put back."""
+def more_jobs(trial: Pulumi) -> Iterator[None]:
+    """Declares a run that takes an hour, one that always fails, and a batch job; the stack file is put back."""
     before = _file(trial).read_text()
     for name, entry_point in _ENTRY_POINTS.items():
         folder = trial.folder / "images" / name
@@ -37,7 +39,8 @@ def bad_runs(trial: Pulumi) -> Iterator[None]:
     declare(
         trial,
         images={name: {} for name in _ENTRY_POINTS},
-        training={name: {**run, "image": name} for name in _ENTRY_POINTS},
+        training={name: {**run, "image": name} for name in (SLEEPS, FAILS)},
+        batch={ENDS: {"team": TEAM, "image": ENDS, "resources": small, "schedule": "* * * * *"}},
     )
     try:
         yield
@@ -89,3 +92,16 @@ def version(endpoint: Endpoint, model: str) -> str:
         return str(endpoint.ask("GET", f"/v2/models/{model}")["versions"][0])
     except (CommandError, requests.RequestException):
         return ""
+
+
+def start(core: client.CoreV1Api, cron_job: str, run: str) -> None:
+    """As `make run` does."""
+    batch = client.BatchV1Api(core.api_client)
+    batch.create_namespaced_job(TEAM, job_from(batch.read_namespaced_cron_job(cron_job, TEAM), run))
+
+
+def succeeded(core: client.CoreV1Api, cron_job: str) -> set[str]:
+    """The names of a batch job's runs that have succeeded."""
+    jobs = client.BatchV1Api(core.api_client).list_namespaced_job(TEAM).items
+    own = [job for job in jobs if cron_job in {owner.name for owner in job.metadata.owner_references or []}]
+    return {job.metadata.name for job in own if job.status.succeeded}

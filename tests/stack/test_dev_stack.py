@@ -30,10 +30,24 @@ from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
 from tests.stack.conftest import DECOY, GIVEN_VALUE, STACK, TEAM
 from tests.stack.loops import counting_requests
-from tests.stack.submitted import FAILS, SLEEPS, bad_runs, declare, evict, has_failed, running, status, version
+from tests.stack.submitted import (
+    ENDS,
+    FAILS,
+    SLEEPS,
+    declare,
+    evict,
+    has_failed,
+    more_jobs,
+    running,
+    start,
+    status,
+    succeeded,
+    version,
+)
 from tests.waiting import eventually
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
+BY_HAND = "by-hand"
 EVICTIONS = 3
 """Of a run without retries. Kubernetes waits before each new pod: ten seconds, and then twice as long as before."""
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
@@ -206,9 +220,11 @@ def test_nothing_but_a_declared_change_runs_training_again(trial: Pulumi, output
 def test_a_run_that_takes_an_hour_and_one_that_fails_hold_up_nobody(
     core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
 ) -> None:
-    with bad_runs(trial):
+    with more_jobs(trial):
         jobs = trial.up().outputs["jobs"]
         sleeps, fails = jobs[SLEEPS], jobs[FAILS]
+        start(core, ENDS, BY_HAND)
+        eventually(lambda: BY_HAND in succeeded(core, ENDS), 120, "the batch job that was started by hand")
         eventually(lambda: has_failed(core, fails), 120, "the failure")
         eventually(lambda: running(core, sleeps, other_than=set()), 120, "the run that takes an hour")
         before = time.monotonic()
@@ -225,6 +241,7 @@ def test_a_run_that_takes_an_hour_and_one_that_fails_hold_up_nobody(
             evicted.add(pod)
         eventually(lambda: running(core, sleeps, other_than=evicted), 240, "the last pod")
         assert not has_failed(core, sleeps)
+        eventually(lambda: succeeded(core, ENDS) - {BY_HAND}, 90, "a scheduled run of the batch job")
     trial.up()
 
 

@@ -15,7 +15,9 @@ import httpx
 import sample
 from sample_objects import ALERTS, NO_PLACE, NOT_READY
 from status.app import create_app
+from status.declared import Declared
 from status.login import Login, NoLogin
+from status.workloads import NO_VERSION, WAITING, endpoints
 
 STAT = {
     "type": "stat",
@@ -84,6 +86,15 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         self.assertIn("digits vision ✓ 2 of 2 ready digits version 3", text)
         self.assertIn("words speech ! 1 of 2 ready CrashLoopBackOff: back-off 5m0s", text)
         self.assertIn("lost speech ✕ missing its Deployment is not in the cluster", text)
+
+    async def test_an_endpoint_without_a_champion_waits(self) -> None:
+        known = {"digits": {"namespace": "vision", "model": "digits"}}
+        declared = Declared("dev", "ml-platform", None, ["vision"], endpoints=known, jobs={}, pools={})
+        metadata = {"name": "digits", "namespace": "vision"}
+        ready = {"metadata": metadata, "spec": {"replicas": 2}, "status": {"readyReplicas": 2}}
+        (seen,) = endpoints(declared, [ready], [], {("vision", "digits"): NO_VERSION})
+        self.assertEqual((seen.state, seen.mood, seen.version), ("waiting", WAITING, ""))
+        self.assertEqual(seen.why, "no version of its model is the champion yet")
 
     async def test_jobs_say_why_they_wait(self) -> None:
         text = await self.text()

@@ -1,0 +1,84 @@
+"""Runs that `up` has submitted: which are new, and what each has come to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from cli import runs
+from cli.status import _job_state
+
+PREFIX = "urn:pulumi:dev::ml-platform::ml-platform:index:"
+
+
+def done(op: str, urn: str) -> dict[str, Any]:
+    return {"resOutputsEvent": {"metadata": {"op": op, "urn": urn}}}
+
+
+def test_only_runs_that_were_created_are_new() -> None:
+    events = [
+        {"preludeEvent": {}},
+        done("create", f"{PREFIX}Training$kubernetes:batch/v1:Job::digits-0a1b2c3d"),
+        done("same", f"{PREFIX}Training$kubernetes:batch/v1:Job::words-4e5f6a7b"),
+        done("delete", f"{PREFIX}Training$kubernetes:batch/v1:Job::digits-8c9d0e1f"),
+        done("create", f"{PREFIX}Delivery$kubernetes:batch/v1:Job::dashboards"),
+        done("create", f"{PREFIX}Training::digits"),
+    ]
+    assert runs.submitted(events) == {"digits-0a1b2c3d"}
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ({}, "pending"),
+        ({"active": 1}, "pending"),
+        ({"active": 1, "ready": 1}, "running"),
+        ({"active": 1, "ready": 0, "failed": 1}, "retrying"),
+        ({"failed": 2, "conditions": [client.V1JobCondition(type="Failed", status="True")]}, "failed"),
+        ({"conditions": [client.V1JobCondition(type="Failed", status="False")]}, "pending"),
+    ],
+)
+def test_a_run_has_failed_only_for_good(status: dict[str, Any], state: str) -> None:
+    assert _job_state(client.V1JobStatus(**status)) == state
+
+
+def pod(**status: Any) -> client.V1Pod:
+    return client.V1Pod(status=client.V1PodStatus(**status))
+
+
+def container(**state: Any) -> client.V1ContainerStatus:
+    return client.V1ContainerStatus(
+        name="main", image="", image_id="", ready=False, restart_count=0, state=client.V1ContainerState(**state)
+    )
+
+
+UNSCHEDULED = client.V1PodCondition(type="PodScheduled", status="False", message="0/3 nodes are available")
+PULLING = client.V1ContainerStateWaiting(reason="ContainerCreating")
+REFUSED = client.V1ContainerStateWaiting(reason="ImagePullBackOff", message="not found")
+KILLED = client.V1ContainerStateTerminated(reason="OOMKilled", exit_code=137)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reasons"),
+    [
+        (pod(), []),
+        (pod(conditions=[UNSCHEDULED]), ["0/3 nodes are available"]),
+        (pod(container_statuses=[container(waiting=PULLING)]), []),
+        (pod(container_statuses=[container(waiting=REFUSED)]), ["ImagePullBackOff: not found"]),
+        (pod(container_statuses=[container(terminated=KILLED)]), ["OOMKilled, exit code 137"]),
+        (pod(reason="DeadlineExceeded"), ["DeadlineExceeded"]),
+    ],
+)
+def test_a_run_says_why_it_does_not_proceed(seen: client.V1Pod, reasons: list[str]) -> None:
+    assert list(runs._reasons(seen)) == reasons
+
+
+def test_what_to_do_next_depends_on_whether_it_has_ended() -> None:
+    failed = runs.Run("digits", "failed", "OOMKilled, exit code 137", "kubectl -n vision logs job/digits-0a1b2c3d")
+    assert runs.advice("dev", failed) == (
+        "training job digits failed (OOMKilled, exit code 137); its log, in `make shell STACK=dev`: "
+        "kubectl -n vision logs job/digits-0a1b2c3d"
+    )
+    assert runs.advice("dev", runs.Run("digits", "running")).endswith("`make status STACK=dev WAIT=1` waits for it")
