@@ -83,6 +83,8 @@ class Demand:
     """Bytes."""
     gpus: int = 0
     pods: int = 0
+    disk: int = 0
+    """Bytes of scratch."""
 
     def plus(self, request: Request) -> Demand:
         """With the pods of one more workload."""
@@ -92,7 +94,14 @@ class Demand:
             self.memory + pods * memory_bytes(resources.memory),
             self.gpus + pods * request.gpus,
             self.pods + pods,
+            self.disk + pods * max(DISK_OF_A_POD, memory_bytes(resources.scratch) + DISK_BESIDE_SCRATCH),
         )
+
+
+DISK_OF_A_POD = 2**30
+"""Bytes, by default: a quota allows that much for each of its pods."""
+DISK_BESIDE_SCRATCH = 2**29
+"""Bytes for logs and the container's own layer, where more scratch is declared."""
 
 
 def demand(platform: Platform, team: str) -> Demand:
@@ -143,6 +152,12 @@ def workloads_fit_their_quota(platform: Platform, root: Path) -> Iterator[Proble
                     f"{declared} is less than the team's jobs and endpoints request ({least}, "
                     f"including one more pod of each endpoint during a rollout); write at least {least}",
                 )
+        disk = -(-needed.disk // DISK_OF_A_POD)
+        if disk > quota.pods >= needed.pods:
+            message = (
+                f"{quota.pods} also allows {quota.pods}Gi of scratch in all, and the team's workloads declare {disk}Gi"
+            )
+            yield Problem(f"teams.{name}.quota.pods", f"{message}; write at least {disk}")
 
 
 def groups_have_one_role(platform: Platform, root: Path) -> Iterator[Problem]:

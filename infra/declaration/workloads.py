@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infra.catalogue.images import OWN_IMAGES
 from infra.catalogue.names import image_context
 from infra.declaration.problems import Problem
-from infra.declaration.types import Cpu, Memory, Name, Seconds, Settings, written
+from infra.declaration.types import Cpu, Memory, Name, Seconds, Settings, memory_bytes, written
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -37,6 +37,22 @@ class Resources(Settings):
 
     cpu: Cpu = Field(default="250m", description="CPU request, in cores")
     memory: Memory = Field(default="512Mi", description="Memory request and limit; exceeding it is an OOM kill")
+    scratch: Memory = Field(
+        default="500Mi", description="Size limit of /tmp, on the node's disk; exceeding it is an eviction"
+    )
+    shared_memory: Memory | None = Field(
+        default=None,
+        description="Size limit of /dev/shm, part of `memory`; none: half of `memory` in training and batch jobs, "
+        "whose data loaders need it, and the container runtime's 64Mi elsewhere",
+    )
+
+    @model_validator(mode="after")
+    def _shared_memory_is_memory(self) -> Self:
+        if self.shared_memory is not None and memory_bytes(self.shared_memory) > memory_bytes(self.memory):
+            raise ValueError(
+                f"sharedMemory ({self.shared_memory}) is part of memory ({self.memory}); write at most that"
+            )
+        return self
 
 
 class Tracking(Settings):

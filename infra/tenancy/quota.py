@@ -22,7 +22,7 @@ _HIGHER = "priorities-of-others"
 _REQUESTED = {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "0"}
 _LIMIT = {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}
 """The memory limit equals the request, as for the platform's own workloads. Ephemeral storage (emptyDirs, logs) has
-a limit but no request, because simulated nodes have none.
+a limit but no request: most pods use little of it.
 """
 
 

@@ -35,7 +35,8 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import SIMULATED_LABEL, TRACKING_SECRET
-from infra.declaration.types import cpu_millis
+from infra.declaration.teams import DISK_BESIDE_SCRATCH, DISK_OF_A_POD
+from infra.declaration.types import cpu_millis, memory_bytes
 from infra.declaration.workloads import Resources
 from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.tenancy import Workspace
@@ -53,7 +54,6 @@ DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(
 """Evictions, drains, preemption and lost nodes use up no retry of a Job."""
 
 _NONROOT = 65532
-_SCRATCH = "500Mi"
 _CREDENTIALS_FOLDER = "/home/nonroot/.mlflow"
 _ONE_CORE = 1000
 
@@ -79,6 +79,8 @@ class Container:
     ports: Mapping[str, int] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     gpus: int = 0
+    loads_data: bool = False
+    """Whether data loaders share memory in it."""
     startup_probe: ProbeArgs | None = None
     readiness_probe: ProbeArgs | None = None
     liveness_probe: ProbeArgs | None = None
@@ -149,8 +151,8 @@ def pod_template(
     user: int = _NONROOT,
 ) -> PodTemplateSpecArgs:
     """A pod that complies with Pod Security's `restricted` level, with a read-only root file system."""
-    scratch = Mount(VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=_SCRATCH)), "/tmp")
-    mounts = [scratch, *container.mounts]
+    scratch = EmptyDirVolumeSourceArgs(size_limit=container.resources.scratch)
+    mounts = [Mount(VolumeArgs(name="tmp", empty_dir=scratch), "/tmp"), *_shared_memory(container), *container.mounts]
     simulated = {SIMULATED_LABEL: "true"} if placement and placement.simulated else {}
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(labels={**labels, **simulated}, annotations=annotations or None),
@@ -181,14 +183,32 @@ def pod_template(
     )
 
 
+def _shared_memory(container: Container) -> list[Mount]:
+    """A larger /dev/shm than the container runtime's."""
+    resources = container.resources
+    size = resources.shared_memory or (_half(resources.memory) if container.loads_data else None)
+    volume = EmptyDirVolumeSourceArgs(medium="Memory", size_limit=size)
+    return [Mount(VolumeArgs(name="shared-memory", empty_dir=volume), "/dev/shm")] if size else []
+
+
+def _half(memory: str) -> str:
+    return f"{memory_bytes(memory) // 2**21}Mi"
+
+
 def requirements(resources: Resources, gpus: int = 0) -> ResourceRequirementsArgs:
     """The memory limit equals the request; the CPU limit is one core or the request, whichever is more."""
     limit = resources.cpu if cpu_millis(resources.cpu) >= _ONE_CORE else "1"
     devices = {"nvidia.com/gpu": str(gpus)} if gpus else {}
     return ResourceRequirementsArgs(
-        requests={"cpu": resources.cpu, "memory": resources.memory, **devices},
-        limits={"cpu": limit, "memory": resources.memory, **devices},
+        requests={"cpu": resources.cpu, "memory": resources.memory, **_disk(resources), **devices},
+        limits={"cpu": limit, "memory": resources.memory, **_disk(resources), **devices},
     )
+
+
+def _disk(resources: Resources) -> dict[str, str]:
+    """More than the namespace's default limit, where more scratch is declared."""
+    wanted = memory_bytes(resources.scratch) + DISK_BESIDE_SCRATCH
+    return {"ephemeral-storage": f"{wanted // 2**20}Mi"} if wanted > DISK_OF_A_POD else {}
 
 
 def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:

@@ -195,7 +195,7 @@ def test_nothing_but_a_declared_change_runs_training_again(trial: Pulumi, output
     job = "kubernetes:batch/v1:Job"
     changed = {
         "images/base/Dockerfile": ("", "\n# a patch\n"),
-        "infra/workloads/pod.py": ('_SCRATCH = "500Mi"', '_SCRATCH = "600Mi"'),
+        "infra/declaration/workloads.py": ('default="500Mi"', 'default="600Mi"'),
         "infra/workloads/training/component.py": ("METRICS_PORT = 8000", "METRICS_PORT = 8001"),
     }
     before = {name: (trial.folder / name).read_text() for name in changed}

@@ -17,6 +17,7 @@ from infra.foundation.node_labels import GPU, pool_labels, pool_taints
 
 _SIMULATED = Toleration(SIMULATED_LABEL, "true", "NoSchedule")
 _PODS_PER_NODE = "110"
+_DISK = "1Ti"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def taints(pool: NodePool) -> list[Toleration]:
 def capacity(pool: NodePool) -> dict[str, str]:
     """The allocatable resources of one node."""
     gpus = {GPU: str(pool.gpu.count)} if pool.gpu else {}
-    return {"cpu": pool.instance.cpu, "memory": pool.instance.memory, "pods": _PODS_PER_NODE, **gpus}
+    instance = pool.instance
+    fixed = {"pods": _PODS_PER_NODE, "ephemeral-storage": _DISK}
+    return {"cpu": instance.cpu, "memory": instance.memory, **fixed, **gpus}
 
 
 def node_labels(name: str, pool: str, settings: NodePool) -> dict[str, str]:

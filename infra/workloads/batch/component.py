@@ -127,6 +127,7 @@ class Batch(pulumi.ComponentResource):
             env={**tracking_env(args.workspace), "MLFLOW_EXPERIMENT_NAME": self._name, **model},
             mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
             gpus=settings.gpus,
+            loads_data=True,
         )
 
 

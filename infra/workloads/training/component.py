@@ -129,6 +129,7 @@ class Training(pulumi.ComponentResource):
                 ports={METRICS_PORT_NAME: METRICS_PORT},
                 mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
                 gpus=settings.gpus,
+                loads_data=True,
             ),
             args.workspace,
             account=self._account,

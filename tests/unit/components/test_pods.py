@@ -76,6 +76,28 @@ def test_idle_cpu_may_be_used_up_to_one_core() -> None:
     assert large_pod.limits == {"cpu": "4", "memory": "512Mi"}
 
 
+def volumes(pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By the path that they are mounted at."""
+    found = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    return {mount["mountPath"]: found[mount["name"]] for mount in container(pod)["volumeMounts"]}
+
+
+def test_data_loaders_share_half_of_a_job_s_memory() -> None:
+    job = pods(stack(**{"training.digits.resources": {"memory": "3Gi"}}))["Job digits"]
+    assert volumes(job)["/dev/shm"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "1536Mi"}
+    assert "/dev/shm" not in volumes(pods(stack())["Deployment digits"])
+
+
+def test_shared_memory_and_scratch_are_as_declared() -> None:
+    resources = {"memory": "3Gi", "sharedMemory": "2Gi", "scratch": "20Gi"}
+    for owner, section in (("Job digits", "training"), ("Deployment digits", "serving")):
+        pod = pods(stack(**{f"{section}.digits.resources": resources}))[owner]
+        assert volumes(pod)["/dev/shm"]["emptyDir"]["sizeLimit"] == "2Gi"
+        assert volumes(pod)["/tmp"]["emptyDir"] == {"sizeLimit": "20Gi"}
+        # The namespace's default limit would evict the pod before.
+        assert container(pod)["resources"]["limits"]["ephemeral-storage"] == "20992Mi"
+
+
 def test_an_attempt_of_a_training_job_has_a_deadline_and_its_time_in_the_queue_has_none() -> None:
     spec = run(stack(**{"training.digits.timeout": "90s"}), "digits").inputs["spec"]
     assert spec["template"]["spec"]["activeDeadlineSeconds"] == 90
@@ -149,7 +171,6 @@ def test_a_new_default_of_the_platform_runs_nothing_again(monkeypatch: pytest.Mo
     before = run(stack(), "digits")
     forget_builds()
     monkeypatch.setattr(training, "METRICS_PORT", 8001)
-    monkeypatch.setattr("infra.workloads.pod._SCRATCH", "600Mi")
     monkeypatch.setattr("infra.workloads.pod.requirements", lambda *_: ResourceRequirementsArgs())
     after = run(stack(), "digits")
     forget_builds()

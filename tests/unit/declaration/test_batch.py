@@ -72,3 +72,12 @@ def test_its_pods_count_in_the_team_s_quota(root: Path) -> None:
     job = {**JOB, "resources": {"cpu": 32, "memory": "1Gi"}}
     (line,) = refused(root, **{"teams.vision.quota": quota, "batch": {"nightly": job}})
     assert line.startswith("Pulumi.dev.yaml: platform.teams.vision.quota.cpu: 1 is less than")
+
+
+def test_declared_scratch_is_within_the_quota_of_disk(root: Path) -> None:
+    quota = {"cpu": 64, "memory": "64Gi", "pods": 20}
+    job = {**JOB, "resources": {"scratch": "100Gi"}}
+    assert refused(root, **{"teams.vision.quota": quota, "batch": {"nightly": job}}) == [
+        "Pulumi.dev.yaml: platform.teams.vision.quota.pods: 20 also allows 20Gi of scratch in all, and the team's "
+        "workloads declare 105Gi; write at least 105"
+    ]

@@ -99,6 +99,7 @@ MISTAKES = [
     ("tracking.storage", "\u0665Gi", "platform.tracking.storage: '\u0665Gi' is not a size; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
     ("serving.digits.timeout", "\u0663m", "platform.serving.digits.timeout: '\u0663m' is not a duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
     ("teams.vision.groups.viewer", ["a\n"], "platform.teams.vision.groups.viewer.0: 'a\\n' is not a group name; write letters, digits and any of _:.@/-, at most 63"),
+    ("serving.digits.resources", {"memory": "1Gi", "sharedMemory": "2Gi"}, "platform.serving.digits.resources: sharedMemory (2Gi) is part of memory (1Gi); write at most that"),
     # Ownership
     ("training.digits.team", "speech", "platform.training.digits.team: model 'digits' belongs to team 'vision'; write 'vision'"),
 ]  # fmt: skip
