@@ -148,18 +148,24 @@ def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
 
 def _metadata_of_champion(endpoint: Endpoint, model: str, tracking: Tracking) -> dict[str, Any]:
     """What the endpoint tells of its model, once it serves the version that is the champion now."""
-    found = tracking.find("/api/2.0/mlflow/registered-models/alias", name=model, alias=CHAMPION)
-    champion = found.json()["model_version"]["version"] if found is not None else None
     deadline = time.monotonic() + FOLLOWS_WITHIN
     while True:
         try:
             metadata = endpoint.ask("GET", f"/v2/models/{model}")
-            if champion in (None, _version(metadata)) or time.monotonic() > deadline:
+            version = _version(metadata)
+            if not version.isdigit() or _champion(tracking, model) in (None, version) or time.monotonic() > deadline:
                 return metadata
         except NotLoaded:
-            if champion is None or time.monotonic() > deadline:
+            if _champion(tracking, model) is None or time.monotonic() > deadline:
                 raise
         time.sleep(0.5)
+
+
+def _champion(tracking: Tracking, model: str) -> str | None:
+    """The version with that alias; None if no version has it."""
+    found = tracking.find("/api/2.0/mlflow/registered-models/get", name=model)
+    aliases = found.json()["registered_model"].get("aliases", []) if found is not None else []
+    return next((str(each["version"]) for each in aliases if each["alias"] == CHAMPION), None)
 
 
 def _version(metadata: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ class Platform(Settings):
     namespace: Name = Field(default=PROJECT, description="Namespace of the platform's own components")
     protect_data: bool = Field(default=True, description="Protect data stores from `pulumi destroy`")
     images: dict[Name, Image] = Field(default={}, description="Images of workloads, by name")
-    node_pools: dict[ShortName, NodePool] = Field(default={}, description="Node pools for training, by name")
+    node_pools: dict[ShortName, NodePool] = Field(default={}, description="Node pools by name")
     teams: dict[Name, Team] = Field(default={}, description="Teams by name, which is also the name of their namespace")
     models: dict[Name, Model] = Field(default={}, description="Models, by their name in the model registry")
     secrets: dict[ShortName, Secret] = Field(default={}, description="Secrets by name; values are never in this file")

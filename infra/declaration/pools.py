@@ -32,12 +32,12 @@ class Gpu(Settings):
 
 
 class NodePool(Settings):
-    """Nodes of one kind, for training jobs."""
+    """Nodes of one kind, for workloads that name the pool."""
 
     instance: Instance = Field(description="Resources of one node")
     gpu: Gpu | None = Field(default=None, description="GPUs of one node; none: the nodes have no GPU")
     taints: Annotated[tuple[Taint, ...], Field(strict=False)] = Field(
-        default=(), description="Taints as key=value:Effect; the pool's jobs tolerate them"
+        default=(), description="Taints as key=value:Effect; the pool's workloads tolerate them"
     )
     labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels of each node")
     min: int = Field(

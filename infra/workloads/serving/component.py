@@ -12,7 +12,7 @@ from pulumi_kubernetes.core.v1 import ProbeArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
-from infra.foundation import IdentityBinder, WorkloadIdentity
+from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
@@ -57,6 +57,7 @@ class ServingArgs:
     bind_identity: IdentityBinder
     secrets: Sequence[TeamSecret]
     api_key: TeamSecret | None
+    placement: Placement | None
 
 
 class Serving(pulumi.ComponentResource):
@@ -99,9 +100,11 @@ class Serving(pulumi.ComponentResource):
             labels=self._server.labels,
             annotations=self._roll_on(),
             grace_seconds=_GRACE_SECONDS,
+            placement=args.placement,
             purpose=_COMPONENT,
         )
-        after = [*account, *(secret.ready for secret in self._read)]
+        nodes = list(args.placement.ready) if args.placement else []
+        after = [*account, *nodes, *(secret.ready for secret in self._read)]
         return self._server.deployment(template, after, replicas=settings.replicas, timeout=settings.timeout)
 
     def _roll_on(self) -> dict[str, pulumi.Input[str]]:
@@ -124,6 +127,7 @@ class Serving(pulumi.ComponentResource):
                 "MODEL_URI": f"models:/{self.model}@{CHAMPION}",
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
             },
+            gpus=args.settings.gpus,
             ports={"http": PORT},
             mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read)],
             startup_probe=_probe("live", period=1, failures=60),
@@ -155,5 +159,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         bind_identity=runtime.bind_identity,
         secrets=runtime.mounted(settings),
         api_key=runtime.secrets[settings.api_key] if settings.api_key else None,
+        placement=runtime.pools[settings.pool] if settings.pool else None,
     )
     return Serving(name, args, opts)

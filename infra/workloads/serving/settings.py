@@ -10,7 +10,7 @@ from pydantic import Field
 
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.secrets import secret_is_of_team
-from infra.declaration.types import Name, Seconds, written
+from infra.declaration.types import Name, Seconds, ShortName, written
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
 
@@ -30,12 +30,14 @@ class Serving(Workload):
     api_key: Name | None = Field(
         default=None, description="The generated secret that callers send as a bearer token; none: no authentication"
     )
+    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
+    gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
     timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
 
 
 def request(endpoint: Serving) -> Request:
     """All pods, during a rollout."""
-    return Request(endpoint.replicas + _SURGE, endpoint.resources)
+    return Request(endpoint.replicas + _SURGE, endpoint.resources, endpoint.gpus, endpoint.pool)
 
 
 def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -48,6 +50,14 @@ def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Proble
                 f"'{endpoint.model}' is trained on simulated nodes only, where pods are never executed; "
                 f"add a training job without 'pool'",
             )
+
+
+def endpoints_run_on_real_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Nothing would answer on a simulated node."""
+    for name, endpoint in platform.serving.items():
+        if endpoint.pool is not None and platform.foundation.simulates_pools:
+            message = "nodes of this foundation's pools are simulated, and their pods are never executed"
+            yield Problem(f"serving.{name}.pool", f"{message}; remove 'pool' in this stack")
 
 
 def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -75,6 +85,11 @@ SERVING = Kind(
     section="serving",
     outputs="endpoints",
     request=request,
-    references={"model": "models", "apiKey": "secrets"},
-    rules=[served_models_are_trained, api_keys_can_be_rotated, objectives_are_of_endpoints],
+    references={"model": "models", "apiKey": "secrets", "pool": "nodePools"},
+    rules=[
+        served_models_are_trained,
+        endpoints_run_on_real_nodes,
+        api_keys_can_be_rotated,
+        objectives_are_of_endpoints,
+    ],
 )

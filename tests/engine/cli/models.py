@@ -37,6 +37,9 @@ class World:
         default_factory=lambda: [tensor("probabilities", "FP32", -1, 3), tensor("label", "INT64", -1)]
     )
     registered: dict[str, Any] | None = field(default_factory=lambda: {"run_id": "r"})
+    champion: str | None = "3"
+    follows_after: int = 0
+    """How many questions about the model are refused: it is not loaded yet."""
     artifact: str | None = field(default_factory=lambda: json.dumps(holdout(130)))
     classes_a_sample: int = 1
     infer: int = 200
@@ -47,6 +50,9 @@ class World:
 
     def endpoint(self, path: str, body: Any) -> tuple[int, str]:
         if path == "/v2/models/m":
+            if self.follows_after > 0:
+                self.follows_after -= 1
+                return 503, "no version yet"
             named = {} if self.versions is None else {"versions": self.versions}
             return 200, json.dumps({"name": "m", "inputs": self.inputs, "outputs": self.outputs, **named})
         if path == "/v2/models/m/ready":
@@ -64,6 +70,10 @@ class World:
         if path == "/get-artifact":
             assert query == {"path": ["holdout/holdout.json"], "run_uuid": ["r"]}
             return (404, json.dumps(MISSING)) if self.artifact is None else (200, self.artifact)
+        if path == "/api/2.0/mlflow/registered-models/get":
+            assert query == {"name": ["m"]}
+            aliases = [{"alias": "champion", "version": self.champion}] if self.champion else []
+            return 200, json.dumps({"registered_model": {"name": "m", "aliases": aliases}})
         assert query == {"name": ["m"], "version": ["3"]}
         if self.registered is None:
             return 404, json.dumps(MISSING)
@@ -92,6 +102,8 @@ def serving(world: World) -> Iterator[str]:
                 status, text = world.tracked(address.path, parse_qs(address.query))
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
+            if text == "no version yet":
+                self.send_header("Retry-After", "10")
             self.end_headers()
             self.wfile.write(text.encode())
 

@@ -65,6 +65,16 @@ def test_a_model_that_can_not_be_scored_has_only_to_answer(world: World, said: s
     assert answered(found) == f"[bold green]m[/] version 3 answers ({found.unscored})"
 
 
+def test_an_endpoint_that_does_not_serve_the_new_champion_yet_is_waited_for() -> None:
+    assert scored(World(follows_after=2)).samples == 130
+
+
+def test_an_endpoint_without_a_champion_is_no_error() -> None:
+    found = scored(World(champion=None, follows_after=1))
+    assert found == Score("m", "", waiting=True)
+    assert answered(found) == "[yellow]m[/] waits for its first champion: no version has that alias yet"
+
+
 @pytest.mark.parametrize("versions", [None, [], ["main"]])
 def test_an_endpoint_may_name_no_version_of_the_registry(versions: list[str] | None) -> None:
     found = scored(World(versions=versions))

@@ -36,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine whose PATH has neither uv nor pulumi, and whose cache is empty."""
     bare = tmp_path / "bare"
     bare.mkdir()
-    for name in ("sh", "go", "mkdir", "dirname", "cp", "chmod", "sed"):
+    for name in ("sh", "go", "mkdir", "dirname", "cp", "chmod", "sed", "cmp"):
         if found := shutil.which(name):
             (bare / name).symlink_to(found)
     monkeypatch.setenv("PATH", str(bare))
@@ -50,12 +50,16 @@ def test_uv_is_found_where_bootstrap_puts_it(tmp_path: Path, cache: Path) -> Non
     tree = tmp_path / "tree" / "cli"
     tree.mkdir(parents=True)
     shutil.copy(REPOSITORY / "cli" / "bootstrap", tree)
-    shutil.copy(REPOSITORY / "versions.toml", tree.parent)
-    uv = script(tmp_path / "a-uv", "exit 0")
+    for file in ("versions.toml", "uv.lock"):
+        shutil.copy(REPOSITORY / file, tree.parent)
+    asked = tmp_path / "asked"
+    uv = script(tmp_path / "a-uv", f'mkdir -p .venv && echo "$1" >> {asked}')
     pip = script(tmp_path / "a-pip", f'cp {uv} "$(dirname "$0")/uv"')
     script(tmp_path / "bare" / "python3", f'mkdir -p "$3/bin" && cp {pip} "$3/bin/pip"')
     settings = {**os.environ, "XDG_CACHE_HOME": str(cache)}
-    subprocess.run([tree / "bootstrap"], env=settings, check=True)
+    for _ in range(2):  # the second time the lock file is the one that was installed
+        subprocess.run([tree / "bootstrap"], env=settings, check=True)
+    assert asked.read_text() == "sync\n"
     for environment in (stack.environment(), preview._environment(tmp_path)):
         found = shutil.which("uv", path=environment["PATH"])
         assert found is not None

@@ -42,6 +42,16 @@ class Tracking:
         version: dict[str, Any] = answer.json()["model_version"]
         return version
 
+    def alias(self, alias: str, *, version: str, model: str = MODEL) -> None:
+        """Sets an alias of the model."""
+        answer = requests.post(
+            f"{self.url}/api/2.0/mlflow/registered-models/alias",
+            json={"name": model, "alias": alias, "version": version},
+            auth=self.login,
+            timeout=20,
+        )
+        answer.raise_for_status()
+
 
 def mounted(folder: Path, path: str) -> dict[str, dict[str, str]]:
     return {str(folder): {"bind": path, "mode": "ro"}}

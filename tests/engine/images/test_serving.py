@@ -9,6 +9,7 @@ import requests
 
 from tests.engine.images.engine import Engine, address, run_to_end, wait_for
 from tests.engine.images.services import MODEL, Tracking, serve
+from tests.waiting import eventually
 
 DIGIT = {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [0.0] * 64}]}
 
@@ -139,20 +140,33 @@ def test_a_server_that_waits_for_its_model_stops_at_once(engine: Engine, credent
     assert run_to_end(container)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("uri", "reason"),
-    [
-        (f"models:/{MODEL}@challenger", "challenger"),
-        (f"models:/{MODEL}/99", "99"),
-        ("models:/unknown@champion", "unknown"),
-        ("digits", "not a model URI"),
-    ],
-)
-def test_serving_without_its_model_ends_and_says_why(
-    engine: Engine, trained: str, credentials: Path, uri: str, reason: str
-) -> None:
-    code, log = run_to_end(serve(engine, credentials, uri))
+def test_serving_what_is_no_model_ends_and_says_why(engine: Engine, trained: str, credentials: Path) -> None:
+    code, log = run_to_end(serve(engine, credentials, "digits"))
     assert code == 1
-    assert log.splitlines()[-1].startswith(f"serving: {uri}: ")
-    assert reason in log.splitlines()[-1]
+    assert log.splitlines()[-1].startswith("serving: digits: not a model URI")
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("uri", [f"models:/{MODEL}/99", "models:/unknown@champion"])
+def test_a_server_without_a_version_is_ready_and_its_model_is_not(
+    engine: Engine, trained: str, credentials: Path, uri: str
+) -> None:
+    container = serve(engine, credentials, uri)
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/ready", container)
+    refused = requests.get(f"{url}/v2/models/{MODEL}", timeout=20)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
+    assert refused.json()["error"].startswith(f"{uri}: the model registry has no such version yet")
+    assert 'inference_model_loaded{model="digits"} 0.0' in requests.get(f"{url}/metrics", timeout=20).text
+
+
+def test_an_alias_is_followed_without_a_restart(
+    engine: Engine, trained: str, credentials: Path, tracking: Tracking
+) -> None:
+    container = serve(engine, credentials, f"models:/{MODEL}@challenger")
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/ready", container)
+    assert infer(url, [[0] * 64]).status_code == 503
+    tracking.alias("challenger", version="1")
+    eventually(lambda: infer(url, [[0] * 64]).ok, 30, "the version that has the alias now")
+    assert infer(url, [[0] * 64]).json()["model_version"] == "1"

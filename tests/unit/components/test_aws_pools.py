@@ -148,6 +148,16 @@ def test_policies_between_pods_hold_on_nodes_of_both_kinds() -> None:
     assert switch.type.endswith(":ConfigMapPatch"), "whichever comes second finds the other's object there"
 
 
+def test_an_endpoint_finds_its_nodes() -> None:
+    resources = {"cpu": 4, "memory": "16Gi"}
+    changes = {"serving.digits.pool": "a10g", "serving.digits.gpus": 1, "serving.digits.resources": resources}
+    pod = pods(stack(**changes))["Deployment digits"]
+    assert pod["spec"]["nodeSelector"] == {"ml-platform.io/pool": "a10g"}
+    assert [each["key"] for each in pod["spec"]["tolerations"]] == ["nvidia.com/gpu"]
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert pod["spec"]["priorityClassName"] == "ml-platform-serving"
+
+
 def test_a_job_finds_its_nodes() -> None:
     resources = {"cpu": 4, "memory": "16Gi"}
     job = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1, "resources": resources}

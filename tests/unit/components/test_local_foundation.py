@@ -75,7 +75,8 @@ def test_a_simulated_node_offers_what_its_pool_declares() -> None:
         platform(small(**{"nodePools.a10g.taints": ["team=vision:NoExecute"]})), "kubernetes:core/v1:Node", "a10g-1"
     )
     assert node["metadata"]["annotations"] == {"kwok.x-k8s.io/node": "fake"}
-    assert node["status"]["capacity"] == {"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "1Ti", "nvidia.com/gpu": "1"}
+    of_every_node = {"pods": "110", "ephemeral-storage": "1Ti"}
+    assert node["status"]["capacity"] == {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "1", **of_every_node}
     assert node["status"]["allocatable"] == node["status"]["capacity"]
     assert node["metadata"]["labels"]["nvidia.com/gpu.product"] == "NVIDIA-A10G"
     assert node["spec"]["taints"] == [

@@ -100,6 +100,8 @@ MISTAKES = [
     ("serving.digits.timeout", "\u0663m", "platform.serving.digits.timeout: '\u0663m' is not a duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
     ("teams.vision.groups.viewer", ["a\n"], "platform.teams.vision.groups.viewer.0: 'a\\n' is not a group name; write letters, digits and any of _:.@/-, at most 63"),
     ("serving.digits.resources", {"memory": "1Gi", "sharedMemory": "2Gi"}, "platform.serving.digits.resources: sharedMemory (2Gi) is part of memory (1Gi); write at most that"),
+    ("serving.digits.pool", "a10g", "platform.serving.digits.pool: nodes of this foundation's pools are simulated, and their pods are never executed; remove 'pool' in this stack"),
+    ("serving.digits.gpus", 1, "platform.serving.digits.gpus: only node pools have GPUs; write 'pool' with the name of one"),
     # Ownership
     ("training.digits.team", "speech", "platform.training.digits.team: model 'digits' belongs to team 'vision'; write 'vision'"),
 ]  # fmt: skip
