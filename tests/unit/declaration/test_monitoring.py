@@ -16,6 +16,9 @@ from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
 from tests.unit.declaration.samples import accepted, refused
 
+_THRESHOLD = ALERTS["GpuMemoryNearlyFull"].threshold
+DEFAULT = _THRESHOLD.default if _THRESHOLD else None
+
 HOOK = {"hook": {"webhook": {"url": "http://alerts.example/hook"}}}
 CHAT = {"chat": {"slack": {"channel": "#ml", "url": "theirs"}}}
 SECRETS = {"secrets.theirs": {"team": "vision"}, "secrets.ours": {"team": "platform"}}
@@ -97,8 +100,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"alerts": {"ServingSlow": {"threshold": 1}}}, "alerts.ServingSlow.threshold: alert 'ServingSlow' has no threshold; set monitoring.objective instead"),
     ({"alerts": {"GpuMemoryNearlyFull": {"threshold": "98%"}}}, "alerts.GpuMemoryNearlyFull.threshold: '98%' is not a number; write one such as 0.95"),
     ({"alerts": {"GpuMemoryNearlyFull": {"threshold": True}}}, "alerts.GpuMemoryNearlyFull.threshold: True is not a number; write one such as 0.95"),
-    ({"alerts": {"GpuMemoryNearlyFull": {"threshold": 98}}}, "alerts.GpuMemoryNearlyFull.threshold: 98 is out of range; write a ratio above 0 and below 1 (GPU memory in use; default 0.95)"),
-    ({"alerts": {"GpuMemoryNearlyFull": {"threshold": 1}}}, "alerts.GpuMemoryNearlyFull.threshold: 1 is out of range; write a ratio above 0 and below 1 (GPU memory in use; default 0.95)"),
+    ({"alerts": {"GpuMemoryNearlyFull": {"threshold": 98}}}, f"alerts.GpuMemoryNearlyFull.threshold: 98 is out of range; write a ratio above 0 and below 1 (GPU memory in use; default {DEFAULT:g})"),
+    ({"alerts": {"GpuMemoryNearlyFull": {"threshold": 1}}}, f"alerts.GpuMemoryNearlyFull.threshold: 1 is out of range; write a ratio above 0 and below 1 (GPU memory in use; default {DEFAULT:g})"),
     ({"alerts": {"GpuIdle": {"threshold": 0}}}, "alerts.GpuIdle.threshold: 0 is out of range; write a percentage above 0 and below 100 (GPU utilization; default 5)"),
     ({"alerts": {"GpuIdle": {"threshold": float("nan")}}}, "alerts.GpuIdle.threshold: nan is out of range; write a percentage above 0 and below 100 (GPU utilization; default 5)"),
     ({"alerts": {"PodCrashLoops": {"threshold": 2.5}}}, "alerts.PodCrashLoops.threshold: 2.5 is out of range; write a whole number from 1 to 1000 (restarts of a container in an hour; default 2)"),
@@ -145,7 +148,7 @@ def test_other_alerts_keep_their_defaults(root: Path) -> None:
     changed = alert_rules(accepted(root, monitoring={"alerts": declared}).monitoring)
     defaults = alert_rules(Monitoring())
     assert {name for name in defaults if defaults[name] != changed[name]} == {"GpuMemoryNearlyFull"}
-    assert defaults["GpuMemoryNearlyFull"]["expr"].endswith(" > 0.95")
+    assert defaults["GpuMemoryNearlyFull"]["expr"].endswith(f" > {DEFAULT:g}")
     assert not [name for name, rule in defaults.items() if THRESHOLD in rule["expr"]]
 
 
