@@ -10,6 +10,7 @@ from offline.plugins.provider import Provider, ProviderError
 
 Step = Mapping[str, Any]
 _PROVIDER = "pulumi:providers:"
+_OF_THE_ENGINE = ("pluginDownloadURL", "version")
 
 
 class Plugins:
@@ -45,7 +46,9 @@ class Plugins:
         return self._loaded[urn]
 
     def _settings(self, provider: str) -> Mapping[str, Any]:
-        return self._providers[provider]["inputs"] if provider in self._providers else {}
+        """Of a provider, without those that the engine keeps for itself."""
+        inputs = self._providers[provider]["inputs"] if provider in self._providers else {}
+        return {key: value for key, value in inputs.items() if key not in _OF_THE_ENGINE}
 
 
 def _package(step: Step) -> str:

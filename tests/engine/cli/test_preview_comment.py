@@ -110,6 +110,19 @@ def test_the_plugin_says_what_is_replaced(before: dict[str, Any], after: dict[st
     assert [change.kind for change in compare(planned(before), planned(after))] == ["replaced"]
 
 
+def test_a_changed_image_is_replaced_by_its_own_provider() -> None:
+    """The engine adds the plugin's version to a provider's inputs."""
+    docker = "pulumi:providers:docker"
+
+    def plan_with(tag: str) -> dict[str, Any]:
+        build = {"context": "images/serving", "platform": "linux/amd64"}
+        image = step("docker:index/image:Image", "serving", imageName=f"registry/serving:{tag}", build=build)
+        return planned(step(docker, "docker", version="4.8.2"), image | {"provider": urn(docker, "docker")})
+
+    (change,) = compare(plan_with("a"), plan_with("b"))
+    assert (change.kind, change.name) == ("changed", "serving")
+
+
 def test_a_submitted_run_is_left_alone() -> None:
     """Its pod template is ignored after its creation: only another name is another run."""
 
