@@ -20,6 +20,8 @@ from infra.workloads.kinds import KINDS
 from offline import machine
 
 GPU = "nvidia.com/gpu"
+_PROXY_SECONDS = 2
+"""An API server may not reach pods at all, and would try for a minute."""
 SIMULATED_NODE = ("type", "kwok")
 
 
@@ -147,10 +149,10 @@ def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
 
 def _waits(core: client.CoreV1Api, output: Mapping[str, Any]) -> bool:
     """Whether a server says that it has no version of its model; False where it can't be asked."""
-    service = f"{output['service']}:{output['port']}"
+    service, within = f"{output['service']}:{output['port']}", {"_request_timeout": _PROXY_SECONDS}
     try:
-        page = core.connect_get_namespaced_service_proxy_with_path(service, output["namespace"], "metrics")
-    except ApiException:
+        page = core.connect_get_namespaced_service_proxy_with_path(service, output["namespace"], "metrics", **within)
+    except (ApiException, HTTPError):
         return False
     return any(line.startswith("inference_model_loaded{") and line.endswith(" 0.0") for line in str(page).splitlines())
 
