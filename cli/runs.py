@@ -1,11 +1,13 @@
 """Waits for training runs that `up` has submitted, with progress."""
 
+import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kubernetes import client
+from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack, status
 from common.console import Progress, Report, console
@@ -46,17 +48,18 @@ def submitted(events: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def wait(name: str, declared: Platform, progress: Progress, wanted: Collection[str] | None = None) -> list[Run]:
-    """Wait for the runs, or for those with the Job names `wanted`; what each has come to.
+    """Wait until all runs have ended, or those with the Job names `wanted`; what each has come to.
 
-    It waits at most as long as all attempts may take, and not for runs on simulated nodes.
+    For the latter it waits at most as long as all attempts may take; and never for runs on simulated nodes.
     """
-    jobs = stack.outputs(name)["jobs"] if wanted is None or wanted else {}
+    jobs = stack.outputs(name).get("jobs", {}) if wanted is None or wanted else {}
     asked = {training: job for training, job in jobs.items() if wanted is None or job["job"] in wanted}
     real = {training: job for training, job in asked.items() if not job["simulated"]}
     if not real:
         return []
     with progress.step(f"training: {', '.join(real)}") as step:
-        return _wait(status.cluster_api(name, declared), real, _longest(declared, real), step.say)
+        seconds = math.inf if wanted is None else _longest(declared, real)
+        return _wait(status.cluster_api(name, declared), real, seconds, step.say)
 
 
 def all_succeed(name: str, *, quiet: bool) -> bool:
@@ -64,6 +67,7 @@ def all_succeed(name: str, *, quiet: bool) -> bool:
     console.stderr, shown = quiet, console.stderr
     try:
         declared = preflight.declaration(name)
+        status.require_seen(name, declared)
         return all(run.ended and not run.failed for run in wait(name, declared, Progress()))
     finally:
         console.stderr = shown
@@ -72,21 +76,28 @@ def all_succeed(name: str, *, quiet: bool) -> bool:
 def advice(name: str, run: Run) -> str:
     """What to do about a run that has not succeeded."""
     if run.failed:
-        return f"training job {run}; its log, in `make shell STACK={name}`: {run.log}"
+        return f"training job {run}" + (f"; its log, in `make shell STACK={name}`: {run.log}" if run.log else "")
     return f"training job {run}; `make status STACK={name} WAIT=1` waits for it"
 
 
 def _longest(declared: Platform, wanted: Collection[str]) -> int:
     """Seconds of all attempts of the longest job."""
-    return max(job.timeout * (1 + job.retries) for name, job in declared.training.items() if name in wanted)
+    attempts = [job.timeout * (1 + job.retries) for name, job in declared.training.items() if name in wanted]
+    return max(attempts, default=0)
 
 
 def _wait(api: client.ApiClient, jobs: Mapping[str, Mapping[str, Any]], seconds: float, say: Report) -> list[Run]:
     deadline = time.monotonic() + seconds
+    runs: list[Run] = []
     while True:
-        runs = [_run(api, training, job) for training, job in jobs.items()]
-        say("; ".join(map(str, runs)))
-        if all(run.ended for run in runs) or time.monotonic() > deadline:
+        try:
+            runs = [_run(api, training, job) for training, job in jobs.items()]
+            say("; ".join(map(str, runs)))
+            if all(run.ended for run in runs):
+                return runs
+        except HTTPError as error:
+            say(f"the cluster does not answer: {error}")
+        if time.monotonic() > deadline:
             return runs
         time.sleep(_POLL_SECONDS)
 

@@ -77,6 +77,14 @@ def show(name: str, *, as_json: bool) -> int:
     return 1 if found.crashed else 0
 
 
+def require_seen(name: str, declared: Platform) -> None:
+    """The stack is up, and its cluster can be queried."""
+    if not stack.exists(name):
+        raise CommandError(f"stack {name} is not up on this machine", hint=f"run `make up STACK={name}`")
+    if unseen := _unseen(name, declared):
+        raise CommandError("the cluster can't be queried", unseen)
+
+
 def collect(name: str, declared: Platform) -> Status:
     """Query the stack's outputs and the cluster."""
     outputs = stack.outputs(name)
@@ -94,7 +102,7 @@ def collect(name: str, declared: Platform) -> Status:
         return Status(
             stack=name,
             workloads={
-                kind.outputs: [_workload(api, key, value) for key, value in outputs[kind.outputs].items()]
+                kind.outputs: [_workload(api, key, value) for key, value in outputs.get(kind.outputs, {}).items()]
                 for kind in KINDS
             },
             images=outputs["images"],
@@ -160,13 +168,24 @@ def _waits(core: client.CoreV1Api, output: Mapping[str, Any]) -> bool:
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
     found = _read(client.BatchV1Api(api).read_namespaced_cron_job, output["cron_job"], output["namespace"])
     image = found.spec.job_template.spec.template.spec.containers[0].image if found else ""
-    state = _cron_job_state(found) if found else "missing"
+    state = _cron_job_state(found, active_runs(api, found)) if found else "missing"
     return Workload(name, output["namespace"], state, "", image, "", output["simulated"])
 
 
-def _cron_job_state(found: Any) -> str:
-    if found.status.active:
-        return f"{len(found.status.active)} running"
+def active_runs(api: client.ApiClient, cron_job: client.V1CronJob) -> list[str]:
+    """Unfinished Jobs of a CronJob; it does not list those that somebody else has started in its own status."""
+    jobs = client.BatchV1Api(api).list_namespaced_job(cron_job.metadata.namespace).items
+    own = [job for job in jobs if cron_job.metadata.uid in {owner.uid for owner in job.metadata.owner_references or []}]
+    return [job.metadata.name for job in own if not _has_ended(job.status)]
+
+
+def _has_ended(status: client.V1JobStatus) -> bool:
+    return any(each.type in ("Complete", "Failed") and each.status == "True" for each in status.conditions or [])
+
+
+def _cron_job_state(found: Any, active: Sequence[str]) -> str:
+    if active:
+        return f"{len(active)} running"
     when = "on demand" if found.spec.suspend else f"{found.spec.schedule} {found.spec.time_zone}"
     last = found.status.last_successful_time
     return f"{when}, last succeeded {last:%Y-%m-%d %H:%M} UTC" if last else when
@@ -258,8 +277,11 @@ def _table(*columns: str) -> Table:
 
 
 def _coloured(state: str) -> str:
-    good = state.startswith(("succeeded", "ready")) or (state.endswith(" ready") and _all_ready(state))
-    return f"[{'green' if good else 'red'}]{state}[/]"
+    if state == "ready" or state.startswith("succeeded"):
+        return f"[green]{state}[/]"
+    if state.endswith(" ready") and state != "not ready":
+        return f"[{'green' if _all_ready(state) else 'red'}]{state}[/]"
+    return f"[red]{state}[/]" if state in ("failed", "missing", "not ready") else state
 
 
 def _all_ready(state: str) -> bool:

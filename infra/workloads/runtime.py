@@ -22,7 +22,7 @@ class Created(Protocol):
 
     @property
     def output(self) -> Mapping[str, Any]:
-        """Its part of the stack's outputs: at least its `namespace`, and `object`, the kind and name of its object."""
+        """Its part of the stack's outputs: `namespace`, and its object's name as `service`, `job` or `cron_job`."""
         ...
 
 

@@ -188,5 +188,7 @@ def _write_encryption() -> None:
         ],
     }
     ENCRYPTION.parent.mkdir(parents=True, exist_ok=True)
-    ENCRYPTION.touch(mode=0o600)
-    ENCRYPTION.write_text(yaml.safe_dump(document, sort_keys=False))
+    partial = ENCRYPTION.with_suffix(".new")
+    partial.touch(mode=0o600)
+    partial.write_text(yaml.safe_dump(document, sort_keys=False))
+    partial.replace(ENCRYPTION)

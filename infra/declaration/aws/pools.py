@@ -29,7 +29,7 @@ _RESERVED_CAPACITY = {"reserved", "capacityBlock"}
 
 
 class Ec2Pool(Settings):
-    """EC2 settings of a node pool. An autoscaled pool starts nodes for pending jobs and removes empty nodes."""
+    """EC2 settings of a node pool. An autoscaled pool starts nodes for pending pods and removes empty nodes."""
 
     instance_types: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
         description="EC2 instance types; a node may have any of them", examples=[["g5.2xlarge"]]

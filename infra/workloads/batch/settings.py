@@ -29,12 +29,12 @@ class Batch(Workload):
     )
     time_zone: TimeZone = Field(default="Etc/UTC", description="The schedule's time zone, a name of the IANA database")
     concurrency_policy: Literal["Allow", "Forbid", "Replace"] = Field(
-        default="Forbid", description="What happens when it is due while an earlier run is still active"
+        default="Forbid", description="Whether a run may start while an earlier one is active"
     )
     starting_deadline: Seconds = Field(
         default=written("10m"), description="How late a run may start; after that it counts as missed"
     )
-    successful_jobs_history_limit: int = Field(default=3, ge=0, le=100, description="Finished runs to keep")
+    successful_jobs_history_limit: int = Field(default=3, ge=0, le=100, description="Successful runs to keep")
     failed_jobs_history_limit: int = Field(default=3, ge=1, le=100, description="Failed runs to keep")
     model: Name | None = Field(
         default=None, description="A model whose champion it reads, a name in `models`; `MODEL_URI` in its pods"
@@ -46,7 +46,8 @@ class Batch(Workload):
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
     timeout: Seconds = Field(
-        default=written("1h"), description="Deadline of each attempt; the time that its pod is pending does not count"
+        default=written("1h"),
+        description="Deadline of each attempt, counted from when its pod has a node",
     )
     retries: int = Field(
         default=1,

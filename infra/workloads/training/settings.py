@@ -30,7 +30,8 @@ class Training(Workload):
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
     timeout: Seconds = Field(
-        default=written("3m"), description="Deadline of each attempt; the time that its pod is pending does not count"
+        default=written("3m"),
+        description="Deadline of each attempt, counted from when its pod has a node",
     )
     retries: int = Field(
         default=1,

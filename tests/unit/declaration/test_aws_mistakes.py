@@ -139,6 +139,16 @@ def test_efa_needs_a_machine_that_has_it_and_one_zone(root: Path) -> None:
     ]
 
 
+def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:
+    """A pod that is added before one is taken away would wait for a GPU that none gives up."""
+    on_h100 = {"serving.digits.pool": "h100", "serving.digits.gpus": 8}
+    declare(on_aws(**on_h100, **{"serving.digits.replicas": 1}), "Pulumi.dev.yaml", root)
+    assert refusal(root, on_aws(**on_h100, **{"serving.digits.replicas": 2})) == [
+        "Pulumi.dev.yaml: platform.serving.digits.gpus: 3 pods, one of them during a rollout, do not fit in pool 'h100' "
+        "at its maximum; raise nodePools.h100.max, or write fewer replicas or GPUs"
+    ]
+
+
 def test_a_topic_of_sns_is_known_in_aws(root: Path) -> None:
     receivers = {"on-call": {"sns": {"topic": "alerts"}}, "vision": {"sns": {"topic": "alerts"}}}
     platform = declare(on_aws(monitoring={"receivers": receivers}), "Pulumi.dev.yaml", root)
