@@ -133,7 +133,9 @@ def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
     """Score the served version on its held-out samples; where that is impossible, check readiness."""
     try:
         metadata = _metadata_of_champion(endpoint, model, tracking)
-    except NotLoaded:
+    except NotLoaded as error:
+        if _champion(tracking, model) is not None:
+            raise CommandError(f"the endpoint does not serve the champion of {model}", error.why) from None
         return Score(model, "", waiting=True)
     version = _version(metadata)
     try:

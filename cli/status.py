@@ -20,8 +20,6 @@ from infra.workloads.kinds import KINDS
 from offline import machine
 
 GPU = "nvidia.com/gpu"
-_PROXY_SECONDS = 2
-"""An API server may not reach pods at all, and would try for a minute."""
 SIMULATED_NODE = ("type", "kwok")
 
 
@@ -149,20 +147,8 @@ def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
     core = client.CoreV1Api(api)
     deployment = _read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
     state = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
-    if deployment and deployment.status.ready_replicas and _waits(core, output):
-        state = "waiting for a champion"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
     return Workload(name, output["namespace"], state, output["model"], image, _service_address(core, output), False)
-
-
-def _waits(core: client.CoreV1Api, output: Mapping[str, Any]) -> bool:
-    """Whether a server says that it has no version of its model; False where it can't be asked."""
-    service, within = f"{output['service']}:{output['port']}", {"_request_timeout": _PROXY_SECONDS}
-    try:
-        page = core.connect_get_namespaced_service_proxy_with_path(service, output["namespace"], "metrics", **within)
-    except (ApiException, HTTPError):
-        return False
-    return any(line.startswith("inference_model_loaded{") and line.endswith(" 0.0") for line in str(page).splitlines())
 
 
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:

@@ -36,7 +36,8 @@ class GoModule:
     def folder(self) -> Path:
         """Where this module's programs stand for these pins and this compiler."""
         key = hashlib.sha256()
-        for file in [self.source / "go.mod", self.source / "go.sum", *sorted(self.source.glob("*/*.go"))]:
+        for file in sorted(file for file in self.source.rglob("*") if file.is_file()):
+            key.update(file.relative_to(self.source).as_posix().encode() + b"\0")
             key.update(hashlib.sha256(file.read_bytes()).digest())
         key.update(repr((sorted(self.stamps.items()), go_version())).encode())
         return paths.CACHE / "go" / f"{self.name}-{key.hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""The cluster's certificate authority, and a certificate with an identity of its own for each component."""
+"""The cluster's certificate authorities, and a certificate with an identity of its own for each component."""
 
 import datetime
 import ipaddress
@@ -14,34 +14,49 @@ from common import paths
 
 PKI = paths.CLUSTER / "pki"
 CA, CA_KEY = PKI / "ca.crt", PKI / "ca.key"
+ETCD_CA, ETCD_CA_KEY = PKI / "etcd-ca.crt", PKI / "etcd-ca.key"
+"""Of etcd and its only client: whoever has a certificate of this authority can write anything."""
 ADMIN, ADMIN_KEY = PKI / "admin.crt", PKI / "admin.key"
 VALID = datetime.timedelta(days=3650)
 
 
-def create_authority() -> None:
-    """Create the authority and the administrator's certificate."""
-    if ADMIN.exists():
-        return
+def create_authorities() -> None:
+    """Create the authorities, and the administrator's certificate."""
     PKI.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = _new_key(CA_KEY)
-    name = _name("ml-platform-local-ca")
+    _create_authority("ml-platform-local-ca", CA, CA_KEY)
+    _create_authority("ml-platform-local-etcd-ca", ETCD_CA, ETCD_CA_KEY)
+    issue("admin", "ml-platform-admin", ["system:masters"])
+
+
+def _create_authority(common_name: str, certificate: Path, key_file: Path) -> None:
+    if certificate.exists():
+        return
+    key = _new_key(key_file)
+    name = _name(common_name)
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
     builder = (
         _builder(name, key, name).add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
     )
-    _write(CA, builder.sign(key, hashes.SHA256()))
-    issue("admin", "ml-platform-admin", ["system:masters"])
+    _write(certificate, builder.sign(key, hashes.SHA256()))
 
 
 def issue(
-    name: str, user: str, groups: Sequence[str] = (), addresses: Sequence[str] = (), hosts: Sequence[str] = ()
+    name: str,
+    user: str,
+    groups: Sequence[str] = (),
+    addresses: Sequence[str] = (),
+    hosts: Sequence[str] = (),
+    by: tuple[Path, Path] = (CA, CA_KEY),
 ) -> tuple[Path, Path]:
-    """Certificate and key files `name`, for `user` in `groups`, valid for serving at `addresses` and `hosts`."""
+    """Certificate and key files `name`, for `user` in `groups`, valid for serving at `addresses` and `hosts`.
+
+    `by` are the certificate and the key of the authority that signs it.
+    """
     certificate, key = PKI / f"{name}.crt", PKI / f"{name}.key"
     if certificate.exists():
         return certificate, key
-    authority = x509.load_pem_x509_certificate(CA.read_bytes())
-    signer = serialization.load_pem_private_key(CA_KEY.read_bytes(), None)
+    authority = x509.load_pem_x509_certificate(by[0].read_bytes())
+    signer = serialization.load_pem_private_key(by[1].read_bytes(), None)
     assert isinstance(signer, rsa.RSAPrivateKey)
     usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
     builder = _builder(_name(user, groups), _new_key(key), authority.subject).add_extension(usages, False)

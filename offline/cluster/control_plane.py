@@ -31,6 +31,7 @@ SIMULATED = "kwok.x-k8s.io/node=fake"
 """The annotation of simulated nodes. kwok must manage no others, or it would also simulate the real node's pods."""
 
 _ETCD, _API_SERVER = "etcd", "kube-apiserver"
+_ETCD_AUTHORITY = (certificates.ETCD_CA, certificates.ETCD_CA_KEY)
 _CLIENTS = ("kube-controller-manager", "kube-scheduler", "kwok")
 DAEMONS = (_ETCD, _API_SERVER, *_CLIENTS)
 _API_NAMES = (
@@ -41,7 +42,7 @@ _API_NAMES = (
 
 def start() -> None:
     """Start what is not running, and wait until the API is ready."""
-    certificates.create_authority()
+    certificates.create_authorities()
     _write_encryption()
     kubeconfig.write(paths.KUBECONFIG, certificates.CA, certificates.ADMIN, certificates.ADMIN_KEY)
     _etcd().start()
@@ -67,9 +68,14 @@ def is_ready() -> bool:
 
 
 def _etcd() -> Daemon:
-    certificate, key = certificates.issue(_ETCD, _ETCD, addresses=["127.0.0.1"])
+    certificate, key = certificates.issue(_ETCD, _ETCD, addresses=["127.0.0.1"], by=_ETCD_AUTHORITY)
     clients, peers = f"https://127.0.0.1:{ETCD_PORT}", f"https://127.0.0.1:{ETCD_PEER_PORT}"
-    tls = {"cert-file": certificate, "key-file": key, "trusted-ca-file": certificates.CA, "client-cert-auth": "true"}
+    tls = {
+        "cert-file": certificate,
+        "key-file": key,
+        "trusted-ca-file": certificates.ETCD_CA,
+        "client-cert-auth": "true",
+    }
     flags = {
         "name": "local",
         "data-dir": ETCD_DATA,
@@ -86,7 +92,7 @@ def _etcd() -> Daemon:
     def is_healthy() -> bool:
         pair = (str(certificate), str(key))
         with suppress(requests.RequestException):
-            return requests.get(f"{clients}/health", verify=str(certificates.CA), cert=pair, timeout=2).ok
+            return requests.get(f"{clients}/health", verify=str(certificates.ETCD_CA), cert=pair, timeout=2).ok
         return False
 
     # The program is called after its folder.
@@ -96,7 +102,7 @@ def _etcd() -> Daemon:
 def _api_server() -> Daemon:
     served = ["127.0.0.1", NODE_IP, API_SERVICE_IP]
     certificate, key = certificates.issue(_API_SERVER, _API_SERVER, addresses=served, hosts=_API_NAMES)
-    client, client_key = certificates.issue(f"{_API_SERVER}-{_ETCD}", _API_SERVER)
+    client, client_key = certificates.issue(f"{_API_SERVER}-{_ETCD}", _API_SERVER, by=_ETCD_AUTHORITY)
     accounts, accounts_key = certificates.issue("service-accounts", "service-accounts")
     flags = {
         "bind-address": "127.0.0.1",
@@ -108,7 +114,7 @@ def _api_server() -> Daemon:
         "tls-private-key-file": key,
         "client-ca-file": certificates.CA,
         "etcd-servers": f"https://127.0.0.1:{ETCD_PORT}",
-        "etcd-cafile": certificates.CA,
+        "etcd-cafile": certificates.ETCD_CA,
         "etcd-certfile": client,
         "etcd-keyfile": client_key,
         "encryption-provider-config": ENCRYPTION,

@@ -52,6 +52,8 @@ def start(report: Report) -> None:
             result.result()
     report("waiting for the node to be Ready")
     _wait_for_node()
+    for name in crashed():
+        raise CommandError(f"{name} exited while starting", tail(log_of(name)), log=log_of(name))
 
 
 def stop() -> None:

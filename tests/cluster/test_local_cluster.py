@@ -5,12 +5,14 @@ import secrets
 from typing import Any
 
 import psutil
+import pytest
+import requests
 from kubernetes import client
 
 from common import paths
 from common.daemons import process_of
-from offline.cluster import control_plane, pause_image
-from offline.cluster.addresses import NODE_IP, NODE_NAME
+from offline.cluster import certificates, control_plane, pause_image
+from offline.cluster.addresses import ETCD_PORT, NODE_IP, NODE_NAME
 from tests.waiting import eventually
 
 SIMULATED = {"kwok.x-k8s.io/node": "fake"}
@@ -72,6 +74,19 @@ def test_secrets_are_encrypted_at_rest(core: client.CoreV1Api, namespace: str) -
     stored = b"".join(file.read_bytes() for file in control_plane.ETCD_DATA.rglob("*.wal"))
     assert f"not-{word}".encode() in stored, "the test looks in the wrong place"
     assert stored.count(word.encode()) == stored.count(f"not-{word}".encode())
+
+
+def test_etcd_accepts_no_certificate_of_the_cluster() -> None:
+    """Not even the administrator's: whoever reaches etcd is above every access control."""
+    url = f"https://127.0.0.1:{ETCD_PORT}/v3/kv/range"
+    asked = {"key": base64.b64encode(b"/registry").decode()}
+    own = str(certificates.PKI / "kube-apiserver-etcd.crt"), str(certificates.PKI / "kube-apiserver-etcd.key")
+    verify = str(certificates.ETCD_CA)
+    assert requests.post(url, json=asked, verify=verify, cert=own, timeout=10).ok
+    administrator = str(certificates.ADMIN), str(certificates.ADMIN_KEY)
+    for pair in (administrator, None):
+        with pytest.raises(requests.ConnectionError):
+            requests.post(url, json=asked, verify=verify, cert=pair, timeout=10)
 
 
 def test_a_claim_gets_a_volume_that_its_pod_can_write_and_that_goes_with_it(

@@ -36,7 +36,8 @@ class Version:
 
 
 def load(name: str, uri: str, found: Version) -> Model:
-    with tempfile.TemporaryDirectory() as folder, translated(uri):
+    """Raises ModelUnavailable: a version that the registry has named and that can't be had is a failure."""
+    with translated(uri, missing=ModelUnavailable), tempfile.TemporaryDirectory() as folder:
         source = f"models:/{found.model}/{found.version}"
         identity = Identity(name, found.version, uri, found.run_id, found.created)
         return Model(identity, onnx_file(Path(download_artifacts(artifact_uri=source, dst_path=folder))))
@@ -55,13 +56,13 @@ def resolve(client: MlflowClient, uri: str) -> Version:
 
 
 @contextmanager
-def translated(uri: str) -> Iterator[None]:
+def translated(uri: str, missing: type[Exception] = NoVersion) -> Iterator[None]:
     """The network, the disk, the file's content: whatever it is, there is no model."""
     try:
         yield
     except Exception as error:
         if isinstance(error, MlflowException) and is_missing(error):
-            raise NoVersion(f"{uri}: the model registry has no such version yet that this team may read") from error
+            raise missing(f"{uri}: the model registry has no such version yet that this team may read") from error
         raise ModelUnavailable(f"{uri}: {reason(error)}") from error
 
 

@@ -29,6 +29,8 @@ class Versions:
         except ModelUnavailable as error:
             if self._service.model is None and self._service.waiting is None:
                 raise
+            if self._service.waiting is not None:
+                self._service.waiting = str(error)
             self._service.metrics.failed_to_load()
             self._say(str(error))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from infra.catalogue.alerts.alert import DAY, HOUR, MINUTE, OF_NAMESPACE, Alert
+from infra.catalogue.alerts.alert import DAY, MINUTE, OF_NAMESPACE, Alert
 from infra.catalogue.metrics import ERROR_BUDGET, LATENCY_BUCKET, LATENCY_BUDGET, MAX_MODEL_AGE
 
 DEFAULT_SLO_WINDOW = 30 * DAY
@@ -108,15 +108,15 @@ def alerts(slo_window: int) -> Sequence[Alert]:
         ),
         Alert(
             "ChampionMissing",
-            f"max by ({_BY}, model) (inference_model_loaded) == 0",
-            f"{endpoint} has no version of model {{{{ $labels.model }}}} to serve",
-            for_=HOUR,
+            f"min by ({_BY}, model) (inference_model_loaded) == 0",
+            f"{endpoint} has a server without a version of model {{{{ $labels.model }}}}",
+            for_=15 * MINUTE,
             team=OF_NAMESPACE,
         ),
         Alert(
             "ChampionBroken",
             f"sum by ({_BY}) (increase(inference_model_load_failures_total[5m])) > 0",
-            f"{endpoint} can't load the champion and serves an earlier version",
+            f"{endpoint} can't load the champion",
             for_=5 * MINUTE,
             team=OF_NAMESPACE,
         ),

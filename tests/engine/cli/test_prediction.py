@@ -69,6 +69,12 @@ def test_an_endpoint_that_does_not_serve_the_new_champion_yet_is_waited_for() ->
     assert scored(World(follows_after=2)).samples == 130
 
 
+def test_an_endpoint_that_never_serves_its_champion_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.prediction.FOLLOWS_WITHIN", 0.0)
+    with pytest.raises(CommandError, match="the endpoint does not serve the champion of m"):
+        scored(World(follows_after=9))
+
+
 def test_an_endpoint_without_a_champion_is_no_error() -> None:
     found = scored(World(champion=None, follows_after=1))
     assert found == Score("m", "", waiting=True)

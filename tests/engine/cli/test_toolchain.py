@@ -36,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine whose PATH has neither uv nor pulumi, and whose cache is empty."""
     bare = tmp_path / "bare"
     bare.mkdir()
-    for name in ("sh", "go", "mkdir", "dirname", "cp", "chmod", "sed", "cmp"):
+    for name in ("sh", "go", "mkdir", "dirname", "cp", "chmod", "sed", "cmp", "rm"):
         if found := shutil.which(name):
             (bare / name).symlink_to(found)
     monkeypatch.setenv("PATH", str(bare))
@@ -53,7 +53,10 @@ def test_uv_is_found_where_bootstrap_puts_it(tmp_path: Path, cache: Path) -> Non
     for file in ("versions.toml", "uv.lock"):
         shutil.copy(REPOSITORY / file, tree.parent)
     asked = tmp_path / "asked"
-    uv = script(tmp_path / "a-uv", f'mkdir -p .venv && echo "$1" >> {asked}')
+    uv = script(
+        tmp_path / "a-uv",
+        f'mkdir -p .venv/bin && cp {script(tmp_path / "a-python", "exit 0")} .venv/bin/python && echo "$1" >> {asked}',
+    )
     pip = script(tmp_path / "a-pip", f'cp {uv} "$(dirname "$0")/uv"')
     script(tmp_path / "bare" / "python3", f'mkdir -p "$3/bin" && cp {pip} "$3/bin/pip"')
     settings = {**os.environ, "XDG_CACHE_HOME": str(cache)}
@@ -64,6 +67,18 @@ def test_uv_is_found_where_bootstrap_puts_it(tmp_path: Path, cache: Path) -> Non
         found = shutil.which("uv", path=environment["PATH"])
         assert found is not None
         assert Path(found).is_relative_to(cache)
+
+
+def test_whatever_is_compiled_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(go_tools.MODULES, tmp_path / "go")
+    monkeypatch.setattr(go_tools, "MODULES", tmp_path / "go")
+    before = go_tools.KUBERNETES.folder()
+    for file in sorted(path for path in (tmp_path / "go" / "kubernetes").rglob("*") if path.is_file()):
+        text = file.read_text()
+        file.write_text(f"{text}\n")
+        assert go_tools.KUBERNETES.folder() != before, file
+        file.write_text(text)
+    assert go_tools.KUBERNETES.folder() == before
 
 
 def test_a_uv_of_the_users_own_comes_first(tmp_path: Path, cache: Path) -> None:
