@@ -15,7 +15,7 @@ from pydantic import Field
 
 from infra.catalogue.alerts.alert import Alert
 from infra.declaration.problems import Problem
-from infra.declaration.types import Name, Settings
+from infra.declaration.types import Name, Seconds, Settings, ShortName, written
 from infra.declaration.workloads import Resources
 
 if TYPE_CHECKING:
@@ -35,6 +35,26 @@ class Workload(Settings):
     )
 
 
+class Job(Workload):
+    """What every kind declares whose pod runs to its end."""
+
+    args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        default=(), description="Arguments of the image's entry point"
+    )
+    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
+    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
+    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
+    timeout: Seconds = Field(
+        default=written("1h"), description="Deadline of each attempt, counted from when its pod has a node"
+    )
+    retries: int = Field(
+        default=1,
+        ge=0,
+        le=10,
+        description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
+    )
+
+
 @dataclass(frozen=True)
 class Request:
     """The pods that a workload has at most, which are all alike."""
@@ -44,6 +64,11 @@ class Request:
     gpus: int = 0
     """Of each pod."""
     pool: str | None = None
+
+
+def one_pod(job: Job) -> Request:
+    """What a job asks for at a time."""
+    return Request(1, job.resources, job.gpus, job.pool)
 
 
 @dataclass(frozen=True)

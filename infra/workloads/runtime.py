@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import pulumi
 
@@ -15,15 +15,6 @@ from infra.images import BuiltImage, Images
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.kind import Kind, Workload
-
-
-class Created(Protocol):
-    """A workload's component."""
-
-    @property
-    def output(self) -> Mapping[str, Any]:
-        """Its part of the stack's outputs: `namespace`, and its object's name as `service`, `job` or `cron_job`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -45,9 +36,16 @@ class Runtime:
     def mounted(self, workload: Workload) -> list[TeamSecret]:
         return [self.secrets[secret] for secret in workload.secrets]
 
+    def placement(self, pool: str | None) -> Placement | None:
+        return self.pools[pool] if pool else None
+
 
 Workloads = Mapping[str, Mapping[str, Any]]
-"""The components by section and name."""
+"""The components by section and name.
+
+The `output` of each is its part of the stack's outputs: `namespace`, and its object's name as `service`, `job` or
+`cron_job`.
+"""
 
 
 def create_workloads(declared: Platform, runtime: Runtime, opts: pulumi.ResourceOptions) -> Workloads:

@@ -15,7 +15,7 @@ from common import paths
 PKI = paths.CLUSTER / "pki"
 CA, CA_KEY = PKI / "ca.crt", PKI / "ca.key"
 ETCD_CA, ETCD_CA_KEY = PKI / "etcd-ca.crt", PKI / "etcd-ca.key"
-"""Of etcd and its only client: whoever has a certificate of this authority can write anything."""
+"""Signs certificates of etcd and of its only client, the API server: etcd grants full access to each of them."""
 ADMIN, ADMIN_KEY = PKI / "admin.crt", PKI / "admin.key"
 VALID = datetime.timedelta(days=3650)
 

@@ -77,7 +77,7 @@ def test_secrets_are_encrypted_at_rest(core: client.CoreV1Api, namespace: str) -
 
 
 def test_etcd_accepts_no_certificate_of_the_cluster() -> None:
-    """Not even the administrator's: whoever reaches etcd is above every access control."""
+    """Not even the administrator's: access to etcd bypasses RBAC and admission."""
     url = f"https://127.0.0.1:{ETCD_PORT}/v3/kv/range"
     asked = {"key": base64.b64encode(b"/registry").decode()}
     own = str(certificates.PKI / "kube-apiserver-etcd.crt"), str(certificates.PKI / "kube-apiserver-etcd.key")

@@ -139,6 +139,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         workspace=runtime.workspace(settings),
         bind_identity=runtime.bind_identity,
         secrets=runtime.mounted(settings),
-        placement=runtime.pools[settings.pool] if settings.pool else None,
+        placement=runtime.placement(settings.pool),
     )
     return Batch(name, args, opts)

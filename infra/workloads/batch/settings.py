@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from infra.catalogue.alerts.alert import MINUTE, OF_NAMESPACE, Alert
 from infra.declaration.problems import Problem
-from infra.declaration.types import Name, Seconds, ShortName, written
-from infra.declaration.workloads import Resources
+from infra.declaration.types import Name, Seconds, written
 from infra.workloads.batch.schedule import Schedule, TimeZone
-from infra.workloads.kind import Kind, Request, Workload
+from infra.workloads.kind import Job, Kind, one_pod
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
 
-class Batch(Workload):
+class Batch(Job):
     """A batch job, such as batch inference, ETL or scheduled retraining: on a schedule, and whenever `make run` starts
     one. It may read models and write artifacts and runs, but only a training job of the owning team registers versions.
     """
@@ -39,27 +38,6 @@ class Batch(Workload):
     model: Name | None = Field(
         default=None, description="A model whose champion it reads, a name in `models`; `MODEL_URI` in its pods"
     )
-    args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
-        default=(), description="Arguments of the image's entry point"
-    )
-    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
-    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
-    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
-    timeout: Seconds = Field(
-        default=written("1h"),
-        description="Deadline of each attempt, counted from when its pod has a node",
-    )
-    retries: int = Field(
-        default=1,
-        ge=0,
-        le=10,
-        description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
-    )
-
-
-def request(job: Batch) -> Request:
-    """One pod; runs that overlap by `concurrencyPolicy: Allow` share the team's quota."""
-    return Request(1, job.resources, job.gpus, job.pool)
 
 
 def schedule_settings_need_a_schedule(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -75,10 +53,11 @@ def schedule_settings_need_a_schedule(platform: Platform, root: Path) -> Iterato
                 yield Problem(f"batch.{name}.{setting}", "does nothing without 'schedule'; write one, or remove this")
 
 
+# Runs that overlap by `concurrencyPolicy: Allow` share the team's quota.
 BATCH = Kind(
     section="batch",
     outputs="batch",
-    request=request,
+    request=one_pod,
     references={"model": "models", "pool": "nodePools"},
     rules=[schedule_settings_need_a_schedule],
     alerts=[

@@ -159,6 +159,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         bind_identity=runtime.bind_identity,
         secrets=runtime.mounted(settings),
         api_key=runtime.secrets[settings.api_key] if settings.api_key else None,
-        placement=runtime.pools[settings.pool] if settings.pool else None,
+        placement=runtime.placement(settings.pool),
     )
     return Serving(name, args, opts)

@@ -4,47 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from infra.declaration.problems import Problem
-from infra.declaration.types import Name, Seconds, ShortName, written
-from infra.declaration.workloads import Resources
-from infra.workloads.kind import Kind, Request, Workload
+from infra.declaration.types import Name, Seconds, written
+from infra.workloads.kind import Job, Kind, one_pod
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
 
-class Training(Workload):
+class Training(Job):
     """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
     resources, pool, GPUs, names of secrets, or revision. `up` submits it and does not wait for it.
     """
 
     model: Name = Field(description="The model to register versions of, a name in `models`")
-    args: Annotated[tuple[str, ...], Field(strict=False)] = Field(
-        default=(), description="Arguments of the image's entry point"
-    )
-    resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
-    pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
-    gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
     timeout: Seconds = Field(
-        default=written("3m"),
-        description="Deadline of each attempt, counted from when its pod has a node",
-    )
-    retries: int = Field(
-        default=1,
-        ge=0,
-        le=10,
-        description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
+        default=written("3m"), description="Deadline of each attempt, counted from when its pod has a node"
     )
     revision: int = Field(default=0, ge=0, description="Raise it to run the job again though nothing else has changed")
-
-
-def request(job: Training) -> Request:
-    """One pod."""
-    return Request(1, job.resources, job.gpus, job.pool)
 
 
 def only_owners_train(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -58,7 +39,7 @@ def only_owners_train(platform: Platform, root: Path) -> Iterator[Problem]:
 TRAINING = Kind(
     section="training",
     outputs="jobs",
-    request=request,
+    request=one_pod,
     references={"model": "models", "pool": "nodePools"},
     rules=[only_owners_train],
 )

@@ -13,11 +13,13 @@ import pytest
 
 from infra.declaration import schema, settings_page
 from infra.declaration.types import Settings
-from infra.workloads.kind import Workload
+from infra.workloads.kind import Job, Workload
 
 DOCUMENT: dict[str, Any] = json.loads(schema.text())
 PLATFORM: dict[str, Any] = DOCUMENT["properties"]["config"]["properties"]["ml-platform:platform"]
-GROUPS = {group.__name__: group for group in [*Settings.__subclasses__(), *Workload.__subclasses__()]}
+GROUPS = {
+    group.__name__: group for group in [*Settings.__subclasses__(), *Workload.__subclasses__(), *Job.__subclasses__()]
+}
 
 
 def settings() -> Iterator[tuple[str, Mapping[str, Any]]]:
