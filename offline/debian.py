@@ -14,6 +14,7 @@ PACKAGES = {
     "runc": "runc",
     "containernetworking-plugins": "/usr/lib/cni/bridge",
     "iptables": "iptables",
+    "nftables": "nft",
     "ipset": "ipset",
     "conntrack": "conntrack",
     "iproute2": "ip",

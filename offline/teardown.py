@@ -36,6 +36,7 @@ def require_nothing_left(*, docker_bridge_too: bool) -> None:
     found += [f"mount {point}" for point in _mounts()]
     found += [f"interface {name}" for name in _interfaces(docker_bridge_too)]
     found += [f"iptables rule {rule}" for rule in network.rules_left(chains)]
+    found += [f"nftables {table}" for table in network.service_tables_left()]
     found += [f"ipset {name}" for name in network_policies.sets_left()]
     found += [f"cgroup {group}" for group in node.control_groups()]
     found += [f"network namespace {space.name}" for space in Path("/run/netns").glob("cni-*")]

@@ -1,4 +1,4 @@
-"""The pods' bridge and its iptables rules; both are removed completely.
+"""The pods' bridge, its iptables rules and kube-proxy's nftables; all are removed completely.
 
 NetworkPolicies are enforced by `network_policies`. The rules here apply on top: only packets that it has marked are
 forwarded or reach this machine (the API server, the kubelet), and no IPv6 packet: it ignores link-local addresses.
@@ -20,7 +20,10 @@ PASSED = "0x20000/0x20000"
 """kube-router's mark: source or destination is a known pod, and its policies, if any, allow the packet."""
 
 OUR_CHAINS = ("KUBE-", "CNI-", "ML-PLATFORM-")
-"""Prefixes of the iptables chains of kubelet, kube-proxy, kube-router, CNI plugins and this module."""
+"""Prefixes of the iptables chains of kubelet, kube-router, CNI plugins and this module."""
+
+SERVICE_TABLE = "kube-proxy"
+"""The nftables table of kube-proxy, one for each address family."""
 
 
 def create() -> None:
@@ -40,7 +43,7 @@ def create() -> None:
 
 
 def _require_bridge_filtering() -> None:
-    """Services and policies are iptables rules, which the kernel must also apply to bridged packets."""
+    """Services and policies are rules of the IP layer, which the kernel must also apply to bridged packets."""
     switches = [Path(f"/proc/sys/net/bridge/bridge-nf-call-{family}") for family in ("iptables", "ip6tables")]
     if not switches[0].exists():
         subprocess.run(["modprobe", "br_netfilter"], capture_output=True, check=False)
@@ -111,6 +114,7 @@ def remove() -> None:
         subprocess.run(["ip", "netns", "delete", space.name], capture_output=True, check=False)
     subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True, check=False)
     drop_chains(OUR_CHAINS)
+    drop_service_tables()
 
 
 def _pod_links() -> list[str]:
@@ -128,6 +132,19 @@ def drop_chains(prefixes: tuple[str, ...]) -> None:
         kept = [line for line in saved.splitlines() if not _mentions(line, prefixes)]
         if len(kept) < len(saved.splitlines()):
             run.output([f"{family}-restore"], stdin="\n".join([*kept, ""]))
+
+
+def drop_service_tables() -> None:
+    """Remove what kube-proxy leaves behind."""
+    for table in service_tables_left():
+        run.output(["nft", "delete", *table.split()])
+
+
+def service_tables_left() -> list[str]:
+    """The nftables tables of kube-proxy, such as `table ip kube-proxy`."""
+    if not shutil.which("nft"):
+        return []
+    return [table for table in run.output(["nft", "list", "tables"]).splitlines() if table.endswith(SERVICE_TABLE)]
 
 
 def _mentions(line: str, prefixes: tuple[str, ...]) -> bool:

@@ -148,12 +148,14 @@ def _kubelet() -> Daemon:
 
 
 def _kube_proxy() -> Daemon:
+    """With nftables, in tables of its own: kube-router writes the iptables tables back as it read them a moment before,
+    and the rule that refuses connections to a Service without endpoints could be lost."""
     certificate, key = certificates.issue("kube-proxy", "system:kube-proxy")
     identity = kubeconfig.write(paths.CLUSTER / "kube-proxy.kubeconfig", certificates.CA, certificate, key)
     configuration = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
-        "mode": "iptables",
+        "mode": "nftables",
         "bindAddress": NODE_IP,
         "nodePortAddresses": ["127.0.0.0/8"],
         "healthzBindAddress": "127.0.0.1:10256",

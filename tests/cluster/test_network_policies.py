@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from itertools import permutations
 from pathlib import Path
 from threading import Thread
@@ -16,7 +19,7 @@ from rich.table import Table
 from common import daemons, paths, run
 from common.daemons import process_of
 from offline.cluster import gateways, network_policies
-from offline.cluster.addresses import API_PORT, NODE_IP
+from offline.cluster.addresses import API_PORT, NODE_IP, SERVICE_CIDR
 from tests.cluster.places import ANSWER, ATTEMPT, PORT, World, answers, pod, ready
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine
@@ -31,12 +34,15 @@ from pathlib import Path
 from common import run
 from offline.cluster import network, network_policies
 
-for command, saved in zip(("ipset restore", "iptables-restore", "ip6tables-restore"), sys.argv[1:], strict=True):
+restored = ("ipset restore", "iptables-restore", "ip6tables-restore", "nft --file -")
+for command, saved in zip(restored, sys.argv[1:], strict=True):
     run.output(command.split(), stdin=Path(saved).read_text())
-print(bool(network.rules_left(network.OUR_CHAINS)), bool(network_policies.sets_left()))
+found = (network.service_tables_left(), network.rules_left(network.OUR_CHAINS), network_policies.sets_left())
+print(*map(bool, found))
 network.drop_chains(network.OUR_CHAINS)
+network.drop_service_tables()
 network_policies.remove()
-print(network.rules_left(network.OUR_CHAINS), network_policies.sets_left())
+print(network.service_tables_left(), network.rules_left(network.OUR_CHAINS), network_policies.sets_left())
 """
 """What `make down` does, for a copy of the machine's rules."""
 
@@ -172,16 +178,28 @@ def test_a_gateway_leads_the_platform_to_the_registry_s_metrics_and_no_team(worl
         daemons.stop(gateway.name)
 
 
+def test_a_service_without_endpoints_refuses_and_no_packet_to_it_leaves_the_machine(world: World) -> None:
+    """Somebody out there might accept the connection. The rule is in a table that kube-router does not write."""
+    spec = {"ports": [{"port": PORT}]}
+    made = world.core.create_namespaced_service(world.stranger, {"metadata": {"name": "empty"}, "spec": spec})
+    address, unused = made.spec.cluster_ip, str(ip_network(SERVICE_CIDR)[-2])
+    ask = partial(world.shell, "stranger")
+    eventually(lambda: "refused" in ask(f"/busybox nc -w 3 {address} {PORT} </dev/null 2>&1"), what="the refusal")
+    assert address not in run.output(["iptables-save"])
+    assert not world.reaches("stranger", unused), "an address that no service has"
+    with pytest.raises(OSError):
+        socket.create_connection((unused, PORT), timeout=3)
+
+
 def test_of_its_rules_and_sets_nothing_stays_when_the_cluster_goes(matrix: Matrix, tmp_path: Path) -> None:
     """Tried in a network namespace of its own, where the kernel holds a copy."""
     assert matrix
-    copies = [tmp_path / command for command in ("ipset save", "iptables-save", "ip6tables-save")]
+    commands = ["ipset save", "iptables-save", "ip6tables-save", "nft list table ip kube-proxy"]
+    copies = [tmp_path / command for command in commands]
     for copy in copies:
-        lines = run.output(copy.name.split()).splitlines()
-        # counters are kept outside of the rules, and belong to kube-proxy
-        copy.write_text("\n".join([*(line for line in lines if "nfacct" not in line), ""]))
+        copy.write_text(run.output(copy.name.split()) + "\n")
     python = ["env", f"PYTHONPATH={paths.REPOSITORY}", sys.executable, "-c", REMOVAL]
-    assert run.output(["unshare", "--net", *python, *copies]).splitlines() == ["True True", "[] []"]
+    assert run.output(["unshare", "--net", *python, *copies]).splitlines() == ["True True True", "[] [] []"]
 
 
 def test_without_the_policies_all_of_it_is_reached(world: World, matrix: Matrix, pytestconfig: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ KUBELETS_LOOK = 240
 """Seconds: once a minute, and a busy machine."""
 
 
+@pytest.fixture(scope="module", autouse=True)
 def unplaceable(world: PageWorld) -> None:
     """A job that asks for more GPUs than any node has."""
     template = world.pod("x", "pass", {SIMULATED_LABEL: "true"}, restart="Never")
@@ -46,10 +48,14 @@ def all_asked(page: str) -> bool:
     return "Unavailable sources" not in page and "CPU in use, now: " in page
 
 
+def summary(page: str) -> str:
+    """The first words of the page, without markup; sources that do not answer come first."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page.partition("<main")[2]).split())[:600]
+
+
 def test_it_shows_what_is_true_in_the_cluster(world: PageWorld, browser: Browser) -> None:
-    unplaceable(world)
     eventually(lambda: "Insufficient nvidia.com/gpu" in text(world), 60, "the reason why the job waits")
-    eventually(lambda: all_asked(text(world)), 180, "the first metrics")
+    eventually(lambda: all_asked(text(world)), 180, "the first metrics", why=lambda: summary(text(world)))
     with world.page() as address, visit(browser, address, world.login) as seen:
         endpoints, jobs = seen.section("Endpoints"), seen.section("Jobs")
         parts, nodes = seen.section("Platform components"), seen.section("Nodes")
@@ -141,7 +147,7 @@ def test_without_prometheus_it_still_answers_and_says_so(world: PageWorld) -> No
         assert "prometheus" in text(world) and GREEDY in text(world)
     finally:
         apps.patch_namespaced_deployment_scale("prometheus", world.platform, {"spec": {"replicas": 1}})
-    eventually(lambda: all_asked(text(world)), 240, "Prometheus's return")
+    eventually(lambda: all_asked(text(world)), 240, "Prometheus's return", why=lambda: summary(text(world)))
 
 
 def alone(page: str) -> str:
