@@ -20,6 +20,8 @@ from common.errors import CommandError
 from offline.plugins.sdk import sdk_version
 
 MODULES = Path(__file__).parent / "go"
+_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
+"""Without debug information, which the linker would drop: a tenth of the compiler's time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ class GoModule:
         report("downloading and compiling")
         flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.stamps.items())])
         with TemporaryDirectory(prefix=".building-", dir=folder) as partial:
-            command = ["go", "build", "-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", f"{partial}{os.sep}"]
+            command = ["go", "build", *_FLAGS, f"-ldflags={flags}", "-o", f"{partial}{os.sep}"]
             run.logged(
                 f"go-build-{self.name}",
                 [*command, *(self.packages()[name] for name in missing)],
