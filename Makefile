@@ -18,7 +18,7 @@ status: setup ## show endpoints, jobs, images, nodes and GPUs (JSON=1, WAIT=1 fo
 preview: setup ## show what `up` would change, without credentials, cluster or Docker (JSON=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(PLUGINS),--plugins $(PLUGINS))
 
-preflight: setup ## check account, zones, quotas and versions in AWS; read-only
+preflight: setup ## check what the account, or the cluster and the registry, offer; read-only
 	@$(PYTHON) -m cli preflight --stack $(STACK)
 
 comment: setup ## show what a pull request into BASE would change in each stack (Markdown)

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     preview = add("preview", _preview, "show what `up` would change, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
-    add("preflight", _preflight, "check account, zones, quotas and versions in AWS; read-only")
+    add("preflight", _preflight, "check what the stack's account or cluster and registry offer; read-only")
     kubeconfig = add("kubeconfig", _kubeconfig, "a kubeconfig for one role of a team that expires after some hours")
     kubeconfig.add_argument("--team", required=True)
     kubeconfig.add_argument("--role", required=True, help="viewer, developer or admin")
@@ -88,10 +88,9 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _preflight(options: argparse.Namespace) -> int:
-    from cli import aws_preflight, preflight
+    from cli import preflight
 
-    aws_preflight.check(preflight.declaration(options.stack))
-    return 0
+    return preflight.preflight(options.stack)
 
 
 def _kubeconfig(options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """`make down`: destroy the stack, stop everything, verify that nothing is left."""
 
-from cli import leftovers, preflight, recovery, stack
+from cli import leftovers, preflight, recovery, same_cluster, stack
 from cli.up import start_cluster
 from common.console import Progress, console
 from infra.declaration.model import Platform
@@ -12,9 +12,9 @@ def down(name: str) -> int:
     progress = Progress()
     declared = preflight.declaration(name)
     stack.require_backend(name, declared)
-    local = preflight.own_cluster(declared)
+    local = declared.foundation.local
     if stack.exists(name):
-        preflight.official_aws_plugin(declared)
+        preflight.official_plugins(declared)
         if local is not None and not machine.cluster_is_running():
             machine.start_docker()  # after a crash or a reboot: destroy needs both
             start_cluster(progress, local)
@@ -29,6 +29,7 @@ def down(name: str) -> int:
 
 
 def _destroy(name: str, declared: Platform, progress: Progress) -> None:
+    same_cluster.require(name, declared)
     context = preflight.kube_context(declared, name)
     for done in recovery.recover(name, context):
         console.print(f"[yellow]![/] recovered: {done}")

@@ -34,7 +34,7 @@ _SIGNED_WITHIN = 30
 def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int:
     """Print a kubeconfig for the role's first group, or write it to a file with mode 0600."""
     declared = preflight.declaration(stack)
-    if declared.foundation.local is None:
+    if declared.foundation.aws is not None:
         raise CommandError(
             f"stack {stack} issues no client certificates",
             "access to its cluster is by IAM role",
@@ -71,6 +71,18 @@ def first_group(declared: Platform, team: str, role: str) -> str:
             hint="add a group to it and run `make up`",
         )
     return roles[role][0]
+
+
+def contexts(files: str) -> list[str]:
+    """Names of the contexts in kubeconfig files, which need have no current one; `files` as in $KUBECONFIG."""
+    found: list[str] = []
+    for file in filter(Path.is_file, map(Path, files.split(os.pathsep))):
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise CommandError(f"{file} can't be read", str(error), hint="see $KUBECONFIG") from None
+        found += [str(each["name"]) for each in content.get("contexts") or []]
+    return found
 
 
 def _api(context: str) -> client.ApiClient:

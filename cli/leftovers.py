@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from cli.aws_preflight.check import UNANSWERED, clients
-from cli.aws_preflight.finding import Client
+from cli.aws_preflight.wanted import Client
 from common.console import console
 from common.errors import CommandError
 from infra.catalogue.names import DOMAIN, PROJECT

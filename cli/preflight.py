@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -11,21 +12,25 @@ import psutil
 from cli import stack
 from cli.forward import require_kubectl
 from common import paths
+from common.console import console
 from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PROJECT
-from infra.declaration.foundations import LocalFoundation
+from infra.declaration.cluster import ClusterFoundation
+from infra.declaration.foundations import Foundation, LocalFoundation
 from infra.declaration.loader import load
 from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError
 from offline import machine
 
+_MAKERS = {"aws": "AWS", "docker": "Docker"}
 DISK_GIB = 12
 """Free disk that a first `make up` may need: tools, Go's build cache, images."""
 
 
-def declaration(stack: str) -> Platform:
-    """The stack's declaration, or an error with everything that is wrong with it."""
+def declaration(stack: str, *, values: bool = True) -> Platform:
+    """The stack's declaration, or an error with everything that is wrong with it; without `values`, secrets may lack
+    theirs."""
     file = paths.REPOSITORY / f"Pulumi.{stack}.yaml"
     if not file.exists():
         known = [name_of(path) for path in sorted(paths.REPOSITORY.glob("Pulumi.*.yaml"))]
@@ -33,7 +38,7 @@ def declaration(stack: str) -> Platform:
             f"no stack {stack}", f"{file.name} does not exist", hint=f"STACK is one of {', '.join(known)}"
         )
     try:
-        return load(file)
+        return load(file, values=values)
     except DeclarationError as error:
         raise CommandError(f"{file.name} is invalid", str(error), hint="nothing was changed; fix the file") from None
 
@@ -43,24 +48,36 @@ def name_of(stack_file: Path) -> str:
     return stack_file.name.removeprefix("Pulumi.").removesuffix(".yaml")
 
 
-def own_cluster(platform: Platform) -> LocalFoundation | None:
-    """The local foundation, if it is on the cluster that `make up` starts rather than on an existing one."""
-    local = platform.foundation.local
-    return local if local is not None and local.kube_context == machine.CONTEXT else None
-
-
-def uses_own_cluster(platform: Platform) -> bool:
-    """Whether the platform runs on the cluster that `make up` starts."""
-    return own_cluster(platform) is not None
-
-
 def kube_context(platform: Platform, stack: str) -> str:
     """The kube context of the stack's cluster; for EKS, as `aws eks update-kubeconfig` names it."""
-    local, aws = platform.foundation.local, platform.foundation.aws
+    local, cluster, aws = platform.foundation.local, platform.foundation.cluster, platform.foundation.aws
     if local is not None:
-        return local.kube_context
+        return machine.CONTEXT
+    if cluster is not None:
+        return cluster.kube_context
     assert aws is not None
     return f"arn:{partition(aws.region)}:eks:{aws.region}:{aws.account}:cluster/{PROJECT}-{stack}"
+
+
+def preflight(stack: str) -> int:
+    """`make preflight`: what can be known before a deployment; the exit code."""
+    declared = declaration(stack)
+    if declared.foundation.aws is not None:
+        from cli import aws_preflight  # the AWS SDK is for stacks on AWS only
+
+        aws_preflight.check(declared)
+    elif declared.foundation.cluster is not None:
+        existing_cluster(stack, declared, declared.foundation.cluster)
+    else:
+        console.print("[dim]preflight: nothing to check on the local foundation[/]")
+    return 0
+
+
+def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation) -> None:
+    """Check the cluster and the registry of stack `name`."""
+    from cli import cluster_preflight
+
+    cluster_preflight.check(name, declared, settings)
 
 
 def require_machine(local: LocalFoundation) -> None:
@@ -69,7 +86,7 @@ def require_machine(local: LocalFoundation) -> None:
         raise CommandError(
             "the local cluster needs root on Linux",
             f"this is user {os.geteuid()} on {platform.system()}",
-            hint="run as root, or set platform.foundation.local.kubeContext to a cluster of your own",
+            hint="run as root, or declare platform.foundation.cluster to use a cluster of your own",
         )
     free = shutil.disk_usage(_existing(paths.CACHE)).free / 2**30
     if free < DISK_GIB and not paths.CACHE.exists():
@@ -82,38 +99,49 @@ def require_machine(local: LocalFoundation) -> None:
         _require_free(port, "platform.foundation.local.registryPort")
 
 
-def require_other_cluster(local: LocalFoundation) -> None:
+def require_tools(settings: ClusterFoundation) -> None:
     """Check what deploying to an existing cluster needs; nothing of it is installed or started here."""
-    require_kubectl(stack.environment(local.kube_context))
+    require_kubectl(stack.environment(settings.kube_context))
     if machine.docker_host() is None:
-        why = f"it builds the images; `make up` starts one only for the cluster {machine.CONTEXT}"
+        why = "it builds the images; `make up` starts one on the local foundation only"
         raise CommandError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
-    if machine.lacks_base_image(local.base_image):
+    if machine.lacks_base_image(settings.base_image):
         raise CommandError(
-            f"platform.foundation.local.baseImage: '{local.base_image}' is not on this machine",
-            f"it is in no registry; `make up` builds it only for the cluster {machine.CONTEXT}",
+            f"platform.foundation.cluster.baseImage: '{settings.base_image}' is not on this machine",
+            "it is in no registry; `make up` builds it on the local foundation only",
             hint=f"set baseImage to an image that can be pulled, such as {machine.PUBLIC_BASE_IMAGE}",
         )
 
 
-def official_aws_plugin(platform: Platform) -> None:
-    """Stop before anything is changed if the AWS plugin is a stand-in, which can preview but not deploy."""
-    if platform.foundation.aws is None:
-        return
-    folder = paths.PULUMI_HOME / "plugins"
-    found = machine.installed_plugin(paths.PULUMI_HOME, "aws")
-    if found.official:
-        return
-    install = f"{machine.engine()} plugin install resource aws {found.plugin.version} --reinstall"
-    refused = (
-        f"its download was refused or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s; "
-        f"what is installed is a stand-in\nfor previews: {folder / found.plugin.folder}"
-    )
-    raise CommandError(
-        "the official AWS plugin is not installed",
-        refused if found.kind == "stand-in" else f"not in {folder}",
-        hint=f"PULUMI_HOME={paths.PULUMI_HOME} {install}",
-    )
+def official_plugins(platform: Platform) -> None:
+    """Stop before anything is changed if a plugin is a stand-in where it can preview but not deploy."""
+    for name in _official_only(platform.foundation):
+        folder = paths.PULUMI_HOME / "plugins"
+        found = machine.installed_plugin(paths.PULUMI_HOME, name)
+        if found.official:
+            continue
+        install = f"{machine.engine()} plugin install resource {name} {found.plugin.version} --reinstall"
+        refused = (
+            f"its download was refused or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s; "
+            f"what is installed is a stand-in\nfor previews: {folder / found.plugin.folder}"
+        )
+        raise CommandError(
+            f"the official {_MAKERS[name]} plugin is not installed",
+            refused if found.kind == "stand-in" else f"not in {folder}",
+            hint=f"PULUMI_HOME={paths.PULUMI_HOME} {install}",
+        )
+
+
+def _official_only(foundation: Foundation) -> Sequence[str]:
+    """The stand-in for AWS deploys nothing, the one for Docker pushes to registries on this machine only."""
+    if foundation.aws is not None:
+        return ["aws"]
+    cluster = foundation.cluster
+    return ["docker"] if cluster is not None and not _is_loopback(cluster.registry.server) else []
+
+
+def _is_loopback(server: str) -> bool:
+    return server.partition(":")[0] in ("127.0.0.1", "localhost")
 
 
 def _existing(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from docker.errors import NotFound
 from cli import stack
 from common import paths, run
 from common.errors import CommandError
+from infra.catalogue.names import PLATFORM_LABEL
 from offline import machine
 
 FIELD_MANAGER = "pulumi-kubernetes"
@@ -70,6 +71,8 @@ def _discard_object(token: str, metadata: Mapping[str, Any], context: str) -> No
     get = ["get", *target, "--ignore-not-found", "--show-managed-fields", "--output", "json"]
     found = run.output([*kubectl, *get], environment=environment)
     if not found:
+        return
+    if "Namespace" in target[0] and PLATFORM_LABEL not in json.loads(found)["metadata"].get("labels", {}):
         return
     managers = [entry["manager"] for entry in json.loads(found)["metadata"].get("managedFields", [])]
     if any(manager.startswith(FIELD_MANAGER) for manager in managers):

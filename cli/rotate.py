@@ -19,7 +19,7 @@ from kubernetes.client.exceptions import ApiException
 from ruamel.yaml import YAML
 from urllib3.exceptions import HTTPError
 
-from cli import preflight, stack, status
+from cli import preflight, same_cluster, stack, status
 from cli.forward import forward, require_kubectl
 from common import paths
 from common.console import Progress, console
@@ -108,7 +108,8 @@ def rotate(name: str, secret: str) -> int:
     stack.require_backend(name, declared)
     if not stack.exists(name):
         raise CommandError(f"stack {name} is not up on this machine", hint="run `make up`")
-    preflight.official_aws_plugin(declared)
+    preflight.official_plugins(declared)
+    same_cluster.require(name, declared)
     progress = Progress()
     context = preflight.kube_context(declared, name)
     environment = stack.environment(context)

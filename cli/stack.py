@@ -22,6 +22,8 @@ from offline import machine
 PROJECT = "ml-platform"
 SALT = "encryptionsalt"
 OWN_BACKEND = f"file://{paths.PULUMI_BACKEND}"
+_OVERWRITE = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
+"""It would let the provider take over objects of others that have the names of the stack's."""
 EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 """Enables the engine's `--event-log` option; Pulumi's automation API sets it too."""
 
@@ -57,7 +59,8 @@ def environment(context: str = machine.CONTEXT) -> Mapping[str, str]:
     if context == machine.CONTEXT:
         chosen["KUBECONFIG"] = machine.kubeconfig_files(context)
     engine = machine.docker_host()
-    return {**os.environ, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
+    inherited = {name: value for name, value in os.environ.items() if name != _OVERWRITE}
+    return {**inherited, **chosen, **({"DOCKER_HOST": engine} if engine else {})}
 
 
 def ensure(stack: str) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack
+from cli.kubeconfig import contexts
 from common import paths
 from common.console import console
 from common.errors import CommandError
@@ -86,7 +87,7 @@ def require_seen(name: str, declared: Platform) -> None:
 def collect(name: str, declared: Platform) -> Status:
     """Query the stack's outputs and the cluster."""
     outputs = stack.outputs(name)
-    crashed = machine.crashed_components() if preflight.uses_own_cluster(declared) else []
+    crashed = machine.crashed_components() if declared.foundation.local else []
     if not outputs:
         return Status(name, {}, {}, [], "", "", crashed)
     unseen = _unseen(name, declared)
@@ -117,17 +118,10 @@ def collect(name: str, declared: Platform) -> Status:
 def _unseen(name: str, declared: Platform) -> str:
     """Why a cluster in EKS can't be queried, if it can't."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
-    if aws is None or context in _contexts(machine.kubeconfig_files(context)):
+    if aws is None or context in contexts(machine.kubeconfig_files(context)):
         return ""
     command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
     return f"the cluster was not queried: no kubeconfig has the context {context}; run `{command}`"
-
-
-def _contexts(files: str) -> list[str]:
-    try:
-        return [context["name"] for context in config.list_kube_config_contexts(files)[0]]
-    except config.ConfigException:
-        return []
 
 
 def cluster_api(name: str, declared: Platform) -> client.ApiClient:

@@ -64,7 +64,7 @@ def show(
     _phases(progress, seconds)
     unchanged = set(changes) <= {"same"}
     console.print("[bold]Nothing changed.[/]" if unchanged else f"[bold]{escape(describe(changes))}.[/]")
-    _next(name, "stop the cluster" if preflight.uses_own_cluster(declared) else "list leftovers")
+    _next(name, "stop the cluster" if declared.foundation.local else "list leftovers")
 
 
 def _phases(progress: Progress, seconds: float) -> None:

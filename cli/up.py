@@ -19,18 +19,20 @@ def up(name: str) -> int:
     progress = Progress()
     declared = preflight.declaration(name)
     stack.require_backend(name, declared)
-    local = preflight.own_cluster(declared)
+    local = declared.foundation.local
     if local is not None:
         preflight.require_machine(local)
-    elif declared.foundation.local is not None:
-        preflight.require_other_cluster(declared.foundation.local)
+    elif declared.foundation.cluster is not None:
+        preflight.require_tools(declared.foundation.cluster)
     elif declared.foundation.aws is not None:
         _require_credentials(declared, declared.foundation.aws.account)
     machine.ensure_tools(progress, cluster=local is not None)
-    preflight.official_aws_plugin(declared)
+    preflight.official_plugins(declared)
     if local is not None:
         start_cluster(progress, local)
     stack.ensure(name)
+    if declared.foundation.cluster is not None:
+        preflight.existing_cluster(name, declared, declared.foundation.cluster)
     context = preflight.kube_context(declared, name)
     for done in recovery.recover(name, context):
         console.print(f"[yellow]![/] recovered: {done}")
@@ -43,7 +45,7 @@ def up(name: str) -> int:
             if not run.ended or run.failed:
                 console.print(f"[yellow]![/] {escape(runs.advice(name, run))}")
     scores: list[Score] = []
-    if declared.foundation.local is not None:  # in EKS, endpoints are reached with access to the cluster only
+    if declared.foundation.aws is None:  # in EKS, endpoints are reached with access to the cluster only
         with progress.step("score the live endpoints"):
             scores = summary.score_endpoints(name, declared)
     summary.show(name, declared, changes, scores, progress, time.monotonic() - began)

@@ -38,7 +38,7 @@ class ServerElsewhere(TypedDict):
 
 
 class PrivateRegistry(TypedDict):
-    """Without a login if nodes and people use identities of their own."""
+    """With the login that the platform generated; without one where people have logins of their own."""
 
     address: pulumi.Input[str]
     username: NotRequired[pulumi.Input[str]]
@@ -108,7 +108,7 @@ def export(contract: Mapping[str, Any]) -> None:
 
 
 def _registry(registry: Registry) -> PrivateRegistry:
-    if registry.pull_config is None:
+    if not registry.generated_login:
         return PrivateRegistry(address=registry.server)
     return PrivateRegistry(address=registry.server, username=registry.username, password=registry.password)
 

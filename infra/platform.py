@@ -41,10 +41,10 @@ from infra.workloads.training.settings import TRAINING
 
 def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.Output[str]]) -> dict[str, Any]:
     """Creates everything that one declaration asks for."""
-    foundation = create_foundation(declared, stack)
+    foundation = create_foundation(declared, stack, provided_secrets)
     images = _images(declared, foundation)
-    namespaces = _namespaces(declared, stack, foundation)
-    devices = _devices(declared, stack, foundation, namespaces)
+    namespaces = _namespaces(declared, foundation)
+    devices = _devices(declared, foundation, namespaces)
     _device_plugins(foundation, images, devices)
 
     own = namespaces.of_platform()
@@ -73,13 +73,13 @@ def _images(declared: Platform, foundation: Foundation) -> Images:
     )
 
 
-def _namespaces(declared: Platform, stack: str, foundation: Foundation) -> _Namespaces:
+def _namespaces(declared: Platform, foundation: Foundation) -> _Namespaces:
     on_cluster = _on_cluster(foundation)
     excepted = exceptions(declared.namespace, declared.policy.exceptions)
-    admission_args = AdmissionArgs(declared.namespace, stack, foundation.registry.prefix, excepted)
+    admission_args = AdmissionArgs(declared.namespace, foundation.registry.prefix, excepted)
     admission = Admission("admission", admission_args, on_cluster)
     priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    return _Namespaces(declared.namespace, stack, foundation, excepted, admission, priorities)
+    return _Namespaces(declared.namespace, foundation, excepted, admission, priorities)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,6 @@ class _Namespaces:
     """Creates namespaces, none of which runs a pod before the admission policies exist."""
 
     platform: str
-    stack: str
     foundation: Foundation
     excepted: Exceptions
     admission: Admission
@@ -102,7 +101,7 @@ class _Namespaces:
         return Destination(self.platform, selector(TRACKING, TRACKING), PORT)
 
     def of_platform(self) -> Workspace:
-        return self._create(self.platform, "platform", platform_policies(self.stack, self._tracking))
+        return self._create(self.platform, "platform", platform_policies(self._tracking))
 
     def of_team(self, name: str, settings: Team, tracking: Tracking, logins: TrackingLogins) -> Workspace:
         policies = team_policies(self._tracking, self.foundation.egress)
@@ -117,7 +116,7 @@ class _Namespaces:
         settings: Team | None = None,
     ) -> Workspace:
         args = WorkspaceArgs(
-            stack=self.stack,
+            platform=self.platform,
             component=component,
             pull_config=self.foundation.registry.pull_config,
             tracking=tracking,
@@ -130,12 +129,13 @@ class _Namespaces:
         return Workspace(name, args, self.options)
 
 
-def _devices(declared: Platform, stack: str, foundation: Foundation, namespaces: _Namespaces) -> Devices | None:
+def _devices(declared: Platform, foundation: Foundation, namespaces: _Namespaces) -> Devices | None:
     """Needed by device plugins, and by the GPU exporter where monitoring is declared."""
     measured = declared.monitoring is not None and any(pool.has_real_gpus for pool in foundation.pools.values())
     if not measured and not _without_device_plugin(foundation):
         return None
-    return Devices("devices", DevicesArgs(stack, declared.namespace), namespaces.options)
+    args = DevicesArgs(declared.namespace, foundation.registry.pull_config)
+    return Devices("devices", args, namespaces.options)
 
 
 def _device_plugins(foundation: Foundation, images: Images, devices: Devices | None) -> None:
@@ -175,7 +175,8 @@ def _secrets(
     provided: Mapping[str, pulumi.Output[str]],
     workspaces: Mapping[str, Workspace],
 ) -> Mapping[str, TeamSecret]:
-    args = TeamSecretsArgs(declared.secrets, provided, declared.rotations, workspaces, foundation.store_secret)
+    mounted = {name: each for name, each in declared.secrets.items() if name not in declared.foundation.secrets}
+    args = TeamSecretsArgs(mounted, provided, declared.rotations, workspaces, foundation.store_secret)
     opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random])
     return TeamSecrets("secrets", args, opts).by_name
 

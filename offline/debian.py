@@ -22,6 +22,7 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "busybox-static": "/bin/busybox",
     "socat": "socat",
+    "pigz": "unpigz",  # containerd unpacks layers with it, twice as fast as by itself
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
     "git": "git",
 }

@@ -4,7 +4,8 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
+from cli.aws_preflight.wanted import AWS, Client, Wanted
+from cli.finding import Finding
 
 _PIPELINE = ("-ci-deploy", "-ci-preview")
 """Suffixes of the pipeline's roles: deploy has access to the cluster, preview needs none."""

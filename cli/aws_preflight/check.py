@@ -8,10 +8,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
-from rich.markup import escape
 
 from cli.aws_preflight import account, pipeline, pools, quotas, versions
-from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
+from cli.aws_preflight.wanted import AWS, Client, Wanted
+from cli.finding import Finding, report
 from common.console import console
 from common.errors import CommandError
 from infra.declaration.model import Platform
@@ -39,21 +39,13 @@ _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 def check(declared: Platform) -> bool:
     """Run the checks and fail on blocking findings. False without credentials: nothing was checked."""
-    if declared.foundation.aws is None:
-        console.print("[dim]preflight: nothing to check, the foundation is not aws[/]")
-        return False
+    assert declared.foundation.aws is not None
     wanted = Wanted(declared.foundation.aws, declared.node_pools)
     client = clients(wanted.aws.region)
     if client is None:
         console.print("[yellow]![/] AWS preflight skipped: no credentials (see `aws configure sso`)")
         return False
-    findings = examine(client, wanted)
-    for finding in findings:
-        console.print(f"{'[red]✗[/]' if finding.blocking else '[yellow]![/]'} {escape(str(finding))}")
-    blocking = sum(finding.blocking for finding in findings)
-    if blocking:
-        hint = "nothing was changed; fix the findings above"
-        raise CommandError(f"AWS preflight: {blocking} blocking finding{'s' if blocking > 1 else ''}", hint=hint)
+    report(examine(client, wanted), "AWS")
     console.print(f"[green]✓[/] AWS preflight: account {wanted.aws.account}, region {wanted.aws.region}")
     return True
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
+from cli.aws_preflight.wanted import AWS, Client, Wanted
+from cli.finding import Finding
 from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
 from infra.catalogue.names import DOMAIN, PROJECT
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws_preflight.finding import POOLS, Client, Finding, Wanted
+from cli.aws_preflight.wanted import POOLS, Client, Wanted
+from cli.finding import Finding
 from infra.catalogue.aws.names import SCALING_ROLE
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.pools import NodePool

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
-from cli.aws_preflight.finding import POOLS, Client, Finding, Wanted
+from cli.aws_preflight.wanted import POOLS, Client, Wanted
+from cli.finding import Finding
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.pools import NodePool
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from cli.aws_preflight.finding import AWS, Client, Finding, Wanted
+from cli.aws_preflight.wanted import AWS, Client, Wanted
+from cli.finding import Finding
 from infra.declaration.aws.pools import ec2_settings
 
 ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")

@@ -29,9 +29,15 @@ METRICS_PORT_NAME = "metrics"
 MONITORING = "monitoring"
 """The component label of everything that observes the platform."""
 
+LOCAL_CONTEXT = PROJECT
+"""Kube context of the local cluster that `make up` starts. `offline` defines it, too."""
+
 SIMULATED_LABEL = f"{DOMAIN}/simulated"
 POOL_LABEL = f"{DOMAIN}/pool"
 STACK_LABEL = f"{DOMAIN}/stack"
+"""On nodes: the stack that made them."""
+PLATFORM_LABEL = f"{DOMAIN}/platform"
+"""On namespaces: that of the platform which they belong to. Two stacks in one cluster may have the same name."""
 TEAM_LABEL = f"{DOMAIN}/team"
 PART_LABEL = f"{DOMAIN}/part"
 """On a stack's volumes and containers in a Docker engine."""

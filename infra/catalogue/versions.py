@@ -9,6 +9,9 @@ from typing import Any
 _FILE = Path(__file__).resolve().parents[2] / "versions.toml"
 _CONTENT: dict[str, Any] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
+OLDEST_KUBERNETES: str = _CONTENT["kubernetes"]["oldest"]
+"""For an existing cluster."""
+
 EKS_VERSIONS: tuple[str, ...] = tuple(_CONTENT["eks"]["offered"])
 """Kubernetes' minor versions that EKS offers, the ones in extended support included."""
 
@@ -18,3 +21,6 @@ MANAGED_GRAFANA_DEFAULT: str = _CONTENT["managed-grafana"]["default"]
 
 MIRRORED_BASE_IMAGE: str = _CONTENT["base-image"]["mirrored"]
 """The base image, pulled through ECR's cache of a public registry."""
+
+PUBLIC_BASE_IMAGE: str = _CONTENT["base-image"]["public"]
+"""The base image where a public registry can be reached."""

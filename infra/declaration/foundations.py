@@ -5,25 +5,19 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from infra.declaration.aws.settings import AwsFoundation
-from infra.declaration.types import Address, NonEmpty, Settings
+from infra.declaration.cluster import ClusterFoundation
+from infra.declaration.types import NonEmpty, Settings
 
-LOCAL_CONTEXT = "ml-platform"
-"""Kube context of the local cluster that `make up` starts. `offline` defines this and the two values below, too."""
 LOCAL_BASE_IMAGE = "ml-platform/python:local"
-"""The Debian image with Python that `make up` builds."""
+"""The Debian image with Python that `make up` builds. `offline` defines this and the value below, too."""
 LOCAL_DNS = "10.244.0.1"
 """The local cluster's node, on which CoreDNS runs and the registry's metrics are forwarded."""
 
 
 class LocalFoundation(Settings):
-    """A Kubernetes cluster, and a registry in this machine's Docker engine. Node pools are simulated.
+    """A Kubernetes cluster that `make up` starts, and a registry in this machine's Docker engine. Node pools are
+    simulated."""
 
-    Defaults are for the local cluster that `make up` starts.
-    """
-
-    kube_context: NonEmpty = Field(
-        default=LOCAL_CONTEXT, description="Kube context of the cluster, as in your kubeconfig"
-    )
     registry_port: int = Field(
         default=5000, ge=1, le=65534, description="Loopback port of the registry; its metrics are on the next port"
     )
@@ -31,41 +25,44 @@ class LocalFoundation(Settings):
         default=LOCAL_BASE_IMAGE,
         description="Image that the base image is built from: any Debian with Python. `make up` builds the default",
     )
-    dns: Address = Field(
-        default=LOCAL_DNS,
-        description="IP address of a DNS server that pods may reach, besides pods labelled k8s-app=kube-dns",
-    )
-    storage_class: NonEmpty | None = Field(
-        default=None, description="StorageClass of volumes; none: the cluster's default"
-    )
 
     @property
     def registry_metrics_port(self) -> int:
         return self.registry_port + 1
 
     @property
-    def registry_metrics(self) -> str | None:
-        """Scrape target of the registry's metrics; None for other clusters. The local cluster forwards it."""
-        return f"{self.dns}:{self.registry_metrics_port}" if self.kube_context == LOCAL_CONTEXT else None
+    def registry_metrics(self) -> str:
+        """Scrape target of the registry's metrics, which the local cluster forwards."""
+        return f"{LOCAL_DNS}:{self.registry_metrics_port}"
 
 
 class Foundation(Settings):
     """Where the platform is deployed: exactly one."""
 
-    local: LocalFoundation | None = Field(default=None, description="One Linux machine, or a cluster of your own")
+    local: LocalFoundation | None = Field(default=None, description="One Linux machine, with simulated node pools")
+    cluster: ClusterFoundation | None = Field(
+        default=None, description="A Kubernetes cluster and a registry that exist already"
+    )
     aws: AwsFoundation | None = Field(default=None, description="One AWS account and region")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Foundation:
-        if self.local is None and self.aws is None:
-            raise ValueError("no foundation is declared; declare 'local' or 'aws'")
-        if self.local is not None and self.aws is not None:
-            raise ValueError("two foundations are declared; declare 'local' or 'aws', not both")
+        declared = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if not declared:
+            raise ValueError("no foundation is declared; declare 'local', 'cluster' or 'aws'")
+        if len(declared) > 1:
+            named = " and ".join(f"'{name}'" for name in declared)
+            raise ValueError(f"{len(declared)} foundations are declared, {named}; declare one of them")
         return self
 
     @property
+    def secrets(self) -> set[str]:
+        """Names of the declared secrets that the foundation uses, and no pod."""
+        return self.cluster.passwords if self.cluster else set()
+
+    @property
     def registry_has_password(self) -> bool:
-        """Whether clients log in to the registry with a password, not with an IAM identity."""
+        """Whether the platform generates the registry's password."""
         return self.local is not None
 
     @property

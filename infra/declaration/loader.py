@@ -28,8 +28,9 @@ _SECTIONS = {
 """Optional groups of settings; one that is written with nothing under it has its defaults."""
 
 
-def load(file: Path) -> Platform:
-    """The declaration in a stack file; needs neither Pulumi's engine nor a stack."""
+def load(file: Path, *, values: bool = True) -> Platform:
+    """The declaration in a stack file; needs neither Pulumi's engine nor a stack. Without `values`, secrets that nobody
+    has given a value yet are no problem."""
     config, problems = read_config(file)
     if problems:
         raise DeclarationError(file.name, problems)
@@ -37,7 +38,7 @@ def load(file: Path) -> Platform:
     problems = _unknown_settings(provided, secret_names(raw))
     if problems:
         raise DeclarationError(file.name, problems)
-    return declare(raw, file.name, file.parent, provided)
+    return declare(raw, file.name, file.parent, provided if values else None)
 
 
 def declare(raw: object, file: str, root: Path = Path(), provided: ProvidedValues | None = None) -> Platform:

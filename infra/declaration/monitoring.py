@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -209,6 +210,14 @@ class Monitoring(Settings):
     def topics(self) -> set[str]:
         """The SNS topics that receivers name."""
         return {receiver.topic for receiver in self.receivers.values() if receiver.topic is not None}
+
+    def named_secrets(self) -> Iterator[tuple[str, str]]:
+        """The declared secrets that it uses, after the path of the setting that names them."""
+        for name, receiver in self.receivers.items():
+            for path, secret in receiver.secrets().items():
+                yield f"receivers.{name}.{path}", secret
+        if self.grafana is not None and self.grafana.existing is not None:
+            yield "grafana.existing.token", self.grafana.existing.token
 
     def secrets(self) -> set[str]:
         """The declared secrets that receivers use."""

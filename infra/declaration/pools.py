@@ -10,7 +10,17 @@ from pydantic import Field
 
 from infra.declaration.aws.pools import Ec2Pool
 from infra.declaration.problems import Problem
-from infra.declaration.types import Cpu, LabelKey, LabelValue, Memory, Settings, Taint, cpu_millis, memory_bytes
+from infra.declaration.types import (
+    Cpu,
+    LabelKey,
+    LabelValue,
+    Memory,
+    NonEmpty,
+    Settings,
+    Taint,
+    cpu_millis,
+    memory_bytes,
+)
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -39,11 +49,24 @@ class NodePool(Settings):
     taints: Annotated[tuple[Taint, ...], Field(strict=False)] = Field(
         default=(), description="Taints as key=value:Effect; the pool's workloads tolerate them"
     )
-    labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels of each node")
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={}, description="Labels of each node; on the cluster foundation they select existing nodes"
+    )
     min: int = Field(
         default=0, ge=0, le=1000, description="Minimum number of nodes; on AWS 0, or `max` in a pool of fixed size"
     )
-    max: int = Field(default=1, ge=1, le=1000, description="Maximum number of nodes")
+    max: int = Field(
+        default=1, ge=1, le=1000, description="Maximum number of nodes; on the cluster foundation how many there are"
+    )
+    runtime_class_name: NonEmpty | None = Field(
+        default=None,
+        description="RuntimeClass of the pool's pods, such as nvidia; refused on the local foundation",
+    )
+    device_plugin: bool = Field(
+        default=False,
+        description="Whether the platform installs NVIDIA's device plugin on the nodes, on the cluster foundation; "
+        "false: they have one",
+    )
     aws: Ec2Pool | None = Field(
         default=None, description="EC2 settings: required on the aws foundation, and refused on others"
     )
@@ -67,6 +90,20 @@ def ec2_settings_are_on_aws(platform: Platform, root: Path) -> Iterator[Problem]
         if pool.aws is not None and platform.foundation.aws is None:
             message = "only the aws foundation has EC2 instances; remove 'aws', or declare foundation.aws"
             yield Problem(f"nodePools.{name}.aws", message)
+
+
+def pool_settings_have_an_effect(platform: Platform, root: Path) -> Iterator[Problem]:
+    """What the foundation would ignore is refused."""
+    foundation = platform.foundation
+    for name, pool in platform.node_pools.items():
+        if pool.device_plugin and foundation.cluster is None:
+            message = "only the cluster foundation asks for it; remove it"
+            yield Problem(f"nodePools.{name}.devicePlugin", message)
+        elif pool.device_plugin and pool.gpu is None:
+            yield Problem(f"nodePools.{name}.devicePlugin", "the pool has no GPUs; declare 'gpu', or remove it")
+        if pool.runtime_class_name is not None and foundation.simulates_pools:
+            message = "pods are never executed on simulated nodes; remove it"
+            yield Problem(f"nodePools.{name}.runtimeClassName", message)
 
 
 def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -96,4 +133,9 @@ def _fits(path: str, asked: Request, name: str, pool: NodePool) -> Iterator[Prob
         yield Problem(f"{path}.gpus", message)
 
 
-POOL_RULES = (pool_sizes_are_in_order, ec2_settings_are_on_aws, jobs_fit_their_nodes)
+POOL_RULES = (
+    pool_sizes_are_in_order,
+    ec2_settings_are_on_aws,
+    pool_settings_have_an_effect,
+    jobs_fit_their_nodes,
+)

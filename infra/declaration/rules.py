@@ -11,6 +11,7 @@ from pathlib import Path
 from infra.declaration.aws.pools import broken_pool_rules
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.aws.rules import groups_are_mapped
+from infra.declaration.cluster import CLUSTER_RULES
 from infra.declaration.model import Platform
 from infra.declaration.monitoring_rules import RULES as MONITORING_RULES
 from infra.declaration.policy import exceptions_are_for_own_namespaces
@@ -61,6 +62,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     sns_topics_are_on_aws,
     stored_metrics_are_collected,
     aws_can_create_it,
+    *CLUSTER_RULES,
     *(rule for kind in KINDS for rule in kind.rules),
 )
 

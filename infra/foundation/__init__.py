@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 
 from infra.catalogue.images import REGISTRY
@@ -46,7 +48,7 @@ __all__ = [
 ]
 
 
-def create_foundation(platform: Platform, stack: str) -> Foundation:
+def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[str, pulumi.Output[str]]) -> Foundation:
     """Creates the declared foundation. Only its own SDKs are loaded."""
     if platform.foundation.aws is not None:
         from infra.foundation.aws import AwsFoundation, AwsFoundationArgs
@@ -59,6 +61,11 @@ def create_foundation(platform: Platform, stack: str) -> Foundation:
             protect_data=platform.protect_data,
         )
         return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).outputs
+    if platform.foundation.cluster is not None:
+        from infra.foundation.cluster import ClusterFoundation, ClusterFoundationArgs
+
+        in_cluster = ClusterFoundationArgs(platform.foundation.cluster, platform.node_pools, provided_secrets)
+        return ClusterFoundation("foundation", in_cluster, pulumi.ResourceOptions()).outputs
     from infra.foundation.local import LocalFoundation, LocalFoundationArgs
 
     assert platform.foundation.local is not None

@@ -39,6 +39,8 @@ class Registry:
     pull_config: pulumi.Output[str] | None
     """A `dockerconfigjson` for pods; None where nodes pull with an identity of their own."""
     builder: docker.Provider
+    generated_login: bool = False
+    """Whether the platform generated the login, so that nobody else knows it."""
     metrics: str | None = None
     """Host and port of the registry's metrics, as pods reach them; None: they are not scraped."""
 
@@ -48,7 +50,8 @@ class Toleration:
     """One taint that a pod tolerates."""
 
     key: str
-    value: str
+    value: str | None
+    """None: any value."""
     effect: str
 
 
@@ -61,6 +64,8 @@ class Placement:
     tolerations: Sequence[Toleration]
     simulated: bool
     """Pods are scheduled but never executed."""
+    runtime_class: str | None = None
+    """The RuntimeClass of its pods; None: the nodes' default."""
     gpus: bool = False
     """Whether its nodes have GPUs."""
     needs_device_plugin: bool = False
@@ -177,6 +182,16 @@ class SecretStore(Protocol):
     def __call__(
         self, name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions
     ) -> pulumi.Output[str]: ...
+
+
+def nothing_to_bind(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
+    """An `IdentityBinder` where nothing outside the cluster needs an identity."""
+    return ()
+
+
+def nowhere_else(name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """A `SecretStore` where secrets are stored in the cluster only."""
+    return value
 
 
 CLIENT_SETTINGS = KubeClientSettingsArgs(qps=200, burst=400)

@@ -11,6 +11,7 @@ from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
     ContainerArgs,
+    LocalObjectReferenceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
     SeccompProfileArgs,
@@ -19,7 +20,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.catalogue.names import PROJECT, STACK_LABEL, devices_namespace, labels
+from infra.catalogue.names import PLATFORM_LABEL, PROJECT, PULL_SECRET, devices_namespace, labels
 from infra.foundation import Placement
 from infra.networking.network_policies import device_policies, network_policies
 from infra.workloads.pod import tolerations
@@ -27,16 +28,18 @@ from infra.workloads.pod import tolerations
 
 @dataclass(frozen=True)
 class DevicesArgs:
-    """`platform` is the platform's own namespace, from which Prometheus scrapes them."""
+    """`platform` is the platform's own namespace, from which Prometheus scrapes them; `pull_config` is None if nodes
+    pull with an identity of their own."""
 
-    stack: str
     platform: str
+    pull_config: pulumi.Output[str] | None
 
 
 class Devices(pulumi.ComponentResource):
     """The namespace of node agents. Their only peer is the kubelet, by a socket."""
 
     namespace: str
+    pull_secret: str | None
 
     def __init__(self, name: str, args: DevicesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Devices", name, None, opts)
@@ -47,7 +50,7 @@ class Devices(pulumi.ComponentResource):
                 name=self.namespace,
                 labels={
                     **labels(self.namespace, "devices"),
-                    STACK_LABEL: args.stack,
+                    PLATFORM_LABEL: args.platform,
                     "pod-security.kubernetes.io/enforce": "privileged",
                 },
             ),
@@ -55,6 +58,15 @@ class Devices(pulumi.ComponentResource):
         )
         inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         network_policies(self.namespace, device_policies(args.platform), inside)
+        self.pull_secret = PULL_SECRET if args.pull_config is not None else None
+        if args.pull_config is not None:
+            kubernetes.core.v1.Secret(
+                f"{self.namespace}-{PULL_SECRET}",
+                metadata=ObjectMetaArgs(name=PULL_SECRET, namespace=self.namespace),
+                type="kubernetes.io/dockerconfigjson",
+                string_data={".dockerconfigjson": args.pull_config},
+                opts=inside,
+            )
         self.register_outputs({})
 
 
@@ -79,6 +91,8 @@ class NodeProgram:
         pod = PodSpecArgs(
             automount_service_account_token=False,
             enable_service_links=False,
+            image_pull_secrets=[LocalObjectReferenceArgs(name=devices.pull_secret)] if devices.pull_secret else None,
+            runtime_class_name=placement.runtime_class,
             node_selector=dict(placement.node_selector),
             priority_class_name="system-node-critical",
             tolerations=tolerations(placement),

@@ -22,7 +22,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from infra.catalogue.names import STACK_LABEL, TEAM_LABEL, labels
+from infra.catalogue.names import PLATFORM_LABEL, TEAM_LABEL, labels
 from infra.foundation import AllowedEgress, Port
 
 Policies = Mapping[str, NetworkPolicySpecArgs]
@@ -53,11 +53,11 @@ def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Pol
     }
 
 
-def platform_policies(stack: str, tracking: Destination) -> Policies:
-    """Teams of the stack reach the tracking server, and nothing else in the platform's namespace."""
+def platform_policies(tracking: Destination) -> Policies:
+    """Teams of the platform reach the tracking server, and nothing else in the platform's namespace."""
     teams = NetworkPolicyPeerArgs(
         namespace_selector=LabelSelectorArgs(
-            match_labels={STACK_LABEL: stack},
+            match_labels={PLATFORM_LABEL: tracking.namespace},
             match_expressions=[LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")],
         )
     )

@@ -102,7 +102,10 @@ class StatusPage(pulumi.ComponentResource):
                 name: {"namespace": each.namespace, "model": each.model} for name, each in args.endpoints.items()
             },
             "jobs": {name: {"namespace": each.namespace, "job": each.job_name} for name, each in args.jobs.items()},
-            "pools": {name: each.simulated for name, each in args.pools.items()},
+            "pools": {
+                name: {"labels": dict(each.node_selector), "simulated": each.simulated}
+                for name, each in args.pools.items()
+            },
         }
 
     def _container(self) -> Container:

@@ -20,7 +20,7 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
 
-from infra.catalogue.names import DOMAIN, PROJECT, STACK_LABEL, labels
+from infra.catalogue.names import DOMAIN, PLATFORM_LABEL, PROJECT, labels
 from infra.catalogue.pod_exceptions import Exceptions
 from infra.catalogue.pod_rules import KINDS, POD_RULES, VARIABLES, PodRule
 
@@ -36,7 +36,6 @@ class AdmissionArgs:
     """Policies are cluster-scoped; the name of the `platform`'s namespace is part of theirs."""
 
     platform: str
-    stack: str
     registry: pulumi.Input[str]
     """The prefix of the stack's repositories, the only ones that images are admitted from."""
     exceptions: Exceptions
@@ -83,7 +82,7 @@ class Admission(pulumi.ComponentResource):
                 validation_actions=["Deny"],
                 match_resources=MatchResourcesArgs(
                     namespace_selector=LabelSelectorArgs(
-                        match_labels={STACK_LABEL: args.stack}, match_expressions=[others] if excepted else None
+                        match_labels={PLATFORM_LABEL: args.platform}, match_expressions=[others] if excepted else None
                     )
                 ),
             ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.catalogue.names import PROJECT, PULL_SECRET, STACK_LABEL, TEAM_LABEL, TRACKING_SECRET, labels
+from infra.catalogue.names import PLATFORM_LABEL, PROJECT, PULL_SECRET, TEAM_LABEL, TRACKING_SECRET, labels
 from infra.declaration.teams import Team
 from infra.networking.network_policies import Policies, network_policies
 from infra.secrets.generated import Login, mlflow_credentials, public_fingerprint
@@ -26,9 +26,10 @@ class TrackingAccess:
 
 @dataclass(frozen=True)
 class WorkspaceArgs:
-    """`pull_config` is None if nodes pull with an identity of their own, `tracking` if pods don't use the server."""
+    """`platform` is the platform's own namespace; `pull_config` is None if nodes pull with an identity of their own,
+    `tracking` if pods don't use the server."""
 
-    stack: str
+    platform: str
     component: str
     pull_config: pulumi.Output[str] | None
     tracking: TrackingAccess | None = None
@@ -97,7 +98,7 @@ class Workspace(pulumi.ComponentResource):
                 labels={
                     **labels(self.namespace, args.component),
                     **team,
-                    STACK_LABEL: args.stack,
+                    PLATFORM_LABEL: args.platform,
                     "pod-security.kubernetes.io/enforce": args.pod_security,
                     "pod-security.kubernetes.io/audit": "restricted",
                     "pod-security.kubernetes.io/warn": "restricted",

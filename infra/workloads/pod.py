@@ -164,6 +164,7 @@ def pod_template(
                 [LocalObjectReferenceArgs(name=workspace.pull_secret)] if workspace.pull_secret else None
             ),
             priority_class_name=workspace.priority_class(purpose),
+            runtime_class_name=placement.runtime_class if placement else None,
             restart_policy=restart_policy,
             active_deadline_seconds=deadline,
             termination_grace_period_seconds=grace_seconds,
@@ -241,6 +242,8 @@ def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
 def tolerations(placement: Placement) -> list[TolerationArgs]:
     """Tolerations for a pool's taints."""
     return [
-        TolerationArgs(key=taint.key, operator="Equal", value=taint.value, effect=taint.effect)
+        TolerationArgs(key=taint.key, operator="Exists", effect=taint.effect)
+        if taint.value is None
+        else TolerationArgs(key=taint.key, operator="Equal", value=taint.value, effect=taint.effect)
         for taint in placement.tolerations
     ]

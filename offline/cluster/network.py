@@ -144,7 +144,9 @@ def service_tables_left() -> list[str]:
     """The nftables tables of kube-proxy, such as `table ip kube-proxy`."""
     if not shutil.which("nft"):
         return []
-    return [table for table in run.output(["nft", "list", "tables"]).splitlines() if table.endswith(SERVICE_TABLE)]
+    return [
+        table for table in run.output(["nft", "list", "tables"]).splitlines() if table.split()[-1:] == [SERVICE_TABLE]
+    ]
 
 
 def _mentions(line: str, prefixes: tuple[str, ...]) -> bool:

@@ -40,7 +40,7 @@ from infra.tenancy import platform_policies, team_policies
 cluster = kubernetes.Provider("kubernetes", context={context!r})
 on_cluster = pulumi.ResourceOptions(providers=[cluster])
 server = Destination({platform!r}, {labels!r}, {port!r})
-own = platform_policies({platform!r}, server) if {closed!r} else {{}}
+own = platform_policies(server) if {closed!r} else {{}}
 policies = team_policies(server, egress({node!r})) if {closed!r} else {{}}
 settings = Team.model_validate({{"groups": {{"admin": ["any"]}}, "quota": {{"cpu": 4, "memory": "4Gi", "pods": 20}}}})
 priorities = Priorities("priorities", PrioritiesArgs({platform!r}), on_cluster)

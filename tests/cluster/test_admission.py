@@ -18,7 +18,7 @@ import pytest
 from kubernetes import client
 
 from common import paths
-from infra.catalogue.names import STACK_LABEL
+from infra.catalogue.names import PLATFORM_LABEL
 from infra.catalogue.pod_manifests import IMAGE, Manifest, pod
 from infra.catalogue.pod_rules import GPUS, HOST_PATHS, IMAGES, POD_RULES, PRIVILEGED, RESOURCES, PodRule
 from offline import go_tools
@@ -38,7 +38,7 @@ import pulumi_kubernetes as kubernetes
 from infra.tenancy.admission import Admission, AdmissionArgs
 
 cluster = kubernetes.Provider("kubernetes", context={context!r})
-args = AdmissionArgs({run!r}, {run!r}, {registry!r}, {exceptions!r})
+args = AdmissionArgs({run!r}, {registry!r}, {exceptions!r})
 Admission("admission", args, pulumi.ResourceOptions(providers=[cluster]))
 """
 REGISTRY = IMAGE.rpartition("/")[0]
@@ -72,7 +72,11 @@ def places(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> 
     stack = Pulumi(tmp_path_factory.mktemp("admission"), {"KUBECONFIG": str(paths.KUBECONFIG)})
     texts = {"repository": str(paths.REPOSITORY), "context": CONTEXT, "run": run, "registry": REGISTRY}
     stack.program(PROGRAM.format(**texts, exceptions=exceptions))
-    for name, labels in ((found.own, {STACK_LABEL: run}), (found.excepted, {STACK_LABEL: run}), (found.foreign, {})):
+    for name, labels in (
+        (found.own, {PLATFORM_LABEL: run}),
+        (found.excepted, {PLATFORM_LABEL: run}),
+        (found.foreign, {}),
+    ):
         core.create_namespace({"metadata": {"name": name, "labels": labels}})
     try:
         with stack:
@@ -202,14 +206,14 @@ def test_what_is_older_than_a_rule_can_still_be_labelled(places: Places) -> None
     old = apply(places.foreign, PRIVILEGED.violates)
     assert old.code == 0, old.text
     name = old.text.split()[0]
-    taken = kubectl("label", "namespace", places.foreign, f"{STACK_LABEL}={places.run}")
+    taken = kubectl("label", "namespace", places.foreign, f"{PLATFORM_LABEL}={places.run}")
     assert taken.code == 0, taken.text
     try:
         eventually(lambda: f"{places.run}-{PRIVILEGED.name}" in apply(places.foreign, PRIVILEGED.violates).text)
         changed = kubectl("label", "--namespace", places.foreign, name, "kept=yes")
         assert changed.code == 0, changed.text
     finally:
-        kubectl("label", "namespace", places.foreign, f"{STACK_LABEL}-")
+        kubectl("label", "namespace", places.foreign, f"{PLATFORM_LABEL}-")
 
 
 ELSEWHERE = {"digest-of-the-account": IMAGES.name}

@@ -11,6 +11,7 @@ from infra.declaration.loader import declare
 from infra.declaration.model import Platform
 
 DEV = Path(__file__).parent / "dev.yaml"
+CLUSTER = Path(__file__).parent / "cluster.yaml"
 PROD = Path(__file__).parent / "prod.yaml"
 _REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -61,13 +61,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     gateway = gateways.to_registry_metrics(registry_port + 1)
     gateway.start()
     stack = Pulumi(tmp_path_factory.mktemp("trial"), {"KUBECONFIG": str(paths.KUBECONFIG)}, project=PROJECT)
-    for part in PARTS:
-        source = paths.REPOSITORY / part
-        if source.is_dir():
-            shutil.copytree(source, stack.folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, stack.folder)
-    point_at_this_python(stack.folder / "Pulumi.yaml")
+    copy_project(stack.folder)
     (stack.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(_declaration(registry_port)))
     try:
         with stack:
@@ -76,6 +70,17 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     finally:
         daemons.stop(gateway.name)
         remove_installation()
+
+
+def copy_project(folder: Path) -> None:
+    """What the program needs of this project."""
+    for part in PARTS:
+        source = paths.REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder)
+    point_at_this_python(folder / "Pulumi.yaml")
 
 
 def point_at_this_python(project: Path) -> None:

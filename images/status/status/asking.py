@@ -93,7 +93,7 @@ def _take_objects(seen: Seen, found: Objects, versions: Mapping[tuple[str, str],
     seen.jobs = jobs(declared, found.jobs, found.pods, found.refused, now)
     seen.parts = list(parts(declared, found.servers, found.pods))
     seen.pools = pools(declared.pools, found.nodes, found.pods)
-    seen.nodes = nodes(found.nodes)
+    seen.nodes = nodes(declared.pools, found.nodes)
 
 
 def _take_alerts(seen: Seen, firing: Sequence[Object], now: datetime) -> None:

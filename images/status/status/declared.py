@@ -9,8 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Declared:
-    """`endpoints` has namespace and model by name; `teams` are namespaces. `pools` are those with GPUs, and whether
-    they are simulated. `devices` is the namespace of components with access to GPU devices, if there are any."""
+    """`endpoints` has namespace and model by name; `teams` are namespaces. `pools` are those with GPUs: the `labels` of
+    their nodes, and whether they are `simulated`. `devices` is the namespace of components with access to GPU devices,
+    if there are any."""
 
     stack: str
     namespace: str
@@ -18,7 +19,7 @@ class Declared:
     teams: Sequence[str]
     endpoints: Mapping[str, Mapping[str, str]]
     jobs: Mapping[str, Mapping[str, str]]
-    pools: Mapping[str, bool]
+    pools: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def read(cls, file: Path) -> "Declared":

@@ -8,7 +8,6 @@ from status.units import shown
 from status.workloads import GPU, SIMULATED, gpus
 
 Object = Mapping[str, Any]
-POOL = "ml-platform.io/pool"
 _PRODUCT = f"{GPU}.product"
 _KWOK = "kwok.x-k8s.io/node"
 _STACK = "ml-platform.io/stack"
@@ -43,17 +42,21 @@ class Node:
     version: str
 
 
-def pools(declared: Mapping[str, bool], nodes: Sequence[Object], pods: Sequence[Object]) -> list[Pool]:
+Declared = Mapping[str, Mapping[str, Any]]
+"""By pool, the `labels` of its nodes and whether they are `simulated`."""
+
+
+def pools(declared: Declared, nodes: Sequence[Object], pods: Sequence[Object]) -> list[Pool]:
     """All declared pools; one that scales may have no node at the moment."""
     held = _held(pods)
     found = []
-    for name, simulated in declared.items():
-        own = [node for node in nodes if _labels(node).get(POOL) == name]
+    for name, pool in declared.items():
+        own = [node for node in nodes if _has(node, pool["labels"])]
         models = sorted({_labels(node)[_PRODUCT] for node in own if _PRODUCT in _labels(node)})
         found.append(
             Pool(
                 name=name,
-                simulated=simulated,
+                simulated=pool["simulated"],
                 model=", ".join(models),
                 nodes=len(own),
                 ready=sum(map(_is_ready, own)),
@@ -69,16 +72,20 @@ def own_nodes(stack: str, found: Sequence[Object]) -> list[Object]:
     return [each for each in found if _labels(each).get(_STACK, stack) == stack]
 
 
-def nodes(found: Sequence[Object]) -> list[Node]:
+def nodes(declared: Declared, found: Sequence[Object]) -> list[Node]:
     """By name."""
-    return [_node(each) for each in sorted(found, key=lambda each: str(each["metadata"]["name"]))]
+    return [_node(declared, each) for each in sorted(found, key=lambda each: str(each["metadata"]["name"]))]
 
 
-def _node(node: Object) -> Node:
+def _has(node: Object, labels: Mapping[str, str]) -> bool:
+    return _labels(node).items() >= labels.items()
+
+
+def _node(declared: Declared, node: Object) -> Node:
     offered = node["status"].get("allocatable", {})
     return Node(
         name=node["metadata"]["name"],
-        pool=_labels(node).get(POOL, ""),
+        pool=", ".join(name for name, pool in declared.items() if _has(node, pool["labels"])),
         ready=_is_ready(node),
         simulated=_labels(node).get(SIMULATED) == "true" or _KWOK in node["metadata"].get("annotations", {}),
         cpu=str(offered.get("cpu", "")),

@@ -15,7 +15,10 @@ DECLARED = {
         "lost": {"namespace": "speech", "model": "lost"},
     },
     "jobs": {"digits": {"namespace": "vision", "job": "digits-33e51e39"}},
-    "pools": {"a10g": True, "h100": False},
+    "pools": {
+        "a10g": {"labels": {"ml-platform.io/pool": "a10g"}, "simulated": True},
+        "h100": {"labels": {"ml-platform.io/pool": "h100"}, "simulated": False},
+    },
 }
 NOW = datetime.now(UTC)
 Object = dict[str, Any]

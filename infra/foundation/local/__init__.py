@@ -1,8 +1,8 @@
-"""The foundation on one machine: a registry in Docker, a cluster by kube context, simulated node pools."""
+"""The foundation on one machine: a registry in Docker, the local cluster, simulated node pools."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -10,7 +10,8 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.catalogue.names import PROJECT
+from infra.catalogue.names import LOCAL_CONTEXT, PROJECT
+from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import (
@@ -20,7 +21,8 @@ from infra.foundation.contract import (
     Port,
     Storage,
     Volume,
-    WorkloadIdentity,
+    nothing_to_bind,
+    nowhere_else,
 )
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
@@ -50,7 +52,7 @@ class LocalFoundation(pulumi.ComponentResource):
         # are updated in place: a rotated password must not run a training job again.
         cluster = kubernetes.Provider(
             "kubernetes",
-            context=args.settings.kube_context,
+            context=LOCAL_CONTEXT,
             enable_secret_mutable=True,
             enable_config_map_mutable=True,
             kube_client_settings=CLIENT_SETTINGS,
@@ -86,31 +88,18 @@ class LocalFoundation(pulumi.ComponentResource):
             storage=Storage(
                 database="sqlite:////data/mlflow.db",
                 artifacts="/data/artifacts",
-                volume=Volume(args.settings.storage_class),
+                volume=Volume(None),
             ),
             pools=pools,
             gpus="simulated",
-            bind_identity=_nothing_to_bind,
-            store_secret=_nowhere_else,
-            egress=egress(args.settings.dns),
+            bind_identity=nothing_to_bind,
+            store_secret=nowhere_else,
+            egress=egress(LOCAL_DNS),
         )
         self.register_outputs({"registry": registry.outputs.server})
 
 
 def egress(dns: str) -> list[AllowedEgress]:
-    """DNS is a process on the machine, or pods in an existing cluster."""
+    """DNS, which is a process on the machine."""
     ports: list[Port] = [("UDP", 53), ("TCP", 53)]
-    return [
-        AllowedEgress("dns", ports, cidr=f"{dns}/32"),
-        AllowedEgress("dns-pods", ports, namespace="kube-system", pods={"k8s-app": "kube-dns"}),
-    ]
-
-
-def _nothing_to_bind(identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
-    """Nothing outside the cluster needs an identity."""
-    return ()
-
-
-def _nowhere_else(name: str, team: str, value: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """Secrets are stored in the cluster only, encrypted at rest."""
-    return value
+    return [AllowedEgress("dns", ports, cidr=f"{dns}/32")]

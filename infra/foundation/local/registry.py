@@ -24,8 +24,8 @@ class LocalRegistryArgs:
     port: int
     metrics_port: int
     """Both ports are bound to loopback."""
-    metrics: str | None
-    """Host and port of the metrics, as pods reach them; None: pods can't."""
+    metrics: str
+    """Host and port of the metrics, as pods reach them."""
     base_image: str
     rotation: int
     """How often the password has been rotated."""
@@ -52,6 +52,7 @@ class LocalRegistry(pulumi.ComponentResource):
             password=password.current,
             pull_config=docker_config(server, username, password.current),
             builder=args.engine,
+            generated_login=True,
             metrics=args.metrics,
         )
         self.register_outputs({"server": server})

@@ -60,7 +60,7 @@ def workspace(name, component, policies, team=None):
     return Workspace(name, args, on_cluster)
 
 
-own = workspace({platform!r}, "platform", platform_policies({platform!r}, tracking))
+own = workspace({platform!r}, "platform", platform_policies(tracking))
 team = workspace({team!r}, "team", team_policies(tracking, []), {team!r})
 monitoring = Monitoring(
     "monitoring",

@@ -24,11 +24,11 @@ from cli.aws_preflight.account import (
     kubernetes_login_is_possible,
     zones_are_open,
 )
-from cli.aws_preflight.finding import Client, Wanted
 from cli.aws_preflight.pipeline import github_has_one_identity_provider
 from cli.aws_preflight.pools import auto_scaling_has_its_role, reservations_are_active, zones_offer_the_types
 from cli.aws_preflight.quotas import quota_of, quotas_suffice
 from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, version_is_supported
+from cli.aws_preflight.wanted import Client, Wanted
 from infra.catalogue.aws.names import GITHUB
 from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.aws.settings import AwsFoundation

@@ -84,7 +84,7 @@ def test_rotate_without_kubectl_fails_before_it_waits_for_a_server(
 ) -> None:
     monkeypatch.setattr(GoModule, "folder", lambda _: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(preflight, "official_aws_plugin", lambda _: None)
+    monkeypatch.setattr(preflight, "official_plugins", lambda _: None)
     with pytest.raises(CommandError, match="no kubectl"):
         rotation.rotate("prod", "digits-key")
 
@@ -140,14 +140,14 @@ def test_a_stand_in_for_the_aws_plugin_deploys_nothing(command: str) -> None:
 
 
 @pytest.mark.usefixtures("backend")
-def test_the_official_aws_plugin_deploys(stand_in: Path) -> None:
+def test_the_official_plugins_deploys(stand_in: Path) -> None:
     stand_in.write_bytes(b"x" * 5000)
-    preflight.official_aws_plugin(preflight.declaration("prod"))
+    preflight.official_plugins(preflight.declaration("prod"))
 
 
 def test_a_local_stack_needs_no_aws_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "PULUMI_HOME", tmp_path)
-    preflight.official_aws_plugin(preflight.declaration("dev"))
+    preflight.official_plugins(preflight.declaration("dev"))
 
 
 def test_status_tells_how_to_add_the_cluster_to_the_kubeconfig(

@@ -10,13 +10,15 @@ import yaml
 from cli import kubeconfig, preflight, shell, stack, status, up
 from common import paths
 from common.errors import CommandError
+from infra.declaration.loader import declare
 from infra.declaration.model import Platform
 from offline import base_image, docker_engine, toolchain
 from offline.cluster import kubeconfig as files
 from offline.cluster.addresses import CONTEXT
 from offline.go_tools import GoModule
-from tests.unit.declaration.samples import accepted, project
+from tests.unit.declaration.samples import WHERE, in_cluster, project
 
+CLUSTER = "foundation.cluster"
 MINE = "kind-mine"
 SERVER = "https://mine.example:6443"
 
@@ -35,8 +37,10 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def platform(tmp_path: Path, **local: str) -> Platform:
-    return accepted(project(tmp_path), **{"foundation": {"local": local}})
+def platform(tmp_path: Path, **cluster: str) -> Platform:
+    return declare(
+        in_cluster(**{f"{CLUSTER}.{name}": value for name, value in cluster.items()}), WHERE, project(tmp_path)
+    )
 
 
 def test_the_local_cluster_is_in_a_kubeconfig_of_its_own(theirs: Path) -> None:
@@ -116,14 +120,16 @@ def test_a_base_image_that_is_made_here_must_be_here(
     base: str, theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def look(image: str) -> None:
-        local = platform(tmp_path / image.replace("/", "-"), kubeContext=MINE, baseImage=image).foundation.local
-        assert local is not None
-        preflight.require_other_cluster(local)
+        cluster = platform(tmp_path / image.replace("/", "-"), kubeContext=MINE, baseImage=image).foundation.cluster
+        assert cluster is not None
+        preflight.require_tools(cluster)
 
     look(base)
     look("python:3.12-slim")
     monkeypatch.setattr(base_image, "IMAGE", "ml-platform/made-nowhere:local")
     with pytest.raises(CommandError) as refused:
         look(base_image.IMAGE)
-    assert refused.value.what.startswith("platform.foundation.local.baseImage: 'ml-platform/made-nowhere:local' is not")
+    assert refused.value.what.startswith(
+        "platform.foundation.cluster.baseImage: 'ml-platform/made-nowhere:local' is not"
+    )
     assert refused.value.hint == "set baseImage to an image that can be pulled, such as python:3.12-slim"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from infra.catalogue.names import STACK_LABEL
+from infra.catalogue.names import PLATFORM_LABEL
 from infra.catalogue.pod_exceptions import exceptions, pod_security
 from infra.catalogue.pod_rules import HOST_PATHS, POD_RULES, ROOT, SECRETS
-from tests.unit.components.recorder import STACK, Recorder, created, inputs, platform
+from tests.unit.components.recorder import Recorder, created, inputs, platform
 from tests.unit.declaration.samples import on_aws, small
 
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
@@ -39,7 +39,7 @@ def test_each_rule_is_a_policy_that_denies_in_the_stack_s_namespaces() -> None:
         spec = inputs(recorder, BINDING, rule)["spec"]
         assert (spec["policyName"], spec["validationActions"]) == (f"ml-platform-{rule}", ["Deny"])
         assert inputs(recorder, POLICY, rule)["spec"]["failurePolicy"] == "Fail"
-        assert selector(recorder, rule)["matchLabels"] == {STACK_LABEL: STACK}
+        assert selector(recorder, rule)["matchLabels"] == {PLATFORM_LABEL: "ml-platform"}
 
 
 def test_two_platforms_in_one_cluster_have_policies_of_their_own() -> None:

@@ -23,19 +23,11 @@ def test_the_registry_answers_on_loopback_only_and_asks_for_a_password() -> None
     assert upload == {"file": "/auth/htpasswd", "content": "".join(lines)}
 
 
-@pytest.mark.parametrize(
-    ("settings", "targets"),
-    [
-        ({"foundation.local.registryPort": 5055}, ["10.244.0.1:5056"]),
-        ({"foundation.local.kubeContext": "of-somebody-else"}, None),
-    ],
-)
-def test_the_registry_s_metrics_are_asked_for_where_a_way_leads_there(
-    settings: dict[str, object], targets: list[str] | None
-) -> None:
-    config = inputs(platform(small(**settings, monitoring={})), "kubernetes:core/v1:ConfigMap", "prometheus")
+def test_the_registry_s_metrics_are_scraped_through_the_node() -> None:
+    stack = platform(small(**{"foundation.local.registryPort": 5055, "monitoring": {}}))
+    config = inputs(stack, "kubernetes:core/v1:ConfigMap", "prometheus")
     jobs = {job["job_name"]: job for job in yaml.safe_load(config["data"]["prometheus.yml"])["scrape_configs"]}
-    assert jobs.get("registry", {}).get("static_configs", [{"targets": None}]) == [{"targets": targets}]
+    assert jobs["registry"]["static_configs"] == [{"targets": ["10.244.0.1:5056"]}]
 
 
 def test_a_new_password_needs_no_new_registry() -> None:
@@ -61,12 +53,10 @@ def test_pods_log_in_to_the_declared_port() -> None:
     assert (login["username"], login["password"]) == ("platform-0", "password-of-registry-0")
 
 
-def test_the_cluster_is_the_declared_context(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cluster_is_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)  # the SDK would take its path for the provider
-    provider = inputs(
-        platform(small(**{"foundation.local.kubeContext": "mine"})), "pulumi:providers:kubernetes", "kubernetes"
-    )
-    assert provider["context"] == "mine"
+    provider = inputs(platform(small()), "pulumi:providers:kubernetes", "kubernetes")
+    assert provider["context"] == "ml-platform"
     assert "kubeconfig" not in provider
 
 

@@ -23,8 +23,8 @@ def watched_namespaces(recorder: Recorder) -> set[str]:
 
 def test_only_pools_with_gpus_are_listed() -> None:
     recorder = platform(small(monitoring={}))
-    assert declared(recorder)["pools"] == {"a10g": True}
-    assert declared(platform(on_aws(monitoring={})))["pools"] == {"a10g": False, "h100": False}
+    assert declared(recorder)["pools"] == {"a10g": {"labels": {"ml-platform.io/pool": "a10g"}, "simulated": True}}
+    assert sorted(declared(platform(on_aws(monitoring={})))["pools"]) == ["a10g", "h100"]
 
 
 def test_the_devices_namespace_is_watched_if_there_is_one() -> None:

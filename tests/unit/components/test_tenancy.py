@@ -110,15 +110,15 @@ def test_nothing_reaches_a_team_but_its_neighbours_and_monitoring() -> None:
 
 
 def test_a_team_reaches_its_neighbours_names_and_the_tracking_server() -> None:
-    recorder = stack(**{"foundation.local.dns": "10.9.0.1"})
+    recorder = stack()
     egress = {
         name: policy(recorder, name)["egress"]
         for name in created(recorder, NETWORK)
         if name.startswith("vision-") and "egress" in policy(recorder, name)
     }
     dns = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
-    assert set(egress) == {"vision-same-namespace", "vision-tracking", "vision-dns", "vision-dns-pods"}
-    assert egress["vision-dns"] == [{"to": [{"ipBlock": {"cidr": "10.9.0.1/32"}}], "ports": dns}]
+    assert set(egress) == {"vision-same-namespace", "vision-tracking", "vision-dns"}
+    assert egress["vision-dns"] == [{"to": [{"ipBlock": {"cidr": "10.244.0.1/32"}}], "ports": dns}]
     assert egress["vision-tracking"] == [
         {
             "to": [
@@ -147,7 +147,7 @@ def test_the_platform_answers_its_own_teams_on_the_tracking_servers_port_only() 
     (rule,) = hole["ingress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": 5000}]
     selector = rule["from"][0]["namespaceSelector"]
-    assert selector["matchLabels"] == {"ml-platform.io/stack": "test"}
+    assert selector["matchLabels"] == {"ml-platform.io/platform": "ml-platform"}
     assert selector["matchExpressions"] == [{"key": "ml-platform.io/team", "operator": "Exists"}]
 
 

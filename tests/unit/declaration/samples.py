@@ -65,6 +65,29 @@ _ON_AWS: dict[str, Any] = {
     },
 }
 
+_IN_CLUSTER: dict[str, Any] = {
+    "foundation": {
+        "cluster": {
+            "kubeContext": "research",
+            "registry": {
+                "server": "registry.example.com",
+                "prefix": "research/ml-platform",
+                "push": {"username": "builder", "password": "push"},
+                "pull": {"username": "nodes", "password": "pull"},
+            },
+        }
+    },
+    "secrets": {"push": {"team": "platform"}, "pull": {"team": "platform"}},
+    "nodePools": {
+        "l4": {
+            "labels": {"example.com/gpus": "l4"},
+            "taints": ["team=vision:NoExecute"],
+            "instance": {"cpu": 8, "memory": "32Gi"},
+            "gpu": {"model": "NVIDIA-L4", "count": 2},
+        },
+    },
+}
+
 DEV_IMAGES = [
     "base",
     "gpu-simulator",
@@ -95,6 +118,11 @@ def small(**changes: object) -> dict[str, Any]:
 def on_aws(**changes: object) -> dict[str, Any]:
     """The same on AWS: a pool that is bought, one on the spot market, one that is reserved."""
     return _changed({**_SMALL, **_ON_AWS}, changes)
+
+
+def in_cluster(**changes: object) -> dict[str, Any]:
+    """The same in a cluster that exists already, with a pool of its nodes."""
+    return _changed({**_SMALL, **_IN_CLUSTER}, changes)
 
 
 def _changed(declaration: dict[str, Any], changes: Mapping[str, object]) -> dict[str, Any]:

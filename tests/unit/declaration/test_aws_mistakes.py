@@ -22,7 +22,7 @@ GPUS = {"model": "NVIDIA-A10G", "count": 1}
 
 MISTAKES = [
     # The foundation
-    ("foundation.local", {}, "foundation: two foundations are declared; declare 'local' or 'aws', not both"),
+    ("foundation.local", {}, "foundation: 2 foundations are declared, 'local' and 'aws'; declare one of them"),
     (f"{AWS}.account", "1234", f"{AWS}.account: '1234' is not an account id; write its twelve digits in quotes"),
     (f"{AWS}.account", 123456789012, f"{AWS}.account: expected text, got 123456789012; put it in quotes"),
     (f"{AWS}.costCentre", GONE, f"{AWS}: missing setting 'costCentre'"),

@@ -21,14 +21,14 @@ LONG = "x" * 51
 MISTAKES = [
     # Mistyped keys
     ("nodePools.a10g.gpu.cout", 1, "platform.nodePools.a10g.gpu: unknown setting 'cout'; did you mean 'count'?"),
-    ("foundation.local.kubecontext", "x", "platform.foundation.local: unknown setting 'kubecontext'; did you mean 'kubeContext'?"),
-    ("foundation.local.kube_context", "x", "platform.foundation.local: unknown setting 'kube_context'; did you mean 'kubeContext'?"),
+    ("foundation.local.registryport", 1, "platform.foundation.local: unknown setting 'registryport'; did you mean 'registryPort'?"),
+    ("foundation.local.registry_port", 1, "platform.foundation.local: unknown setting 'registry_port'; did you mean 'registryPort'?"),
     ("servings", {}, "platform: unknown setting 'servings'; did you mean 'serving'?"),
     ("models.digits.xyz", 1, "platform.models.digits: unknown setting 'xyz'; known: team"),
     ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; known: groups, quota"),
     # Missing settings
     ("foundation", GONE, "platform: missing setting 'foundation'"),
-    ("foundation.local", GONE, "platform.foundation: no foundation is declared; declare 'local' or 'aws'"),
+    ("foundation.local", GONE, "platform.foundation: no foundation is declared; declare 'local', 'cluster' or 'aws'"),
     ("nodePools.a10g.max", 0, "platform.nodePools.a10g.max: 0 is out of range; write at least 1"),
     ("nodePools.a10g.min", 3, "platform.nodePools.a10g.max: 2 is below min (3); write at least 3"),
     ("nodePools.a10g.instance.cpu", GONE, "platform.nodePools.a10g.instance: missing setting 'cpu'"),
@@ -85,13 +85,11 @@ MISTAKES = [
     ("teams.vision.quota", {"cpu": "1249m", "memory": "4Gi"}, "platform.teams.vision.quota.cpu: 1249m is less than the team's jobs and endpoints request (1250m, including one more pod of each endpoint during a rollout); write at least 1250m"),
     ("teams.vision.quota", {"cpu": 2, "memory": "2559Mi"}, "platform.teams.vision.quota.memory: 2559Mi is less than the team's jobs and endpoints request (2560Mi, including one more pod of each endpoint during a rollout); write at least 2560Mi"),
     ("teams.vision.quota", {"cpu": 2, "memory": "4Gi", "pods": 3}, "platform.teams.vision.quota.pods: 3 is less than the team's jobs and endpoints request (4, including one more pod of each endpoint during a rollout); write at least 4"),
-    ("foundation.local.dns", "dns.example", "platform.foundation.local.dns: 'dns.example' is not an IPv4 address; write one such as 10.0.0.2"),
     # Empty names
-    ("foundation.local.kubeContext", "", "platform.foundation.local.kubeContext: is empty; write a name, or remove the setting to use its default"),
-    ("foundation.local.storageClass", " ", "platform.foundation.local.storageClass: is empty; write a name, or remove the setting to use its default"),
+    ("foundation.local.baseImage", " ", "platform.foundation.local.baseImage: is empty; write a name, or remove the setting to use its default"),
     # Settings of another foundation
     ("nodePools.a10g.aws", {"instanceTypes": ["g5.2xlarge"]}, "platform.nodePools.a10g.aws: only the aws foundation has EC2 instances; remove 'aws', or declare foundation.aws"),
-    ("nodePools.a10g.disk", "500Gi", "platform.nodePools.a10g: unknown setting 'disk'; known: aws, gpu, instance, labels, max, min, taints"),
+    ("nodePools.a10g.disk", "500Gi", "platform.nodePools.a10g: unknown setting 'disk'; known: aws, devicePlugin, gpu, instance, labels, max, min, runtimeClassName, taints"),
     ("nodePools.a10g.instance.types", ["g5.2xlarge"], "platform.nodePools.a10g.instance: unknown setting 'types'; known: cpu, memory"),
     # A whole value must match: `$` also matches before a newline at the end, and `\\d` any script's digits
     ("teams.vision\n", {}, f"platform.teams.vision\\n: 'vision\\n' {NAME_RULE}"),

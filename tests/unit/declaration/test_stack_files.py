@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.declaration.foundations import LocalFoundation
+from infra.catalogue.names import LOCAL_CONTEXT
+from infra.declaration.foundations import LOCAL_DNS, LocalFoundation
 from infra.declaration.loader import load
 from infra.declaration.problems import DeclarationError
 from infra.declaration.schema import FILE
@@ -58,8 +59,7 @@ def test_every_stack_file_tells_editors_its_schema(file: Path) -> None:
 
 
 def test_defaults_of_the_local_foundation_are_those_of_the_local_cluster() -> None:
-    local = LocalFoundation()
-    assert (local.kube_context, local.base_image, local.dns) == (CONTEXT, IMAGE, NODE_IP)
+    assert (LOCAL_CONTEXT, LocalFoundation().base_image, LOCAL_DNS) == (CONTEXT, IMAGE, NODE_IP)
 
 
 def test_a_key_written_twice_is_refused(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Input and output of a check."""
+"""Input of a check."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,16 +25,3 @@ class Wanted:
     def zones(self, pool: NodePool) -> tuple[str, ...]:
         """The zones of the pool's nodes."""
         return ec2_settings(pool).zones or self.aws.network.zones
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A setting that does not fit the account, why, and how to fix it; a warning unless `blocking`."""
-
-    setting: str
-    problem: str
-    fix: str
-    blocking: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.setting}: {self.problem}; {self.fix}"

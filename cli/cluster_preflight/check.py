@@ -1,0 +1,91 @@
+"""Runs all checks and prints their findings."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from cli import same_cluster, stack
+from cli.cluster_preflight import cluster, pools, registry, rights
+from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
+from cli.finding import Finding, report
+from cli.kubeconfig import contexts
+from common.console import console
+from common.errors import CommandError
+from infra.declaration.cluster import ClusterFoundation
+from infra.declaration.model import Platform
+from offline import machine
+
+Check = Callable[[client.ApiClient, Wanted], Iterator[Finding]]
+
+CHECKS: Sequence[Check] = (
+    cluster.version_is_supported,
+    cluster.namespaces_are_free,
+    rights.caller_may_deploy,
+    cluster.volumes_have_a_class,
+    cluster.dns_is_there,
+    pools.pools_have_nodes,
+)
+_SECONDS = 20
+"""For one answer of the API server."""
+
+
+def check(name: str, declared: Platform, settings: ClusterFoundation) -> None:
+    """Run the checks for stack `name` and fail on blocking findings."""
+    passwords = {secret: _password(name, secret) for secret in sorted(settings.passwords)}
+    wanted = Wanted(name, declared, settings, passwords, same_cluster.namespaces(name))
+    report(examine(wanted), "cluster")
+    console.print(
+        f"[green]✓[/] cluster preflight: context {settings.kube_context}, registry {settings.registry.server}"
+    )
+
+
+def examine(wanted: Wanted) -> list[Finding]:
+    """All findings; none about the cluster's content if it does not answer."""
+    findings = list(_of_cluster(wanted))
+    for place, login in wanted.settings.logins():
+        found = list(registry.login_works(wanted.settings.registry, place, login, wanted.passwords[login.password]))
+        findings += found
+        if any(each.setting == registry.SERVER for each in found):
+            break  # the other user would meet the same
+    return findings
+
+
+def _of_cluster(wanted: Wanted) -> Iterator[Finding]:
+    context = wanted.settings.kube_context
+    files = machine.kubeconfig_files(context)
+    known = contexts(files)
+    if context not in known:
+        there = f"there are {', '.join(sorted(known))}" if known else "there is none"
+        yield Finding(CONTEXT, f"no kubeconfig has the context '{context}'", f"{there}; write one, or set KUBECONFIG")
+        return
+    api = config.new_client_from_config(files, context=context)
+    try:
+        client.VersionApi(api).get_code(_request_timeout=_SECONDS)
+    except (ApiException, HTTPError, OSError) as error:
+        yield Finding(CONTEXT, f"the cluster of '{context}' does not answer ({_short(error)})", "check the network")
+        return
+    for each in CHECKS:
+        try:
+            yield from each(api, wanted)
+        except (ApiException, HTTPError) as error:
+            question = f"could not check that {each.__name__.replace('_', ' ')} ({_short(error)})"
+            unsafe = each is cluster.namespaces_are_free
+            yield Finding(CLUSTER, question, "try again" if unsafe else "check it yourself", blocking=unsafe)
+
+
+def _short(error: Exception) -> str:
+    return str(getattr(error, "reason", None) or error).splitlines()[0][:200]
+
+
+def _password(name: str, secret: str) -> str:
+    """The value that somebody has set in the stack's configuration."""
+    try:
+        return stack.pulumi("config", "get", secret, "--stack", name).removesuffix("\n")
+    except CommandError as error:
+        raise CommandError(
+            f"the password of secret '{secret}' can't be read",
+            error.why,
+            hint=f"set it in `make shell STACK={name}`: `pulumi config set --secret {secret}`",
+        ) from None

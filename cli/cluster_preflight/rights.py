@@ -1,0 +1,53 @@
+"""Checks that the context's user may do what a deployment does."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import yaml
+from kubernetes import client
+
+from cli.cluster_preflight.wanted import CONTEXT, Wanted
+from cli.finding import Finding
+from common import paths
+
+ROLE = paths.REPOSITORY / "docs" / "own-cluster-rbac.yaml"
+"""The ClusterRole with just what a deployment needs."""
+_AT_ONCE = 16
+_SHOWN = 5
+
+Right = tuple[str, str, str]
+"""Verb, API group, resource."""
+
+
+def needed() -> list[Right]:
+    """All rights of the role."""
+    rules = yaml.safe_load(ROLE.read_text(encoding="utf-8"))["rules"]
+    return sorted(
+        (verb, group, resource)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    )
+
+
+def caller_may_deploy(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]:
+    """Asks for every right, in all namespaces."""
+    reviews = client.AuthorizationV1Api(api)
+
+    def is_missing(right: Right) -> bool:
+        verb, group, resource = right
+        kind, _, part = resource.partition("/")
+        asked = {"verb": verb, "group": group, "resource": kind, "subresource": part}
+        review = {"spec": {"resourceAttributes": asked}}
+        return not reviews.create_self_subject_access_review(review).status.allowed
+
+    rights = needed()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        missing = [right for right, lacks in zip(rights, pool.map(is_missing, rights), strict=True) if lacks]
+    if missing:
+        named = ", ".join(f"{verb} {resource}" for verb, _, resource in missing[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        problem = f"its user lacks {len(missing)} of {len(rights)} rights: {named}{more}"
+        fix = f"bind the ClusterRole in {ROLE.relative_to(paths.REPOSITORY)} to the user"
+        yield Finding(CONTEXT, problem, fix)

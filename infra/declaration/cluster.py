@@ -1,0 +1,154 @@
+"""Settings of the cluster foundation: a Kubernetes cluster and a registry that exist already; the rules for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, StringConstraints
+
+from infra.catalogue.names import LOCAL_CONTEXT, PLATFORM
+from infra.catalogue.versions import PUBLIC_BASE_IMAGE
+from infra.declaration.problems import Problem, suggestion
+from infra.declaration.types import Address, LabelKey, LabelValue, Name, NonEmpty, Settings
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+Server = Annotated[
+    str, StringConstraints(pattern=rf"^({_PART}(\.{_PART})+|{_PART}(\.{_PART})*:[0-9]{{1,5}})$", max_length=255)
+]
+"""A host with a port unless it is 443. A word alone would be a repository of Docker Hub for clients of registries."""
+RepositoryPrefix = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$", max_length=200)
+]
+
+
+class RegistryLogin(Settings):
+    """A user of the registry."""
+
+    username: NonEmpty = Field(description="The user, robot account or service account")
+    password: Name = Field(
+        description="Name of a secret of team 'platform' that has the password, token or key: see `secrets`"
+    )
+
+
+class ContainerRegistry(Settings):
+    """A registry that exists already, of any maker: builds push to it, nodes pull from it."""
+
+    server: Server = Field(description="Host, and port unless it is 443, such as registry.example.com:8443")
+    prefix: RepositoryPrefix = Field(
+        description="Path that the repositories of the stack's images begin with, such as research/ml-platform"
+    )
+    push: RegistryLogin = Field(description="Who pushes images and reads what is there")
+    pull: RegistryLogin | None = Field(
+        default=None, description="Who pods pull images as; none: nodes have an identity of their own"
+    )
+
+
+class ClusterDns(Settings):
+    """The cluster's DNS server. Network policies let pods reach no other."""
+
+    namespace: Name = Field(default="kube-system", description="Namespace of its pods")
+    labels: dict[LabelKey, LabelValue] = Field(
+        default={"k8s-app": "kube-dns"}, min_length=1, description="Labels of its pods"
+    )
+    port: int = Field(default=53, ge=1, le=65535, description="Port that the pods listen on; 5353 in OpenShift")
+    address: Address | None = Field(
+        default=None, description="IP address of a cache on each node, such as 169.254.20.10; none: there is none"
+    )
+
+
+class ClusterFoundation(Settings):
+    """A Kubernetes cluster and a registry that exist already, wherever they are. Node pools are existing nodes."""
+
+    kube_context: NonEmpty = Field(
+        description="Kube context of the cluster, as in your kubeconfig; the current context is never used"
+    )
+    registry: ContainerRegistry = Field(description="The registry for the stack's images")
+    base_image: NonEmpty = Field(
+        default=PUBLIC_BASE_IMAGE,
+        description="Image that the base image is built from: any Debian with Python that can be pulled",
+    )
+    dns: ClusterDns = Field(default=ClusterDns(), description="The cluster's DNS server")
+    storage_class: NonEmpty | None = Field(
+        default=None, description="StorageClass of volumes; none: the cluster's default"
+    )
+
+    def logins(self) -> Iterator[tuple[str, RegistryLogin]]:
+        """The registry's users, by their paths below the foundation."""
+        yield "registry.push", self.registry.push
+        if self.registry.pull is not None:
+            yield "registry.pull", self.registry.pull
+
+    @property
+    def passwords(self) -> set[str]:
+        """Names of the secrets with the registry's passwords, which no pod mounts."""
+        return {login.password for _, login in self.logins()}
+
+
+def registry_passwords_are_declared(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Each is a secret of the platform, whose value somebody has set."""
+    cluster = platform.foundation.cluster
+    for place, login in cluster.logins() if cluster else ():
+        path, name = f"foundation.cluster.{place}.password", login.password
+        secret = platform.secrets.get(name)
+        if secret is None:
+            fix = f"declare {name}: {{team: {PLATFORM}}} under 'secrets'"
+            yield Problem(path, f"secret '{name}' is not declared{suggestion(name, platform.secrets)}; {fix}")
+        elif secret.team != PLATFORM:
+            yield Problem(path, f"secret '{name}' belongs to team '{secret.team}'; write a secret of team '{PLATFORM}'")
+        elif secret.generate:
+            message = "the registry knows its password already"
+            yield Problem(f"secrets.{name}.generate", f"{message}; remove 'generate' and set the value")
+
+
+def pods_cannot_push(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Members of a team can read the login that their pods pull with."""
+    registry = platform.foundation.cluster.registry if platform.foundation.cluster else None
+    if registry is None or registry.pull is None:
+        return
+    fix = "write one that may only pull, or omit 'pull' where nodes have an identity"
+    for setting in ("username", "password"):
+        if getattr(registry.pull, setting) == getattr(registry.push, setting):
+            message = f"is that of 'push' too, and every team can read it; {fix}"
+            yield Problem(f"foundation.cluster.registry.pull.{setting}", message)
+
+
+def the_context_is_of_an_existing_cluster(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The local cluster's context is looked up in a kubeconfig of its own."""
+    cluster = platform.foundation.cluster
+    if cluster is not None and cluster.kube_context == LOCAL_CONTEXT:
+        fix = f"rename yours: kubectl config rename-context {LOCAL_CONTEXT} <name>"
+        message = f"'{LOCAL_CONTEXT}' is the cluster that `make up` starts on the local foundation; {fix}"
+        yield Problem("foundation.cluster.kubeContext", message)
+
+
+def registry_passwords_are_for_the_registry_only(platform: Platform, root: Path) -> Iterator[Problem]:
+    """They are in no namespace, so nobody else can use them."""
+    passwords = platform.foundation.secrets
+    for path, secret in platform.monitoring.named_secrets() if platform.monitoring else ():
+        if secret in passwords:
+            yield Problem(f"monitoring.{path}", f"secret '{secret}' is the registry's password; write another secret")
+
+
+def pools_select_existing_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
+    """No pool creates nodes here."""
+    for name, pool in platform.node_pools.items() if platform.foundation.cluster else ():
+        if not pool.labels:
+            message = "the cluster foundation finds a pool's nodes by their labels; write at least one"
+            yield Problem(f"nodePools.{name}.labels", message)
+        if pool.min:
+            message = "the cluster foundation creates no nodes; remove 'min', and write in 'max' how many there are"
+            yield Problem(f"nodePools.{name}.min", message)
+
+
+CLUSTER_RULES = (
+    the_context_is_of_an_existing_cluster,
+    pods_cannot_push,
+    registry_passwords_are_declared,
+    registry_passwords_are_for_the_registry_only,
+    pools_select_existing_nodes,
+)

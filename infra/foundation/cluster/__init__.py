@@ -1,0 +1,122 @@
+"""The foundation on a cluster and a registry that exist already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+
+from infra.catalogue.names import PROJECT
+from infra.declaration.cluster import ClusterDns, ContainerRegistry
+from infra.declaration.cluster import ClusterFoundation as Settings
+from infra.declaration.pools import NodePool
+from infra.declaration.types import parse_taint
+from infra.foundation.contract import (
+    CLIENT_SETTINGS,
+    AllowedEgress,
+    Foundation,
+    Placement,
+    Port,
+    Registry,
+    Repository,
+    Storage,
+    Toleration,
+    Volume,
+    nothing_to_bind,
+    nowhere_else,
+)
+from infra.foundation.node_labels import GPU
+from infra.secrets.generated import docker_config
+
+
+@dataclass(frozen=True)
+class ClusterFoundationArgs:
+    """`passwords` are those of the registry's users, by the names of their secrets."""
+
+    settings: Settings
+    pools: Mapping[str, NodePool]
+    passwords: Mapping[str, pulumi.Output[str]]
+
+
+class ClusterFoundation(pulumi.ComponentResource):
+    """Creates providers only: everything else is there."""
+
+    outputs: Foundation
+
+    def __init__(self, name: str, args: ClusterFoundationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:Cluster", name, None, opts)
+        settings, child = args.settings, pulumi.ResourceOptions(parent=self)
+        # The kubeconfig is found as by kubectl and is not in the state.
+        cluster = kubernetes.Provider(
+            "kubernetes",
+            context=settings.kube_context,
+            enable_secret_mutable=True,
+            enable_config_map_mutable=True,
+            kube_client_settings=CLIENT_SETTINGS,
+            opts=child,
+        )
+        self.outputs = Foundation(
+            kubernetes=cluster,
+            random=random.Provider("random", opts=child),
+            registry=registry(settings.registry, args.passwords, docker.Provider("docker", opts=child)),
+            base_image=settings.base_image,
+            storage=Storage(
+                database="sqlite:////data/mlflow.db",
+                artifacts="/data/artifacts",
+                volume=Volume(settings.storage_class),
+            ),
+            pools={pool: placement(pool, each) for pool, each in args.pools.items()},
+            gpus="real",
+            bind_identity=nothing_to_bind,
+            store_secret=nowhere_else,
+            egress=egress(settings.dns),
+        )
+        self.register_outputs({"registry": settings.registry.server})
+
+
+def registry(
+    settings: ContainerRegistry, passwords: Mapping[str, pulumi.Output[str]], builder: docker.Provider
+) -> Registry:
+    """The declared registry; it creates repositories when they are pushed to, or somebody has created them."""
+    prefix = f"{settings.server}/{settings.prefix}"
+    pull = settings.pull
+    return Registry(
+        server=settings.server,
+        prefix=prefix,
+        repository=lambda image: Repository(f"{prefix}/{image}"),
+        username=settings.push.username,
+        password=passwords[settings.push.password],
+        pull_config=docker_config(settings.server, pull.username, passwords[pull.password]) if pull else None,
+        builder=builder,
+    )
+
+
+def placement(name: str, pool: NodePool) -> Placement:
+    """Pods go to the nodes with the pool's labels."""
+    return Placement(
+        pool=name,
+        node_selector=pool.labels,
+        tolerations=tolerations(pool),
+        runtime_class=pool.runtime_class_name,
+        gpus=pool.gpu is not None,
+        simulated=False,
+        needs_device_plugin=pool.device_plugin,
+    )
+
+
+def tolerations(pool: NodePool) -> list[Toleration]:
+    """Of the declared taints, and of the usual one of GPU nodes, whatever its value is."""
+    usual = [Toleration(GPU, None, "NoSchedule")] if pool.gpu else []
+    return [*usual, *(Toleration(*parse_taint(taint)) for taint in pool.taints)]
+
+
+def egress(dns: ClusterDns) -> list[AllowedEgress]:
+    """DNS: the cluster's pods, and a cache on each node if there is one."""
+    ports: list[Port] = [("UDP", dns.port), ("TCP", dns.port)]
+    pods = AllowedEgress("dns-pods", ports, namespace=dns.namespace, pods=dns.labels)
+    cache: list[Port] = [("UDP", 53), ("TCP", 53)]
+    return [pods, *([AllowedEgress("dns", cache, cidr=f"{dns.address}/32")] if dns.address else [])]

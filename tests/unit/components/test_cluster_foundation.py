@@ -1,0 +1,101 @@
+"""A cluster and a registry that exist already as a foundation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.components.recorder import Recorder, created, inputs, platform
+from tests.unit.declaration.samples import GONE, in_cluster
+
+DNS = "foundation.cluster.dns"
+
+
+def stack(**changes: object) -> Recorder:
+    return platform(in_cluster(**changes), push="value-of-push", pull="value-of-pull")
+
+
+def on_gpus(**changes: object) -> dict[str, Any]:
+    """The pod of a training job in the pool."""
+    recorder = stack(**{"training.digits.pool": "l4", "training.digits.gpus": 1, **changes})
+    (job,) = [each for each in recorder.resources if each.type == "kubernetes:batch/v1:Job"]
+    pod: dict[str, Any] = job.inputs["spec"]["template"]["spec"]
+    return pod
+
+
+def test_the_cluster_is_the_declared_context_and_nothing_of_it_is_created() -> None:
+    recorder = stack()
+    assert inputs(recorder, "pulumi:providers:kubernetes", "kubernetes")["context"] == "research"
+    assert created(recorder, "docker:index/container:Container") == []
+    assert created(recorder, "kubernetes:core/v1:Node") == []
+
+
+def test_images_are_pushed_with_one_login_and_pulled_with_another() -> None:
+    recorder = stack()
+    image = inputs(recorder, "docker:index/image:Image", "serving")
+    assert image["imageName"].startswith("registry.example.com/research/ml-platform/serving:")
+    assert image["registry"] == {"server": "registry.example.com", "username": "builder", "password": "value-of-push"}
+    config = json.loads(
+        inputs(recorder, "kubernetes:core/v1:Secret", "vision-registry")["stringData"][".dockerconfigjson"]
+    )
+    assert {server: login["username"] for server, login in config["auths"].items()} == {"registry.example.com": "nodes"}
+
+
+def test_outputs_repeat_no_password_that_somebody_gave() -> None:
+    assert stack().outputs["registry"] == {"address": "registry.example.com"}
+
+
+def test_where_nodes_have_an_identity_pods_have_no_pull_secret() -> None:
+    recorder = stack(**{"foundation.cluster.registry.pull": GONE, "secrets.pull": GONE})
+    assert "vision-registry" not in created(recorder, "kubernetes:core/v1:Secret")
+
+
+def test_the_password_for_pushing_is_in_no_namespace() -> None:
+    for each in stack().resources:
+        if each.type.startswith("kubernetes:"):
+            assert "value-of-push" not in json.dumps(each.inputs), each.name
+
+
+def test_a_pool_selects_existing_nodes_whatever_the_value_of_their_usual_taint_is() -> None:
+    pod = on_gpus()
+    assert pod["nodeSelector"] == {"example.com/gpus": "l4"}
+    assert pod["tolerations"] == [
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "team", "operator": "Equal", "value": "vision", "effect": "NoExecute"},
+    ]
+    assert "runtimeClassName" not in pod
+
+
+def test_a_pools_pods_have_its_runtime_class() -> None:
+    assert on_gpus(**{"nodePools.l4.runtimeClassName": "nvidia"})["runtimeClassName"] == "nvidia"
+
+
+def test_gpus_are_real() -> None:
+    recorder = stack(monitoring={})
+    assert "dcgm-exporter-l4" in created(recorder, "kubernetes:apps/v1:DaemonSet")
+    assert "gpu-simulator" not in created(recorder, "kubernetes:apps/v1:Deployment")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_device_plugin_is_installed_where_it_is_asked_for(asked: bool) -> None:
+    recorder = stack(**{"nodePools.l4.devicePlugin": asked, "nodePools.l4.runtimeClassName": "nvidia"})
+    plugins = [each for each in recorder.resources if each.name == "nvidia-device-plugin-l4"]
+    assert len(plugins) == asked
+    for plugin in plugins:
+        pod = plugin.inputs["spec"]["template"]["spec"]
+        assert (pod["runtimeClassName"], pod["imagePullSecrets"]) == ("nvidia", [{"name": "registry"}])
+
+
+def test_pods_may_ask_the_declared_dns_server_only() -> None:
+    changed = {
+        f"{DNS}.namespace": "openshift-dns",
+        f"{DNS}.labels": {"dns.operator.openshift.io/daemonset-dns": "default"},
+        f"{DNS}.port": 5353,
+        f"{DNS}.address": "169.254.20.10",
+    }
+    policies = [each.inputs for each in stack(**changed).resources if each.type.endswith(":NetworkPolicy")]
+    egress = json.dumps([each["spec"].get("egress") for each in policies])
+    assert "openshift-dns" in egress and "5353" in egress and "169.254.20.10/32" in egress
+    assert "kube-dns" not in egress

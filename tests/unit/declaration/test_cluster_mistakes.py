@@ -1,0 +1,116 @@
+"""Each kind of mistake in settings of an existing cluster, and its message."""
+# ruff: noqa: E501 - a message is one line
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.declaration.loader import declare
+from tests.unit.declaration.samples import GONE, in_cluster, refusal, refused
+
+CLUSTER = "foundation.cluster"
+REGISTRY = f"{CLUSTER}.registry"
+POOL = "nodePools.l4"
+RECEIVER = {"hook": {"webhook": {"url": "https://example.com/hook", "token": "push"}}}
+
+MISTAKES = [
+    ("foundation.local", {}, "foundation: 2 foundations are declared, 'local' and 'cluster'; declare one of them"),
+    (f"{CLUSTER}.kubeContext", GONE, f"{CLUSTER}: missing setting 'kubeContext'"),
+    (f"{CLUSTER}.context", "x", f"{CLUSTER}: unknown setting 'context'; did you mean 'kubeContext'?"),
+    (
+        f"{CLUSTER}.dns",
+        {"address": "dns.example"},
+        f"{CLUSTER}.dns.address: 'dns.example' is not an IPv4 address; write one such as 10.0.0.2",
+    ),
+    (
+        f"{CLUSTER}.kubeContext",
+        "ml-platform",
+        f"{CLUSTER}.kubeContext: 'ml-platform' is the cluster that `make up` starts on the local foundation; rename yours: kubectl config rename-context ml-platform <name>",
+    ),
+    (
+        f"{REGISTRY}.pull.username",
+        "builder",
+        f"{REGISTRY}.pull.username: is that of 'push' too, and every team can read it; write one that may only pull, or omit 'pull' where nodes have an identity",
+    ),
+    (
+        f"{REGISTRY}.pull.password",
+        "push",
+        f"{REGISTRY}.pull.password: is that of 'push' too, and every team can read it; write one that may only pull, or omit 'pull' where nodes have an identity",
+    ),
+    (f"{REGISTRY}.push", GONE, f"{REGISTRY}: missing setting 'push'"),
+    (
+        f"{REGISTRY}.push.password",
+        "push-key",
+        f"{REGISTRY}.push.password: secret 'push-key' is not declared; did you mean 'push'?; declare push-key: {{team: platform}} under 'secrets'",
+    ),
+    (
+        "secrets.pull.team",
+        "vision",
+        f"{REGISTRY}.pull.password: secret 'pull' belongs to team 'vision'; write a secret of team 'platform'",
+    ),
+    (
+        "secrets.push.generate",
+        True,
+        "secrets.push.generate: the registry knows its password already; remove 'generate' and set the value",
+    ),
+    (
+        "monitoring",
+        {"receivers": RECEIVER, "routes": {"platform": "hook"}},
+        "monitoring.receivers.hook.webhook.token: secret 'push' is the registry's password; write another secret",
+    ),
+    (
+        f"{POOL}.labels",
+        GONE,
+        f"{POOL}.labels: the cluster foundation finds a pool's nodes by their labels; write at least one",
+    ),
+    (
+        f"{POOL}.min",
+        1,
+        f"{POOL}.min: the cluster foundation creates no nodes; remove 'min', and write in 'max' how many there are",
+    ),
+    (
+        f"{POOL}.aws",
+        {"instanceTypes": ["g6.2xlarge"]},
+        f"{POOL}.aws: only the aws foundation has EC2 instances; remove 'aws', or declare foundation.aws",
+    ),
+    (
+        "nodePools.cpu",
+        {"labels": {"a": "b"}, "instance": {"cpu": 1, "memory": "1Gi"}, "devicePlugin": True},
+        "nodePools.cpu.devicePlugin: the pool has no GPUs; declare 'gpu', or remove it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "message"), MISTAKES, ids=[f"{each[0]}={each[1]}" for each in MISTAKES])
+def test_a_mistake_is_refused_with_one_message(root: Path, setting: str, value: object, message: str) -> None:
+    assert refusal(root, in_cluster(**{setting: value})) == [f"Pulumi.dev.yaml: platform.{message}"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        (f"{REGISTRY}.server", "https://registry.example.com"),
+        (f"{REGISTRY}.server", "registry.example.com/ml"),
+        (f"{REGISTRY}.server", "registry"),
+        (f"{REGISTRY}.server", "registry..example"),
+        (f"{REGISTRY}.prefix", "Research"),
+        (f"{REGISTRY}.prefix", "/research"),
+    ],
+)
+def test_an_address_that_no_registry_has_is_refused_at_its_place(root: Path, setting: str, value: str) -> None:
+    (line,) = refusal(root, in_cluster(**{setting: value}))
+    assert line.startswith(f"Pulumi.dev.yaml: platform.{setting}: ")
+
+
+def test_settings_of_existing_nodes_are_refused_where_nodes_are_simulated(root: Path) -> None:
+    assert refused(root, **{"nodePools.a10g.devicePlugin": True, "nodePools.a10g.runtimeClassName": "nvidia"}) == [
+        "Pulumi.dev.yaml: platform.nodePools.a10g.devicePlugin: only the cluster foundation asks for it; remove it",
+        "Pulumi.dev.yaml: platform.nodePools.a10g.runtimeClassName: pods are never executed on simulated nodes; remove it",
+    ]
+
+
+def test_the_sample_is_valid_and_pulls_may_need_no_login(root: Path) -> None:
+    assert declare(in_cluster(), "Pulumi.dev.yaml", root).foundation.secrets == {"push", "pull"}
+    assert declare(in_cluster(**{f"{REGISTRY}.pull": GONE}), "Pulumi.dev.yaml", root).foundation.secrets == {"push"}
