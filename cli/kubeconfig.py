@@ -34,6 +34,12 @@ _SIGNED_WITHIN = 30
 def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int:
     """Print a kubeconfig for the role's first group, or write it to a file with mode 0600."""
     declared = preflight.declaration(stack)
+    if declared.foundation.cluster is not None:
+        raise CommandError(
+            f"stack {stack} issues no client certificates",
+            "people get into its cluster as they do for anything else there",
+            hint=f"add them to the groups in platform.teams.{team}.groups",
+        )
     if declared.foundation.aws is not None:
         raise CommandError(
             f"stack {stack} issues no client certificates",
@@ -81,6 +87,8 @@ def contexts(files: str) -> list[str]:
             content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise CommandError(f"{file} can't be read", str(error), hint="see $KUBECONFIG") from None
+        if not isinstance(content, dict):
+            raise CommandError(f"{file} is no kubeconfig", hint="see $KUBECONFIG")
         found += [str(each["name"]) for each in content.get("contexts") or []]
     return found
 

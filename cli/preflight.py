@@ -12,7 +12,7 @@ import psutil
 from cli import stack
 from cli.forward import require_kubectl
 from common import paths
-from common.console import console
+from common.console import Progress, console
 from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PROJECT
@@ -77,6 +77,7 @@ def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation)
     """Check the cluster and the registry of stack `name`."""
     from cli import cluster_preflight
 
+    machine.ensure_engine(Progress())  # it decrypts the registry's passwords
     cluster_preflight.check(name, declared, settings)
 
 

@@ -17,6 +17,7 @@ from common import paths, run
 from common.console import Progress, console
 from common.errors import CommandError
 from infra.declaration.loader import is_encrypted
+from infra.declaration.model import Platform
 from offline import machine
 
 NO_CLUSTER = "/nonexistent/kubeconfig"
@@ -31,7 +32,7 @@ STAND_INS = paths.STATE / "preview"
 def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     """Preview stack `name` from an empty state, with the stand-ins unless `official` is set; the exit code."""
     console.stderr = as_json  # stdout is the JSON document alone
-    preflight.declaration(name)
+    declared = preflight.declaration(name, values=False)
     progress = Progress()
     engine = machine.ensure_engine(progress)
     home = paths.PULUMI_HOME if official else STAND_INS
@@ -40,7 +41,7 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"
-        done = _run(engine, name, Path(folder), events, environment, quiet=as_json)
+        done = _run(engine, name, declared, Path(folder), events, environment, quiet=as_json)
         if as_json:
             print(json.dumps(plan.read(events), indent=2))
     if done.returncode:
@@ -56,7 +57,14 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _run(
-    engine: Path, name: str, folder: Path, events: Path, environment: dict[str, str], *, quiet: bool
+    engine: Path,
+    name: str,
+    declared: Platform,
+    folder: Path,
+    events: Path,
+    environment: dict[str, str],
+    *,
+    quiet: bool,
 ) -> subprocess.CompletedProcess[bytes]:
     environment = {**environment, "PULUMI_BACKEND_URL": f"file://{folder}"}
     project = folder / "project"
@@ -67,7 +75,7 @@ def _run(
     if created.returncode:
         raise CommandError("pulumi stack init failed for the preview", created.stderr.strip())
     settings = _settings(name, project)
-    _add_placeholder_secrets(engine, name, settings, environment)
+    _add_placeholder_secrets(engine, name, declared, settings, environment)
     command = [str(engine), "preview", "--stack", name, "--non-interactive", "--event-log", str(events)]
     command += ["--config-file", str(settings)]
     if (paths.REPOSITORY / "policies" / "PulumiPolicy.yaml").exists():
@@ -88,11 +96,16 @@ def _settings(name: str, folder: Path) -> Path:
     return copy
 
 
-def _add_placeholder_secrets(engine: Path, name: str, settings: Path, environment: dict[str, str]) -> None:
-    """Encrypt a placeholder for each encrypted setting, so that the program finds it set."""
+def _add_placeholder_secrets(
+    engine: Path, name: str, declared: Platform, settings: Path, environment: dict[str, str]
+) -> None:
+    """Encrypt a placeholder for each encrypted setting, and for each secret that has no value yet, so that the program
+    finds it set."""
     content = yaml.safe_load((paths.REPOSITORY / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))
-    encrypted = [f"{key}=placeholder" for key, value in content["config"].items() if is_encrypted(value)]
-    if encrypted:
-        options = [part for each in encrypted for part in ("--secret", each)]
+    encrypted = [key for key, value in content["config"].items() if is_encrypted(value)]
+    given = [f"{stack.PROJECT}:{secret}" for secret, each in declared.secrets.items() if not each.generate]
+    missing = [key for key in given if key not in content["config"]]
+    if encrypted or missing:
+        options = [part for key in [*encrypted, *missing] for part in ("--secret", f"{key}=placeholder")]
         command = [str(engine), "config", "set-all", "--stack", name, "--config-file", str(settings), *options]
         run.output(command, environment=environment, cwd=paths.REPOSITORY)

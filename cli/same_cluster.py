@@ -46,11 +46,14 @@ def require(name: str, declared: Platform) -> None:
     if strange := strangers(known, live):
         raise CommandError(
             f"the context '{context}' leads to another cluster than the one that stack {name} was deployed to",
-            f"namespace '{strange[0]}' there is not the one that the stack has created",
-            hint="nothing was changed; use the kubeconfig of the stack's own cluster",
+            f"the namespace '{strange[0]}' that the stack has created is not there",
+            hint="nothing was changed; use the kubeconfig of the stack's own cluster. If that cluster is gone:\n"
+            f"`pulumi stack rm {name} --force` in `make shell STACK={name}`",
         )
 
 
 def strangers(known: Mapping[str, str], live: Mapping[str, str]) -> list[str]:
-    """Namespaces that exist under the name of one of the stack's, and are not that one."""
+    """The stack's namespaces if none of them is there; else those whose name another namespace has."""
+    if not known.keys() & live.keys():
+        return sorted(known)
     return sorted(name for name, uid in known.items() if live.get(name, uid) != uid)

@@ -9,13 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cli import preflight, stack
-from common.console import console
+from common.console import Progress, console
+from offline import machine
 
 
 def shell(name: str) -> int:
     """Run $SHELL with pulumi and kubectl configured; its exit code."""
     declared = preflight.declaration(name, values=False)  # they are set in this shell
     stack.require_backend(name, declared)
+    machine.ensure_engine(Progress())
     stack.ensure(name)
     context = preflight.kube_context(declared, name)
     program = os.environ.get("SHELL", "/bin/sh")

@@ -64,7 +64,14 @@ def show(
     _phases(progress, seconds)
     unchanged = set(changes) <= {"same"}
     console.print("[bold]Nothing changed.[/]" if unchanged else f"[bold]{escape(describe(changes))}.[/]")
-    _next(name, "stop the cluster" if declared.foundation.local else "list leftovers")
+    _next(name, _ending(declared))
+
+
+def _ending(declared: Platform) -> str:
+    """What `make down` does."""
+    if declared.foundation.local:
+        return "destroy the stack and stop the cluster"
+    return "destroy the stack" + (" and list leftovers" if declared.foundation.aws else "")
 
 
 def _phases(progress: Progress, seconds: float) -> None:
@@ -80,5 +87,5 @@ def _next(name: str, ending: str) -> None:
         f"\n[bold]Next[/]  make shell STACK={name}   pulumi and kubectl, configured\n"
         f"      make status STACK={name}  these tables again\n"
         f"      Pulumi.{name}.yaml        edit it, or images/, then run `make up STACK={name}`\n"
-        f"      make down STACK={name}    destroy the stack and {ending}"
+        f"      make down STACK={name}    {ending}"
     )

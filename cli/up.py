@@ -4,7 +4,7 @@ import time
 
 from rich.markup import escape
 
-from cli import preflight, recovery, runs, stack, summary
+from cli import preflight, recovery, runs, same_cluster, stack, summary
 from cli.prediction import Score
 from common.console import Progress, console
 from common.errors import CommandError
@@ -31,11 +31,12 @@ def up(name: str) -> int:
     if local is not None:
         start_cluster(progress, local)
     stack.ensure(name)
-    if declared.foundation.cluster is not None:
-        preflight.existing_cluster(name, declared, declared.foundation.cluster)
     context = preflight.kube_context(declared, name)
+    same_cluster.require(name, declared)
     for done in recovery.recover(name, context):
         console.print(f"[yellow]![/] recovered: {done}")
+    if declared.foundation.cluster is not None:
+        preflight.existing_cluster(name, declared, declared.foundation.cluster)
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
         events = stack.update(["up", "--suppress-outputs"], name, context)
         changes = stack.changes(events)

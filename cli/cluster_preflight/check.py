@@ -1,6 +1,8 @@
 """Runs all checks and prints their findings."""
 
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
 
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -60,10 +62,19 @@ def _of_cluster(wanted: Wanted) -> Iterator[Finding]:
         there = f"there are {', '.join(sorted(known))}" if known else "there is none"
         yield Finding(CONTEXT, f"no kubeconfig has the context '{context}'", f"{there}; write one, or set KUBECONFIG")
         return
-    api = config.new_client_from_config(files, context=context)
     try:
-        client.VersionApi(api).get_code(_request_timeout=_SECONDS)
-    except (ApiException, HTTPError, OSError) as error:
+        api = config.new_client_from_config(files, context=context)
+        # A question that everybody may ask who is logged in, unlike that for the version.
+        review: dict[str, Any] = {"spec": {"resourceAttributes": {"verb": "list", "resource": "namespaces"}}}
+        client.AuthorizationV1Api(api).create_self_subject_access_review(review, _request_timeout=_SECONDS)
+    except ApiException as error:
+        if error.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            yield Finding(CONTEXT, f"the cluster of '{context}' answers {error.status}", "see its log")
+            return
+        fix = "log in, and try `kubectl --context " + context + " get namespaces`"
+        yield Finding(CONTEXT, f"the cluster does not know the user of '{context}' ({_short(error)})", fix)
+        return
+    except (HTTPError, OSError, AttributeError, config.ConfigException) as error:
         yield Finding(CONTEXT, f"the cluster of '{context}' does not answer ({_short(error)})", "check the network")
         return
     for each in CHECKS:
@@ -71,7 +82,7 @@ def _of_cluster(wanted: Wanted) -> Iterator[Finding]:
             yield from each(api, wanted)
         except (ApiException, HTTPError) as error:
             question = f"could not check that {each.__name__.replace('_', ' ')} ({_short(error)})"
-            unsafe = each is cluster.namespaces_are_free
+            unsafe = each in (cluster.namespaces_are_free, rights.caller_may_deploy)
             yield Finding(CLUSTER, question, "try again" if unsafe else "check it yourself", blocking=unsafe)
 
 
@@ -82,7 +93,8 @@ def _short(error: Exception) -> str:
 def _password(name: str, secret: str) -> str:
     """The value that somebody has set in the stack's configuration."""
     try:
-        return stack.pulumi("config", "get", secret, "--stack", name).removesuffix("\n")
+        with stack.salt_kept_out(name):
+            return stack.pulumi("config", "get", secret, "--stack", name).removesuffix("\n")
     except CommandError as error:
         raise CommandError(
             f"the password of secret '{secret}' can't be read",

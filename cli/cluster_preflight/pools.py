@@ -1,14 +1,16 @@
 """Checks that each pool has the nodes that it promises."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from kubernetes import client
+from kubernetes.utils.quantity import parse_quantity
 
 from cli.cluster_preflight.wanted import POOLS, Wanted
 from cli.finding import Finding
 from infra.declaration.pools import NodePool
-from infra.declaration.types import parse_taint
+from infra.declaration.types import cpu_millis, memory_bytes, parse_taint
 
 _GPU = "nvidia.com/gpu"
 _OF_KUBERNETES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
@@ -23,10 +25,12 @@ def pools_have_nodes(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]
         nodes = client.CoreV1Api(api).list_node(label_selector=chosen).items
         path = f"{POOLS}.{name}"
         if not nodes:
-            yield Finding(f"{path}.labels", f"no node has the labels {chosen}", "write labels that the nodes have")
+            fix = "write labels that the nodes have, unless the cluster adds nodes by itself"
+            yield Finding(f"{path}.labels", f"no node has the labels {chosen}", fix, blocking=False)
         elif len(nodes) < pool.max:
             fix = "write how many there are, unless the cluster adds more by itself"
             yield Finding(f"{path}.max", f"{len(nodes)} of {pool.max} nodes are there", fix, blocking=False)
+        yield from _sizes(path, pool, nodes)
         yield from _gpus(path, pool, nodes)
         yield from _taints(path, pool, nodes)
         if pool.runtime_class_name is not None and pool.runtime_class_name not in classes:
@@ -35,10 +39,30 @@ def pools_have_nodes(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]
             yield Finding(f"{path}.runtimeClassName", problem, f"there is {there}; write one, or remove it")
 
 
+def _sizes(path: str, pool: NodePool, nodes: list[Any]) -> Iterator[Finding]:
+    """A pod that fits the declared size must fit a node."""
+    offered = [node.status.allocatable or {} for node in nodes]
+    for kind, wanted in (("cpu", Decimal(cpu_millis(pool.instance.cpu)) / 1000), ("memory", memory(pool))):
+        most = max((parse_quantity(each.get(kind, "0")) for each in offered), default=wanted)
+        if most < wanted:
+            largest = next(each[kind] for each in offered if parse_quantity(each.get(kind, "0")) == most)
+            problem = f"no node offers as much; the most is {largest}"
+            yield Finding(f"{path}.instance.{kind}", problem, "write what is allocatable to pods on one node")
+
+
+def memory(pool: NodePool) -> Decimal:
+    """Bytes of one node."""
+    return Decimal(memory_bytes(pool.instance.memory))
+
+
 def _gpus(path: str, pool: NodePool, nodes: list[Any]) -> Iterator[Finding]:
     """What the device plugin offers; the platform's own one is not there yet."""
     if pool.gpu is None or pool.device_plugin or not nodes:
         return
+    models = {node.metadata.labels[f"{_GPU}.product"] for node in nodes if f"{_GPU}.product" in node.metadata.labels}
+    if models and pool.gpu.model not in models:
+        problem = f"the nodes have {', '.join(sorted(models))}"
+        yield Finding(f"{path}.gpu.model", problem, "write that", blocking=False)
     most = max(int((node.status.allocatable or {}).get(_GPU, 0)) for node in nodes)
     if most == 0:
         fix = "install NVIDIA's device plugin or GPU operator, or set devicePlugin: true"

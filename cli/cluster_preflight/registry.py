@@ -10,21 +10,38 @@ from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from cli.cluster_preflight.wanted import CLUSTER
 from cli.finding import Finding
+from infra.catalogue.images import BASE
 from infra.declaration.cluster import ContainerRegistry, RegistryLogin
 
 SERVER = f"{CLUSTER}.registry.server"
 _SECONDS = 20
-_PROBE = "preflight"
-"""A repository beside those of the images. Nothing is stored there: the upload is cancelled."""
+_PROBE = BASE
+"""The repository of an image that every stack has. Nothing is stored there: the upload is cancelled."""
 _FIELD = re.compile(r'(\w+)="([^"]*)"')
 
 
 class _Strange(Exception):
     """The registry's answer does not fit the protocol; the text says how."""
+
+
+class _Bearer(AuthBase):
+    """A token in every request. A header alone would give way to a login in ~/.netrc."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """No login, not even one in ~/.netrc."""
+    return request
 
 
 def login_works(registry: ContainerRegistry, place: str, login: RegistryLogin, password: str) -> Iterator[Finding]:
@@ -50,6 +67,9 @@ def login_works(registry: ContainerRegistry, place: str, login: RegistryLogin, p
         right = "push to" if pushes else "pull from"
         fix = "let it in the registry, or write another user"
         yield Finding(f"{path}.username", f"'{login.username}' may not {right} {registry.prefix}", fix)
+    elif status == HTTPStatus.NOT_FOUND and pushes:
+        problem = f"there is no repository or project {registry.prefix}"
+        yield Finding(f"{CLUSTER}.registry.prefix", problem, "create it, unless a push does", blocking=False)
     elif status >= HTTPStatus.MULTIPLE_CHOICES and status != HTTPStatus.NOT_FOUND:
         problem = f"the registry answers {status} to '{login.username}'"
         yield Finding(path, problem, "see the registry's log", blocking=False)
@@ -61,38 +81,43 @@ def _asked(registry: ContainerRegistry, username: str, password: str, *, pushes:
     root = f"https://{registry.server}/v2/"
     url = f"{root}{repository}/" + ("blobs/uploads/" if pushes else "tags/list")
     with requests.Session() as session:
-        challenge = session.get(root, timeout=_SECONDS, allow_redirects=False).headers.get("WWW-Authenticate", "")
+        first = session.get(root, auth=_nobody, timeout=_SECONDS, allow_redirects=False)
+        challenge = first.headers.get("WWW-Authenticate", "")
         credentials = HTTPBasicAuth(username.encode(), password.encode())
         scheme, _, rest = challenge.partition(" ")
         if scheme.lower() == "bearer":
             scope = f"repository:{repository}:{'pull,push' if pushes else 'pull'}"
-            token = _token(session, dict(_FIELD.findall(rest)), scope, credentials)
-            if token is None:
-                return HTTPStatus.UNAUTHORIZED
-            session.headers["Authorization"] = f"Bearer {token}"
+            status, token = _token(session, dict(_FIELD.findall(rest)), scope, credentials)
+            if not token:
+                return status
+            session.auth = _Bearer(token)
         else:
             session.auth = credentials
         method = "POST" if pushes else "GET"
         answer = session.request(method, url, timeout=_SECONDS, allow_redirects=False)
         if pushes and answer.status_code == HTTPStatus.ACCEPTED:
             _cancel(session, url, answer.headers.get("Location", ""))
+        if answer.status_code == HTTPStatus.UNAUTHORIZED and isinstance(session.auth, _Bearer):
+            return HTTPStatus.FORBIDDEN  # the password is right, and the token has no such right
         return answer.status_code
 
 
-def _token(session: requests.Session, fields: dict[str, str], scope: str, credentials: HTTPBasicAuth) -> str | None:
-    """A token of the registry's authorization service; None if it refuses the user."""
+def _token(
+    session: requests.Session, fields: dict[str, str], scope: str, credentials: HTTPBasicAuth
+) -> tuple[int, str]:
+    """The status of the registry's authorization service, and its token; an empty one if it refuses the user."""
     realm = fields.get("realm", "")
     if not realm.startswith("https://"):
         raise _Strange(f"it sends its users to '{realm}', which has no TLS")
     asked = {"service": fields.get("service", ""), "scope": scope}
     answer = session.get(realm, params=asked, auth=credentials, timeout=_SECONDS, allow_redirects=False)
     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return None
+        return answer.status_code, ""
     if not answer.ok:
         raise _Strange(f"{realm} answers {answer.status_code}")
     try:
         given = answer.json()
-        return str(given.get("token") or given["access_token"])
+        return answer.status_code, str(given.get("token") or given["access_token"])
     except (ValueError, KeyError, AttributeError):
         raise _Strange(f"{realm} answers without a token") from None
 

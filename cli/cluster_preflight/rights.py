@@ -12,7 +12,7 @@ from common import paths
 
 ROLE = paths.REPOSITORY / "docs" / "own-cluster-rbac.yaml"
 """The ClusterRole with just what a deployment needs."""
-_AT_ONCE = 16
+_AT_ONCE = 8
 _SHOWN = 5
 
 Right = tuple[str, str, str]

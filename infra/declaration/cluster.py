@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.catalogue.names import LOCAL_CONTEXT, PLATFORM
 from infra.catalogue.versions import PUBLIC_BASE_IMAGE
@@ -17,12 +18,43 @@ if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
 _PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-Server = Annotated[
-    str, StringConstraints(pattern=rf"^({_PART}(\.{_PART})+|{_PART}(\.{_PART})*:[0-9]{{1,5}})$", max_length=255)
-]
+_SERVER = re.compile(rf"^({_PART}(\.{_PART})+|{_PART}(\.{_PART})*(?=:))(:([0-9]{{1,5}}))?$", re.ASCII)
+_PREFIX = re.compile(r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$", re.ASCII)
+_SECRET = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$", re.ASCII)
+_DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
+
+def _server(value: str) -> str:
+    found = _SERVER.fullmatch(value)
+    if not found or int(found[found.re.groups] or 443) > 65535:
+        message = "write the host alone, without https:// and path, such as registry.example.com or 10.0.0.2:5000"
+        raise ValueError(f"{value!r} is not the address of a registry; {message}")
+    if value in _DOCKER_HUB:
+        raise ValueError(f"{value!r} is Docker Hub, whose repositories have no prefix; write another registry")
+    return value
+
+
+def _prefix(value: str) -> str:
+    if not _PREFIX.fullmatch(value):
+        message = "write words of lower-case letters and digits, joined by '/', such as research/ml-platform"
+        raise ValueError(f"{value!r} is not the beginning of a repository's name; {message}")
+    return value
+
+
+def _secret(value: str) -> str:
+    """Its message does not repeat the value, which may be the password itself."""
+    if not _SECRET.fullmatch(value) or len(value) > 63:
+        raise ValueError("is not the name of a secret; write the name of an entry in 'secrets', never the password")
+    return value
+
+
+Server = Annotated[str, AfterValidator(_server), WithJsonSchema({"type": "string", "pattern": _SERVER.pattern})]
 """A host with a port unless it is 443. A word alone would be a repository of Docker Hub for clients of registries."""
 RepositoryPrefix = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$", max_length=200)
+    str, AfterValidator(_prefix), WithJsonSchema({"type": "string", "pattern": _PREFIX.pattern, "maxLength": 200})
+]
+SecretName = Annotated[
+    str, AfterValidator(_secret), WithJsonSchema({"type": "string", "pattern": _SECRET.pattern, "maxLength": 63})
 ]
 
 
@@ -30,7 +62,7 @@ class RegistryLogin(Settings):
     """A user of the registry."""
 
     username: NonEmpty = Field(description="The user, robot account or service account")
-    password: Name = Field(
+    password: SecretName = Field(
         description="Name of a secret of team 'platform' that has the password, token or key: see `secrets`"
     )
 
@@ -110,11 +142,10 @@ def pods_cannot_push(platform: Platform, root: Path) -> Iterator[Problem]:
     registry = platform.foundation.cluster.registry if platform.foundation.cluster else None
     if registry is None or registry.pull is None:
         return
-    fix = "write one that may only pull, or omit 'pull' where nodes have an identity"
-    for setting in ("username", "password"):
-        if getattr(registry.pull, setting) == getattr(registry.push, setting):
-            message = f"is that of 'push' too, and every team can read it; {fix}"
-            yield Problem(f"foundation.cluster.registry.pull.{setting}", message)
+    if registry.pull.password == registry.push.password:
+        fix = "write one that may only pull, or omit 'pull' where nodes have an identity"
+        message = f"is that of 'push' too, and every team can read it; {fix}"
+        yield Problem("foundation.cluster.registry.pull.password", message)
 
 
 def the_context_is_of_an_existing_cluster(platform: Platform, root: Path) -> Iterator[Problem]:

@@ -94,7 +94,8 @@ def broken_value_rules(platform: Platform, provided: ProvidedValues) -> Iterator
             message = "is generated, but also has a value in the stack file"
             yield Problem(path, f"{message}; run `pulumi config rm {name}`, or remove 'generate'")
         elif not secret.generate and name not in provided:
-            yield Problem(path, f"has no value; run `{_SET.format(name)}`, or write generate: true")
+            other = "" if name in platform.foundation.secrets else ", or write generate: true"
+            yield Problem(path, f"has no value; run `{_SET.format(name)}`{other}")
         elif not provided.get(name, True):
             yield Problem(path, f"its value is in plain text; run `{_SET.format(name)}` and revoke the old value")
 

@@ -132,6 +132,8 @@ def changed(wanted: Wanted, path: str, value: object) -> Wanted:
         ("foundation.cluster.registry.server", "127.0.0.1:1", "does not answer"),
         ("namespace", "default", "namespace 'default' exists already, and is not in this stack's state"),
         ("nodePools.l4.labels", {"example.com/gpus": "none"}, "no node has the labels example.com/gpus=none"),
+        ("nodePools.l4.instance.cpu", 64, "no node offers as much"),
+        ("nodePools.l4.instance.memory", "2Ti", "no node offers as much"),
         ("nodePools.l4.gpu.count", 8, "no node has 8 GPUs; the most are 2; write at most 2"),
         ("nodePools.l4.runtimeClassName", "nvidia", "there is no RuntimeClass 'nvidia'"),
         ("nodePools.l4.max", 3, "1 of 3 nodes are there"),

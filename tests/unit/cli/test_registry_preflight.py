@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from infra.declaration.cluster import ContainerRegistry, RegistryLogin
 
 PUSH = RegistryLogin(username="builder", password="push")
 REGISTRY = ContainerRegistry(server="registry.example.com", prefix="ml", push=PUSH)
-UPLOADS = "https://registry.example.com/v2/ml/preflight/blobs/uploads/"
+UPLOADS = "https://registry.example.com/v2/ml/base/blobs/uploads/"
 REALM = "https://auth.example.com/token"
 Answer = tuple[int, Mapping[str, str], bytes]
 
@@ -67,7 +68,7 @@ def test_a_token_is_asked_for_where_the_registry_says(sent: Any) -> None:
     asked = sent(
         {ROOT: challenge(REALM), REALM: token, UPLOADS: (202, {"Location": "/v2/up"}, b""), ROOT + "up": (204, {}, b"")}
     )
-    scope = "?service=registry&scope=repository%3Aml%2Fpreflight%3Apull%2Cpush"
+    scope = "?service=registry&scope=repository%3Aml%2Fbase%3Apull%2Cpush"
     assert asked[1:] == [
         ("GET", REALM + scope, basic()),
         ("POST", UPLOADS, "Bearer t"),
@@ -85,6 +86,14 @@ def test_no_password_goes_to_an_address_without_tls(sent: Any) -> None:
 def test_an_upload_that_was_begun_elsewhere_is_left_there(sent: Any) -> None:
     asked = sent({ROOT: BASIC, UPLOADS: (202, {"Location": "http://registry.example.com/v2/up"}, b"")})
     assert [method for method, _, _ in asked] == ["GET", "POST"]
+
+
+def test_a_login_in_netrc_is_not_used(sent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine registry.example.com login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    token: Answer = (200, {}, b'{"token": "t"}')
+    asked = sent({ROOT: challenge(REALM), REALM: token, UPLOADS: (202, {}, b"")})
+    assert [authorization for _, _, authorization in asked] == ["", basic(), "Bearer t"]
 
 
 def test_no_redirect_is_followed(sent: Any) -> None:
@@ -108,6 +117,12 @@ def test_no_redirect_is_followed(sent: Any) -> None:
         ({ROOT: challenge(REALM), REALM: (200, {}, b"{}")}, "answers without a token"),
         ({ROOT: challenge(REALM), REALM: (200, {}, b"no")}, "answers without a token"),
         ({ROOT: (401, {"WWW-Authenticate": "Bearer"}, b"")}, "it sends its users to '', which has no TLS"),
+        ({ROOT: challenge(REALM), REALM: (403, {}, b"")}, "'builder' may not push to ml"),
+        (
+            {ROOT: challenge(REALM), REALM: (200, {}, b'{"token": "t"}'), UPLOADS: (401, {}, b"")},
+            "'builder' may not push to ml",
+        ),
+        ({ROOT: BASIC, UPLOADS: (404, {}, b"")}, "there is no repository or project ml; create it, unless a push does"),
         ({ROOT: BASIC, UPLOADS: (403, {}, b"")}, "'builder' may not push to ml"),
         ({ROOT: BASIC, UPLOADS: (500, {}, b"")}, "the registry answers 500 to 'builder'"),
     ],

@@ -30,11 +30,6 @@ MISTAKES = [
         f"{CLUSTER}.kubeContext: 'ml-platform' is the cluster that `make up` starts on the local foundation; rename yours: kubectl config rename-context ml-platform <name>",
     ),
     (
-        f"{REGISTRY}.pull.username",
-        "builder",
-        f"{REGISTRY}.pull.username: is that of 'push' too, and every team can read it; write one that may only pull, or omit 'pull' where nodes have an identity",
-    ),
-    (
         f"{REGISTRY}.pull.password",
         "push",
         f"{REGISTRY}.pull.password: is that of 'push' too, and every team can read it; write one that may only pull, or omit 'pull' where nodes have an identity",
@@ -88,20 +83,29 @@ def test_a_mistake_is_refused_with_one_message(root: Path, setting: str, value: 
     assert refusal(root, in_cluster(**{setting: value})) == [f"Pulumi.dev.yaml: platform.{message}"]
 
 
+NO_SERVER = "is not the address of a registry; write the host alone, without https:// and path, such as registry.example.com or 10.0.0.2:5000"
+NO_PREFIX = "is not the beginning of a repository's name; write words of lower-case letters and digits, joined by '/', such as research/ml-platform"
+
+
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("setting", "value", "message"),
     [
-        (f"{REGISTRY}.server", "https://registry.example.com"),
-        (f"{REGISTRY}.server", "registry.example.com/ml"),
-        (f"{REGISTRY}.server", "registry"),
-        (f"{REGISTRY}.server", "registry..example"),
-        (f"{REGISTRY}.prefix", "Research"),
-        (f"{REGISTRY}.prefix", "/research"),
+        *(("server", value, f"{value!r} {NO_SERVER}") for value in ("https://registry.example.com", "registry.example.com/ml", "registry", "registry..example", "registry.example.com:99999")),
+        *(("prefix", value, f"{value!r} {NO_PREFIX}") for value in ("Research", "/research", "research/")),
+        ("server", "docker.io", "'docker.io' is Docker Hub, whose repositories have no prefix; write another registry"),
+        ("push.password", "s3cr3t!", "is not the name of a secret; write the name of an entry in 'secrets', never the password"),
     ],
-)
-def test_an_address_that_no_registry_has_is_refused_at_its_place(root: Path, setting: str, value: str) -> None:
-    (line,) = refusal(root, in_cluster(**{setting: value}))
-    assert line.startswith(f"Pulumi.dev.yaml: platform.{setting}: ")
+)  # fmt: skip
+def test_an_unfit_address_or_name_is_refused(root: Path, setting: str, value: str, message: str) -> None:
+    assert refusal(root, in_cluster(**{f"{REGISTRY}.{setting}": value})) == [
+        f"Pulumi.dev.yaml: platform.{REGISTRY}.{setting}: {message}"
+    ]
+
+
+@pytest.mark.parametrize("server", ["registry.example.com", "10.0.0.2:5000", "localhost:5000", "registry:5000", "a.b"])
+def test_addresses_of_registries(root: Path, server: str) -> None:
+    declared = declare(in_cluster(**{f"{REGISTRY}.server": server}), "Pulumi.dev.yaml", root)
+    assert declared.foundation.cluster is not None and declared.foundation.cluster.registry.server == server
 
 
 def test_settings_of_existing_nodes_are_refused_where_nodes_are_simulated(root: Path) -> None:
