@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli.preflight import declaration
 from cli.preview import preview
 from common import paths
-from tests.examples import DEV
+from common.errors import CommandError
+from tests.examples import CLUSTER, DEV
 from tests.project_copy import copy_project, use_this_environment
 from tests.pulumi_engine import find_engine
 from tests.unit.declaration.samples import REPOSITORY
@@ -66,3 +68,15 @@ def test_a_preview_shows_that_a_secret_has_a_value_and_needs_to_read_none(
     volumes = inputs["kubernetes:apps/v1:Deployment", "digits"]["spec"]["template"]["spec"]["volumes"]
     assert "token" in [volume.get("secret", {}).get("secretName") for volume in volumes]
     assert (root / "Pulumi.dev.yaml").read_bytes() == before
+
+
+def test_a_preview_comes_before_the_first_secret_has_a_value(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    document = yaml.safe_load(CLUSTER.read_text())
+    settings = document["config"]["ml-platform:platform"]
+    (root / "Pulumi.own.yaml").write_text(yaml.safe_dump({"config": {"ml-platform:platform": settings}}))
+    with pytest.raises(CommandError) as refused:
+        declaration("own")
+    assert refused.value.why.endswith("registry-push: has no value; run `pulumi config set --secret registry-push`")
+    assert preview("own", as_json=True) == 0
+    steps = json.loads(capfd.readouterr().out)["steps"]
+    assert {"docker:index/image:Image", "kubernetes:batch/v1:Job"} <= {step["type"] for step in steps}
