@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 
-from infra.catalogue.names import METRICS_PORT_NAME, PROJECT
+from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PROJECT
 from infra.declaration.workloads import Tracking as Settings
-from infra.foundation import IdentityBinder, Storage, Volume, WorkloadIdentity
+from infra.foundation import STORAGE_FILES, IdentityBinder, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.secrets.generated import TrackingLogins, lines
+from infra.secrets.generated import TrackingLogins, lines, public_fingerprint
 from infra.tenancy import Workspace
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, Mount, pod_template, secret_mount, service_account
@@ -21,8 +21,6 @@ PORT = 5000
 METRICS_PORT = 5001
 """Metrics without a login; network policies keep teams from it."""
 _DATA = "/data"
-_LOGINS = "/var/run/secrets/logins"
-"""The keys that accepted passwords are derived from; the server reads them for each request."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,20 @@ class Tracking(pulumi.ComponentResource):
         data, claimed = self._data(args.storage.volume)
         before = [
             *service_account(NAME, args.workspace, identity, args.bind_identity, self),
-            self._server.secret({"keys": lines(args.logins.keys)}),
+            # The keys that accepted passwords are derived from; the server reads them for each request.
+            self._server.secret({"keys": lines(args.logins.keys), **args.storage.files}),
             *claimed,
             # Created before the pods, which resolve the name when they start.
             self._server.service(PORT),
         ]
-        template = pod_template(self._container(data), args.workspace, account=NAME, labels=self._server.labels)
+        files = args.storage.files.values()
+        template = pod_template(
+            self._container(data),
+            args.workspace,
+            account=NAME,
+            labels=self._server.labels,
+            annotations={f"{DOMAIN}/storage": public_fingerprint(*files)} if files else None,
+        )
         self._server.deployment(template, before, recreate=True, timeout=args.settings.timeout)
         self.register_outputs({"uri": self.uri})
 
@@ -89,7 +95,7 @@ class Tracking(pulumi.ComponentResource):
             resources=self._args.settings.resources,
             env=storage_env(self._args.storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
             ports={"http": PORT, METRICS_PORT_NAME: METRICS_PORT},
-            mounts=[data, secret_mount("logins", NAME, _LOGINS)],
+            mounts=[data, secret_mount("logins", NAME, STORAGE_FILES)],
             startup_probe=probe("/health", period=1, failures=120),
             readiness_probe=probe("/health", period=5, failures=2),
             liveness_probe=probe("/health", period=10, failures=6),
@@ -103,4 +109,5 @@ def storage_env(storage: Storage) -> dict[str, pulumi.Input[str]]:
         "MLFLOW_BACKEND_STORE_URI": storage.database,
         "MLFLOW_ARTIFACTS_DESTINATION": storage.artifacts,
         **{name: value for name, value in optional.items() if value is not None},
+        **storage.environment,
     }

@@ -103,7 +103,7 @@ def start_cluster(report: Report) -> None:
 def connect_registry(port: int, metrics_port: int) -> None:
     """Let the local cluster pull from a registry on a loopback port, and scrape its metrics from another."""
     containers.trust_registry(port)
-    gateways.to_registry_metrics(metrics_port).start()
+    gateways.to_loopback(metrics_port).start()
 
 
 def cluster_is_running() -> bool:

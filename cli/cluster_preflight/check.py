@@ -9,7 +9,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from cli import same_cluster, stack
-from cli.cluster_preflight import cluster, pools, registry, rights
+from cli.cluster_preflight import artifact_store, cluster, pools, registry, rights
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
 from cli.finding import Finding, report
 from cli.kubeconfig import contexts
@@ -35,7 +35,7 @@ _SECONDS = 20
 
 def check(name: str, declared: Platform, settings: ClusterFoundation) -> None:
     """Run the checks for stack `name` and fail on blocking findings."""
-    passwords = {secret: _password(name, secret) for secret in sorted(settings.passwords)}
+    passwords = {secret: _password(name, secret) for secret in sorted(declared.foundation.secrets)}
     wanted = Wanted(name, declared, settings, passwords, same_cluster.namespaces(name))
     report(examine(wanted), "cluster")
     console.print(
@@ -45,7 +45,7 @@ def check(name: str, declared: Platform, settings: ClusterFoundation) -> None:
 
 def examine(wanted: Wanted) -> list[Finding]:
     """All findings; none about the cluster's content if it does not answer."""
-    findings = list(_of_cluster(wanted))
+    findings = [*_of_cluster(wanted), *artifact_store.bucket_opens(wanted)]
     for place, login in wanted.settings.logins():
         found = list(registry.login_works(wanted.settings.registry, place, login, wanted.passwords[login.password]))
         findings += found

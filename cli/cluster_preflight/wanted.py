@@ -13,8 +13,8 @@ POOLS = "platform.nodePools"
 
 @dataclass(frozen=True)
 class Wanted:
-    """The declared settings that are checked, of stack `stack`; `passwords` are those of the registry, and `namespaces`
-    are the ids of those that the stack has created already."""
+    """What is declared, for stack `stack`; `passwords` are the values of the secrets that the foundation names, and
+    `namespaces` are the ids of those that the stack has created already."""
 
     stack: str
     declared: Platform

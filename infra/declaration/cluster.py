@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -21,6 +22,7 @@ _PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SERVER = re.compile(rf"^({_PART}(\.{_PART})+|{_PART}(\.{_PART})*(?=:))(:([0-9]{{1,5}}))?$", re.ASCII)
 _PREFIX = re.compile(r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$", re.ASCII)
 _SECRET = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$", re.ASCII)
+_BUCKET = re.compile(r"^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$", re.ASCII)
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 
@@ -58,6 +60,23 @@ SecretName = Annotated[
 ]
 
 
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError(f"{value!r} is not the URL of a server; write one such as https://minio.example.com")
+    return value
+
+
+def _bucket(value: str) -> str:
+    if not _BUCKET.fullmatch(value):
+        raise ValueError(f"{value!r} is not a bucket name; write the name alone, such as research-models")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "uri"})]
+Bucket = Annotated[str, AfterValidator(_bucket), WithJsonSchema({"type": "string", "pattern": _BUCKET.pattern})]
+
+
 class RegistryLogin(Settings):
     """A user of the registry."""
 
@@ -93,6 +112,28 @@ class ClusterDns(Settings):
     )
 
 
+class AccessKey(Settings):
+    """A key of the object store's user."""
+
+    id: NonEmpty = Field(description="Access key id")
+    secret: SecretName = Field(
+        description="Name of a secret of team 'platform' that has the secret access key: see `secrets`"
+    )
+
+
+class ArtifactStore(Settings):
+    """A bucket for models and other artifacts, in any store that speaks S3's protocol."""
+
+    bucket: Bucket = Field(description="A bucket that exists")
+    prefix: RepositoryPrefix = Field(default="models", description="Prefix of the objects' keys")
+    endpoint: Url | None = Field(
+        default=None,
+        description="URL of the store, as pods reach it, such as https://minio.example.com; none: Amazon S3",
+    )
+    region: NonEmpty = Field(default="us-east-1", description="Region of the bucket; other stores ignore it")
+    access_key: AccessKey = Field(description="The key of a user that may list, read, write and delete objects")
+
+
 class ClusterFoundation(Settings):
     """A Kubernetes cluster and a registry that exist already, wherever they are. Node pools are existing nodes."""
 
@@ -108,6 +149,9 @@ class ClusterFoundation(Settings):
     storage_class: NonEmpty | None = Field(
         default=None, description="StorageClass of volumes; none: the cluster's default"
     )
+    artifact_store: ArtifactStore | None = Field(
+        default=None, description="A bucket for models; none: a volume of the tracking server"
+    )
 
     def logins(self) -> Iterator[tuple[str, RegistryLogin]]:
         """The registry's users, by their paths below the foundation."""
@@ -115,17 +159,19 @@ class ClusterFoundation(Settings):
         if self.registry.pull is not None:
             yield "registry.pull", self.registry.pull
 
-    @property
-    def passwords(self) -> set[str]:
-        """Names of the secrets with the registry's passwords, which no pod mounts."""
-        return {login.password for _, login in self.logins()}
+    def named_secrets(self) -> Iterator[tuple[str, str]]:
+        """Secrets that it uses, and no workload, after the path of the setting that names them."""
+        for place, login in self.logins():
+            yield f"{place}.password", login.password
+        if self.artifact_store is not None:
+            yield "artifactStore.accessKey.secret", self.artifact_store.access_key.secret
 
 
-def registry_passwords_are_declared(platform: Platform, root: Path) -> Iterator[Problem]:
+def its_secrets_are_declared(platform: Platform, root: Path) -> Iterator[Problem]:
     """Each is a secret of the platform, whose value somebody has set."""
     cluster = platform.foundation.cluster
-    for place, login in cluster.logins() if cluster else ():
-        path, name = f"foundation.cluster.{place}.password", login.password
+    for place, name in cluster.named_secrets() if cluster else ():
+        path = f"foundation.cluster.{place}"
         secret = platform.secrets.get(name)
         if secret is None:
             fix = f"declare {name}: {{team: {PLATFORM}}} under 'secrets'"
@@ -133,7 +179,7 @@ def registry_passwords_are_declared(platform: Platform, root: Path) -> Iterator[
         elif secret.team != PLATFORM:
             yield Problem(path, f"secret '{name}' belongs to team '{secret.team}'; write a secret of team '{PLATFORM}'")
         elif secret.generate:
-            message = "the registry knows its password already"
+            message = "its value exists already, outside of the platform"
             yield Problem(f"secrets.{name}.generate", f"{message}; remove 'generate' and set the value")
 
 
@@ -157,12 +203,12 @@ def the_context_is_of_an_existing_cluster(platform: Platform, root: Path) -> Ite
         yield Problem("foundation.cluster.kubeContext", message)
 
 
-def registry_passwords_are_for_the_registry_only(platform: Platform, root: Path) -> Iterator[Problem]:
-    """They are in no namespace, so nobody else can use them."""
-    passwords = platform.foundation.secrets
+def its_secrets_are_its_own(platform: Platform, root: Path) -> Iterator[Problem]:
+    """They are in no namespace as such, so nobody else can use them."""
+    own = platform.foundation.secrets
     for path, secret in platform.monitoring.named_secrets() if platform.monitoring else ():
-        if secret in passwords:
-            yield Problem(f"monitoring.{path}", f"secret '{secret}' is the registry's password; write another secret")
+        if secret in own:
+            yield Problem(f"monitoring.{path}", f"secret '{secret}' is the foundation's; write another secret")
 
 
 def pools_select_existing_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -179,7 +225,7 @@ def pools_select_existing_nodes(platform: Platform, root: Path) -> Iterator[Prob
 CLUSTER_RULES = (
     the_context_is_of_an_existing_cluster,
     pods_cannot_push,
-    registry_passwords_are_declared,
-    registry_passwords_are_for_the_registry_only,
+    its_secrets_are_declared,
+    its_secrets_are_its_own,
     pools_select_existing_nodes,
 )

@@ -58,7 +58,7 @@ class Foundation(Settings):
     @property
     def secrets(self) -> set[str]:
         """Names of the declared secrets that the foundation uses, and no pod."""
-        return self.cluster.passwords if self.cluster else set()
+        return {name for _, name in self.cluster.named_secrets()} if self.cluster else set()
 
     @property
     def registry_has_password(self) -> bool:

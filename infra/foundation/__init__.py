@@ -9,6 +9,7 @@ import pulumi
 from infra.catalogue.images import REGISTRY
 from infra.declaration.model import Platform
 from infra.foundation.contract import (
+    STORAGE_FILES,
     AllowedEgress,
     Foundation,
     IdentityBinder,
@@ -28,6 +29,7 @@ from infra.foundation.contract import (
 )
 
 __all__ = [
+    "STORAGE_FILES",
     "AllowedEgress",
     "Foundation",
     "IdentityBinder",

@@ -86,6 +86,10 @@ class Volume:
     """None: the cluster's default class."""
 
 
+STORAGE_FILES = "/var/run/secrets/logins"
+"""The folder of the tracking server with `Storage.files`."""
+
+
 @dataclass(frozen=True)
 class Storage:
     """Where the tracking server stores runs, users and models."""
@@ -98,6 +102,10 @@ class Storage:
     """None: the pod stores nothing itself."""
     users: pulumi.Input[str] | None = None
     """The SQLAlchemy address of the user database; None: a file on the volume."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More environment of the tracking server: how it reaches the store."""
+    files: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """Secret files in the folder `STORAGE_FILES`, read when the server starts: long random keys."""
     database_login: pulumi.Input[str] | None = None
     """The id of the foundation's secret with the database's user name and password; None: it needs no login."""
 

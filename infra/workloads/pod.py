@@ -29,10 +29,11 @@ from pulumi_kubernetes.core.v1 import (
     SecretVolumeSourceArgs,
     SecurityContextArgs,
     TolerationArgs,
+    TopologySpreadConstraintArgs,
     VolumeArgs,
     VolumeMountArgs,
 )
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.catalogue.names import SIMULATED_LABEL, TRACKING_SECRET
 from infra.declaration.teams import DISK_BESIDE_SCRATCH, DISK_OF_A_POD
@@ -149,8 +150,12 @@ def pod_template(
     grace_seconds: int = 30,
     purpose: Purpose | None = None,
     user: int = _NONROOT,
+    spread: Mapping[str, str] | None = None,
 ) -> PodTemplateSpecArgs:
-    """A pod that complies with Pod Security's `restricted` level, with a read-only root file system."""
+    """A pod that complies with Pod Security's `restricted` level, with a read-only root file system.
+
+    Pods with the labels `spread` are spread over nodes and zones, as far as there is room.
+    """
     scratch = EmptyDirVolumeSourceArgs(size_limit=container.resources.scratch)
     mounts = [Mount(VolumeArgs(name="tmp", empty_dir=scratch), "/tmp"), *_shared_memory(container), *container.mounts]
     simulated = {SIMULATED_LABEL: "true"} if placement and placement.simulated else {}
@@ -170,6 +175,7 @@ def pod_template(
             termination_grace_period_seconds=grace_seconds,
             node_selector=dict(placement.node_selector) if placement else None,
             tolerations=tolerations(placement) if placement else None,
+            topology_spread_constraints=_spread(spread) if spread else None,
             security_context=PodSecurityContextArgs(
                 run_as_non_root=True,
                 run_as_user=user,
@@ -182,6 +188,20 @@ def pod_template(
             volumes=[mount.volume for mount in mounts],
         ),
     )
+
+
+def _spread(labels: Mapping[str, str]) -> list[TopologySpreadConstraintArgs]:
+    return [
+        TopologySpreadConstraintArgs(
+            max_skew=1,
+            topology_key=key,
+            when_unsatisfiable="ScheduleAnyway",
+            label_selector=LabelSelectorArgs(match_labels=dict(labels)),
+            # In a rollout, old pods don't count.
+            match_label_keys=["pod-template-hash"],
+        )
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]
 
 
 def _shared_memory(container: Container) -> list[Mount]:

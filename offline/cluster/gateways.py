@@ -7,7 +7,7 @@ from common.daemons import Daemon
 from offline.cluster.addresses import API_PORT, NODE_IP
 
 API = "api-gateway"
-_REGISTRY = "registry-gateway"
+_LOOPBACK = "loopback-gateway"
 
 
 def to_api() -> Daemon:
@@ -15,20 +15,20 @@ def to_api() -> Daemon:
     return _gateway(API, API_PORT)
 
 
-def to_registry_metrics(port: int) -> Daemon:
-    """A forward to a registry's metrics port; the registry may start later. There may be one per stack."""
-    return _gateway(f"{_REGISTRY}-{port}", port)
+def to_loopback(port: int) -> Daemon:
+    """A forward to a server on this machine, such as a registry's metrics; the server may start later."""
+    return _gateway(f"{_LOOPBACK}-{port}", port)
 
 
-def to_registries() -> list[Daemon]:
-    """The forwards to registries that have been started."""
-    names = [file.stem for file in paths.PIDS.glob(f"{_REGISTRY}-*.pid")]
+def to_others() -> list[Daemon]:
+    """The forwards of `to_loopback` that have been started."""
+    names = [file.stem for file in paths.PIDS.glob(f"{_LOOPBACK}-*.pid")]
     return [_gateway(name, int(name.rpartition("-")[2])) for name in names]
 
 
 def stop() -> None:
     """Stop all forwards."""
-    daemons.stop(API, *(gateway.name for gateway in to_registries()))
+    daemons.stop(API, *(gateway.name for gateway in to_others()))
 
 
 def _gateway(name: str, port: int) -> Daemon:

@@ -165,7 +165,7 @@ def test_a_new_policy_closes_pods_that_run_and_its_end_opens_them(world: World) 
 
 def test_a_gateway_leads_the_platform_to_the_registry_s_metrics_and_no_team(world: World) -> None:
     port = free_port()
-    gateway = gateways.to_registry_metrics(port)
+    gateway = gateways.to_loopback(port)
     gateway.start()
     try:
         assert not world.reaches("monitoring", NODE_IP, port), "nobody tells any yet"

@@ -58,7 +58,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     if find_engine() is None or docker_engine.host() is None or not control_plane.is_ready():
         pytest.skip("needs pulumi, a Docker engine and the local cluster; `make test` starts them where it can")
     containers.trust_registry(registry_port)
-    gateway = gateways.to_registry_metrics(registry_port + 1)
+    gateway = gateways.to_loopback(registry_port + 1)
     gateway.start()
     stack = Pulumi(tmp_path_factory.mktemp("trial"), {"KUBECONFIG": str(paths.KUBECONFIG)}, project=PROJECT)
     copy_project(stack.folder)

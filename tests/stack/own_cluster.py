@@ -1,4 +1,4 @@
-"""What a customer brings: a registry with TLS and logins, a user with few rights, a node with GPUs.
+"""What a customer brings: a registry with TLS and logins, a bucket, a user with few rights, a node with GPUs.
 
 The cluster itself is the local one; the stack knows it by a context of that user only. The GPUs are a number that the
 node reports: Kubernetes counts them and starts the pods, and no pod gets a device.
@@ -15,12 +15,14 @@ from typing import Any
 from uuid import uuid4
 
 import bcrypt
+import boto3
 import yaml
 from kubernetes import client
+from moto.server import ThreadedMotoServer
 
-from common import paths
-from offline.cluster import certificates, containers
-from offline.cluster.addresses import API_PORT, NODE_NAME
+from common import daemons, paths
+from offline.cluster import certificates, containers, gateways
+from offline.cluster.addresses import API_PORT, NODE_IP, NODE_NAME
 from tests.engine.images.engine import Engine
 from tests.ports import free_port
 from tests.waiting import eventually
@@ -76,6 +78,30 @@ def registry(engine: Engine, folder: Path) -> Iterator[Registry]:
         yield found
     finally:
         shutil.rmtree(hosts)
+
+
+BUCKET = "own-models"
+
+
+@contextmanager
+def object_store() -> Iterator[str]:
+    """The address, as pods reach it, of a server that speaks S3's protocol: moto's, which accepts any key."""
+    port = free_port()
+    server, gateway = ThreadedMotoServer("127.0.0.1", port), gateways.to_loopback(port)
+    server.start()
+    gateway.start()
+    try:
+        client_of(f"http://{NODE_IP}:{port}").create_bucket(Bucket=BUCKET)
+        yield f"http://{NODE_IP}:{port}"
+    finally:
+        daemons.stop(gateway.name)
+        server.stop()
+
+
+def client_of(store: str) -> Any:
+    """As the test's own user."""
+    key = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return boto3.client("s3", endpoint_url=store, region_name="us-east-1", **key)
 
 
 @contextmanager

@@ -53,19 +53,26 @@ def registry(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
+def store(registry: Registry) -> Iterator[str]:
+    with own_cluster.object_store() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def kubeconfig(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("theirs")
     with own_cluster.deployer(core.api_client, folder) as file, own_cluster.gpus(core, 2):
         yield file
 
 
-def declaration(registry: Registry) -> dict[str, Any]:
+def declaration(registry: Registry, store: str) -> dict[str, Any]:
     """The example with names that no other stack uses, and little to ask for."""
     document: dict[str, Any] = yaml.safe_load(CLUSTER.read_text())
     platform = document["config"][SETTING]
     cluster = platform["foundation"]["cluster"]
     cluster |= {"baseImage": IMAGE, "dns": {"address": NODE_IP}}
     cluster["registry"]["server"] = registry.server
+    cluster["artifactStore"] |= {"bucket": own_cluster.BUCKET, "endpoint": store}
     (pool,) = platform["nodePools"].values()
     pool |= {"labels": own_cluster.LABEL, "max": 1, "instance": {"cpu": 2, "memory": "4Gi"}}
     platform["namespace"] = OWN
@@ -79,24 +86,32 @@ def declaration(registry: Registry) -> dict[str, Any]:
     return {"config": {SETTING: platform}}
 
 
+def values(registry: Registry) -> dict[str, str]:
+    """Of the stack's secrets."""
+    logins = registry.logins
+    return {"registry-push": logins["builder"], "registry-pull": logins["nodes"], "models-key": "key-of-the-store"}
+
+
 @pytest.fixture(scope="module")
-def wanted(registry: Registry, kubeconfig: Path, stack: Pulumi) -> Wanted:
+def wanted(registry: Registry, store: str, kubeconfig: Path, stack: Pulumi) -> Wanted:
     """What `make preflight` would check."""
-    declared = declare(declaration(registry)["config"][SETTING], "Pulumi.test.yaml", stack.folder)
+    declared = declare(declaration(registry, store)["config"][SETTING], "Pulumi.test.yaml", stack.folder)
     assert declared.foundation.cluster is not None
-    passwords = {"registry-push": registry.logins["builder"], "registry-pull": registry.logins["nodes"]}
+    passwords = values(registry)
     return Wanted(STACK, declared, declared.foundation.cluster, passwords, {})
 
 
 @pytest.fixture(scope="module")
-def stack(registry: Registry, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pulumi]:
+def stack(
+    registry: Registry, store: str, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pulumi]:
     """A copy of the project with a stack of its own, destroyed at the end whatever happened."""
     made = Pulumi(tmp_path_factory.mktemp("own"), {"KUBECONFIG": str(kubeconfig)}, project=PROJECT)
     copy_project(made.folder)
-    (made.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(declaration(registry)))
+    (made.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(declaration(registry, store)))
     with made:
-        made.run("config", "set", "--secret", "registry-push", registry.logins["builder"])
-        made.run("config", "set", "--secret", "registry-pull", registry.logins["nodes"])
+        for name, value in values(registry).items():
+            made.run("config", "set", "--secret", name, value)
         yield made
 
 
@@ -129,6 +144,8 @@ def changed(wanted: Wanted, path: str, value: object) -> Wanted:
         ("foundation.cluster.kubeContext", "elsewhere", "no kubeconfig has the context 'elsewhere'; there are powerless, research"),
         ("foundation.cluster.storageClass", "fast", "there is no StorageClass 'fast'"),
         ("foundation.cluster.dns", {"namespace": "default"}, "no pod in namespace 'default' has the labels k8s-app=kube-dns"),
+        ("foundation.cluster.artifactStore.bucket", "elsewhere", "there is no bucket 'elsewhere'"),
+        ("foundation.cluster.artifactStore.endpoint", "http://127.0.0.1:1", "could not be asked from this machine"),
         ("foundation.cluster.registry.server", "127.0.0.1:1", "does not answer"),
         ("namespace", "default", "namespace 'default' exists already, and is not in this stack's state"),
         ("nodePools.l4.labels", {"example.com/gpus": "none"}, "no node has the labels example.com/gpus=none"),
@@ -181,6 +198,12 @@ def test_the_endpoint_answers(core: client.CoreV1Api, outputs: dict[str, Any]) -
     eventually(lambda: version(endpoint, "digits"), 60, "the first champion to be served")
     tracking = Tracking(address(core, server), server["username"], server["password"])
     assert score(endpoint, "digits", tracking).accuracy > 0.95
+
+
+def test_models_are_in_their_bucket(store: str, outputs: dict[str, Any]) -> None:
+    found = own_cluster.client_of(store).list_objects_v2(Bucket=own_cluster.BUCKET)["Contents"]
+    assert [each["Key"] for each in found if each["Key"].endswith("model.onnx")]
+    assert {each["Key"].partition("/")[0] for each in found} == {"models"}
 
 
 def test_every_image_is_from_their_registry(

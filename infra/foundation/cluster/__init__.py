@@ -17,6 +17,7 @@ from infra.declaration.pools import NodePool
 from infra.declaration.types import parse_taint
 from infra.foundation.contract import (
     CLIENT_SETTINGS,
+    STORAGE_FILES,
     AllowedEgress,
     Foundation,
     Placement,
@@ -32,10 +33,12 @@ from infra.foundation.contract import (
 from infra.foundation.node_labels import GPU
 from infra.secrets.generated import docker_config
 
+_CREDENTIALS = "artifact-store"
+
 
 @dataclass(frozen=True)
 class ClusterFoundationArgs:
-    """`passwords` are those of the registry's users, by the names of their secrets."""
+    """`passwords` are the values of the secrets that the settings name, by name."""
 
     settings: Settings
     pools: Mapping[str, NodePool]
@@ -64,11 +67,7 @@ class ClusterFoundation(pulumi.ComponentResource):
             random=random.Provider("random", opts=child),
             registry=registry(settings.registry, args.passwords, docker.Provider("docker", opts=child)),
             base_image=settings.base_image,
-            storage=Storage(
-                database="sqlite:////data/mlflow.db",
-                artifacts="/data/artifacts",
-                volume=Volume(settings.storage_class),
-            ),
+            storage=storage(settings, args.passwords),
             pools={pool: placement(pool, each) for pool, each in args.pools.items()},
             gpus="real",
             bind_identity=nothing_to_bind,
@@ -92,6 +91,31 @@ def registry(
         password=passwords[settings.push.password],
         pull_config=docker_config(settings.server, pull.username, passwords[pull.password]) if pull else None,
         builder=builder,
+    )
+
+
+def storage(settings: Settings, passwords: Mapping[str, pulumi.Output[str]]) -> Storage:
+    """Runs and users on a volume; artifacts there too, or in the declared bucket."""
+    database, volume, store = "sqlite:////data/mlflow.db", Volume(settings.storage_class), settings.artifact_store
+    if store is None:
+        return Storage(database=database, artifacts="/data/artifacts", volume=volume)
+    endpoint = {"MLFLOW_S3_ENDPOINT_URL": store.endpoint} if store.endpoint else {}
+    return Storage(
+        database=database,
+        artifacts=f"s3://{store.bucket}/{store.prefix}",
+        volume=volume,
+        environment={
+            **endpoint,
+            "AWS_DEFAULT_REGION": store.region,
+            "AWS_SHARED_CREDENTIALS_FILE": f"{STORAGE_FILES}/{_CREDENTIALS}",
+        },
+        files={
+            _CREDENTIALS: pulumi.Output.format(
+                "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+                store.access_key.id,
+                passwords[store.access_key.secret],
+            )
+        },
     )
 
 

@@ -102,6 +102,7 @@ class Serving(pulumi.ComponentResource):
             grace_seconds=_GRACE_SECONDS,
             placement=args.placement,
             purpose=_COMPONENT,
+            spread=self._server.selector if settings.replicas > 1 else None,
         )
         nodes = list(args.placement.ready) if args.placement else []
         after = [*account, *nodes, *(secret.ready for secret in self._read)]

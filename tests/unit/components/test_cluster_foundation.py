@@ -58,6 +58,37 @@ def test_the_password_for_pushing_is_in_no_namespace() -> None:
             assert "value-of-push" not in json.dumps(each.inputs), each.name
 
 
+STORE = {
+    "bucket": "research-models",
+    "endpoint": "https://minio.example.com",
+    "accessKey": {"id": "builder", "secret": "s3"},
+}
+
+
+def test_models_are_kept_in_the_declared_bucket() -> None:
+    declared = in_cluster(**{"foundation.cluster.artifactStore": STORE, "secrets.s3": {"team": "platform"}})
+    recorder = platform(declared, push="value-of-push", pull="value-of-pull", s3="value-of-s3")
+    pod = inputs(recorder, "kubernetes:apps/v1:Deployment", "tracking")["spec"]["template"]
+    environment = {each["name"]: each["value"] for each in pod["spec"]["containers"][0]["env"]}
+    assert environment["MLFLOW_ARTIFACTS_DESTINATION"] == "s3://research-models/models"
+    assert environment["MLFLOW_S3_ENDPOINT_URL"] == "https://minio.example.com"
+    (file,) = [each for each in environment.values() if each.endswith("/artifact-store")]
+    secret = inputs(recorder, "kubernetes:core/v1:Secret", "tracking")["stringData"]
+    assert secret["artifact-store"] == "[default]\naws_access_key_id = builder\naws_secret_access_key = value-of-s3\n"
+    mounted = {each["name"]: each["mountPath"] for each in pod["spec"]["containers"][0]["volumeMounts"]}
+    assert file == f"{mounted['logins']}/artifact-store"
+    assert "value-of-s3" not in json.dumps(pod)
+
+
+def test_another_key_of_the_store_rolls_the_tracking_server_out() -> None:
+    declared = in_cluster(**{"foundation.cluster.artifactStore": STORE, "secrets.s3": {"team": "platform"}})
+    pods = [
+        inputs(platform(declared, push="a", pull="b", s3=key), "kubernetes:apps/v1:Deployment", "tracking")
+        for key in ("one", "two")
+    ]
+    assert pods[0] != pods[1]
+
+
 def test_a_pool_selects_existing_nodes_whatever_the_value_of_their_usual_taint_is() -> None:
     pod = on_gpus()
     assert pod["nodeSelector"] == {"example.com/gpus": "l4"}

@@ -207,6 +207,18 @@ def test_an_endpoint_serves_the_champion_and_loses_no_request() -> None:
     assert probe == {"path": "/v2/health/ready", "port": "http"}
 
 
+@pytest.mark.parametrize(("replicas", "spread"), [(1, False), (2, True)])
+def test_replicas_are_spread_over_nodes_and_zones(replicas: int, spread: bool) -> None:
+    recorder = stack(**{"serving.digits.replicas": replicas})
+    pod = inputs(recorder, "kubernetes:apps/v1:Deployment", "digits")["spec"]["template"]
+    found = pod["spec"].get("topologySpreadConstraints", [])
+    keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"] if spread else []
+    assert [each["topologyKey"] for each in found] == keys
+    for each in found:
+        assert each["whenUnsatisfiable"] == "ScheduleAnyway"
+        assert each["labelSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
 @pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)])
 def test_a_disruption_budget_needs_more_than_one_replica(replicas: int, budgets: int) -> None:
     recorder = stack(**{"serving.digits.replicas": replicas})

@@ -48,12 +48,12 @@ MISTAKES = [
     (
         "secrets.push.generate",
         True,
-        "secrets.push.generate: the registry knows its password already; remove 'generate' and set the value",
+        "secrets.push.generate: its value exists already, outside of the platform; remove 'generate' and set the value",
     ),
     (
         "monitoring",
         {"receivers": RECEIVER, "routes": {"platform": "hook"}},
-        "monitoring.receivers.hook.webhook.token: secret 'push' is the registry's password; write another secret",
+        "monitoring.receivers.hook.webhook.token: secret 'push' is the foundation's; write another secret",
     ),
     (
         f"{POOL}.labels",
