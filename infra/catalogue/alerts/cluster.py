@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.catalogue.alerts.alert import MINUTE, OF_NAMESPACE, THRESHOLD, Alert, Threshold
+from infra.catalogue.metrics import GPUS_PENDING
 
 _CONTAINER = "namespace, pod, container"
 _DEPLOYMENT, _DAEMONSET = "namespace, deployment", "namespace, daemonset"
@@ -39,6 +40,14 @@ ALERTS = (
         for_=5 * MINUTE,
         team=OF_NAMESPACE,
         threshold=Threshold(2, "count", "restarts of a container in an hour"),
+    ),
+    Alert(
+        "PodUnschedulable",
+        # Pods that ask for GPUs have an alert of their own, with the reason.
+        f"max by (namespace, pod) (kube_pod_status_unschedulable) == 1 unless on (namespace, pod) {GPUS_PENDING}",
+        "pod {{ $labels.pod }} fits no node",
+        for_=15 * MINUTE,
+        team=OF_NAMESPACE,
     ),
     Alert(
         "DeploymentDown",

@@ -634,6 +634,15 @@ CASES = (
         team="ml-platform",
     ),
     Case(
+        "PodUnschedulable",
+        _same({'kube_pod_status_unschedulable{namespace="vision",pod="train"}': 1}),
+        # One that asks for GPUs has an alert of its own.
+        _same({'kube_pod_status_unschedulable{namespace="vision",pod="train"}': 1, _ASKS: 1, _PENDING: 1}),
+        "pod train fits no node",
+        _TRAIN,
+        team="vision",
+    ),
+    Case(
         "ImagePullFails",
         _pulls(_POD),
         {f'{_WAITING}{{{_POD},container="main",reason="ContainerCreating"}}': "1x60"},

@@ -68,6 +68,13 @@ def unplaceable(world: World) -> None:
     world.core.create_namespaced_pod(world.team, greedy(world))
 
 
+def ask_for_too_many_cores(world: World) -> None:
+    pod = world.pod("large", "pass", {"app": "large"}, restart="Never")
+    amounts = {"cpu": "500", "memory": "64Mi"}
+    pod["spec"]["containers"][0]["resources"] = {"requests": amounts, "limits": amounts}
+    world.core.create_namespaced_pod(world.team, pod)
+
+
 def run_out_of_time(world: World) -> None:
     start_job(world, "late", greedy(world), activeDeadlineSeconds=10)
 
@@ -100,9 +107,12 @@ def delete_job(name: str) -> Callable[[World], object]:
     )
 
 
-def unschedulable(world: World) -> bool:
-    conditions = world.core.read_namespaced_pod("greedy", world.team).status.conditions or []
-    return any(each.reason == "Unschedulable" for each in conditions)
+def unschedulable(name: str) -> Callable[[World], object]:
+    def sign(world: World) -> bool:
+        conditions = world.core.read_namespaced_pod(name, world.team).status.conditions or []
+        return any(each.reason == "Unschedulable" for each in conditions)
+
+    return sign
 
 
 def readings(text: str | None) -> Callable[[World], object]:
@@ -126,10 +136,18 @@ TROUBLES = (
     Trouble(
         "GpuJobPending",
         unplaceable,
-        unschedulable,
+        unschedulable("greedy"),
         delete("greedy"),
         {"pod": "greedy"},
         "no node has that many GPUs free",
+    ),
+    Trouble(
+        "PodUnschedulable",
+        ask_for_too_many_cores,
+        unschedulable("large"),
+        delete("large"),
+        {"pod": "large"},
+        "fits no node",
     ),
     Trouble(
         "JobFailed",

@@ -116,6 +116,7 @@ class World:
             "alerts": {
                 "PodCrashLoops": {"for": "10s"},
                 "GpuJobPending": {"for": "5s"},
+                "PodUnschedulable": {"for": "5s"},
                 "JobRefused": {"for": "5s"},
                 "TargetDown": {"for": "30s"},
             },
