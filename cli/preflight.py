@@ -67,18 +67,18 @@ def preflight(stack: str) -> int:
 
         aws_preflight.check(declared)
     elif declared.foundation.cluster is not None:
-        existing_cluster(stack, declared, declared.foundation.cluster)
+        existing_cluster(stack, declared, declared.foundation.cluster, packets=True)
     else:
         console.print("[dim]preflight: nothing to check on the local foundation[/]")
     return 0
 
 
-def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation) -> None:
-    """Check the cluster and the registry of stack `name`."""
+def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation, *, packets: bool = False) -> None:
+    """Check the cluster and the registry of stack `name`; `packets` starts a pod for a moment."""
     from cli import cluster_preflight
 
     machine.ensure_engine(Progress())  # it decrypts the registry's passwords
-    cluster_preflight.check(name, declared, settings)
+    cluster_preflight.check(name, declared, settings, packets=packets)
 
 
 def require_machine(local: LocalFoundation) -> None:

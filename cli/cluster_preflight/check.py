@@ -9,12 +9,13 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from cli import same_cluster, stack
-from cli.cluster_preflight import artifact_store, cluster, pools, registry, rights
+from cli.cluster_preflight import artifact_store, cluster, packets, pools, registry, rights
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
 from cli.finding import Finding, report
 from cli.kubeconfig import contexts
 from common.console import console
 from common.errors import CommandError
+from infra.catalogue.images import BASE
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.model import Platform
 from offline import machine
@@ -28,15 +29,18 @@ CHECKS: Sequence[Check] = (
     cluster.volumes_have_a_class,
     cluster.dns_is_there,
     pools.pools_have_nodes,
+    packets.policies_are_enforced,
 )
 _SECONDS = 20
 """For one answer of the API server."""
 
 
-def check(name: str, declared: Platform, settings: ClusterFoundation) -> None:
-    """Run the checks for stack `name` and fail on blocking findings."""
+def check(name: str, declared: Platform, settings: ClusterFoundation, *, packets: bool) -> None:
+    """Run the checks for stack `name` and fail on blocking findings; with `packets` also those that start a pod."""
     passwords = {secret: _password(name, secret) for secret in sorted(declared.foundation.secrets)}
-    wanted = Wanted(name, declared, settings, passwords, same_cluster.namespaces(name))
+    created = same_cluster.namespaces(name)
+    image = stack.outputs(name).get("images", {}).get(BASE) if created and packets else None
+    wanted = Wanted(name, declared, settings, passwords, created, image)
     report(examine(wanted), "cluster")
     console.print(
         f"[green]✓[/] cluster preflight: context {settings.kube_context}, registry {settings.registry.server}"

@@ -14,10 +14,11 @@ POOLS = "platform.nodePools"
 @dataclass(frozen=True)
 class Wanted:
     """What is declared, for stack `stack`; `passwords` are the values of the secrets that the foundation names, and
-    `namespaces` are the ids of those that the stack has created already."""
+    `namespaces` and `image` are what the stack has created already: the ids of its namespaces, and its base image."""
 
     stack: str
     declared: Platform
     settings: ClusterFoundation
     passwords: Mapping[str, str]
     namespaces: Mapping[str, str]
+    image: str | None

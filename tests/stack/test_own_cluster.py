@@ -98,7 +98,7 @@ def wanted(registry: Registry, store: str, kubeconfig: Path, stack: Pulumi) -> W
     declared = declare(declaration(registry, store)["config"][SETTING], "Pulumi.test.yaml", stack.folder)
     assert declared.foundation.cluster is not None
     passwords = values(registry)
-    return Wanted(STACK, declared, declared.foundation.cluster, passwords, {})
+    return Wanted(STACK, declared, declared.foundation.cluster, passwords, {}, None)
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +230,23 @@ def test_preflight_knows_its_own_namespaces_by_their_ids(
         ("platform.namespace", True),
         (f"platform.teams.{TEAM}", True),
     ]
+
+
+def test_preflight_sends_packets_to_see_that_policies_are_enforced(
+    core: client.CoreV1Api, wanted: Wanted, stack: Pulumi, outputs: dict[str, Any]
+) -> None:
+    up = replace(wanted, namespaces=uids(stack.resources()), image=outputs["images"]["base"])
+    networks = client.NetworkingV1Api(core.api_client)
+    assert [str(finding) for finding in examine(up)] == []
+    networks.create_namespaced_network_policy(
+        OWN, {"metadata": {"name": "open"}, "spec": {"podSelector": {}, "ingress": [{}]}}
+    )
+    try:
+        (found,) = examine(up)
+        assert "its network does not enforce NetworkPolicies" in found.problem and not found.blocking
+    finally:
+        networks.delete_namespaced_network_policy("open", OWN)
+    assert [each.metadata.name for each in core.list_namespace().items if "preflight" in each.metadata.name] == []
 
 
 def test_nothing_is_destroyed_in_another_cluster(
