@@ -467,7 +467,7 @@ def test_without_credentials_it_says_so_and_goes_on(project: Path) -> None:
 def test_a_local_stack_has_nothing_to_ask(project: Path) -> None:
     done = preflight(project, "dev", **KEYS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "the foundation is not aws" in done.stdout
+    assert "nothing to check on the local foundation" in done.stdout
 
 
 def test_what_is_in_the_way_ends_it(project: Path, endpoint: str) -> None:

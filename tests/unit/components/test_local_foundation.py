@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.unit.components.recorder import inputs, platform
+from tests.unit.components.recorder import forget_builds, inputs, platform
 from tests.unit.declaration.samples import small
 
 
@@ -55,6 +55,7 @@ def test_pods_log_in_to_the_declared_port() -> None:
 
 def test_the_cluster_is_the_local_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)  # the SDK would take its path for the provider
+    forget_builds()
     provider = inputs(platform(small()), "pulumi:providers:kubernetes", "kubernetes")
     assert provider["context"] == "ml-platform"
     assert "kubeconfig" not in provider
