@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,11 +21,18 @@ _REGISTRIES = rf"(127\.0\.0\.1(:\d+)?|{ECR_HOST})/{PROJECT}(-[a-z0-9-]+)?"
 """The local registry, or that of any account: the stack's own one is known to the cluster's admission policies."""
 
 
+def registries(urn: str) -> str:
+    """A regular expression for what repositories of the stack's registry begin with."""
+    server = setting(urn, "foundation", "cluster", "registry", "server")
+    prefix = setting(urn, "foundation", "cluster", "registry", "prefix")
+    return re.escape(f"{server}/{prefix}") if server and prefix else _REGISTRIES
+
+
 def _check(rule: PodRule) -> Callable[[ResourceValidationArgs], Iterator[str]]:
     def findings(args: ResourceValidationArgs) -> Iterator[str]:
         kind = args.resource_type.rpartition(":")[2]
         if args.resource_type.startswith("kubernetes:") and kind in rule.kinds and not excepted(rule.name, args):
-            for offender in _offenders(rule, {**plain(args.props), "kind": kind}):
+            for offender in _offenders(rule, {**plain(args.props), "kind": kind}, registries(args.urn)):
                 yield f"{offender}: {rule.message}"
 
     return findings
@@ -37,9 +45,9 @@ def excepted(rule: str, args: ResourceValidationArgs, *namespace: str) -> bool:
     return known(args.props, *(namespace or ("metadata", "namespace"))) in allowed.get(rule, {})
 
 
-def _offenders(rule: PodRule, manifest: Manifest) -> Iterator[str]:
+def _offenders(rule: PodRule, manifest: Manifest, registry: str) -> Iterator[str]:
     """The names of the parts that violate the rule whatever the unknown values are."""
-    variables: dict[str, Any] = {"registry": _REGISTRIES}
+    variables: dict[str, Any] = {"registry": registry}
     for name, expression in VARIABLES.items():
         variables[name] = evaluate(expression, object=manifest, variables=variables)
     parts = evaluate(rule.each, variables=variables)

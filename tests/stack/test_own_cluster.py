@@ -20,6 +20,7 @@ from cli.cluster_preflight import examine
 from cli.cluster_preflight.wanted import Wanted
 from cli.prediction import Endpoint, Tracking, score
 from cli.same_cluster import uids
+from common import paths
 from common.errors import CommandError
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.loader import declare
@@ -42,6 +43,7 @@ __all__ = ["engine"]
 
 OWN, TEAM = "own-platform", "own-team"
 SETTING = "ml-platform:platform"
+POLICIES = ("--policy-pack", str(paths.REPOSITORY / "policies"))
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +178,8 @@ def test_preflight_says_whose_password_is_wrong(wanted: Wanted) -> None:
 
 @pytest.fixture(scope="module")
 def outputs(stack: Pulumi) -> dict[str, Any]:
-    """What the first `up` gave."""
-    return stack.up().outputs
+    """What the first `up` gave, with the policies that `make up` applies."""
+    return stack.up(*POLICIES).outputs
 
 
 def pods(core: client.CoreV1Api) -> list[Any]:
@@ -215,7 +217,7 @@ def test_every_image_is_from_their_registry(
 
 
 def test_a_second_up_changes_nothing(stack: Pulumi, outputs: dict[str, Any]) -> None:
-    assert set(stack.up().changes()) == {"unchanged"}
+    assert set(stack.up(*POLICIES).changes()) == {"unchanged"}
 
 
 def test_preflight_knows_its_own_namespaces_by_their_ids(

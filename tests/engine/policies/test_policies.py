@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.catalogue.pod_rules import IMAGES
 from policies import ceilings
 from policies.rule import Rule
 from policies.rules import RULES
@@ -80,6 +81,20 @@ def test_an_exception_is_for_one_rule_in_one_namespace(stack: Pulumi) -> None:
     source = program(rules, refused=True)
     assert {rule for rule, _ in findings(preview(stack, source, excepted))} == {"no-host-namespaces"}
     assert {rule for rule, _ in findings(preview(stack, source, elsewhere))} == names
+
+
+def test_images_are_of_the_registry_that_is_declared(stack: Pulumi) -> None:
+    rules = [rule for rule in RULES if rule.name == IMAGES.name]
+    registry = {"server": "registry.example.com:8443", "prefix": "research/ml"}
+    declared = {"foundation": {"cluster": {"registry": registry}}}
+    source = program(rules, refused=False)
+    assert {rule for rule, _ in findings(preview(stack, source, declared))} == {IMAGES.name}
+    own = source.replace("127.0.0.1:5000/ml-platform/", "registry.example.com:8443/research/ml/")
+    assert preview(stack, own, declared).code == 0
+    assert {rule for rule, _ in findings(preview(stack, own.replace(".com:8443", "-com:8443"), declared))} == {
+        IMAGES.name
+    }
+    assert {rule for rule, _ in findings(preview(stack, own))} == {IMAGES.name}
 
 
 def test_a_machine_without_a_price_is_named(stack: Pulumi) -> None:
