@@ -67,18 +67,18 @@ def preflight(stack: str) -> int:
 
         aws_preflight.check(declared)
     elif declared.foundation.cluster is not None:
-        existing_cluster(stack, declared, declared.foundation.cluster, packets=True)
+        existing_cluster(stack, declared, declared.foundation.cluster, starts_pod=True)
     else:
         console.print("[dim]preflight: nothing to check on the local foundation[/]")
     return 0
 
 
-def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation, *, packets: bool = False) -> None:
-    """Check the cluster and the registry of stack `name`; `packets` starts a pod for a moment."""
+def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation, *, starts_pod: bool = False) -> None:
+    """Check the cluster and the registry of stack `name`; with `starts_pod` also by packets."""
     from cli import cluster_preflight
 
     machine.ensure_engine(Progress())  # it decrypts the registry's passwords
-    cluster_preflight.check(name, declared, settings, packets=packets)
+    cluster_preflight.check(name, declared, settings, starts_pod=starts_pod)
 
 
 def require_machine(local: LocalFoundation) -> None:

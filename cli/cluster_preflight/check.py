@@ -29,17 +29,17 @@ CHECKS: Sequence[Check] = (
     cluster.volumes_have_a_class,
     cluster.dns_is_there,
     pools.pools_have_nodes,
-    packets.policies_are_enforced,
 )
 _SECONDS = 20
 """For one answer of the API server."""
 
 
-def check(name: str, declared: Platform, settings: ClusterFoundation, *, packets: bool) -> None:
-    """Run the checks for stack `name` and fail on blocking findings; with `packets` also those that start a pod."""
+def check(name: str, declared: Platform, settings: ClusterFoundation, *, starts_pod: bool) -> None:
+    """Run the checks for stack `name` and fail on blocking findings; with `starts_pod` also the one that starts a
+    pod."""
     passwords = {secret: _password(name, secret) for secret in sorted(declared.foundation.secrets)}
     created = same_cluster.namespaces(name)
-    image = stack.outputs(name).get("images", {}).get(BASE) if created and packets else None
+    image = stack.outputs(name).get("images", {}).get(BASE) if created and starts_pod else None
     wanted = Wanted(name, declared, settings, passwords, created, image)
     report(examine(wanted), "cluster")
     console.print(
@@ -81,13 +81,20 @@ def _of_cluster(wanted: Wanted) -> Iterator[Finding]:
     except (HTTPError, OSError, AttributeError, config.ConfigException) as error:
         yield Finding(CONTEXT, f"the cluster of '{context}' does not answer ({_short(error)})", "check the network")
         return
-    for each in CHECKS:
-        try:
-            yield from each(api, wanted)
-        except (ApiException, HTTPError) as error:
-            question = f"could not check that {each.__name__.replace('_', ' ')} ({_short(error)})"
-            unsafe = each in (cluster.namespaces_are_free, rights.caller_may_deploy)
-            yield Finding(CLUSTER, question, "try again" if unsafe else "check it yourself", blocking=unsafe)
+    found = [finding for each in CHECKS for finding in _run(each, api, wanted)]
+    yield from found
+    if not any(finding.blocking for finding in found):  # nothing is started in a cluster that is not fit for it
+        yield from _run(packets.policies_are_enforced, api, wanted)
+
+
+def _run(check: Check, api: client.ApiClient, wanted: Wanted) -> list[Finding]:
+    """One check; one that fails to run is a warning, unless what it guards against could lose something."""
+    try:
+        return list(check(api, wanted))
+    except (ApiException, HTTPError) as error:
+        question = f"could not check that {check.__name__.replace('_', ' ')} ({_short(error)})"
+        unsafe = check in (cluster.namespaces_are_free, rights.caller_may_deploy)
+        return [Finding(CLUSTER, question, "try again" if unsafe else "check it yourself", blocking=unsafe)]
 
 
 def _short(error: Exception) -> str:
