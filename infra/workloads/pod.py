@@ -134,8 +134,14 @@ def tracking_mounts(workspace: Workspace) -> list[Mount]:
 
 
 def tracking_env(workspace: Workspace) -> dict[str, pulumi.Input[str]]:
-    """The tracking server's URL for MLflow's client."""
-    return {"MLFLOW_TRACKING_URI": workspace.tracking_uri} if workspace.tracking_uri else {}
+    """The tracking server's URL for MLflow's client, which reads and writes artifacts through it.
+
+    By default the client goes to a server's bucket itself, with presigned URLs; no network policy lets pods there.
+    """
+    if not workspace.tracking_uri:
+        return {}
+    through_the_server = ("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD")
+    return {"MLFLOW_TRACKING_URI": workspace.tracking_uri, **dict.fromkeys(through_the_server, "false")}
 
 
 def pod_template(

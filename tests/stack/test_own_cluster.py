@@ -248,7 +248,7 @@ def test_preflight_sends_packets_to_see_that_policies_are_enforced(
         assert "its network does not enforce NetworkPolicies" in found.problem and not found.blocking
     finally:
         networks.delete_namespaced_network_policy("open", OWN)
-    assert [each.metadata.name for each in core.list_namespace().items if "preflight" in each.metadata.name] == []
+    eventually(lambda: all("preflight" not in each.metadata.name for each in core.list_namespace().items), 60)
 
 
 def test_nothing_is_destroyed_in_another_cluster(

@@ -61,6 +61,7 @@ def test_clients_find_the_tracking_server_and_their_login(owner: str) -> None:
     recorder = stack()
     pod = pods(recorder)[owner]
     assert env(pod)["MLFLOW_TRACKING_URI"] == "http://tracking.ml-platform.svc:5000"
+    assert env(pod)["MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD"] == "false", "pods reach the server, and not its bucket"
     mounts = {mount["name"]: mount["mountPath"] for mount in container(pod)["volumeMounts"]}
     assert mounts["tracking"] == "/home/nonroot/.mlflow"
     secret = inputs(recorder, "kubernetes:core/v1:Secret", "vision-tracking-credentials")
