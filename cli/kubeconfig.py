@@ -49,9 +49,9 @@ def write(stack: str, team: str, role: str, hours: int, out: Path | None) -> int
     group = first_group(declared, team, role)
     context = preflight.kube_context(declared, stack)
     try:
-        api = _api(context)
+        api = api_client(context)
         content = kubeconfig(api, f"{getpass.getuser()}@{team}", [group], team, hours * _SECONDS_AN_HOUR)
-    except (ApiException, HTTPError, config.ConfigException) as error:
+    except (ApiException, HTTPError) as error:
         reason = getattr(error, "reason", None) or str(error)
         raise CommandError(f"cluster {context} issued no certificate", str(reason), hint="run `make up`") from None
     if out is None:
@@ -93,9 +93,12 @@ def contexts(files: str) -> list[str]:
     return found
 
 
-def _api(context: str) -> client.ApiClient:
-    """A client with the administrator's identity, which may approve certificate requests."""
-    return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
+def api_client(context: str) -> client.ApiClient:
+    """A client for the cluster of a kube context, as its user."""
+    try:
+        return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
+    except (config.ConfigException, OSError, AttributeError) as error:  # AttributeError: a login method it can't use
+        raise CommandError(f"the kube context '{context}' can't be used", str(error), hint="see $KUBECONFIG") from None
 
 
 def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespace: str, seconds: int) -> str:

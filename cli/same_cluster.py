@@ -7,14 +7,14 @@ would update or delete whatever has the names of the stack's objects. A namespac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from cli import stack
+from cli.kubeconfig import api_client
 from common.errors import CommandError
 from infra.declaration.model import Platform
-from offline import machine
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 
@@ -37,10 +37,10 @@ def require(name: str, declared: Platform) -> None:
     if cluster is None or not known:
         return
     context = cluster.kube_context
+    api = api_client(context)
     try:
-        api = config.new_client_from_config(machine.kubeconfig_files(context), context=context)
         live = {each.metadata.name: each.metadata.uid for each in client.CoreV1Api(api).list_namespace().items}
-    except (ApiException, HTTPError, config.ConfigException) as error:
+    except (ApiException, HTTPError) as error:
         why = str(getattr(error, "reason", None) or error)
         raise CommandError(f"the cluster of context '{context}' can't be queried", why, hint="see KUBECONFIG") from None
     if strange := strangers(known, live):

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from rich.markup import escape
 from rich.table import Table
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack
-from cli.kubeconfig import contexts
+from cli.kubeconfig import api_client, contexts
 from common import paths
 from common.console import console
 from common.errors import CommandError
@@ -116,18 +116,18 @@ def collect(name: str, declared: Platform) -> Status:
 
 
 def _unseen(name: str, declared: Platform) -> str:
-    """Why a cluster in EKS can't be queried, if it can't."""
+    """Why a cluster that this machine does not run can't be queried, if it can't."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
-    if aws is None or context in contexts(machine.kubeconfig_files(context)):
+    if declared.foundation.local is not None or context in contexts(machine.kubeconfig_files(context)):
         return ""
-    command = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}"
-    return f"the cluster was not queried: no kubeconfig has the context {context}; run `{command}`"
+    update = f"aws eks update-kubeconfig --region {aws.region} --name {context.rpartition('/')[2]}" if aws else ""
+    fix = f"run `{update}`" if update else "set KUBECONFIG"
+    return f"the cluster was not queried: no kubeconfig has the context {context}; {fix}"
 
 
 def cluster_api(name: str, declared: Platform) -> client.ApiClient:
     """A client for the stack's cluster."""
-    context = preflight.kube_context(declared, name)
-    return config.new_client_from_config(machine.kubeconfig_files(context), context=context)
+    return api_client(preflight.kube_context(declared, name))
 
 
 def _workload(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
@@ -12,10 +12,9 @@ from cli import same_cluster, stack
 from cli.cluster_preflight import artifact_store, cluster, packets, pools, registry, rights
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
 from cli.finding import Finding, report
-from cli.kubeconfig import contexts
+from cli.kubeconfig import api_client, contexts
 from common.console import console
 from common.errors import CommandError
-from infra.catalogue.images import BASE
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.model import Platform
 from offline import machine
@@ -39,8 +38,8 @@ def check(name: str, declared: Platform, settings: ClusterFoundation, *, starts_
     pod."""
     passwords = {secret: _password(name, secret) for secret in sorted(declared.foundation.secrets)}
     created = same_cluster.namespaces(name)
-    image = stack.outputs(name).get("images", {}).get(BASE) if created and starts_pod else None
-    wanted = Wanted(name, declared, settings, passwords, created, image)
+    outputs = stack.outputs(name) if created and starts_pod else {}
+    wanted = Wanted(name, declared, settings, passwords, created, outputs)
     report(examine(wanted), "cluster")
     console.print(
         f"[green]✓[/] cluster preflight: context {settings.kube_context}, registry {settings.registry.server}"
@@ -60,14 +59,13 @@ def examine(wanted: Wanted) -> list[Finding]:
 
 def _of_cluster(wanted: Wanted) -> Iterator[Finding]:
     context = wanted.settings.kube_context
-    files = machine.kubeconfig_files(context)
-    known = contexts(files)
+    known = contexts(machine.kubeconfig_files(context))
     if context not in known:
         there = f"there are {', '.join(sorted(known))}" if known else "there is none"
         yield Finding(CONTEXT, f"no kubeconfig has the context '{context}'", f"{there}; write one, or set KUBECONFIG")
         return
     try:
-        api = config.new_client_from_config(files, context=context)
+        api = api_client(context)
         # A question that everybody may ask who is logged in, unlike that for the version.
         review: dict[str, Any] = {"spec": {"resourceAttributes": {"verb": "list", "resource": "namespaces"}}}
         client.AuthorizationV1Api(api).create_self_subject_access_review(review, _request_timeout=_SECONDS)
@@ -78,7 +76,10 @@ def _of_cluster(wanted: Wanted) -> Iterator[Finding]:
         fix = "log in, and try `kubectl --context " + context + " get namespaces`"
         yield Finding(CONTEXT, f"the cluster does not know the user of '{context}' ({_short(error)})", fix)
         return
-    except (HTTPError, OSError, AttributeError, config.ConfigException) as error:
+    except CommandError as error:
+        yield Finding(CONTEXT, f"{error.what} ({error.why})", error.hint)
+        return
+    except HTTPError as error:
         yield Finding(CONTEXT, f"the cluster of '{context}' does not answer ({_short(error)})", "check the network")
         return
     found = [finding for each in CHECKS for finding in _run(each, api, wanted)]

@@ -11,8 +11,8 @@ from kubernetes import client
 
 from cli.cluster_preflight.wanted import CONTEXT, Wanted
 from cli.finding import Finding
+from infra.catalogue.images import BASE
 from infra.catalogue.names import PULL_SECRET
-from infra.tracking import NAME, PORT
 
 _SECONDS = 120
 """For the pod, whose image may have to be pulled."""
@@ -38,7 +38,7 @@ _SECURE = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 def policies_are_enforced(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]:
     """A pod in a namespace of its own must not reach the tracking server."""
-    if wanted.image is None or wanted.declared.namespace not in wanted.namespaces:
+    if not wanted.outputs:
         return
     with _namespace(api, wanted) as namespace:
         code = _exit_code(client.CoreV1Api(api), namespace, wanted)
@@ -73,11 +73,12 @@ def _namespace(api: client.ApiClient, wanted: Wanted) -> Iterator[str]:
 
 def _exit_code(core: client.CoreV1Api, namespace: str, wanted: Wanted) -> int | None:
     """How the attempt ended; None if it did not end in time."""
-    server = f"{NAME}.{wanted.declared.namespace}.svc"
+    tracking = wanted.outputs["tracking"]
+    server = f"{tracking['service']}.{tracking['namespace']}.svc"
     container = {
         "name": "attempt",
-        "image": wanted.image,
-        "command": ["python3", "-c", _ATTEMPT, server, str(PORT)],
+        "image": wanted.outputs["images"][BASE],
+        "command": ["python3", "-c", _ATTEMPT, server, f"{tracking['port']:.0f}"],
         "resources": {kind: {"cpu": "50m", "memory": "64Mi"} for kind in ("requests", "limits")},
         "securityContext": _SECURE,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.model import Platform
@@ -14,11 +15,11 @@ POOLS = "platform.nodePools"
 @dataclass(frozen=True)
 class Wanted:
     """What is declared, for stack `stack`; `passwords` are the values of the secrets that the foundation names, and
-    `namespaces` and `image` are what the stack has created already: the ids of its namespaces, and its base image."""
+    `namespaces` the ids of those that the stack has created already. `outputs` are the stack's, or empty."""
 
     stack: str
     declared: Platform
     settings: ClusterFoundation
     passwords: Mapping[str, str]
     namespaces: Mapping[str, str]
-    image: str | None
+    outputs: Mapping[str, Any]

@@ -13,16 +13,16 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from infra.catalogue.names import LOCAL_CONTEXT, PLATFORM
 from infra.catalogue.versions import PUBLIC_BASE_IMAGE
 from infra.declaration.problems import Problem, suggestion
-from infra.declaration.types import Address, LabelKey, LabelValue, Name, NonEmpty, Settings
+from infra.declaration.types import BUCKET, Address, LabelKey, LabelValue, Name, NonEmpty, Settings, matching
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
 _PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SERVER = re.compile(rf"^({_PART}(\.{_PART})+|{_PART}(\.{_PART})*(?=:))(:([0-9]{{1,5}}))?$", re.ASCII)
-_PREFIX = re.compile(r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$", re.ASCII)
+_PREFIX = r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+_PREFIX_RULE = "words of lower-case letters and digits, joined by '/', such as research/ml-platform"
 _SECRET = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$", re.ASCII)
-_BUCKET = re.compile(r"^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$", re.ASCII)
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 
@@ -36,13 +36,6 @@ def _server(value: str) -> str:
     return value
 
 
-def _prefix(value: str) -> str:
-    if not _PREFIX.fullmatch(value):
-        message = "write words of lower-case letters and digits, joined by '/', such as research/ml-platform"
-        raise ValueError(f"{value!r} is not the beginning of a repository's name; {message}")
-    return value
-
-
 def _secret(value: str) -> str:
     """Its message does not repeat the value, which may be the password itself."""
     if not _SECRET.fullmatch(value) or len(value) > 63:
@@ -53,7 +46,9 @@ def _secret(value: str) -> str:
 Server = Annotated[str, AfterValidator(_server), WithJsonSchema({"type": "string", "pattern": _SERVER.pattern})]
 """A host with a port unless it is 443. A word alone would be a repository of Docker Hub for clients of registries."""
 RepositoryPrefix = Annotated[
-    str, AfterValidator(_prefix), WithJsonSchema({"type": "string", "pattern": _PREFIX.pattern, "maxLength": 200})
+    str,
+    AfterValidator(matching(_PREFIX, "the beginning of a repository's name", _PREFIX_RULE)),
+    WithJsonSchema({"type": "string", "pattern": _PREFIX, "maxLength": 200}),
 ]
 SecretName = Annotated[
     str, AfterValidator(_secret), WithJsonSchema({"type": "string", "pattern": _SECRET.pattern, "maxLength": 63})
@@ -67,14 +62,12 @@ def _url(value: str) -> str:
     return value
 
 
-def _bucket(value: str) -> str:
-    if not _BUCKET.fullmatch(value):
-        raise ValueError(f"{value!r} is not a bucket name; write the name alone, such as research-models")
-    return value
-
-
 Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "uri"})]
-Bucket = Annotated[str, AfterValidator(_bucket), WithJsonSchema({"type": "string", "pattern": _BUCKET.pattern})]
+Bucket = Annotated[
+    str,
+    AfterValidator(matching(BUCKET, "a bucket name", "the name alone, such as research-models")),
+    WithJsonSchema({"type": "string", "pattern": BUCKET}),
+]
 
 
 class RegistryLogin(Settings):

@@ -17,6 +17,8 @@ from pydantic.alias_generators import to_camel
 _CPU = re.compile(r"^(\d+(?:\.\d{1,3})?|\d+m)$", re.ASCII)
 _MEMORY = re.compile(r"^(\d+)(Ki|Mi|Gi|Ti)$", re.ASCII)
 _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$", re.ASCII)
+BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+"""The name of a bucket in an object store."""
 _DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 _LABEL_KEY = re.compile(
@@ -30,6 +32,17 @@ class Settings(BaseModel):
     """Frozen and strict: an unknown key or a wrong type is an error, never a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_default=True)
+
+
+def matching(pattern: str, what: str, write: str, flags: int = re.ASCII) -> Callable[[str], str]:
+    """A validator: the whole value matches, or is not `what`, and the user should `write` something else."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, flags):
+            raise ValueError(f"{value!r} is not {what}; write {write}")
+        return value
+
+    return check
 
 
 def written(text: str) -> Any:

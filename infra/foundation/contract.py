@@ -110,6 +110,11 @@ class Storage:
     """The id of the foundation's secret with the database's user name and password; None: it needs no login."""
 
 
+def storage_on(volume: Volume) -> Storage:
+    """Runs, users and artifacts on one volume."""
+    return Storage(database="sqlite:////data/mlflow.db", artifacts="/data/artifacts", volume=volume)
+
+
 @dataclass(frozen=True)
 class RemoteWrite:
     """A metrics store outside the cluster."""

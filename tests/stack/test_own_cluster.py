@@ -2,7 +2,6 @@
 
 The tests stand in the order of that life and share one stack.
 """
-# ruff: noqa: E501 - a finding is one line
 
 from __future__ import annotations
 
@@ -100,7 +99,7 @@ def wanted(registry: Registry, store: str, kubeconfig: Path, stack: Pulumi) -> W
     declared = declare(declaration(registry, store)["config"][SETTING], "Pulumi.test.yaml", stack.folder)
     assert declared.foundation.cluster is not None
     passwords = values(registry)
-    return Wanted(STACK, declared, declared.foundation.cluster, passwords, {}, None)
+    return Wanted(STACK, declared, declared.foundation.cluster, passwords, {}, {})
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +142,17 @@ def changed(wanted: Wanted, path: str, value: object) -> Wanted:
 @pytest.mark.parametrize(
     ("setting", "value", "finding"),
     [
-        ("foundation.cluster.kubeContext", "elsewhere", "no kubeconfig has the context 'elsewhere'; there are powerless, research"),
+        (
+            "foundation.cluster.kubeContext",
+            "elsewhere",
+            "no kubeconfig has the context 'elsewhere'; there are powerless, research",
+        ),
         ("foundation.cluster.storageClass", "fast", "there is no StorageClass 'fast'"),
-        ("foundation.cluster.dns", {"namespace": "default"}, "no pod in namespace 'default' has the labels k8s-app=kube-dns"),
+        (
+            "foundation.cluster.dns",
+            {"namespace": "default"},
+            "no pod in namespace 'default' has the labels k8s-app=kube-dns",
+        ),
         ("foundation.cluster.artifactStore.bucket", "elsewhere", "there is no bucket 'elsewhere'"),
         ("foundation.cluster.artifactStore.endpoint", "http://127.0.0.1:1", "could not be asked from this machine"),
         ("foundation.cluster.registry.server", "127.0.0.1:1", "does not answer"),
@@ -157,7 +164,7 @@ def changed(wanted: Wanted, path: str, value: object) -> Wanted:
         ("nodePools.l4.runtimeClassName", "nvidia", "there is no RuntimeClass 'nvidia'"),
         ("nodePools.l4.max", 3, "1 of 3 nodes are there"),
     ],
-)  # fmt: skip
+)
 def test_preflight_says_what_does_not_fit(wanted: Wanted, setting: str, value: object, finding: str) -> None:
     (found,) = [str(each) for each in examine(changed(wanted, setting, value)) if "registry.p" not in each.setting]
     assert found.startswith(f"platform.{setting}") and finding in found
@@ -237,7 +244,7 @@ def test_preflight_knows_its_own_namespaces_by_their_ids(
 def test_preflight_sends_packets_to_see_that_policies_are_enforced(
     core: client.CoreV1Api, wanted: Wanted, stack: Pulumi, outputs: dict[str, Any]
 ) -> None:
-    up = replace(wanted, namespaces=uids(stack.resources()), image=outputs["images"]["base"])
+    up = replace(wanted, namespaces=uids(stack.resources()), outputs=outputs)
     networks = client.NetworkingV1Api(core.api_client)
     assert [str(finding) for finding in examine(up)] == []
     networks.create_namespaced_network_policy(

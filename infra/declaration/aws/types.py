@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.catalogue.aws.names import GITHUB
+from infra.declaration.types import BUCKET, matching
 
 _ACCOUNT = r"^\d{12}$"
 _ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
@@ -17,19 +17,9 @@ _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
 _RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 _REPOSITORY = r"^([\w.-]+/[\w.-]+|[\w.-]+@\d+/[\w.-]+@\d+)$"
 _PROVIDER_ARN = rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{re.escape(GITHUB)}$"
-_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _CACHE_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 _TAG = r"^[\w .:/=+@-]{1,255}$"
-
-
-def _matching(pattern: str, what: str, write: str, flags: int = re.ASCII) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value, flags):
-            raise ValueError(f"{value!r} is not {what}; write {write}")
-        return value
-
-    return check
 
 
 def _cidr(value: str) -> str:
@@ -54,18 +44,18 @@ Cidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "
 
 Account = Annotated[
     str,
-    AfterValidator(_matching(_ACCOUNT, "an account id", "its twelve digits in quotes")),
+    AfterValidator(matching(_ACCOUNT, "an account id", "its twelve digits in quotes")),
     WithJsonSchema({"type": "string", "pattern": _ACCOUNT, "examples": ["123456789012"]}),
 ]
 Zone = Annotated[
     str,
-    AfterValidator(_matching(_ZONE, "an availability zone", "one such as eu-central-1a")),
+    AfterValidator(matching(_ZONE, "an availability zone", "one such as eu-central-1a")),
     WithJsonSchema({"type": "string", "pattern": _ZONE, "examples": ["eu-central-1a"]}),
 ]
 RoleArn = Annotated[
     str,
     AfterValidator(
-        _matching(_ROLE_ARN, "the ARN of an IAM role", "one such as arn:aws:iam::123456789012:role/platform-admin")
+        matching(_ROLE_ARN, "the ARN of an IAM role", "one such as arn:aws:iam::123456789012:role/platform-admin")
     ),
     WithJsonSchema(
         {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::123456789012:role/platform-admin"]}
@@ -73,13 +63,13 @@ RoleArn = Annotated[
 ]
 Reservation = Annotated[
     str,
-    AfterValidator(_matching(_RESERVATION, "the id of a capacity reservation", "one such as cr-0123456789abcdef0")),
+    AfterValidator(matching(_RESERVATION, "the id of a capacity reservation", "one such as cr-0123456789abcdef0")),
     WithJsonSchema({"type": "string", "pattern": _RESERVATION, "examples": ["cr-0123456789abcdef0"]}),
 ]
 IdentityGroup = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             _IDENTITY_GROUP,
             "the id of a group in IAM Identity Center",
             "one such as 93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55",
@@ -91,13 +81,13 @@ IdentityGroup = Annotated[
 ]
 CachePrefix = Annotated[
     str,
-    AfterValidator(_matching(_CACHE_PREFIX, "a repository prefix", "one such as ecr-public")),
+    AfterValidator(matching(_CACHE_PREFIX, "a repository prefix", "one such as ecr-public")),
     Field(max_length=20),
     WithJsonSchema({"type": "string", "pattern": _CACHE_PREFIX, "examples": ["ecr-public"]}),
 ]
 GitRepository = Annotated[
     str,
-    AfterValidator(_matching(_REPOSITORY, "a repository", "owner/name, or owner@id/name@id")),
+    AfterValidator(matching(_REPOSITORY, "a repository", "owner/name, or owner@id/name@id")),
     WithJsonSchema({"type": "string", "pattern": _REPOSITORY, "examples": ["example/ml-platform"]}),
 ]
 """With ids if the OIDC subject claim has them, as for repositories created since July 2026."""
@@ -105,7 +95,7 @@ GitRepository = Annotated[
 ProviderArn = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             _PROVIDER_ARN, "the ARN of an OIDC provider for GitHub", f"arn:aws:iam::123456789012:oidc-provider/{GITHUB}"
         )
     ),
@@ -115,11 +105,11 @@ ProviderArn = Annotated[
 ]
 Bucket = Annotated[
     str,
-    AfterValidator(_matching(_BUCKET, "a bucket name", "the name alone, such as example-ml-platform-state")),
-    WithJsonSchema({"type": "string", "pattern": _BUCKET, "examples": ["example-ml-platform-state"]}),
+    AfterValidator(matching(BUCKET, "a bucket name", "the name alone, such as example-ml-platform-state")),
+    WithJsonSchema({"type": "string", "pattern": BUCKET, "examples": ["example-ml-platform-state"]}),
 ]
 Tag = Annotated[
     str,
-    AfterValidator(_matching(_TAG, "a valid tag value", "letters, digits, spaces and any of _.:/=+@-", flags=0)),
+    AfterValidator(matching(_TAG, "a valid tag value", "letters, digits, spaces and any of _.:/=+@-", flags=0)),
     WithJsonSchema({"type": "string", "pattern": _TAG}),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_docker as docker
@@ -29,6 +29,7 @@ from infra.foundation.contract import (
     Volume,
     nothing_to_bind,
     nowhere_else,
+    storage_on,
 )
 from infra.foundation.node_labels import GPU
 from infra.secrets.generated import docker_config
@@ -96,14 +97,13 @@ def registry(
 
 def storage(settings: Settings, passwords: Mapping[str, pulumi.Output[str]]) -> Storage:
     """Runs and users on a volume; artifacts there too, or in the declared bucket."""
-    database, volume, store = "sqlite:////data/mlflow.db", Volume(settings.storage_class), settings.artifact_store
+    on_volume, store = storage_on(Volume(settings.storage_class)), settings.artifact_store
     if store is None:
-        return Storage(database=database, artifacts="/data/artifacts", volume=volume)
+        return on_volume
     endpoint = {"MLFLOW_S3_ENDPOINT_URL": store.endpoint} if store.endpoint else {}
-    return Storage(
-        database=database,
+    return replace(
+        on_volume,
         artifacts=f"s3://{store.bucket}/{store.prefix}",
-        volume=volume,
         environment={
             **endpoint,
             "AWS_DEFAULT_REGION": store.region,

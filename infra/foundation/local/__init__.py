@@ -19,10 +19,10 @@ from infra.foundation.contract import (
     AllowedEgress,
     Foundation,
     Port,
-    Storage,
     Volume,
     nothing_to_bind,
     nowhere_else,
+    storage_on,
 )
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
@@ -85,11 +85,7 @@ class LocalFoundation(pulumi.ComponentResource):
             random=randomness,
             registry=registry.outputs,
             base_image=args.settings.base_image,
-            storage=Storage(
-                database="sqlite:////data/mlflow.db",
-                artifacts="/data/artifacts",
-                volume=Volume(None),
-            ),
+            storage=storage_on(Volume(None)),
             pools=pools,
             gpus="simulated",
             bind_identity=nothing_to_bind,

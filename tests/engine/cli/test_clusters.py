@@ -58,7 +58,21 @@ def test_any_other_is_in_the_users(context: str, theirs: Path, monkeypatch: pyte
 
 def test_status_and_kubeconfig_ask_the_users_cluster(theirs: Path, tmp_path: Path) -> None:
     assert status.cluster_api("dev", platform(tmp_path, kubeContext=MINE)).configuration.host == SERVER
-    assert kubeconfig._api(MINE).configuration.host == SERVER
+    assert kubeconfig.api_client(MINE).configuration.host == SERVER
+
+
+def test_a_context_that_is_missing_or_broken_is_one_error(
+    theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "exists", lambda _: True)
+    with pytest.raises(CommandError) as refused:
+        status.require_seen("dev", platform(tmp_path, kubeContext="elsewhere"))
+    assert refused.value.why.endswith("no kubeconfig has the context elsewhere; set KUBECONFIG")
+    document = yaml.safe_load(theirs.read_text())
+    document["clusters"][0]["cluster"]["certificate-authority"] = str(tmp_path / "nowhere")
+    theirs.write_text(yaml.safe_dump(document))
+    with pytest.raises(CommandError, match=f"the kube context '{MINE}' can't be used"):
+        kubeconfig.api_client(MINE)
 
 
 def test_a_shell_on_prod_leads_kubectl_to_no_cluster_of_this_machine(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,16 @@ REALM = "https://auth.example.com/token"
 Answer = tuple[int, Mapping[str, str], bytes]
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, str, str]]]:
-    """Method, address and credentials of each request of a check that gets these answers."""
+class Check:
+    """The check of a registry that gives certain answers; `findings` are those of the last one."""
 
-    def check(answers: Mapping[str, Answer], password: str = "S3cret") -> list[tuple[str, str, str]]:
+    findings: Sequence[str] = ()
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, answers: Mapping[str, Answer], password: str = "S3cret") -> list[tuple[str, str, str]]:
+        """Method, address and credentials of each request."""
         asked: list[tuple[str, str, str]] = []
 
         def answer(_: object, request: requests.PreparedRequest, **__: Any) -> requests.Response:
@@ -36,11 +41,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, str, 
             response.headers.update(headers)
             return response
 
-        monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", answer)
-        check.findings = [str(each) for each in login_works(REGISTRY, "registry.push", PUSH, password)]  # type: ignore[attr-defined]
+        self._monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", answer)
+        self.findings = [str(each) for each in login_works(REGISTRY, "registry.push", PUSH, password)]
         return asked
 
-    return check
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Check:
+    return Check(monkeypatch)
 
 
 def basic(password: str = "S3cret") -> str:
@@ -56,14 +64,14 @@ ROOT = "https://registry.example.com/v2/"
 
 
 @pytest.mark.parametrize("password", ["S3cret", "5€"])
-def test_a_password_is_sent_where_the_registry_asks_for_it(sent: Any, password: str) -> None:
+def test_a_password_is_sent_where_the_registry_asks_for_it(sent: Check, password: str) -> None:
     here = f"{UPLOADS}id"
     asked = sent({ROOT: BASIC, UPLOADS: (202, {"Location": here}, b""), here: (204, {}, b"")}, password)
     assert asked == [("GET", ROOT, ""), ("POST", UPLOADS, basic(password)), ("DELETE", here, basic(password))]
     assert sent.findings == []
 
 
-def test_a_token_is_asked_for_where_the_registry_says(sent: Any) -> None:
+def test_a_token_is_asked_for_where_the_registry_says(sent: Check) -> None:
     token: Answer = (200, {}, b'{"token": "t"}')
     asked = sent(
         {ROOT: challenge(REALM), REALM: token, UPLOADS: (202, {"Location": "/v2/up"}, b""), ROOT + "up": (204, {}, b"")}
@@ -77,18 +85,18 @@ def test_a_token_is_asked_for_where_the_registry_says(sent: Any) -> None:
     assert sent.findings == []
 
 
-def test_no_password_goes_to_an_address_without_tls(sent: Any) -> None:
+def test_no_password_goes_to_an_address_without_tls(sent: Check) -> None:
     assert sent({ROOT: challenge("http://auth.example.com/token")}) == [("GET", ROOT, "")]
     (finding,) = sent.findings
     assert "it sends its users to 'http://auth.example.com/token', which has no TLS" in finding
 
 
-def test_an_upload_that_was_begun_elsewhere_is_left_there(sent: Any) -> None:
+def test_an_upload_that_was_begun_elsewhere_is_left_there(sent: Check) -> None:
     asked = sent({ROOT: BASIC, UPLOADS: (202, {"Location": "http://registry.example.com/v2/up"}, b"")})
     assert [method for method, _, _ in asked] == ["GET", "POST"]
 
 
-def test_a_login_in_netrc_is_not_used(sent: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_in_netrc_is_not_used(sent: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "netrc").write_text("machine registry.example.com login other password other\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     token: Answer = (200, {}, b'{"token": "t"}')
@@ -96,7 +104,7 @@ def test_a_login_in_netrc_is_not_used(sent: Any, tmp_path: Path, monkeypatch: py
     assert [authorization for _, _, authorization in asked] == ["", basic(), "Bearer t"]
 
 
-def test_no_redirect_is_followed(sent: Any) -> None:
+def test_no_redirect_is_followed(sent: Check) -> None:
     asked = sent(
         {
             ROOT: (301, {"Location": "http://evil.example/v2/"}, b""),
@@ -127,7 +135,7 @@ def test_no_redirect_is_followed(sent: Any) -> None:
         ({ROOT: BASIC, UPLOADS: (500, {}, b"")}, "the registry answers 500 to 'builder'"),
     ],
 )
-def test_an_unfit_answer_is_one_finding(sent: Any, answers: Mapping[str, Answer], finding: str) -> None:
+def test_an_unfit_answer_is_one_finding(sent: Check, answers: Mapping[str, Answer], finding: str) -> None:
     sent(answers)
     (found,) = sent.findings
     assert finding in found and "S3cret" not in found

@@ -90,12 +90,25 @@ NO_PREFIX = "is not the beginning of a repository's name; write words of lower-c
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        *(("server", value, f"{value!r} {NO_SERVER}") for value in ("https://registry.example.com", "registry.example.com/ml", "registry", "registry..example", "registry.example.com:99999")),
+        *(
+            ("server", value, f"{value!r} {NO_SERVER}")
+            for value in (
+                "https://registry.example.com",
+                "registry.example.com/ml",
+                "registry",
+                "registry..example",
+                "registry.example.com:99999",
+            )
+        ),
         *(("prefix", value, f"{value!r} {NO_PREFIX}") for value in ("Research", "/research", "research/")),
         ("server", "docker.io", "'docker.io' is Docker Hub, whose repositories have no prefix; write another registry"),
-        ("push.password", "s3cr3t!", "is not the name of a secret; write the name of an entry in 'secrets', never the password"),
+        (
+            "push.password",
+            "s3cr3t!",
+            "is not the name of a secret; write the name of an entry in 'secrets', never the password",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_unfit_address_or_name_is_refused(root: Path, setting: str, value: str, message: str) -> None:
     assert refusal(root, in_cluster(**{f"{REGISTRY}.{setting}": value})) == [
         f"Pulumi.dev.yaml: platform.{REGISTRY}.{setting}: {message}"
