@@ -4,7 +4,7 @@ BASE ?= origin/main
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig run rotate unit test lint check schema setup
+.PHONY: help up down status preview preflight comment shell kubeconfig run gpu-check rotate unit test lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ kubeconfig: setup ## print a kubeconfig for TEAM=... ROLE=... that expires (HOUR
 
 run: setup ## start a batch job JOB=... now
 	@$(PYTHON) -m cli run --stack $(STACK) --job "$(JOB)"
+
+gpu-check: setup ## check the GPUs of every node: driver, framework, a product of matrices (POOL=...)
+	@$(PYTHON) -m cli gpu-check --stack $(STACK) $(if $(POOL),--pool "$(POOL)")
 
 rotate: setup ## rotate a generated SECRET=... without a failed request; revoke its old value
 	@$(PYTHON) -m cli rotate --stack $(STACK) --secret "$(SECRET)"

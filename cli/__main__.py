@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status or registry")
     run = add("run", _run, "start a declared batch job now")
     run.add_argument("--job", required=True, help="its name in the declaration")
+    gpu_check = add("gpu-check", _gpu_check, "check the GPUs of each node: driver, framework, a product of matrices")
+    gpu_check.add_argument("--pool", help="of this pool only; if it has no node, one is started")
     add("shell", _shell, "a shell with pulumi and kubectl configured for the stack")
     return parser
 
@@ -109,6 +111,12 @@ def _run(options: argparse.Namespace) -> int:
     from cli import start_job
 
     return start_job.start(options.stack, options.job)
+
+
+def _gpu_check(options: argparse.Namespace) -> int:
+    from cli.gpu_check import check
+
+    return check.check(options.stack, options.pool)
 
 
 def _shell(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,13 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack, status
+from cli.jobs import pods_of, reasons
 from common.console import Progress, Report, console
 from common.pulumi import urn_name
 from infra.declaration.model import Platform
 
 _POLL_SECONDS = 0.5
 _TRAINING_JOB = ":Training$kubernetes:batch/v1:Job::"
-_QUIET_REASONS = (None, "ContainerCreating", "PodInitializing")
 
 
 @dataclass(frozen=True)
@@ -106,22 +106,6 @@ def _run(api: client.ApiClient, training: str, output: Mapping[str, Any]) -> Run
     state = status.job(api, training, output).state
     if state.startswith("succeeded") or state == "missing":
         return Run(training, state)
-    selector = f"batch.kubernetes.io/job-name={output['job']}"
-    pods = client.CoreV1Api(api).list_namespaced_pod(output["namespace"], label_selector=selector).items
+    pods = pods_of(client.CoreV1Api(api), output["namespace"], output["job"])
     log = f"kubectl -n {output['namespace']} logs job/{output['job']}"
-    return Run(training, state, next((reason for pod in pods for reason in _reasons(pod)), ""), log)
-
-
-def _reasons(pod: Any) -> Iterator[str]:
-    """Why a pod is not scheduled, does not start, or has ended."""
-    for condition in pod.status.conditions or []:
-        if condition.type == "PodScheduled" and condition.status == "False":
-            yield condition.message or condition.reason
-    for container in pod.status.container_statuses or []:
-        waiting, ended = container.state.waiting, container.state.terminated
-        if waiting and waiting.reason not in _QUIET_REASONS:
-            yield ": ".join(filter(None, (waiting.reason, waiting.message)))
-        if ended and ended.exit_code:
-            yield f"{ended.reason}, exit code {ended.exit_code}"
-    if pod.status.reason:
-        yield pod.status.reason
+    return Run(training, state, next((reason for pod in pods for reason in reasons(pod)), ""), log)

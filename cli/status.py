@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kubernetes import client
@@ -12,6 +12,8 @@ from rich.table import Table
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack
+from cli.gpu_check.result import last_checks
+from cli.jobs import has_ended
 from cli.kubeconfig import api_client, contexts
 from common import paths
 from common.console import console
@@ -34,6 +36,8 @@ class Node:
     gpu_model: str
     gpus: int
     gpus_used: int
+    gpu_check: str = ""
+    """What `make gpu-check` found last."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def collect(name: str, declared: Platform) -> Status:
                 for kind in KINDS
             },
             images=outputs["images"],
-            nodes=[_node(node, pods) for node in core.list_node().items],
+            nodes=_nodes(api, outputs["namespace"], pods),
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
@@ -156,11 +160,7 @@ def active_runs(api: client.ApiClient, cron_job: client.V1CronJob) -> list[str]:
     """Unfinished Jobs of a CronJob; it does not list those that somebody else has started in its own status."""
     jobs = client.BatchV1Api(api).list_namespaced_job(cron_job.metadata.namespace).items
     own = [job for job in jobs if cron_job.metadata.uid in {owner.uid for owner in job.metadata.owner_references or []}]
-    return [job.metadata.name for job in own if not _has_ended(job.status)]
-
-
-def _has_ended(status: client.V1JobStatus) -> bool:
-    return any(each.type in ("Complete", "Failed") and each.status == "True" for each in status.conditions or [])
+    return [job.metadata.name for job in own if not has_ended(job.status)]
 
 
 def _cron_job_state(found: Any, active: Sequence[str]) -> str:
@@ -205,15 +205,22 @@ def _read(call: Any, name: str, namespace: str) -> Any:
         raise
 
 
-def _node(node: Any, pods: Iterable[Any]) -> Node:
-    labels = node.metadata.labels or {}
-    running = [p for p in pods if p.spec.node_name == node.metadata.name and p.status.phase in ("Pending", "Running")]
+def _nodes(api: client.ApiClient, namespace: str, pods: Sequence[Any]) -> list[Node]:
+    nodes = [node(each, pods) for each in client.CoreV1Api(api).list_node().items]
+    checks = last_checks(api, namespace, {each.name for each in nodes})
+    return [replace(each, gpu_check=checks.get(each.name, "")) for each in nodes]
+
+
+def node(found: Any, pods: Iterable[Any]) -> Node:
+    """A node, and who uses its GPUs."""
+    labels = found.metadata.labels or {}
+    running = [p for p in pods if p.spec.node_name == found.metadata.name and p.status.phase in ("Pending", "Running")]
     return Node(
-        name=node.metadata.name,
-        ready=any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or []),
+        name=found.metadata.name,
+        ready=any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or []),
         simulated=labels.get(SIMULATED_NODE[0]) == SIMULATED_NODE[1],
         gpu_model=labels.get("nvidia.com/gpu.product", ""),
-        gpus=int((node.status.allocatable or {}).get(GPU, 0)),
+        gpus=int((found.status.allocatable or {}).get(GPU, 0)),
         gpus_used=sum(_gpus(pod) for pod in running),
     )
 
@@ -236,11 +243,13 @@ def print_status(status: Status) -> None:
     for name, reference in status.images.items():
         images.add_row(name, reference)
     console.print(images)
-    nodes = _table("node", "state", "GPUs used")
+    checked = any(node.gpu_check for node in status.nodes)
+    nodes = _table("node", "state", "GPUs used", "GPU check" if checked else "")
     for node in status.nodes:
         kind = "[yellow]simulated[/]" if node.simulated else "real"
         gpus = f"{node.gpus_used}/{node.gpus} {node.gpu_model}" if node.gpus else ""
-        nodes.add_row(node.name, f"{_coloured('ready' if node.ready else 'not ready')}, {kind}", gpus)
+        state = f"{_coloured('ready' if node.ready else 'not ready')}, {kind}"
+        nodes.add_row(node.name, state, gpus, _coloured(escape(node.gpu_check)))
     console.print(nodes)
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
     if status.unseen:
@@ -257,11 +266,12 @@ def _table(*columns: str) -> Table:
 
 
 def _coloured(state: str) -> str:
-    if state == "ready" or state.startswith("succeeded"):
+    if state == "ready" or state.startswith(("succeeded", "passed")):
         return f"[green]{state}[/]"
     if state.endswith(" ready") and state != "not ready":
         return f"[{'green' if _all_ready(state) else 'red'}]{state}[/]"
-    return f"[red]{state}[/]" if state in ("failed", "missing", "not ready") else state
+    is_bad = state in ("missing", "not ready") or state.startswith("failed")
+    return f"[red]{state}[/]" if is_bad else state
 
 
 def _all_ready(state: str) -> bool:

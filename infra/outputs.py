@@ -46,7 +46,10 @@ class PrivateRegistry(TypedDict):
 
 
 class Pool(TypedDict):
+    """`gpu_check` is the CronJob that `make gpu-check` runs on each node; None: its GPUs are not checked."""
+
     simulated: bool
+    gpu_check: str | None
 
 
 class Roles(TypedDict):
@@ -76,6 +79,7 @@ def outputs(
     administrator: Login,
     status_page: StatusPage | None,
     grafana: Grafana | Delivery | None,
+    gpu_checks: Mapping[str, str],
 ) -> Outputs:
     """Collects the outputs of all components."""
     return Outputs(
@@ -91,7 +95,10 @@ def outputs(
         status=_status(status_page) if status_page else None,
         grafana=_grafana(grafana) if grafana else None,
         registry=_registry(foundation.registry),
-        pools={name: Pool(simulated=placement.simulated) for name, placement in foundation.pools.items()},
+        pools={
+            name: Pool(simulated=placement.simulated, gpu_check=gpu_checks.get(name))
+            for name, placement in foundation.pools.items()
+        },
         pipeline=_roles(foundation.pipeline) if foundation.pipeline else None,
     )
 

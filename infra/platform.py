@@ -14,6 +14,7 @@ from infra.catalogue.pod_exceptions import Exceptions, exceptions, pod_security
 from infra.declaration.model import Platform
 from infra.declaration.teams import Team
 from infra.foundation import Foundation, Placement, create_foundation
+from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images, ImagesArgs
@@ -59,8 +60,9 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     views = _observability(declared, stack, foundation, runtime, own, devices, workloads)
     for image in declared.images:
         images.get(image)
+    checks = _gpu_checks(declared, foundation, images, own)
     own_outputs = outputs(
-        foundation, images.built, tracking, logins.of(ADMINISTRATOR), views.status_page, views.grafana
+        foundation, images.built, tracking, logins.of(ADMINISTRATOR), views.status_page, views.grafana, checks
     )
     return {**own_outputs, **workload_outputs(workloads)}
 
@@ -147,6 +149,18 @@ def _device_plugins(foundation: Foundation, images: Images, devices: Devices | N
 
 def _without_device_plugin(foundation: Foundation) -> Mapping[str, Placement]:
     return {name: placement for name, placement in foundation.pools.items() if placement.needs_device_plugin}
+
+
+def _gpu_checks(declared: Platform, foundation: Foundation, images: Images, workspace: Workspace) -> Mapping[str, str]:
+    """The CronJobs by pool."""
+    checks = {
+        name: GpuCheck(foundation.pools[name], images.get(pool.gpu.check_image), pool.gpu.count)
+        for name, pool in declared.node_pools.items()
+        if pool.gpu is not None and pool.gpu.check_image is not None
+    }
+    if not checks:
+        return {}
+    return GpuChecks("gpu-checks", GpuChecksArgs(workspace, checks), _on_cluster(foundation)).cron_jobs
 
 
 def _logins(declared: Platform, foundation: Foundation) -> TrackingLogins:

@@ -26,6 +26,8 @@ RESERVED_SECRETS = frozenset({PLATFORM, TRACKING, STATUS, GRAFANA, PULL_SECRET, 
 
 METRICS_PORT_NAME = "metrics"
 """The name of the container port that Prometheus scrapes."""
+GPU_CHECK = "gpu-check"
+"""The component label of the Jobs that check GPUs."""
 MONITORING = "monitoring"
 """The component label of everything that observes the platform."""
 
@@ -41,6 +43,10 @@ PLATFORM_LABEL = f"{DOMAIN}/platform"
 TEAM_LABEL = f"{DOMAIN}/team"
 PART_LABEL = f"{DOMAIN}/part"
 """On a stack's volumes and containers in a Docker engine."""
+
+
+NEVER = "0 0 1 1 *"
+"""The schedule of a CronJob that is suspended because it runs on demand only."""
 
 
 def devices_namespace(platform: str) -> str:

@@ -15,6 +15,7 @@ from infra.declaration.types import (
     LabelKey,
     LabelValue,
     Memory,
+    Name,
     NonEmpty,
     Settings,
     Taint,
@@ -39,6 +40,11 @@ class Gpu(Settings):
 
     model: LabelValue = Field(description="Product name as in NVIDIA's GPU feature discovery, such as NVIDIA-A10G")
     count: int = Field(default=1, ge=1, le=16, description="GPUs per node")
+    check_image: Name | None = Field(
+        default=None,
+        description="The image that `make gpu-check` runs on each node, a name in `images`: images/torch, or one with "
+        "its module gpu_check; none: the pool's GPUs are not checked. Refused on the local foundation",
+    )
 
 
 class NodePool(Settings):
@@ -104,6 +110,9 @@ def pool_settings_have_an_effect(platform: Platform, root: Path) -> Iterator[Pro
         if pool.runtime_class_name is not None and foundation.simulates_pools:
             message = "pods are never executed on simulated nodes; remove it"
             yield Problem(f"nodePools.{name}.runtimeClassName", message)
+        if pool.gpu is not None and pool.gpu.check_image is not None and foundation.simulates_pools:
+            message = "simulated GPUs can't be checked; remove it"
+            yield Problem(f"nodePools.{name}.gpu.checkImage", message)
 
 
 def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from infra.workloads.kinds import KINDS
 _REFERENCES = (
     ("models", "team", "teams"),
     ("secrets", "team", "teams"),
+    ("nodePools", "gpu.checkImage", "images"),
     *((kind.section, setting, target) for kind in KINDS for setting, target in kind.all_references.items()),
 )
 """(section, setting, the section that must declare it)"""
@@ -45,7 +46,9 @@ def _names(raw: Mapping[Any, Any], section: str, setting: str) -> Iterator[tuple
     """Entry, path in the entry, name; the setting is one name or a list of names."""
     entries = raw.get(section)
     for entry, settings in entries.items() if isinstance(entries, Mapping) else ():
-        named = settings.get(setting) if isinstance(settings, Mapping) else None
+        named = settings
+        for key in setting.split("."):
+            named = named.get(key) if isinstance(named, Mapping) else None
         if isinstance(named, str):
             yield str(entry), setting, named
         for position, name in enumerate(named if isinstance(named, list) else ()):

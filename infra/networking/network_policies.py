@@ -22,7 +22,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from infra.catalogue.names import PLATFORM_LABEL, TEAM_LABEL, labels
+from infra.catalogue.names import GPU_CHECK, PLATFORM_LABEL, TEAM_LABEL, labels
 from infra.foundation import AllowedEgress, Port
 
 Policies = Mapping[str, NetworkPolicySpecArgs]
@@ -74,6 +74,12 @@ def device_policies(platform: str) -> Policies:
         "default-deny": _everything(["Ingress", "Egress"]),
         "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])]),
     }
+
+
+def gpu_check_policies() -> Policies:
+    """Their image is declared, not the platform's own: they have no egress."""
+    pods = LabelSelectorArgs(match_labels={"app.kubernetes.io/component": GPU_CHECK})
+    return {GPU_CHECK: NetworkPolicySpecArgs(pod_selector=pods, policy_types=["Ingress", "Egress"])}
 
 
 def network_policies(namespace: str, policies: Policies, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:

@@ -75,6 +75,8 @@ class Container:
     name: str
     image: pulumi.Input[str]
     resources: Resources
+    command: Sequence[str] = ()
+    """Empty: the entry point of the image."""
     args: Sequence[str] = ()
     env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -242,6 +244,7 @@ def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
     return ContainerArgs(
         name=container.name,
         image=container.image,
+        command=list(container.command) or None,
         args=list(container.args) or None,
         env=[EnvVarArgs(name=name, value=value) for name, value in container.env.items()] or None,
         ports=[

@@ -28,8 +28,16 @@ from tests.ports import free_port
 from tests.waiting import eventually
 
 GPU = "nvidia.com/gpu"
+CHECK = "gpu-check"
 LABEL = {"example.com/gpus": "trial"}
 RBAC = "rbac.authorization.k8s.io"
+
+
+def check_image(images: Path) -> None:
+    """The module of images/torch without PyTorch, which is needed where there is a driver only."""
+    shutil.copytree(images / "torch" / "gpu_check", images / CHECK / "gpu_check")
+    lines = ["ARG BASE", "FROM ${BASE}", "COPY gpu_check /app/gpu_check", "USER 65532:65532"]
+    (images / CHECK / "Dockerfile").write_text("\n".join(lines) + "\n")
 
 
 @dataclass(frozen=True)

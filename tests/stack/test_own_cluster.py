@@ -17,6 +17,9 @@ from kubernetes import client
 from cli import same_cluster
 from cli.cluster_preflight import examine
 from cli.cluster_preflight.wanted import Wanted
+from cli.gpu_check.check import check_pools
+from cli.gpu_check.result import last_checks
+from cli.kubeconfig import api_client
 from cli.prediction import Endpoint, Tracking, score
 from cli.same_cluster import uids
 from common import paths
@@ -42,6 +45,7 @@ __all__ = ["engine"]
 
 OWN, TEAM = "own-platform", "own-team"
 SETTING = "ml-platform:platform"
+POOL = "ml-platform.io/pool=l4"
 POLICIES = ("--policy-pack", str(paths.REPOSITORY / "policies"))
 
 
@@ -74,7 +78,9 @@ def declaration(registry: Registry, store: str) -> dict[str, Any]:
     cluster |= {"baseImage": IMAGE, "dns": {"address": NODE_IP}}
     cluster["registry"]["server"] = registry.server
     cluster["artifactStore"] |= {"bucket": own_cluster.BUCKET, "endpoint": store}
+    platform["images"][own_cluster.CHECK] = {}
     (pool,) = platform["nodePools"].values()
+    pool["gpu"]["checkImage"] = own_cluster.CHECK
     pool |= {"labels": own_cluster.LABEL, "max": 1, "instance": {"cpu": 2, "memory": "4Gi"}}
     platform["namespace"] = OWN
     platform["teams"] = {TEAM: next(iter(platform["teams"].values()))}
@@ -109,6 +115,7 @@ def stack(
     """A copy of the project with a stack of its own, destroyed at the end whatever happened."""
     made = Pulumi(tmp_path_factory.mktemp("own"), {"KUBECONFIG": str(kubeconfig)}, project=PROJECT)
     copy_project(made.folder)
+    own_cluster.check_image(made.folder / "images")
     (made.folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(declaration(registry, store)))
     with made:
         for name, value in values(registry).items():
@@ -225,6 +232,22 @@ def test_every_image_is_from_their_registry(
 
 def test_a_second_up_changes_nothing(stack: Pulumi, outputs: dict[str, Any]) -> None:
     assert set(stack.up(*POLICIES).changes()) == {"unchanged"}
+
+
+def test_a_node_that_reports_gpus_and_has_no_driver_fails_its_check(
+    core: client.CoreV1Api, outputs: dict[str, Any]
+) -> None:
+    """With the rights of their user. There is no PyTorch in the image: it is not needed to find that out."""
+    eventually(lambda: status(core, outputs["jobs"]["digits"]).completion_time, 300, "free GPUs")
+    api, cron_jobs = api_client("research"), {"l4": outputs["pools"]["l4"]["gpu_check"]}
+    for _ in range(2):
+        (found,) = check_pools(api, OWN, cron_jobs, start_nodes=False)
+        assert (found.node, found.failed) == (NODE_NAME, True)
+        assert str(found).startswith("failed: driver: the node has no NVIDIA driver; install it")
+    (job,) = client.BatchV1Api(api).list_namespaced_job(OWN, label_selector=POOL).items
+    assert job.spec.template.spec.containers[0].args == ["2"], "the free GPUs of the node, not those of the pool"
+    shown = last_checks(api, OWN, {NODE_NAME})
+    assert shown[NODE_NAME].startswith("failed: driver: the node has no NVIDIA driver")
 
 
 def test_preflight_knows_its_own_namespaces_by_their_ids(

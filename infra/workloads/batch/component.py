@@ -11,7 +11,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.batch.v1 import CronJobSpecArgs, JobSpecArgs, JobTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.catalogue.names import PROJECT, SIMULATED_LABEL, labels
+from infra.catalogue.names import NEVER, PROJECT, SIMULATED_LABEL, labels
 from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
@@ -30,8 +30,6 @@ from infra.workloads.pod import (
 from infra.workloads.runtime import Runtime
 
 _COMPONENT = "batch"
-_NEVER = "0 0 1 1 *"
-"""The schedule of a job that is suspended because it runs on demand only."""
 
 
 class CronJob(TypedDict):
@@ -82,7 +80,7 @@ class Batch(pulumi.ComponentResource):
             self._name,
             metadata=ObjectMetaArgs(name=self._name, namespace=namespace, labels=self._labels()),
             spec=CronJobSpecArgs(
-                schedule=settings.schedule or _NEVER,
+                schedule=settings.schedule or NEVER,
                 suspend=settings.schedule is None,
                 time_zone=settings.time_zone,
                 concurrency_policy=settings.concurrency_policy,

@@ -18,6 +18,8 @@ from offline.base_image import IMAGE
 IMAGES = Path(__file__).parents[3] / "images"
 USERNAME = "admin"
 START_SECONDS = 180
+_LARGE = {"torch"}
+"""Layers of these are not kept for the next run: 5 GiB, and one more for each base image."""
 
 
 @dataclass
@@ -67,8 +69,8 @@ class Engine:
         for container in self.containers:
             container.remove(force=True, v=True)
         self.client.networks.get(self.name).remove()
-        for image in reversed(self.built.values()):
-            self.client.images.remove(image, noprune=True)
+        for name, image in reversed(self.built.items()):
+            self.client.images.remove(image, noprune=name not in _LARGE)
 
 
 def address(container: Container, port: int) -> str:

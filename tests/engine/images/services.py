@@ -42,6 +42,19 @@ class Tracking:
         version: dict[str, Any] = answer.json()["model_version"]
         return version
 
+    def runs(self, experiment: str, latest: int) -> list[dict[str, Any]]:
+        """The latest runs of an experiment, by name."""
+        api = f"{self.url}/api/2.0/mlflow"
+        found = requests.get(
+            f"{api}/experiments/get-by-name", {"experiment_name": experiment}, auth=self.login, timeout=20
+        )
+        found.raise_for_status()
+        wanted = {"experiment_ids": [found.json()["experiment"]["experiment_id"]], "max_results": latest}
+        answer = requests.post(f"{api}/runs/search", json=wanted, auth=self.login, timeout=20)
+        answer.raise_for_status()
+        runs: list[dict[str, Any]] = answer.json()["runs"]
+        return runs
+
     def alias(self, alias: str, *, version: str, model: str = MODEL) -> None:
         """Sets an alias of the model."""
         answer = requests.post(
@@ -84,10 +97,11 @@ def train(
     uri: str = TRACKING_URI,
     model: str = MODEL,
     metrics_port: int | None = None,
+    image: str = "training",
 ) -> Container:
     told = {"METRICS_PORT": str(metrics_port)} if metrics_port else {}
     return engine.start(
-        "training",
+        image,
         command=list(arguments),
         environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": model, "MODEL_NAME": model, **told},
         volumes=mounted(credentials, "/home/nonroot/.mlflow"),

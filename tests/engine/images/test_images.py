@@ -13,6 +13,7 @@ BUILT_ON_BASE = [
     "prometheus",
     "serving",
     "status",
+    "torch",
     "tracking",
     "training",
 ]
@@ -20,7 +21,7 @@ THAT_RUN = ["registry", *BUILT_ON_BASE]
 """The base image is only built upon: it ends as root."""
 
 
-@pytest.mark.parametrize("name", ["dashboards", "gpu-simulator", "serving", "status", "tracking", "training"])
+@pytest.mark.parametrize("name", ["dashboards", "gpu-simulator", "serving", "status", "torch", "tracking", "training"])
 def test_unit_tests_pass_inside_the_image(engine: Engine, name: str) -> None:
     container = engine.start(
         name,

@@ -68,3 +68,29 @@ def test_training_without_a_tracking_server_says_so_in_one_line(engine: Engine, 
     assert code == 1
     assert log.splitlines()[-1].startswith(f"training: {uri}: the tracking server can't be reached (")
     assert "Traceback" not in log
+
+
+def test_pytorch_trains_the_same_model_twice_with_one_seed(
+    engine: Engine, tracking: Tracking, credentials: Path
+) -> None:
+    """Two epochs on the CPU, in the way that a job runs them."""
+    found = [_trained_by_pytorch(engine, tracking, credentials, "--epochs", "2", "--seed", "3") for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0]["holdout_accuracy"] > 0.3
+    other = _trained_by_pytorch(engine, tracking, credentials, "--epochs", "2", "--seed", "4")
+    assert other["train_loss"] != found[0]["train_loss"]
+
+
+def _trained_by_pytorch(engine: Engine, tracking: Tracking, credentials: Path, *arguments: str) -> dict[str, float]:
+    """What the run has logged of its model."""
+    code, log = run_to_end(train(engine, credentials, *arguments, model="by-pytorch", image="torch"))
+    assert code == 0, log
+    assert "Traceback" not in log
+    (run,) = tracking.runs("by-pytorch", latest=1)
+    logged = {each["key"]: each["value"] for each in run["data"]["metrics"]}
+    return {name: logged[name] for name in ("train_loss", "train_accuracy", "holdout_accuracy")}
+
+
+def test_a_machine_without_a_gpu_fails_its_check_in_one_line(engine: Engine) -> None:
+    code, log = run_to_end(engine.start("torch", entrypoint=["python", "-m", "gpu_check"], command=["1"]))
+    assert (code, log) == (1, "driver: the node has no NVIDIA driver; install it, such as with NVIDIA's GPU operator\n")

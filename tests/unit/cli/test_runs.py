@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from cli import runs
+from cli import jobs, runs
 from cli.status import _job_state
 
 PREFIX = "urn:pulumi:dev::ml-platform::ml-platform:index:"
@@ -72,7 +72,7 @@ KILLED = client.V1ContainerStateTerminated(reason="OOMKilled", exit_code=137)
     ],
 )
 def test_a_run_says_why_it_does_not_proceed(seen: client.V1Pod, reasons: list[str]) -> None:
-    assert list(runs._reasons(seen)) == reasons
+    assert list(jobs.reasons(seen)) == reasons
 
 
 def test_what_to_do_next_depends_on_whether_it_has_ended() -> None:

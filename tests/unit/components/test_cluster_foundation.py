@@ -130,3 +130,34 @@ def test_pods_may_ask_the_declared_dns_server_only() -> None:
     egress = json.dumps([each["spec"].get("egress") for each in policies])
     assert "openshift-dns" in egress and "5353" in egress and "169.254.20.10/32" in egress
     assert "kube-dns" not in egress
+
+
+CHECKED = {"nodePools.l4.gpu.checkImage": "training", "nodePools.l4.runtimeClassName": "nvidia"}
+
+
+def test_a_pool_s_gpus_are_checked_by_a_suspended_cron_job() -> None:
+    recorder = stack(**CHECKED)
+    assert recorder.outputs["pools"]["l4"] == {"simulated": False, "gpu_check": "gpu-check-l4"}
+    cron_job = inputs(recorder, "kubernetes:batch/v1:CronJob", "gpu-check-l4")
+    assert cron_job["spec"]["suspend"] is True
+    job = cron_job["spec"]["jobTemplate"]["spec"]
+    pod = job["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (container["command"], container["args"]) == (["python", "-m", "gpu_check"], ["2"])
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    assert container["image"].startswith("registry.example.com/research/ml-platform/training@")
+    assert (pod["nodeSelector"], pod["runtimeClassName"]) == ({"example.com/gpus": "l4"}, "nvidia")
+    assert pod["priorityClassName"] == "ml-platform-training", "a check must preempt nobody"
+    assert (job["backoffLimit"], pod["automountServiceAccountToken"]) == (0, False)
+
+
+def test_a_check_reaches_nothing() -> None:
+    policy = inputs(stack(**CHECKED), "kubernetes:networking.k8s.io/v1:NetworkPolicy", "ml-platform-gpu-check")["spec"]
+    assert policy["podSelector"] == {"matchLabels": {"app.kubernetes.io/component": "gpu-check"}}
+    assert (policy["policyTypes"], {"ingress", "egress"} & policy.keys()) == (["Ingress", "Egress"], set())
+
+
+def test_without_an_image_gpus_are_not_checked() -> None:
+    recorder = stack()
+    assert recorder.outputs["pools"]["l4"]["gpu_check"] is None
+    assert created(recorder, "kubernetes:batch/v1:CronJob") == []

@@ -80,7 +80,7 @@ def test_the_outputs_are_the_public_contract() -> None:
     }
     assert outputs["jobs"]["digits"] == {"namespace": "vision", "model": "digits", "simulated": False}
     assert outputs["jobs"]["digits-gpu"]["simulated"] is True
-    assert outputs["pools"] == {"a10g": {"simulated": True}}
+    assert outputs["pools"] == {"a10g": {"simulated": True, "gpu_check": None}}
     assert outputs["images"]["serving"] == "127.0.0.1:5000/ml-platform/serving@sha256:serving"
     assert outputs["registry"] == {
         "address": "127.0.0.1:5000",

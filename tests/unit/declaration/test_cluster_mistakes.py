@@ -122,9 +122,15 @@ def test_addresses_of_registries(root: Path, server: str) -> None:
 
 
 def test_settings_of_existing_nodes_are_refused_where_nodes_are_simulated(root: Path) -> None:
-    assert refused(root, **{"nodePools.a10g.devicePlugin": True, "nodePools.a10g.runtimeClassName": "nvidia"}) == [
+    changes = {
+        "nodePools.a10g.devicePlugin": True,
+        "nodePools.a10g.runtimeClassName": "nvidia",
+        "nodePools.a10g.gpu": {"model": "NVIDIA-A10G", "checkImage": "training"},
+    }
+    assert refused(root, **changes) == [
         "Pulumi.dev.yaml: platform.nodePools.a10g.devicePlugin: only the cluster foundation asks for it; remove it",
         "Pulumi.dev.yaml: platform.nodePools.a10g.runtimeClassName: pods are never executed on simulated nodes; remove it",
+        "Pulumi.dev.yaml: platform.nodePools.a10g.gpu.checkImage: simulated GPUs can't be checked; remove it",
     ]
 
 

@@ -54,6 +54,7 @@ MISTAKES = [
     ("serving.digits.timeout", 180, "platform.serving.digits.timeout: 180 is not a duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
     ("serving.digits.timeout", "", "platform.serving.digits.timeout: '' is not a duration; write hours, minutes and seconds such as 90s, 3m or 1h30m"),
     # References
+    ("nodePools.a10g.gpu", {"model": "NVIDIA-A10G", "checkImage": "torhc"}, "platform.nodePools.a10g.gpu.checkImage: image 'torhc' is not declared; known: serving, training"),
     ("models.digits.team", "vison", "platform.models.digits.team: team 'vison' is not declared; did you mean 'vision'?"),
     ("training.digits.image", "trainer", "platform.training.digits.image: image 'trainer' is not declared; did you mean 'training'?"),
     ("training.digits.pool", "h100", "platform.training.digits.pool: node pool 'h100' is not declared; known: a10g, plain"),

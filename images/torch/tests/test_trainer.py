@@ -1,0 +1,120 @@
+"""Runs inside the image: python -m unittest discover /tests"""
+
+import unittest
+
+import numpy as np
+import torch
+from onnx import ModelProto, numpy_helper
+from prometheus_client import REGISTRY
+from trainer import data, fit, network, progress, registry
+from trainer.__main__ import parse
+from trainer.fit import Epoch, Hyperparameters
+
+BRIEF = Hyperparameters(epochs=2, batch=64, learning_rate=1e-3, seed=7)
+
+
+def trained(settings: Hyperparameters = BRIEF, loader_workers: int = 0) -> ModelProto:
+    return network.export(fit.fit(data.digits(), settings, loader_workers, lambda _: None))
+
+
+def weights(model: ModelProto) -> list[bytes]:
+    return [numpy_helper.to_array(each).tobytes() for each in model.graph.initializer]
+
+
+class Data(unittest.TestCase):
+    def test_no_image_is_both_trained_on_and_held_out(self) -> None:
+        digits = data.digits()
+        trained_on = {image.tobytes() for image in digits.train_images}
+        self.assertFalse([image for image in digits.holdout_images if image.tobytes() in trained_on])
+
+    def test_each_epoch_has_every_sample_once_in_another_order(self) -> None:
+        sampler = data.Shuffled(100, seed=0)
+        first, second = list(sampler), list(sampler)
+        self.assertEqual([epoch for epoch, _ in second], [1] * 100)
+        self.assertEqual(sorted(index for _, index in first), list(range(100)))
+        self.assertNotEqual([index for _, index in first], [index for _, index in second])
+
+    def test_a_shift_moves_a_digit_by_at_most_one_pixel(self) -> None:
+        images = np.zeros((1, data.PIXELS), np.float32)
+        images[0, 3 * data.SIDE + 3] = 1
+        samples = data.Shifted(images, np.zeros(1, np.int64), seed=0)
+        places = {divmod(int(samples[epoch, 0][0].argmax()), data.SIDE) for epoch in range(200)}
+        self.assertEqual(places, {(row, column) for row in (2, 3, 4) for column in (2, 3, 4)})
+
+
+class Training(unittest.TestCase):
+    reference: ModelProto
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.reference = trained()
+
+    def test_the_same_seed_gives_the_same_weights_however_many_processes_load(self) -> None:
+        for loader_workers in (0, 2):
+            self.assertEqual(weights(trained(loader_workers=loader_workers)), weights(self.reference))
+
+    def test_another_seed_gives_others(self) -> None:
+        other = Hyperparameters(**{**vars(BRIEF), "seed": 8})
+        self.assertNotEqual(weights(trained(other)), weights(self.reference))
+
+    def test_more_epochs_recognize_more(self) -> None:
+        digits = data.digits()
+        longer = trained(Hyperparameters(epochs=20, batch=32, learning_rate=3e-3, seed=0))
+        accuracy = network.accuracy(longer, digits.holdout_images, digits.holdout_labels)
+        self.assertGreater(accuracy, 0.96)
+        self.assertGreater(accuracy, network.accuracy(self.reference, digits.holdout_images, digits.holdout_labels))
+
+    def test_the_export_predicts_what_the_network_predicts(self) -> None:
+        digits = data.digits()
+        made = fit.fit(digits, BRIEF, 0, lambda _: None)
+        with torch.no_grad():
+            predicted = made.to("cpu")(torch.from_numpy(digits.holdout_images)).argmax(dim=1).numpy()
+        self.assertEqual(network.accuracy(network.export(made), digits.holdout_images, predicted), 1.0)
+
+    def test_signature_names_the_input_and_its_shape(self) -> None:
+        signature = registry.signature(self.reference)
+        (image,) = signature.inputs.inputs
+        self.assertEqual((image.name, image.shape, image.type), ("image", (-1, 64), np.dtype(np.float32)))
+        self.assertEqual([output.shape for output in signature.outputs.inputs], [(-1,), (-1, 10)])
+
+    def test_each_epoch_is_reported(self) -> None:
+        epochs: list[Epoch] = []
+        fit.fit(data.digits(), BRIEF, 0, epochs.append)
+        self.assertEqual([(each.number, each.samples, each.steps) for each in epochs], [(0, 1347, 22), (1, 1347, 22)])
+        self.assertLess(epochs[1].loss, epochs[0].loss)
+        for each in epochs:
+            self.assertTrue(0 < each.wait_ratio < 1)
+
+
+class Progress(unittest.TestCase):
+    def test_an_epoch_is_a_part_of_the_stage(self) -> None:
+        told = []
+        for stage in progress.STAGES:
+            progress.begins(stage)
+            told.append(REGISTRY.get_sample_value("training_progress_ratio"))
+            if stage == "fit":
+                for number in range(2):
+                    progress.fitted(Epoch(number, loss=1.0, samples=10, steps=1, seconds=2.0, waited=0.5), epochs=2)
+                    told.append(REGISTRY.get_sample_value("training_progress_ratio"))
+        progress.ends()
+        told.append(REGISTRY.get_sample_value("training_progress_ratio"))
+        self.assertEqual(told, sorted(told, key=float))
+        self.assertEqual(told[-1], 1)
+        self.assertEqual(REGISTRY.get_sample_value("training_loader_wait_ratio"), 0.25)
+        self.assertEqual(REGISTRY.get_sample_value("training_samples_per_second"), 5)
+
+
+class CommandLine(unittest.TestCase):
+    def test_hyperparameters_are_options(self) -> None:
+        settings, loader_workers = parse(["--epochs", "3", "--batch=8", "--learning-rate", "0.1", "--loader-workers=0"])
+        self.assertEqual(settings, Hyperparameters(epochs=3, batch=8, learning_rate=0.1, seed=0))
+        self.assertEqual(loader_workers, 0)
+
+    def test_a_number_that_makes_no_sense_is_refused(self) -> None:
+        for option in ("--epochs=0", "--batch=-1", "--learning-rate=nan", "--seed=-1", "--loader-workers=many"):
+            with self.subTest(option), self.assertRaises(SystemExit):
+                parse([option])
+
+
+if __name__ == "__main__":
+    unittest.main()

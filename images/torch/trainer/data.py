@@ -1,0 +1,99 @@
+"""Handwritten digits: split the same way every time, and loaded in an order that depends on the seed only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+Images = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Key = tuple[int, int]
+"""Epoch and index of a sample."""
+
+SIDE = 8
+PIXELS = SIDE * SIDE
+CLASSES = 10
+# Those of images/training, so that models of both are compared on digits that neither has seen.
+HOLDOUT_FRACTION = 0.25
+SPLIT_SEED = 20240229
+
+
+class Holdout(TypedDict):
+    """One label an input."""
+
+    inputs: list[list[float]]
+    labels: list[int]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """8x8 images as 64 numbers from 0 to 16; training never sees the holdout."""
+
+    train_images: Images
+    train_labels: Labels
+    holdout_images: Images
+    holdout_labels: Labels
+
+    def holdout_document(self) -> Holdout:
+        """The held-out digits as plain JSON, for whoever checks the served model."""
+        return {"inputs": self.holdout_images.tolist(), "labels": self.holdout_labels.tolist()}
+
+
+def digits() -> Digits:
+    images, labels = load_digits(return_X_y=True)
+    train_images, holdout_images, train_labels, holdout_labels = train_test_split(
+        images.astype(np.float32),
+        labels.astype(np.int64),
+        test_size=HOLDOUT_FRACTION,
+        stratify=labels,
+        random_state=SPLIT_SEED,
+    )
+    return Digits(train_images, train_labels, holdout_images, holdout_labels)
+
+
+class Shifted(Dataset[tuple[Tensor, int]]):
+    """Digits shifted by at most one pixel; by how much depends on seed, epoch and index, not on who loads them."""
+
+    def __init__(self, images: Images, labels: Labels, seed: int) -> None:
+        self._images, self._labels, self._seed = images, labels, seed
+
+    def __getitem__(self, key: Key) -> tuple[Tensor, int]:
+        epoch, index = key
+        row, column = np.random.default_rng((self._seed, epoch, index)).integers(0, 3, size=2)
+        padded = np.pad(self._images[index].reshape(SIDE, SIDE), 1)
+        shifted = padded[row : row + SIDE, column : column + SIDE]
+        return torch.from_numpy(shifted.reshape(PIXELS).copy()), int(self._labels[index])
+
+
+class Shuffled(Sampler[Key]):
+    """The keys of one epoch after the other, each in an order of its own."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self._size, self._seed, self._epoch = size, seed, -1
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Key]:
+        self._epoch += 1
+        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._size)
+        return iter([(self._epoch, int(index)) for index in order])
+
+
+def loader(samples: Digits, *, batch: int, seed: int, workers: int, pinned: bool) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Each iteration is one epoch; `pinned` memory is copied to a GPU while it computes."""
+    return DataLoader(
+        Shifted(samples.train_images, samples.train_labels, seed),  # type: ignore[arg-type]
+        batch_size=batch,
+        sampler=Shuffled(len(samples.train_labels), seed),
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pinned,
+    )

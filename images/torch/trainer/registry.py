@@ -1,0 +1,91 @@
+"""Experiment tracking and the model registry: one run, one model version, at most one promotion."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.types import Schema, TensorSpec
+from onnx import ModelProto
+
+from trainer.data import PIXELS, Digits
+from trainer.network import INPUT_NAME, accuracy
+
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a candidate takes the champion's place, and the sentence that says why."""
+
+    promoted: bool
+    reason: str
+
+
+def decide(candidate: float, champion: float | None, champion_version: str | None = None) -> Decision:
+    if champion is None:
+        return Decision(True, f"accuracy {candidate:.4f}, and there is no champion yet")
+    comparison = f"accuracy {candidate:.4f}, champion version {champion_version} has {champion:.4f}"
+    return Decision(candidate >= champion, comparison)
+
+
+def log_model(model: ModelProto, name: str) -> str:
+    """Logs the model to the active run and registers it; returns the version's number."""
+    import mlflow.onnx
+
+    info = mlflow.onnx.log_model(
+        model,
+        name="model",
+        registered_model_name=name,
+        signature=signature(model),
+        # Given, or MLflow starts the model in another process to find out.
+        pip_requirements=[f"{package}=={version(package)}" for package in ("numpy", "onnx", "onnxruntime")],
+        await_registration_for=30,
+    )
+    return str(info.registered_model_version)
+
+
+def signature(model: ModelProto) -> ModelSignature:
+    outputs = {output.name: output.type.tensor_type for output in model.graph.output}
+    return ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, PIXELS), INPUT_NAME)]),
+        outputs=Schema(
+            [
+                TensorSpec(np.dtype(np.int64), (-1,), "label"),
+                TensorSpec(
+                    np.dtype(np.float32), (-1, outputs["probabilities"].shape.dim[1].dim_value), "probabilities"
+                ),
+            ]
+        ),
+    )
+
+
+def promote(name: str, candidate_version: str, candidate_accuracy: float, digits: Digits) -> Decision:
+    """Moves the alias if the candidate is not worse on the same held-out digits."""
+    client = MlflowClient()
+    champion_version = current_champion(client, name)
+    champion_accuracy = None if champion_version is None else registered_accuracy(name, champion_version, digits)
+    decision = decide(candidate_accuracy, champion_accuracy, champion_version)
+    if decision.promoted:
+        client.set_registered_model_alias(name, CHAMPION, candidate_version)
+    client.set_model_version_tag(name, candidate_version, "promotion", decision.reason)
+    return decision
+
+
+def current_champion(client: MlflowClient, name: str) -> str | None:
+    try:
+        return str(client.get_model_version_by_alias(name, CHAMPION).version)
+    except MlflowException as error:
+        if error.error_code in {ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def registered_accuracy(name: str, version: str, digits: Digits) -> float:
+    import mlflow.onnx
+
+    model = mlflow.onnx.load_model(f"models:/{name}/{version}")
+    return accuracy(model, digits.holdout_images, digits.holdout_labels)
