@@ -65,7 +65,7 @@ def preflight(stack: str) -> int:
     if declared.foundation.aws is not None:
         from cli import aws_preflight  # the AWS SDK is for stacks on AWS only
 
-        aws_preflight.check(declared)
+        aws_preflight.check(stack, declared)
     elif declared.foundation.cluster is not None:
         existing_cluster(stack, declared, declared.foundation.cluster, starts_pod=True)
     else:

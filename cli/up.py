@@ -25,7 +25,7 @@ def up(name: str) -> int:
     elif declared.foundation.cluster is not None:
         preflight.require_tools(declared.foundation.cluster)
     elif declared.foundation.aws is not None:
-        _require_credentials(declared, declared.foundation.aws.account)
+        _require_credentials(name, declared, declared.foundation.aws.account)
     machine.ensure_tools(progress, cluster=local is not None)
     preflight.official_plugins(declared)
     if local is not None:
@@ -53,10 +53,10 @@ def up(name: str) -> int:
     return 0
 
 
-def _require_credentials(declared: Platform, account: str) -> None:
+def _require_credentials(name: str, declared: Platform, account: str) -> None:
     from cli import aws_preflight  # the AWS SDK is for stacks on AWS only
 
-    if not aws_preflight.check(declared):
+    if not aws_preflight.check(name, declared):
         hint = "log in (see `aws configure sso`); `make preview` needs no credentials"
         raise CommandError(f"no credentials for account {account}", hint=hint)
 

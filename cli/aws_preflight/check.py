@@ -14,6 +14,7 @@ from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding, report
 from common.console import console
 from common.errors import CommandError
+from infra.catalogue.names import PROJECT
 from infra.declaration.model import Platform
 
 Check = Callable[[Client, Wanted], Iterator[Finding]]
@@ -27,6 +28,7 @@ CONTENT: Sequence[Check] = (
     account.kubernetes_login_is_possible,
     pipeline.github_has_one_identity_provider,
     versions.version_is_supported,
+    versions.the_cluster_can_become_it,
     versions.add_ons_fit,
     pools.zones_offer_the_types,
     pools.reservations_are_active,
@@ -37,10 +39,10 @@ UNANSWERED = (BotoCoreError, ClientError, ResponseParserError)
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
-def check(declared: Platform) -> bool:
+def check(name: str, declared: Platform) -> bool:
     """Run the checks and fail on blocking findings. False without credentials: nothing was checked."""
     assert declared.foundation.aws is not None
-    wanted = Wanted(declared.foundation.aws, declared.node_pools)
+    wanted = Wanted(declared.foundation.aws, declared.node_pools, f"{PROJECT}-{name}")
     client = clients(wanted.aws.region)
     if client is None:
         console.print("[yellow]![/] AWS preflight skipped: no credentials (see `aws configure sso`)")

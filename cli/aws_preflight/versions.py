@@ -1,30 +1,62 @@
 """Checks that EKS offers the declared Kubernetes version, and add-ons for it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding
 from infra.declaration.aws.pools import ec2_settings
+from infra.declaration.aws.support import minor
 
 ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
 """Add-ons that managed node groups need; nodes of EKS Auto Mode include them."""
 
 
+WARNED = timedelta(days=90)
+"""For how long before the end of standard support there is a warning."""
+_SETTING = f"{AWS}.cluster.version"
+
+
 def version_is_supported(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """The version is offered, in the declared kind of support."""
-    version, setting = wanted.aws.cluster.version, f"{AWS}.cluster.version"
+    """EKS offers the version. What happens at the end of its standard support is said before."""
+    version = wanted.aws.cluster.version
     pages = client("eks").get_paginator("describe_cluster_versions").paginate()
-    offered = {one["clusterVersion"]: one["versionStatus"] for page in pages for one in page["clusterVersions"]}
-    status = offered.get(version)
-    current = [name for name, kind in offered.items() if kind == "STANDARD_SUPPORT"]
-    if status in (None, "UNSUPPORTED"):
-        yield Finding(setting, f"EKS does not offer '{version}'", f"write one of {', '.join(sorted(current))}")
-    elif status == "EXTENDED_SUPPORT" and wanted.aws.cluster.upgrade_policy == "STANDARD":
-        yield Finding(
-            setting,
-            f"'{version}' is in extended support only, and the upgrade policy is STANDARD",
-            f"write one of {', '.join(sorted(current))}, or set {AWS}.cluster.upgradePolicy: EXTENDED",
-        )
+    offered = {one["clusterVersion"]: one for page in pages for one in page["clusterVersions"]}
+    current = [name for name, one in offered.items() if one["versionStatus"] == "STANDARD_SUPPORT"]
+    write = f"write one of {', '.join(sorted(current))}"
+    found = offered.get(version)
+    if found is None or found["versionStatus"] == "UNSUPPORTED":
+        yield Finding(_SETTING, f"EKS does not offer '{version}'", write)
+    elif found["versionStatus"] == "EXTENDED_SUPPORT":
+        yield from _extended(wanted, write)
+    elif (ends := found.get("endOfStandardSupportDate")) and ends - datetime.now(UTC) < WARNED:
+        yield Finding(_SETTING, f"standard support of '{version}' ends on {ends:%Y-%m-%d}", write, blocking=False)
+
+
+def _extended(wanted: Wanted, write: str) -> Iterator[Finding]:
+    """Of a cluster that runs, EKS decides: it must not keep anybody from deploying."""
+    version = f"'{wanted.aws.cluster.version}' is in extended support only"
+    if wanted.aws.cluster.upgrade_policy == "STANDARD":
+        fix = f"{write}, or set {AWS}.cluster.upgradePolicy: EXTENDED, which costs extra"
+        problem = f"{version}, and the upgrade policy is STANDARD: EKS upgrades the cluster by itself"
+        yield Finding(_SETTING, problem, fix, blocking=False)
+    else:
+        yield Finding(_SETTING, f"{version}, which costs extra", write, blocking=False)
+
+
+def the_cluster_can_become_it(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """A cluster that is there is upgraded by one minor version at a time, and never goes back."""
+    eks, declared = client("eks"), wanted.aws.cluster.version
+    try:
+        running = eks.describe_cluster(name=wanted.cluster)["cluster"]["version"]
+    except eks.exceptions.ResourceNotFoundException:
+        return
+    if minor(running) > minor(declared):
+        problem = f"the cluster runs '{running}', and EKS can't go back to '{declared}'"
+        yield Finding(_SETTING, f"{problem}; it may have upgraded the cluster by itself", f"write '{running}'")
+    elif minor(running) + 1 < minor(declared):
+        problem = f"the cluster runs '{running}', and EKS upgrades one minor version at a time"
+        yield Finding(_SETTING, problem, f"write '1.{minor(running) + 1}' first, and run `make up`")
 
 
 def add_ons_fit(client: Client, wanted: Wanted) -> Iterator[Finding]:

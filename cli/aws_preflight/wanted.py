@@ -21,6 +21,8 @@ class Wanted:
 
     aws: AwsFoundation
     pools: Mapping[str, NodePool]
+    cluster: str = ""
+    """The name of the stack's cluster."""
 
     def zones(self, pool: NodePool) -> tuple[str, ...]:
         """The zones of the pool's nodes."""

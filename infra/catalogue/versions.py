@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,20 @@ _CONTENT: dict[str, Any] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 OLDEST_KUBERNETES: str = _CONTENT["kubernetes"]["oldest"]
 """For an existing cluster."""
 
-EKS_VERSIONS: tuple[str, ...] = tuple(_CONTENT["eks"]["offered"])
-"""Kubernetes' minor versions that EKS offers, the ones in extended support included."""
+
+@dataclass(frozen=True)
+class EksVersion:
+    """When EKS ends its support of a minor version."""
+
+    end_of_standard_support: date
+    end_of_support: date
+
+
+EKS_VERSIONS: Mapping[str, EksVersion] = {
+    version: EksVersion(dates["end-of-standard-support"], dates["end-of-support"])
+    for version, dates in _CONTENT["eks"]["support"].items()
+}
+"""Kubernetes' minor versions that are known; EKS may offer newer ones."""
 
 EKS_DEFAULT: str = _CONTENT["eks"]["default"]
 POSTGRESQL_DEFAULT: str = _CONTENT["postgresql"]["default"]

@@ -65,7 +65,11 @@ def test_defaults_of_the_declaration_are_these() -> None:
         ManagedGrafana: VERSIONS["managed-grafana"]["default"],
     }
     assert ImageRegistry().base_image == VERSIONS["base-image"]["mirrored"]
-    assert versions.EKS_DEFAULT in versions.EKS_VERSIONS
+
+
+def test_eks_default_had_half_a_year_of_standard_support_left_when_it_was_chosen() -> None:
+    ends = versions.EKS_VERSIONS[versions.EKS_DEFAULT].end_of_standard_support
+    assert (ends - VERSIONS["eks"]["chosen"]).days >= 183
 
 
 def test_bootstrap_and_the_base_image_install_this_uv() -> None:
@@ -80,7 +84,7 @@ def test_bootstrap_and_the_base_image_install_this_uv() -> None:
 
 
 def test_support_ends_on_a_date() -> None:
-    for name, entry in {**VERSIONS["eks"]["offered"], **VERSIONS["images"]}.items():
+    for name, entry in {**VERSIONS["eks"]["support"], **VERSIONS["images"]}.items():
         dates = [value for key, value in entry.items() if key.startswith("end-of-")]
         assert all(type(value) is date for value in dates), name
         assert dates == sorted(dates), name

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from infra.catalogue.aws.instance_types import partition, regions
 from infra.catalogue.aws.names import GITHUB
-from infra.catalogue.versions import EKS_VERSIONS
+from infra.catalogue.versions import EKS_DEFAULT, EKS_VERSIONS
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
 from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.aws.support import minor
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.teams import Team
 
@@ -64,10 +65,11 @@ def networks_do_not_overlap(aws: AwsFoundation) -> Iterator[Problem]:
             yield Problem(f"network.peers.{position}", message)
 
 
-def kubernetes_version_is_offered(aws: AwsFoundation) -> Iterator[Problem]:
-    """EKS offers the minor version."""
-    if aws.cluster.version not in EKS_VERSIONS:
-        message = f"EKS does not offer Kubernetes '{aws.cluster.version}'; write one of {', '.join(EKS_VERSIONS)}"
+def kubernetes_version_is_not_too_old(aws: AwsFoundation) -> Iterator[Problem]:
+    """EKS no longer offers older ones; of newer ones only EKS itself knows."""
+    oldest = min(EKS_VERSIONS, key=minor)
+    if minor(aws.cluster.version) < minor(oldest):
+        message = f"EKS no longer offers Kubernetes {aws.cluster.version}; write {EKS_DEFAULT}"
         yield Problem("cluster.version", message)
 
 
@@ -145,7 +147,7 @@ RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
     vpc_can_be_divided,
     service_cidr_is_supported,
     networks_do_not_overlap,
-    kubernetes_version_is_offered,
+    kubernetes_version_is_not_too_old,
     api_is_not_open_to_the_world,
     admins_are_of_the_account,
     identity_provider_is_of_the_account,

@@ -14,6 +14,7 @@ from infra.declaration.aws.types import (
     Cidr,
     GitRepository,
     IdentityGroup,
+    KubernetesMinor,
     ProviderArn,
     RoleArn,
     Tag,
@@ -48,7 +49,7 @@ class Network(Settings):
 class Cluster(Settings):
     """The EKS cluster. Only the declared roles administer it; its creator gets no access by default."""
 
-    version: str = Field(default=EKS_DEFAULT, description="Kubernetes minor version")
+    version: KubernetesMinor = Field(default=EKS_DEFAULT, description="Kubernetes minor version, such as 1.36")
     admins: Annotated[tuple[RoleArn, ...], Field(strict=False, min_length=1)] = Field(
         description="IAM roles with cluster-admin; the role that runs `up` must be among them"
     )

@@ -12,6 +12,7 @@ from infra.catalogue.aws.names import GITHUB
 from infra.declaration.types import BUCKET, matching
 
 _ACCOUNT = r"^\d{12}$"
+_KUBERNETES = r"^1\.\d{2}$"
 _ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
 _RESERVATION = r"^cr-[0-9a-f]{8,17}$"
@@ -46,6 +47,11 @@ Account = Annotated[
     str,
     AfterValidator(matching(_ACCOUNT, "an account id", "its twelve digits in quotes")),
     WithJsonSchema({"type": "string", "pattern": _ACCOUNT, "examples": ["123456789012"]}),
+]
+KubernetesMinor = Annotated[
+    str,
+    AfterValidator(matching(_KUBERNETES, "a minor version of Kubernetes", "one such as '1.36'")),
+    WithJsonSchema({"type": "string", "pattern": _KUBERNETES, "examples": ["1.36"]}),
 ]
 Zone = Annotated[
     str,

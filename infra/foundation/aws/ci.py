@@ -165,6 +165,7 @@ def preflight_statements(context: AwsContext) -> list[Statement]:
     return [
         allow(_PREFLIGHT_READS, ["*"]),
         allow(["iam:GetRole"], [context.scaling_role]),
+        allow(["eks:DescribeCluster"], [context.cluster_arn]),
         allow(["iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviderTags"], [context.github]),
     ]
 

@@ -27,7 +27,7 @@ from cli.aws_preflight.account import (
 from cli.aws_preflight.pipeline import github_has_one_identity_provider
 from cli.aws_preflight.pools import auto_scaling_has_its_role, reservations_are_active, zones_offer_the_types
 from cli.aws_preflight.quotas import quota_of, quotas_suffice
-from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, version_is_supported
+from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, the_cluster_can_become_it, version_is_supported
 from cli.aws_preflight.wanted import Client, Wanted
 from infra.catalogue.aws.names import GITHUB
 from infra.catalogue.names import DOMAIN, PROJECT
@@ -223,6 +223,7 @@ ABOUT = {
     "iam:GetRole": PLACE.scaling_role,
     "iam:GetOpenIDConnectProvider": PROVIDER,
     "iam:ListOpenIDConnectProviderTags": PROVIDER,
+    "eks:DescribeCluster": PLACE.cluster_arn,
     "servicequotas:GetServiceQuota": PLACE.arn("servicequotas", "ec2/L-1216C47A"),
 }
 
@@ -254,7 +255,7 @@ def questions(moto: Client) -> set[str]:
     declared = aws.model_copy(update={"ci": aws.ci.model_copy(update={"provider": PROVIDER})})
     with provider(moto):
         for each in (aws, declared):
-            examine(client, Wanted(each, prod.node_pools))
+            examine(client, Wanted(each, prod.node_pools, PLACE.name))
         return asked - {"sts:GetCallerIdentity"}
 
 
@@ -318,11 +319,16 @@ def test_a_quota_that_was_never_changed_has_aws_default(moto: Client, stubbed: C
     assert "up to 16 vCPUs, but the quota 'All G and VT Spot Instance Requests' (L-3819A6DF) is 5" in str(finding)
 
 
+def _version(version: str, status: str = "STANDARD_SUPPORT", days: int = 400) -> dict[str, Any]:
+    ends = datetime.now(UTC) + timedelta(days=days)
+    return {"clusterVersion": version, "versionStatus": status, "endOfStandardSupportDate": ends}
+
+
 VERSIONS = {
     "clusterVersions": [
-        {"clusterVersion": "1.34", "versionStatus": "STANDARD_SUPPORT"},
-        {"clusterVersion": "1.33", "versionStatus": "STANDARD_SUPPORT"},
-        {"clusterVersion": "1.31", "versionStatus": "EXTENDED_SUPPORT"},
+        _version("1.35"),
+        _version("1.34", days=30),
+        _version("1.31", "EXTENDED_SUPPORT", days=-100),
     ]
 }
 
@@ -330,23 +336,63 @@ VERSIONS = {
 @pytest.mark.parametrize(
     ("version", "policy", "message"),
     [
-        ("1.34", "STANDARD", None),
-        ("1.29", "STANDARD", "EKS does not offer '1.29'; write one of 1.33, 1.34"),
-        ("1.31", "STANDARD", "'1.31' is in extended support only, and the upgrade policy is STANDARD; write one of"),
-        ("1.31", "EXTENDED", None),
+        ("1.35", "STANDARD", None),
+        ("1.34", "STANDARD", "! standard support of '1.34' ends on "),
+        ("1.29", "STANDARD", "✗ EKS does not offer '1.29'"),
+        (
+            "1.31",
+            "STANDARD",
+            "! '1.31' is in extended support only, and the upgrade policy is STANDARD: EKS upgrades the cluster",
+        ),
+        ("1.31", "EXTENDED", "! '1.31' is in extended support only, which costs extra"),
     ],
 )
-def test_the_version_must_be_supported(
+def test_what_eks_says_of_the_version(
     stubbed: Callable[..., Client], version: str, policy: str, message: str | None
 ) -> None:
+    """A version that was fine yesterday keeps nobody from deploying today."""
     client = stubbed({"eks": [("describe_cluster_versions", None, VERSIONS)]})
-    cluster = {"admins": [f"arn:aws:iam::{ACCOUNT}:role/admin"], "upgradePolicy": policy}
-    aws = foundation(cluster=cluster)
-    aws = aws.model_copy(update={"cluster": aws.cluster.model_copy(update={"version": version})})
-    findings = said(version_is_supported(client, wanted(aws)))
-    assert [finding.startswith(f"platform.foundation.aws.cluster.version: {message}") for finding in findings] == (
-        [True] if message else []
-    )
+    found = list(version_is_supported(client, wanted(running(version, policy))))
+    assert [_marked(finding).startswith(message or "") for finding in found] == ([True] if message else [])
+    assert all("; write one of 1.34, 1.35" in str(finding) for finding in found)
+
+
+def _marked(finding: Finding) -> str:
+    assert finding.setting == "platform.foundation.aws.cluster.version"
+    return f"{'✗' if finding.blocking else '!'} {finding.problem}"
+
+
+def running(version: str, policy: str = "STANDARD") -> AwsFoundation:
+    cluster = {"version": version, "admins": [f"arn:aws:iam::{ACCOUNT}:role/admin"], "upgradePolicy": policy}
+    return foundation(cluster=cluster)
+
+
+@pytest.mark.parametrize(
+    ("there", "declared", "message"),
+    [
+        ("1.35", "1.35", None),
+        ("1.34", "1.35", None),
+        (
+            "1.35",
+            "1.34",
+            "✗ the cluster runs '1.35', and EKS can't go back to '1.34'; it may have upgraded the cluster",
+        ),
+        ("1.34", "1.36", "✗ the cluster runs '1.34', and EKS upgrades one minor version at a time"),
+    ],
+)
+def test_the_running_cluster_must_be_able_to_become_the_version(
+    stubbed: Callable[..., Client], there: str, declared: str, message: str | None
+) -> None:
+    """As after an automatic upgrade by EKS."""
+    answer = ("describe_cluster", {"name": "ml-platform-prod"}, {"cluster": {"version": there}})
+    asked = Wanted(running(declared), {}, "ml-platform-prod")
+    found = list(the_cluster_can_become_it(stubbed({"eks": [answer]}), asked))
+    assert [_marked(finding).startswith(message or "") for finding in found] == ([True] if message else [])
+    assert [finding.fix.partition("'")[2].partition("'")[0] for finding in found] == (["1.35"] if message else [])
+
+
+def test_a_cluster_that_is_not_there_can_become_any_version(moto: Client) -> None:
+    assert list(the_cluster_can_become_it(moto, Wanted(running("1.35"), {}, "ml-platform-new"))) == []
 
 
 def test_pools_of_fixed_size_need_add_ons_for_the_version(stubbed: Callable[..., Client]) -> None:
@@ -429,6 +475,7 @@ def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Clie
     eks = _client("eks")
     with Stubber(eks) as stubber:
         stubber.add_client_error("describe_cluster_versions", "AccessDeniedException", "not you")
+        stubber.add_client_error("describe_cluster", "ResourceNotFoundException")
         found = examine(lambda service: eks if service == "eks" else moto(service), wanted())
         findings = [finding for finding in found if not finding.setting.startswith("platform.foundation.aws.cluster")]
     assert [finding.blocking for finding in findings] == [False]

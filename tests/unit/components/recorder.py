@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -140,7 +141,8 @@ def platform(declaration: dict[str, Any], **given: str) -> Recorder:
         values = {name.replace("_", "-"): pulumi.Output.secret(value) for name, value in given.items()}
         return build(declare(declaration, "Pulumi.test.yaml"), STACK, values)
 
-    key = json.dumps([declaration, given, _images()])  # in this order: a test may be about the order of keys
+    # In this order: a test may be about the order of keys. The Kubernetes provider reads the variable.
+    key = json.dumps([declaration, given, _images(), os.environ.get("KUBECONFIG")])
     if key not in _BUILT:
         _BUILT[key] = pickle.dumps(record(program))
     recorder = pickle.loads(_BUILT[key])

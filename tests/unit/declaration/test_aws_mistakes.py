@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from infra.catalogue.aws.instance_types import instance_types, regions
-from infra.catalogue.versions import EKS_VERSIONS
 from infra.declaration.loader import declare
 from tests.unit.declaration.samples import GONE, on_aws, refusal
 
@@ -55,7 +54,8 @@ MISTAKES = [
     (f"{AWS}.registry.mirrors", {"hub": "registry-1.docker.io"}, f"{AWS}.registry.mirrors.hub: 'registry-1.docker.io' is not supported; write 'public.ecr.aws', 'quay.io' or 'registry.k8s.io'"),
     (f"{AWS}.registry.mirrors", {"Hub": "quay.io"}, f"{AWS}.registry.mirrors.Hub: 'Hub' is not a repository prefix; write one such as ecr-public"),
     # The cluster
-    (f"{AWS}.cluster.version", "1.27", f"{AWS}.cluster.version: EKS does not offer Kubernetes '1.27'; write one of {', '.join(EKS_VERSIONS)}"),
+    (f"{AWS}.cluster.version", "1.27", f"{AWS}.cluster.version: EKS no longer offers Kubernetes 1.27; write 1.36"),
+    (f"{AWS}.cluster.version", "1.36.2", f"{AWS}.cluster.version: '1.36.2' is not a minor version of Kubernetes; write one such as '1.36'"),
     (f"{AWS}.cluster.version", 1.34, f"{AWS}.cluster.version: expected text, got 1.34; put it in quotes"),
     (f"{AWS}.cluster.publicCidrs", ["0.0.0.0/0"], f"{AWS}.cluster.publicCidrs.0: 0.0.0.0/0 is the whole internet; write the networks of your team, or none for a private endpoint"),
     (f"{AWS}.cluster.admins", [], f"{AWS}.cluster.admins: has 0 entries; write at least 1"),

@@ -1,0 +1,38 @@
+"""What is said offline of the support of a Kubernetes version by EKS."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from infra.catalogue.versions import EKS_DEFAULT, EKS_VERSIONS
+from infra.declaration.aws.settings import Cluster
+from infra.declaration.aws.support import WARNED_DAYS, warnings
+
+ENDS = EKS_VERSIONS[EKS_DEFAULT].end_of_standard_support
+
+
+def cluster(version: str = EKS_DEFAULT, policy: str = "STANDARD") -> Cluster:
+    admins = ["arn:aws:iam::123456789012:role/admin"]
+    return Cluster.model_validate({"version": version, "admins": admins, "upgradePolicy": policy})
+
+
+@pytest.mark.parametrize(
+    ("days", "policy", "said"),
+    [
+        (WARNED_DAYS + 1, "STANDARD", []),
+        (WARNED_DAYS, "STANDARD", [f"ends on {ENDS}; EKS then upgrades the cluster by itself"]),
+        (-1, "STANDARD", [f"ended on {ENDS}; EKS then upgrades the cluster by itself"]),
+        (0, "EXTENDED", [f"ends on {ENDS}; extended support costs extra"]),
+    ],
+)
+def test_the_end_of_support_is_announced(days: int, policy: str, said: list[str]) -> None:
+    found = list(warnings(cluster(policy=policy), ENDS - timedelta(days=days)))
+    assert len(found) == len(said)
+    for line, part in zip(found, said, strict=True):
+        assert line.startswith(f"Kubernetes {EKS_DEFAULT}: standard support {part}; write the next version")
+
+
+def test_a_version_newer_than_the_list_is_accepted_and_nothing_is_known_of_it() -> None:
+    assert list(warnings(cluster("1.99"), ENDS)) == []
