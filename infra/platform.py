@@ -127,6 +127,7 @@ class _Namespaces:
             policies=policies,
             priorities=self.priorities,
             pod_security=pod_security(name, self.excepted),
+            seconds_for_a_node=self.foundation.seconds_for_a_node,
         )
         return Workspace(name, args, self.options)
 
@@ -224,4 +225,4 @@ def _observability(
 
 
 def _on_cluster(foundation: Foundation, *after: pulumi.Resource) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=list(after))
+    return pulumi.ResourceOptions(providers=[foundation.kubernetes], depends_on=[*foundation.ready, *after])

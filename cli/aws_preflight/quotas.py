@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
-from cli.aws_preflight.wanted import POOLS, Client, Wanted
+from cli.aws_preflight.wanted import Client, Machines, Wanted
 from cli.finding import Finding
-from infra.declaration.aws.pools import ec2_settings
-from infra.declaration.pools import NodePool
 
 _STANDARD = tuple("acdhimrtz")
 _APART = ("dl", "hpc", "inf", "mac", "trn")
@@ -72,19 +70,19 @@ def quotas_suffice(client: Client, wanted: Wanted) -> Iterator[Finding]:
 def _demands(client: Client, wanted: Wanted) -> dict[str, Demand]:
     sizes = _vcpus(client, wanted)
     demands: dict[str, Demand] = {}
-    for name, pool in wanted.pools.items():
-        for (code, title), vcpus in _largest(pool, sizes).items():
+    for setting, machines in wanted.machines.items():
+        for (code, title), vcpus in _largest(machines, sizes).items():
             demand = demands.setdefault(code, Demand(title))
-            demand.vcpus += vcpus * pool.max
-            demand.settings.append(f"{POOLS}.{name}.max")
+            demand.vcpus += vcpus * machines.count
+            demand.settings.append(setting)
     return demands
 
 
-def _largest(pool: NodePool, sizes: dict[str, int]) -> dict[tuple[str, str], int]:
-    """The vCPUs of the pool's largest node, by quota."""
+def _largest(machines: Machines, sizes: dict[str, int]) -> dict[tuple[str, str], int]:
+    """The vCPUs of the largest machine, by quota."""
     found: dict[tuple[str, str], int] = defaultdict(int)
-    for instance_type in ec2_settings(pool).instance_types:
-        for capacity in ec2_settings(pool).capacity:
+    for instance_type in machines.types:
+        for capacity in machines.capacity:
             quota = quota_of(instance_type, capacity)
             if quota and instance_type in sizes:
                 found[quota] = max(found[quota], sizes[instance_type])
@@ -92,9 +90,7 @@ def _largest(pool: NodePool, sizes: dict[str, int]) -> dict[tuple[str, str], int
 
 
 def _vcpus(client: Client, wanted: Wanted) -> dict[str, int]:
-    types = sorted({one for pool in wanted.pools.values() for one in ec2_settings(pool).instance_types})
-    if not types:
-        return {}
+    types = sorted({one for machines in wanted.machines.values() for one in machines.types})
     pages = client("ec2").get_paginator("describe_instance_types")
     found = pages.paginate(Filters=[{"Name": "instance-type", "Values": types}])
     return {one["InstanceType"]: one["VCpuInfo"]["DefaultVCpus"] for page in found for one in page["InstanceTypes"]}

@@ -52,8 +52,8 @@ def the_cluster_can_become_it(client: Client, wanted: Wanted) -> Iterator[Findin
     except eks.exceptions.ResourceNotFoundException:
         return
     if minor(running) > minor(declared):
-        problem = f"the cluster runs '{running}', and EKS can't go back to '{declared}'"
-        yield Finding(_SETTING, f"{problem}; it may have upgraded the cluster by itself", f"write '{running}'")
+        problem = f"the cluster runs '{running}', and an update can't lead back; EKS may have upgraded it by itself"
+        yield Finding(_SETTING, problem, f"write '{running}'")
     elif minor(running) + 1 < minor(declared):
         problem = f"the cluster runs '{running}', and EKS upgrades one minor version at a time"
         yield Finding(_SETTING, problem, f"write '1.{minor(running) + 1}' first, and run `make up`")

@@ -1,6 +1,6 @@
 """Input of a check."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,15 @@ Client = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
+class Machines:
+    """At most `count` machines of any of the types, in any of the kinds of capacity."""
+
+    types: Sequence[str]
+    capacity: Sequence[str]
+    count: int
+
+
+@dataclass(frozen=True)
 class Wanted:
     """The declared settings that are checked."""
 
@@ -23,6 +32,16 @@ class Wanted:
     pools: Mapping[str, NodePool]
     cluster: str = ""
     """The name of the stack's cluster."""
+
+    @property
+    def machines(self) -> Mapping[str, Machines]:
+        """What may be started, by the setting of its maximum."""
+        system = self.aws.system_pool
+        declared = {
+            f"{POOLS}.{name}.max": Machines(ec2_settings(pool).instance_types, ec2_settings(pool).capacity, pool.max)
+            for name, pool in self.pools.items()
+        }
+        return {**declared, f"{AWS}.systemPool.max": Machines(system.instance_types, ("onDemand",), system.max)}
 
     def zones(self, pool: NodePool) -> tuple[str, ...]:
         """The zones of the pool's nodes."""

@@ -39,7 +39,7 @@ class Platform(Settings):
     teams: dict[Name, Team] = Field(default={}, description="Teams by name, which is also the name of their namespace")
     models: dict[Name, Model] = Field(default={}, description="Models, by their name in the model registry")
     secrets: dict[ShortName, Secret] = Field(default={}, description="Secrets by name; values are never in this file")
-    rotations: dict[Name, Annotated[int, Field(ge=0)]] = Field(
+    rotations: dict[Name, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
         default={}, description="Number of rotations of each generated secret; incremented by `make rotate`"
     )
     training: dict[ShortName, Training] = Field(default={}, description="Training jobs by name")
@@ -59,6 +59,15 @@ class Platform(Settings):
         for kind in KINDS:
             for name, workload in getattr(self, kind.section).items():
                 yield kind, name, workload
+
+    def longest_jobs(self) -> dict[str, int]:
+        """Seconds that a job may take, by pool."""
+        longest: dict[str, int] = {}
+        for kind, _, workload in self.workloads():
+            asked = kind.request(workload)
+            if asked.pool is not None and asked.seconds is not None:
+                longest[asked.pool] = max(longest.get(asked.pool, 0), asked.seconds)
+        return longest
 
     @property
     def deploys_grafana(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from infra.declaration.aws.pools import broken_pool_rules
+from infra.declaration.aws.pools import broken_pool_rules, jobs_end_before_their_nodes
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.aws.rules import groups_are_mapped
 from infra.declaration.cluster import CLUSTER_RULES
@@ -48,8 +48,11 @@ def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
     yield from groups_are_mapped(platform.teams, aws)
     for problem in broken_aws_rules(aws):
         yield Problem(f"foundation.aws.{problem.path}", problem.message)
+    longest_jobs = platform.longest_jobs()
     for name, pool in platform.node_pools.items():
         yield from broken_pool_rules(name, pool, aws)
+        if pool.aws is not None and name in longest_jobs:
+            yield from jobs_end_before_their_nodes(name, longest_jobs[name], pool)
 
 
 RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (

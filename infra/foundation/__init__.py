@@ -59,6 +59,7 @@ def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[
             settings=platform.foundation.aws,
             stack=stack,
             pools=platform.node_pools,
+            longest_jobs=platform.longest_jobs(),
             topics=sorted(platform.monitoring.topics()) if platform.monitoring else [],
             protect_data=platform.protect_data,
         )

@@ -228,6 +228,10 @@ class Foundation:
     store_secret: SecretStore
     egress: Sequence[AllowedEgress]
     """DNS, and what else pods need of the foundation."""
+    seconds_for_a_node: int = 0
+    """How long pods may wait for a node that is started for them; 0: all nodes are there."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What must exist before the first pod."""
     metrics_store: RemoteWrite | None = None
     """None: metrics are stored in the cluster only."""
     topics: Mapping[str, Topic] = field(default_factory=dict)

@@ -18,6 +18,11 @@ def pool_labels(name: str, pool: NodePool) -> dict[str, str]:
     return {**pool.labels, POOL_LABEL: name, **gpus}
 
 
+def own_taint(name: str) -> Toleration:
+    """A taint that only pods tolerate which name the pool."""
+    return Toleration(POOL_LABEL, name, "NoSchedule")
+
+
 def pool_taints(pool: NodePool) -> list[Toleration]:
     """The declared taints, and one on GPU nodes that only pods with GPUs tolerate."""
     declared = [Toleration(*parse_taint(taint)) for taint in pool.taints]

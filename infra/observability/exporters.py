@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -87,7 +88,9 @@ def node_exporter(
     image: BuiltImage, workspace: Workspace, pools: Mapping[str, Placement], parent: pulumi.Resource
 ) -> None:
     """A DaemonSet on every real node, without host paths: it meets the same pod policies as any other pod."""
-    tolerations = {each for pool in pools.values() if not pool.simulated for each in pool.tolerations}
+    taints = {each for pool in pools.values() if not pool.simulated for each in pool.tolerations}
+    # Whatever their values: another pool is no reason to roll all pods.
+    tolerations = {replace(taint, value=None) for taint in taints}
     anywhere = Placement("", {}, sorted(tolerations, key=str), simulated=False)
     container = Container(
         name=NODE_EXPORTER_JOB,

@@ -40,6 +40,8 @@ class WorkspaceArgs:
     priorities: Priorities | None = None
     pod_security: str = "restricted"
     """The enforced Pod Security level; lower than `restricted` only if an exception is declared."""
+    seconds_for_a_node: int = 0
+    """How long pods may wait for a node."""
 
 
 class Workspace(pulumi.ComponentResource):
@@ -49,11 +51,13 @@ class Workspace(pulumi.ComponentResource):
     pull_secret: str | None
     tracking_uri: str | None
     credentials_fingerprint: pulumi.Output[str] | None
+    seconds_for_a_node: int
 
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Workspace", name, None, opts)
         self.namespace = name
         self._priorities = args.priorities
+        self.seconds_for_a_node = args.seconds_for_a_node
         self._own_purpose: Purpose = "training" if args.team else "platform"
         self._resource = self._namespace(args)
         self.pull_secret = PULL_SECRET if args.pull_config is not None else None

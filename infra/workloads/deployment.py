@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -30,6 +31,7 @@ HTTP = "http"
 """The default port name of Services and probes."""
 _DATA = "/data"
 _TIMEOUT = 180
+_MINUTE = 60
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,22 @@ class DeploymentFactory:
         recreate: bool = False,
         timeout: int = _TIMEOUT,
     ) -> pulumi.Resource:
-        """Pods that must be ready within `timeout` seconds.
+        """Pods that must be ready within `timeout` seconds, besides the time to get a node.
 
         In a rollout a new pod is ready before an old one is deleted. `recreate`: two pods must not use the same data.
         """
         overlapping = DeploymentStrategyArgs(
             type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
         )
-        wait = f"{timeout}s"
+        deadline = max(timeout, start_seconds(template)) + self.workspace.seconds_for_a_node
+        wait = f"{deadline}s"
         return kubernetes.apps.v1.Deployment(
             self.name,
             metadata=self.metadata,
             spec=DeploymentSpecArgs(
                 replicas=replicas,
                 strategy=DeploymentStrategyArgs(type="Recreate") if recreate else overlapping,
-                progress_deadline_seconds=timeout,
+                progress_deadline_seconds=deadline,
                 selector=LabelSelectorArgs(match_labels=self.selector),
                 template=template,
             ),
@@ -126,6 +129,13 @@ class DeploymentFactory:
     @property
     def _inside(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace])
+
+
+def start_seconds(template: PodTemplateSpecArgs) -> int:
+    """How long a pod may take to start by its startup probes, and a minute to be scheduled and to pull its image."""
+    spec: Any = template.spec  # of our own making: plain values
+    probes = [container.startup_probe for container in spec.containers if container.startup_probe]
+    return max((probe.period_seconds * probe.failure_threshold for probe in probes), default=0) + _MINUTE
 
 
 def probe(path: str, *, period: int, failures: int, port: str = HTTP, timeout: int = 5) -> ProbeArgs:

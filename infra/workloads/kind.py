@@ -64,11 +64,13 @@ class Request:
     gpus: int = 0
     """Of each pod."""
     pool: str | None = None
+    seconds: int | None = None
+    """How long each may take; None: without end."""
 
 
 def one_pod(job: Job) -> Request:
     """What a job asks for at a time."""
-    return Request(1, job.resources, job.gpus, job.pool)
+    return Request(1, job.resources, job.gpus, job.pool, job.timeout)
 
 
 @dataclass(frozen=True)

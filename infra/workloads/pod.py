@@ -54,6 +54,9 @@ DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(
 )
 """Evictions, drains, preemption and lost nodes use up no retry of a Job."""
 
+NOT_MOVED = {"karpenter.sh/do-not-disrupt": "true", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+"""Annotations of pods that would lose their work: no autoscaler moves them to save nodes."""
+
 _NONROOT = 65532
 _CREDENTIALS_FOLDER = "/home/nonroot/.mlflow"
 _ONE_CORE = 1000
@@ -123,6 +126,12 @@ def secret_folder(secret: str) -> str:
 def secret_mounts(secrets: Sequence[TeamSecret]) -> list[Mount]:
     """Mounts of the declared secrets that a workload names."""
     return [secret_mount(f"secret-{secret.name}", secret.name, secret_folder(secret.name)) for secret in secrets]
+
+
+def job_env(resources: Resources, gpus: int) -> dict[str, pulumi.Input[str]]:
+    """What a job can't see by itself: its CPU limit, by which libraries start threads, and the GPUs it was given."""
+    threads = max(1, -(-cpu_millis(resources.cpu) // _ONE_CORE))
+    return {"OMP_NUM_THREADS": str(threads), **({"GPUS": str(gpus)} if gpus else {})}
 
 
 def team_prefix(workspace: Workspace) -> str:

@@ -13,7 +13,7 @@ from kubernetes.client.exceptions import ApiException
 
 from common import paths
 from infra.declaration.aws.pools import ec2_settings
-from infra.foundation.aws.node_pools import node_pool_spec
+from infra.foundation.aws.node_pools import SYSTEM, node_pool_spec, system_pool_spec
 from tests.examples import PROD, validated
 from tests.waiting import eventually
 
@@ -42,10 +42,12 @@ def _established(definitions: Any) -> bool:
 def specs() -> dict[str, dict[str, Any]]:
     """Those of the prod stack that come and go with the jobs."""
     declared = validated(PROD)
-    assert declared.foundation.aws is not None
-    zones = declared.foundation.aws.network.zones
-    return {
-        name: node_pool_spec(name, pool, ec2_settings(pool).zones or zones)
+    aws = declared.foundation.aws
+    assert aws is not None
+    zones, window = aws.network.zones, aws.maintenance_window
+    own = {SYSTEM: system_pool_spec(aws.system_pool, zones, window)}
+    return own | {
+        name: node_pool_spec(name, pool, ec2_settings(pool).zones or zones, window, 3600)
         for name, pool in declared.node_pools.items()
         if not ec2_settings(pool).fixed_size
     }

@@ -24,7 +24,7 @@ _MAX_NODE_AGE = 21 * 24 * 3600
 _SYSTEM_CPU_MILLIS, _ALLOCATABLE_MEMORY = 500, 0.9
 """CPU reserved for the system and its DaemonSets, and the share of a node's memory that is allocatable to pods."""
 _RESERVED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
-_EKS_POOLS = ("default", "general-purpose", "system")
+_TAKEN = {"default", "general-purpose", "system", "ml-platform-system"}
 _RESERVED_CAPACITY = {"reserved", "capacityBlock"}
 
 
@@ -155,6 +155,15 @@ def size_fits_the_pool(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
         yield Problem("aws.expiry", "EKS Auto Mode replaces nodes after at most 21 days; write at most 504h")
 
 
+def jobs_end_before_their_nodes(name: str, longest_job: int, pool: NodePool) -> Iterator[Problem]:
+    """A node that is too old lets its jobs end, but EKS Auto Mode gives it 21 days in all."""
+    settings = ec2_settings(pool)
+    if not settings.fixed_size and settings.expiry + longest_job > _MAX_NODE_AGE:
+        most = max(1, (_MAX_NODE_AGE - longest_job) // 3600)
+        message = f"a job may take {longest_job // 3600} h, and EKS Auto Mode replaces nodes after at most 21 days"
+        yield Problem(f"nodePools.{name}.aws.expiry", f"{message}; write at most {most}h")
+
+
 def efa_is_possible(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
     """EFA connects instances of one type in one zone."""
     settings = ec2_settings(pool)
@@ -185,8 +194,10 @@ RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
 
 def broken_pool_rules(name: str, pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
     """All problems of one pool."""
-    if name in _EKS_POOLS:
-        yield Problem(f"nodePools.{name}", f"'{name}' is a node pool of EKS Auto Mode; write another name")
+    if name in _TAKEN:
+        yield Problem(
+            f"nodePools.{name}", f"'{name}' is a node pool of EKS Auto Mode or of the platform; write another name"
+        )
     if pool.aws is None:
         message = "missing setting 'aws'; write aws: {instanceTypes: [g5.2xlarge]} with the EC2 instance types"
         yield Problem(f"nodePools.{name}", message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from infra.catalogue.aws.instance_types import partition, regions
+from infra.catalogue.aws.instance_types import instance_type, instance_types, partition, regions
 from infra.catalogue.aws.names import GITHUB
 from infra.catalogue.versions import EKS_DEFAULT, EKS_VERSIONS
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
@@ -112,6 +112,20 @@ def identity_provider_is_of_the_account(aws: AwsFoundation) -> Iterator[Problem]
         yield Problem("ci.provider", f"{aws.ci.provider} is not in account {aws.account}; write {expected}")
 
 
+def system_nodes_are_ordinary_machines(aws: AwsFoundation) -> Iterator[Problem]:
+    """Of a current type, for amd64, and without GPUs, which nothing there would use."""
+    for position, name in enumerate(aws.system_pool.instance_types):
+        path = f"systemPool.instanceTypes.{position}"
+        if name not in instance_types() or not instance_type(name).known:
+            yield Problem(
+                path, f"'{name}' is not an EC2 instance type of a current generation; write one such as m7i.xlarge"
+            )
+        elif instance_type(name).arch != "x86_64":
+            yield Problem(path, f"{name} is not amd64, for which images are built; write one such as m7i.xlarge")
+        elif instance_type(name).gpus:
+            yield Problem(path, f"{name} has GPUs, which nothing there uses; write one such as m7i.xlarge")
+
+
 def base_image_is_mirrored(aws: AwsFoundation) -> Iterator[Problem]:
     """No image is pulled from a public registry directly."""
     image, mirrors = aws.registry.base_image, aws.registry.mirrors
@@ -152,6 +166,7 @@ RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
     admins_are_of_the_account,
     identity_provider_is_of_the_account,
     base_image_is_mirrored,
+    system_nodes_are_ordinary_machines,
     grafana_has_metrics_to_show,
     grafana_groups_have_one_role,
     mapped_groups_are_possible,

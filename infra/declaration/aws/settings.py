@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from infra.catalogue.versions import EKS_DEFAULT, MANAGED_GRAFANA_DEFAULT, MIRRORED_BASE_IMAGE, POSTGRESQL_DEFAULT
+from infra.declaration.aws.system_pool import MaintenanceWindow, SystemPool
 from infra.declaration.aws.types import (
     Account,
     Bucket,
@@ -140,6 +141,12 @@ class AwsFoundation(Settings):
     cluster: Cluster = Field(description="The EKS cluster")
     registry: ImageRegistry = Field(default=ImageRegistry(), description="The private registry in ECR")
     database: Database = Field(default=Database(), description="The tracking server's database in RDS")
+    system_pool: SystemPool = Field(default=SystemPool(), description="Nodes of everything that names no pool")
+    maintenance_window: MaintenanceWindow = Field(
+        default="sun:02:00-sun:06:00",
+        description="Weekly window in UTC in which nodes in use are replaced by new versions, and RDS maintains the "
+        "database",
+    )
     log_days: LogDays = Field(default=90, description="Retention of logs, in days")
     ci: Ci | None = Field(default=None, description="IAM roles for GitHub Actions; none: no roles")
     managed_prometheus: ManagedPrometheus | None = Field(

@@ -29,7 +29,7 @@ from infra.foundation.aws.keys import Keys, KeysArgs
 from infra.foundation.aws.metrics import MetricsStore, MetricsStoreArgs
 from infra.foundation.aws.network import Network, NetworkArgs
 from infra.foundation.aws.node_groups import NodeGroups, NodeGroupsArgs
-from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs
+from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs, NodesArgs, SystemPool, SystemPoolArgs
 from infra.foundation.aws.pod_network import egress, enforced_policies
 from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_image
 from infra.foundation.aws.secrets import stored_secret
@@ -46,12 +46,17 @@ from infra.foundation.contract import (
     WorkloadIdentity,
 )
 
+_SECONDS_FOR_A_NODE = 600
+"""EC2 starts it, it joins the cluster, volumes are attached, and images are pulled for the first time."""
+
 
 @dataclass(frozen=True)
 class AwsFoundationArgs:
     settings: Settings
     stack: str
     pools: Mapping[str, NodePool]
+    longest_jobs: Mapping[str, int]
+    """Seconds that a job may take, by pool."""
     topics: Sequence[str]
     protect_data: bool
 
@@ -107,6 +112,8 @@ class AwsFoundation(pulumi.ComponentResource):
         self._metrics = self._make_metrics_store()
         self._grafana = self._make_grafana()
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
+        nodes = self._nodes()
+        system = SystemPool("system", SystemPoolArgs(settings.system_pool, nodes), self._on_cluster)
         storage_class(context, self._keys[keys.DISKS], pulumi.ResourceOptions(parent=self, provider=in_cluster))
         enforced_policies(pulumi.ResourceOptions(parent=self, provider=in_cluster))
         self.outputs = Foundation(
@@ -120,11 +127,13 @@ class AwsFoundation(pulumi.ComponentResource):
                 users=self._database.address,
                 database_login=self._database.login,
             ),
-            pools=self._make_pools(),
+            pools=self._make_pools(nodes),
             gpus="real",
             bind_identity=self._bind_identity,
             store_secret=self._store_secret,
             egress=egress(settings.cluster.service_cidr),
+            seconds_for_a_node=_SECONDS_FOR_A_NODE,
+            ready=[system.pool],
             metrics_store=self._metrics.outputs if self._metrics else None,
             topics=self._make_topics(),
             grafana=self._grafana.outputs if self._grafana else None,
@@ -205,6 +214,7 @@ class AwsFoundation(pulumi.ComponentResource):
             log_key=self._keys[keys.LOGS],
             log_days=self._args.settings.log_days,
             protect=self._args.protect_data,
+            window=self._args.settings.maintenance_window,
         )
         return Database("tracking", args, self._in_account)
 
@@ -219,22 +229,24 @@ class AwsFoundation(pulumi.ComponentResource):
         )
         return AwsRegistry("registry", args, self._in_account).outputs
 
-    def _make_pools(self) -> dict[str, Placement]:
+    def _nodes(self) -> NodesArgs:
+        return NodesArgs(
+            context=self._context,
+            role=self._cluster.node_role.name,
+            subnets=self._network.private,
+            security_group=self._cluster.security_group,
+            disk_key=self._keys[keys.DISKS],
+            window=self._args.settings.maintenance_window,
+        )
+
+    def _make_pools(self, nodes: NodesArgs) -> dict[str, Placement]:
         """Fixed-size pools as node groups, all others as objects in the cluster."""
         pools, subnets = self._args.pools, self._network.private
         zones = {name: ec2_settings(pool).zones or self._args.settings.network.zones for name, pool in pools.items()}
         elastic = {
             name: ElasticPool(
                 name,
-                ElasticPoolArgs(
-                    settings=pool,
-                    context=self._context,
-                    zones=zones[name],
-                    role=self._cluster.node_role.name,
-                    subnets=subnets,
-                    security_group=self._cluster.security_group,
-                    disk_key=self._keys[keys.DISKS],
-                ),
+                ElasticPoolArgs(pool, nodes, zones[name], self._args.longest_jobs.get(name, 0)),
                 self._on_cluster,
             ).placement
             for name, pool in pools.items()

@@ -15,6 +15,8 @@ from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, deny, document, github_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 
+LONGEST_DEPLOYMENT = 3 * 3600
+"""Seconds. Credentials must outlive the workflow: the state is saved at its end."""
 _REGIONAL = ("aps", "ec2", "ecr", "elasticloadbalancing", "logs")
 _KEY_CHANGES = [
     f"kms:{action}"
@@ -147,7 +149,7 @@ class Ci(pulumi.ComponentResource):
         more = grafana_access.deploy_statements(context) if args.grafana else []
         statements = [*deploy_statements(context, args.settings.state_bucket), *more]
         policies: dict[str, pulumi.Input[str]] = {"platform": document(*statements)}
-        bounds = ServiceRoleArgs(context, environment, own=policies, unbounded=True)
+        bounds = ServiceRoleArgs(context, environment, own=policies, unbounded=True, longest_session=LONGEST_DEPLOYMENT)
         self.deploy = ServiceRole("ci-deploy", bounds, after).arn
         self.register_outputs({"preview": self.preview, "deploy": self.deploy})
 

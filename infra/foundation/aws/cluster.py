@@ -11,6 +11,7 @@ from pulumi_aws import cloudwatch, eks
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Cluster as Settings
+from infra.foundation.aws.access import accepted
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, allow, document, encrypt_disks, instance_trust, service_trust
 from infra.foundation.aws.keys import DISKS
@@ -22,6 +23,7 @@ _CLUSTER_POLICIES = [
     f"AmazonEKS{part}Policy" for part in ("Cluster", "Compute", "BlockStorage", "LoadBalancing", "Networking")
 ]
 _NODE_POLICIES = ["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"]
+_NODE_POLICY = "cluster-access-policy/AmazonEKSAutoNodePolicy"
 _ADMIN_POLICY = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
@@ -62,8 +64,9 @@ class Cluster(pulumi.ComponentResource):
         # Resources in the cluster are created after the access entries and deleted before them.
         self.kubeconfig = pulumi.Output.all(
             cluster.name, cluster.endpoint, cluster.certificate_authority.data, *self._administrators(cluster)
-        ).apply(lambda values: kubeconfig(values[0], context.region, values[1], values[2]))
+        ).apply(lambda values: accepted(kubeconfig(values[0], context.region, values[1], values[2])))
         self._group_members(cluster)
+        self._let_nodes_join(cluster)
         self.register_outputs({"name": self.name})
 
     def _cluster(self, name: str) -> eks.Cluster:
@@ -96,7 +99,10 @@ class Cluster(pulumi.ComponentResource):
             ),
             bootstrap_self_managed_addons=False,
             compute_config=eks.ClusterComputeConfigArgs(
-                enabled=True, node_pools=["general-purpose"], node_role_arn=self.node_role.arn
+                # No pools of EKS's own, whose nodes have neither the declared tags, key nor limits; EKS takes no
+                # role for nodes then.
+                enabled=True,
+                node_pools=[],
             ),
             deletion_protection=settings.deletion_protection,
             enabled_cluster_log_types=_LOGS,
@@ -143,6 +149,19 @@ class Cluster(pulumi.ComponentResource):
             for arn in sorted(set(groups.values()))
         ]
 
+    def _let_nodes_join(self, cluster: eks.Cluster) -> None:
+        """EKS does so by itself only for the role of its own pools."""
+        arn = self.node_role.arn
+        entry = eks.AccessEntry("nodes", cluster_name=cluster.name, principal_arn=arn, type="EC2", opts=self._child)
+        eks.AccessPolicyAssociation(
+            "nodes",
+            cluster_name=cluster.name,
+            principal_arn=entry.principal_arn,
+            policy_arn=f"arn:{self._args.context.partition}:eks::aws:{_NODE_POLICY}",
+            access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+            opts=self._child,
+        )
+
     def _administrator(self, name: str, cluster: eks.Cluster, arn: pulumi.Input[str]) -> pulumi.Output[str]:
         entry = eks.AccessEntry(name, cluster_name=cluster.name, principal_arn=arn, type="STANDARD", opts=self._child)
         partition = self._args.context.partition
@@ -163,7 +182,11 @@ def role_path(arn: str) -> str:
 
 
 def tagged_nodes() -> list[Statement]:
-    """EKS's managed policies allow only its own tags on nodes and volumes; these allow ours, for this cluster."""
+    """EKS's managed policies allow only its own tags; these allow ours on nodes, volumes, network interfaces and load
+    balancers of this cluster.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/auto-learn-iam.html, "Custom AWS tags".
+    """
     own = {"aws:RequestTag/eks:eks-cluster-name": "${aws:PrincipalTag/eks:eks-cluster-name}"}
     pools = {"aws:RequestTag/eks:kubernetes-node-class-name": "*", "aws:RequestTag/eks:kubernetes-node-pool-name": "*"}
     return [
@@ -175,6 +198,19 @@ def tagged_nodes() -> list[Statement]:
         allow(
             ["ec2:CreateVolume", "ec2:CreateSnapshot"],
             ["arn:*:ec2:*:*:volume/*", "arn:*:ec2:*:*:snapshot/*"],
+            {"StringEquals": own},
+        ),
+        allow(
+            ["ec2:CreateNetworkInterface"],
+            ["*"],
+            {"StringEquals": own, "StringLike": {"aws:RequestTag/eks:kubernetes-cni-node-name": "*"}},
+        ),
+        allow(
+            [
+                *(f"elasticloadbalancing:Create{kind}" for kind in ("Listener", "LoadBalancer", "Rule", "TargetGroup")),
+                "ec2:CreateSecurityGroup",
+            ],
+            ["*"],
             {"StringEquals": own},
         ),
     ]

@@ -30,6 +30,8 @@ class DatabaseArgs:
     log_key: pulumi.Input[str]
     log_days: int
     protect: bool
+    window: str
+    """The weekly maintenance window."""
 
 
 class Database(pulumi.ComponentResource):
@@ -94,6 +96,7 @@ class Database(pulumi.ComponentResource):
             vpc_security_group_ids=[group.id],
             publicly_accessible=False,
             multi_az=settings.multi_zone,
+            maintenance_window=args.window,
             backup_retention_period=settings.backup_days,
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,

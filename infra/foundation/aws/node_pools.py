@@ -1,4 +1,4 @@
-"""Node pools that scale with the jobs: NodePool and NodeClass objects, which EKS Auto Mode (Karpenter) reads."""
+"""Node pools that scale with the pods: NodePool and NodeClass objects, which EKS Auto Mode (Karpenter) reads."""
 
 from __future__ import annotations
 
@@ -13,25 +13,44 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL, labels
 from infra.declaration.aws.pools import ec2_settings
+from infra.declaration.aws.system_pool import SystemPool as SystemPoolSettings
 from infra.declaration.pools import NodePool
 from infra.foundation.aws.context import AwsContext
+from infra.foundation.aws.disruption import in_the_window
 from infra.foundation.contract import Placement
-from infra.foundation.node_labels import GPU, pool_labels, pool_taints
+from infra.foundation.node_labels import GPU, own_taint, pool_labels, pool_taints
+
+SYSTEM = "ml-platform-system"
+"""The name of the pool of everything that names none; its nodes have no taint."""
 
 _CAPACITY = {"onDemand": "on-demand", "spot": "spot", "reserved": "reserved"}
 _IDLE = "5m"
 """How long an empty node is kept, for the next job of a series."""
+_DAY = 24 * 3600
+_OLDEST = f"{21 * _DAY}s"
+"""The age at which EKS Auto Mode replaces any node."""
 
 
 @dataclass(frozen=True)
-class ElasticPoolArgs:
-    settings: NodePool
+class NodesArgs:
+    """What nodes of all pools have in common; `subnets` are by zone, and `window` is the maintenance window."""
+
     context: AwsContext
-    zones: Sequence[str]
     role: str
     subnets: Mapping[str, pulumi.Output[str]]
     security_group: pulumi.Input[str]
     disk_key: pulumi.Input[str]
+    window: str
+
+
+@dataclass(frozen=True)
+class ElasticPoolArgs:
+    """`longest_job`: seconds that a job in the pool may take."""
+
+    settings: NodePool
+    nodes: NodesArgs
+    zones: Sequence[str]
+    longest_job: int
 
 
 class ElasticPool(pulumi.ComponentResource):
@@ -41,75 +60,133 @@ class ElasticPool(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ElasticPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsElasticPool", name, None, opts)
-        node_class = self._object(name, "eks.amazonaws.com/v1", "NodeClass", node_class_spec(args), args, [])
-        node_pool = self._object(
-            name, "karpenter.sh/v1", "NodePool", node_pool_spec(name, args.settings, args.zones), args, [node_class]
-        )
+        settings = ec2_settings(args.settings)
+        node_class = node_class_spec(args.nodes, args.zones, settings.disk, settings.reservation)
+        spec = node_pool_spec(name, args.settings, args.zones, args.nodes.window, args.longest_job)
+        pool = _pool(name, node_class, spec, args.nodes.context, self)
         self.placement = Placement(
             pool=name,
             node_selector={POOL_LABEL: name},
-            tolerations=pool_taints(args.settings),
+            tolerations=[own_taint(name), *pool_taints(args.settings)],
             gpus=args.settings.gpu is not None,
             simulated=False,
-            ready=[node_pool],
+            ready=[pool],
         )
         self.register_outputs({})
 
-    def _object(
-        self,
-        name: str,
-        version: str,
-        kind: str,
-        spec: Mapping[str, Any],
-        args: ElasticPoolArgs,
-        after: Sequence[pulumi.Resource],
-    ) -> CustomResource:
-        metadata = ObjectMetaArgs(name=name, labels={**labels(name, "node-pool"), STACK_LABEL: args.context.stack})
-        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after))
-        return CustomResource(name, api_version=version, kind=kind, metadata=metadata, spec=spec, opts=opts)
+
+@dataclass(frozen=True)
+class SystemPoolArgs:
+    settings: SystemPoolSettings
+    nodes: NodesArgs
 
 
-def node_class_spec(args: ElasticPoolArgs) -> dict[str, Any]:
+class SystemPool(pulumi.ComponentResource):
+    """The nodes of everything that names no pool."""
+
+    pool: pulumi.Resource
+
+    def __init__(self, name: str, args: SystemPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PROJECT}:foundation:AwsSystemPool", name, None, opts)
+        zones = list(args.nodes.subnets)
+        node_class = node_class_spec(args.nodes, zones, args.settings.disk)
+        spec = system_pool_spec(args.settings, zones, args.nodes.window)
+        self.pool = _pool(SYSTEM, node_class, spec, args.nodes.context, self)
+        self.register_outputs({})
+
+
+def _pool(
+    name: str, node_class: Mapping[str, Any], spec: Mapping[str, Any], context: AwsContext, parent: pulumi.Resource
+) -> CustomResource:
+    metadata = ObjectMetaArgs(name=name, labels={**labels(name, "node-pool"), STACK_LABEL: context.stack})
+    of_eks = CustomResource(
+        name,
+        api_version="eks.amazonaws.com/v1",
+        kind="NodeClass",
+        metadata=metadata,
+        spec=node_class,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return CustomResource(
+        name,
+        api_version="karpenter.sh/v1",
+        kind="NodePool",
+        metadata=metadata,
+        spec=spec,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[of_eks]),
+    )
+
+
+def node_class_spec(
+    nodes: NodesArgs, zones: Sequence[str], disk: str, reservation: str | None = None
+) -> dict[str, Any]:
     """Subnets, security group and disk of the nodes."""
-    settings = ec2_settings(args.settings)
-    reservation = settings.reservation
     return {
-        "role": args.role,
-        "subnetSelectorTerms": [{"id": args.subnets[zone]} for zone in args.zones],
-        "securityGroupSelectorTerms": [{"id": args.security_group}],
-        "ephemeralStorage": {"size": settings.disk, "kmsKeyID": args.disk_key},
+        "role": nodes.role,
+        "subnetSelectorTerms": [{"id": nodes.subnets[zone]} for zone in zones],
+        "securityGroupSelectorTerms": [{"id": nodes.security_group}],
+        "ephemeralStorage": {"size": disk, "kmsKeyID": nodes.disk_key},
         # DefaultDeny would cut off pods that no policy selects, such as CoreDNS in kube-system.
         "networkPolicy": "DefaultAllow",
         **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
-        "tags": dict(args.context.tags),
+        "tags": dict(nodes.context.tags),
     }
 
 
-def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str]) -> dict[str, Any]:
-    """Instance types, labels, taints and limits of the nodes."""
+def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str], window: str, longest_job: int) -> dict[str, Any]:
+    """Instance types, labels, taints and limits of the nodes; a job in the pool takes at most `longest_job` seconds."""
     settings = ec2_settings(pool)
+    capacity = [_CAPACITY[kind] for kind in settings.capacity]
+    spec = {
+        **_machines(name, settings.instance_types, capacity, zones),
+        "taints": [asdict(taint) for taint in (own_taint(name), *pool_taints(pool))],
+        "expireAfter": f"{settings.expiry}s",
+        # A node that is too old or outdated takes no more pods, and its jobs may end.
+        "terminationGracePeriod": f"{max(longest_job, _DAY)}s",
+    }
+    return {
+        "template": {"metadata": {"labels": pool_labels(name, pool)}, "spec": spec},
+        # Running jobs are not evicted to save cost: only empty nodes are removed.
+        "disruption": {
+            "consolidationPolicy": "WhenEmpty",
+            "consolidateAfter": _IDLE,
+            "budgets": in_the_window(window, ["Drifted"]),
+        },
+        "limits": limits(pool),
+    }
+
+
+def system_pool_spec(settings: SystemPoolSettings, zones: Sequence[str], window: str) -> dict[str, Any]:
+    """Servers with one pod are moved in the window only, whether to update nodes or to save them."""
+    smallest = min(instance_type(name).cpu for name in settings.instance_types)
+    return {
+        "template": {
+            "metadata": {"labels": {POOL_LABEL: SYSTEM}},
+            "spec": {
+                **_machines(SYSTEM, settings.instance_types, ["on-demand"], zones),
+                "expireAfter": _OLDEST,
+                "terminationGracePeriod": f"{_DAY}s",
+            },
+        },
+        "disruption": {
+            "consolidationPolicy": "WhenEmptyOrUnderutilized",
+            "consolidateAfter": _IDLE,
+            "budgets": in_the_window(window, ["Drifted", "Underutilized"]),
+        },
+        "limits": {"cpu": str(settings.max * smallest)},
+    }
+
+
+def _machines(name: str, types: Sequence[str], capacity: Sequence[str], zones: Sequence[str]) -> dict[str, Any]:
     requirements = {
-        "node.kubernetes.io/instance-type": list(settings.instance_types),
-        "karpenter.sh/capacity-type": [_CAPACITY[kind] for kind in settings.capacity],
+        "node.kubernetes.io/instance-type": list(types),
+        "karpenter.sh/capacity-type": list(capacity),
         "topology.kubernetes.io/zone": list(zones),
         "kubernetes.io/arch": ["amd64"],
     }
-    taints = [asdict(taint) for taint in pool_taints(pool)]
     return {
-        "template": {
-            "metadata": {"labels": pool_labels(name, pool)},
-            "spec": {
-                "nodeClassRef": {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": name},
-                "requirements": [
-                    {"key": key, "operator": "In", "values": values} for key, values in requirements.items()
-                ],
-                **({"taints": taints} if taints else {}),
-                "expireAfter": f"{settings.expiry}s",
-            },
-        },
-        # Running jobs are not evicted to save cost: only empty nodes are removed.
-        "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": _IDLE},
-        "limits": limits(pool),
+        "nodeClassRef": {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": name},
+        "requirements": [{"key": key, "operator": "In", "values": values} for key, values in requirements.items()],
     }
 
 

@@ -21,6 +21,8 @@ class ServiceRoleArgs:
     managed: Sequence[str] = ()
     own: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     unbounded: bool = False
+    longest_session: int | None = None
+    """Seconds for which credentials may be valid; None: an hour."""
 
 
 class ServiceRole(pulumi.ComponentResource):
@@ -37,6 +39,7 @@ class ServiceRole(pulumi.ComponentResource):
             name,
             name=self.name,
             assume_role_policy=args.trust,
+            max_session_duration=args.longest_session,
             permissions_boundary=None if args.unbounded else args.context.boundary,
             opts=child,
         )

@@ -35,6 +35,8 @@ from infra.foundation.node_labels import GPU
 from infra.secrets.generated import docker_config
 
 _CREDENTIALS = "artifact-store"
+_SECONDS_FOR_A_NODE = 300
+"""Where an autoscaler starts one."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class ClusterFoundation(pulumi.ComponentResource):
             gpus="real",
             bind_identity=nothing_to_bind,
             store_secret=nowhere_else,
+            seconds_for_a_node=_SECONDS_FOR_A_NODE,
             egress=egress(settings.dns),
         )
         self.register_outputs({"registry": settings.registry.server})

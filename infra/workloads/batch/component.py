@@ -19,7 +19,9 @@ from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.batch.settings import Batch as Settings
 from infra.workloads.pod import (
     DISRUPTIONS_ARE_NO_FAILURES,
+    NOT_MOVED,
     Container,
+    job_env,
     pod_template,
     secret_mounts,
     service_account,
@@ -97,6 +99,7 @@ class Batch(pulumi.ComponentResource):
                             args.workspace,
                             account=self._account,
                             labels=self._labels(),
+                            annotations=NOT_MOVED,
                             placement=args.placement,
                             restart_policy="Never",
                             deadline=settings.timeout,
@@ -122,7 +125,12 @@ class Batch(pulumi.ComponentResource):
             image=args.image.reference,
             resources=settings.resources,
             args=settings.args,
-            env={**tracking_env(args.workspace), "MLFLOW_EXPERIMENT_NAME": self._name, **model},
+            env={
+                **tracking_env(args.workspace),
+                **job_env(settings.resources, settings.gpus),
+                "MLFLOW_EXPERIMENT_NAME": self._name,
+                **model,
+            },
             mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
             gpus=settings.gpus,
             loads_data=True,

@@ -18,7 +18,9 @@ from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.pod import (
     DISRUPTIONS_ARE_NO_FAILURES,
+    NOT_MOVED,
     Container,
+    job_env,
     pod_template,
     secret_mounts,
     service_account,
@@ -122,6 +124,7 @@ class Training(pulumi.ComponentResource):
                 args=settings.args,
                 env={
                     **tracking_env(args.workspace),
+                    **job_env(settings.resources, settings.gpus),
                     "MLFLOW_EXPERIMENT_NAME": self._name,
                     "MODEL_NAME": settings.model,
                     "METRICS_PORT": str(METRICS_PORT),
@@ -134,6 +137,7 @@ class Training(pulumi.ComponentResource):
             args.workspace,
             account=self._account,
             labels=self._labels(),
+            annotations=NOT_MOVED,
             placement=args.placement,
             restart_policy="Never",
             deadline=settings.timeout,

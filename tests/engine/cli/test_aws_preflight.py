@@ -296,15 +296,23 @@ def test_each_family_has_its_quota(instance_type: str, capacity: str, code: str 
 
 
 def test_pools_of_one_family_share_a_quota(moto: Client, stubbed: Callable[..., Client]) -> None:
-    question = {"ServiceCode": "ec2", "QuotaCode": "L-DB2E81BA"}
-    quotas = stubbed({"service-quotas": [("get_service_quota", question, {"Quota": {"Value": 64.0}})]})
+    limits = {"L-DB2E81BA": 64.0, "L-1216C47A": 16.0}
+    answers = [
+        ("get_service_quota", {"ServiceCode": "ec2", "QuotaCode": code}, {"Quota": {"Value": limit}})
+        for code, limit in limits.items()
+    ]
+    quotas = stubbed({"service-quotas": answers})
     both = wanted(small=pool("g5.xlarge", "g5.4xlarge", size=3), large=pool("g5.12xlarge"))
     client: Client = lambda service: quotas(service) if service == "service-quotas" else moto(service)  # noqa: E731
     assert said(quotas_suffice(client, both)) == [
         "platform.nodePools.small.max, platform.nodePools.large.max: up to 96 vCPUs, "
         "but the quota 'Running On-Demand G and VT instances' (L-DB2E81BA) is 64; "
         "lower 'max', or run: aws service-quotas request-service-quota-increase --service-code ec2 "
-        "--quota-code L-DB2E81BA --desired-value 96 --region eu-central-1"
+        "--quota-code L-DB2E81BA --desired-value 96 --region eu-central-1",
+        "platform.foundation.aws.systemPool.max: up to 24 vCPUs, "
+        "but the quota 'Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances' (L-1216C47A) is 16; "
+        "lower 'max', or run: aws service-quotas request-service-quota-increase --service-code ec2 "
+        "--quota-code L-1216C47A --desired-value 24 --region eu-central-1",
     ]
 
 
@@ -313,6 +321,7 @@ def test_a_quota_that_was_never_changed_has_aws_default(moto: Client, stubbed: C
     with Stubber(quotas) as stubber:
         stubber.add_client_error("get_service_quota", "NoSuchResourceException")
         stubber.add_response("get_aws_default_service_quota", {"Quota": {"Value": 5.0}})
+        stubber.add_response("get_service_quota", {"Quota": {"Value": 1000.0}})
         client: Client = lambda service: quotas if service == "service-quotas" else moto(service)  # noqa: E731
         (finding,) = quotas_suffice(client, wanted(gpu=pool("g5.4xlarge", capacity=["spot"])))
         stubber.assert_no_pending_responses()
@@ -375,7 +384,7 @@ def running(version: str, policy: str = "STANDARD") -> AwsFoundation:
         (
             "1.35",
             "1.34",
-            "✗ the cluster runs '1.35', and EKS can't go back to '1.34'; it may have upgraded the cluster",
+            "✗ the cluster runs '1.35', and an update can't lead back; EKS may have upgraded it by itself",
         ),
         ("1.34", "1.36", "✗ the cluster runs '1.34', and EKS upgrades one minor version at a time"),
     ],
@@ -477,7 +486,7 @@ def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Clie
         stubber.add_client_error("describe_cluster_versions", "AccessDeniedException", "not you")
         stubber.add_client_error("describe_cluster", "ResourceNotFoundException")
         found = examine(lambda service: eks if service == "eks" else moto(service), wanted())
-        findings = [finding for finding in found if not finding.setting.startswith("platform.foundation.aws.cluster")]
+        findings = [finding for finding in found if "version" in finding.problem]
     assert [finding.blocking for finding in findings] == [False]
     assert "could not check that version is supported" in findings[0].problem
     assert findings[0].fix.startswith("allow the caller DescribeClusterVersions")

@@ -123,7 +123,7 @@ def test_real_gpus_are_measured_on_each_pool_that_has_some() -> None:
     assert "dcgm-exporter" in created(watched(), "aws:ecr/repository:Repository")
     template = pod(watched())
     assert template["spec"]["nodeSelector"] == {"ml-platform.io/pool": "a10g"}
-    assert [each["key"] for each in template["spec"]["tolerations"]] == ["nvidia.com/gpu"]
+    assert [each["key"] for each in template["spec"]["tolerations"]] == ["ml-platform.io/pool", "nvidia.com/gpu"]
 
 
 @pytest.mark.parametrize(

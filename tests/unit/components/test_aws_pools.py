@@ -10,6 +10,7 @@ import pytest
 from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
 from tests.unit.declaration.samples import GONE, on_aws
 
+POOL, SYSTEM = "ml-platform.io/pool", "ml-platform-system"
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -21,9 +22,17 @@ def stack(**changes: object) -> Recorder:
     return platform(on_aws(**changes))
 
 
+def own_taint(name: str) -> dict[str, str]:
+    return {"key": POOL, "value": name, "effect": "NoSchedule"}
+
+
+def template(recorder: Recorder, name: str) -> dict[str, Any]:
+    spec: dict[str, Any] = inputs(recorder, NODE_POOL, name)["spec"]["template"]["spec"]
+    return spec
+
+
 def requirements(recorder: Recorder, name: str) -> dict[str, list[str]]:
-    spec = inputs(recorder, NODE_POOL, name)["spec"]["template"]["spec"]
-    return {each["key"]: each["values"] for each in spec["requirements"]}
+    return {each["key"]: each["values"] for each in template(recorder, name)["requirements"]}
 
 
 def test_a_pool_that_is_bought_on_demand() -> None:
@@ -36,7 +45,7 @@ def test_a_pool_that_is_bought_on_demand() -> None:
     }
     spec = inputs(recorder, NODE_POOL, "plain")["spec"]
     assert spec["limits"] == {"cpu": "32"}
-    assert "taints" not in spec["template"]["spec"]
+    assert spec["template"]["spec"]["taints"] == [own_taint("plain")]
 
 
 def test_a_pool_of_gpus_on_the_spot_market() -> None:
@@ -52,7 +61,7 @@ def test_a_pool_of_gpus_on_the_spot_market() -> None:
         "nvidia.com/gpu.product": "NVIDIA-A10G",
         "nvidia.com/gpu.count": "1",
     }
-    assert [taint["key"] for taint in spec["template"]["spec"]["taints"]] == ["nvidia.com/gpu", "team"]
+    assert [taint["key"] for taint in spec["template"]["spec"]["taints"]] == [POOL, "nvidia.com/gpu", "team"]
     nodes = inputs(recorder, NODE_CLASS, "a10g")["spec"]
     assert nodes["subnetSelectorTerms"] == [{"id": "private-eu-central-1c-id"}]
     assert nodes["ephemeralStorage"] == {
@@ -62,8 +71,44 @@ def test_a_pool_of_gpus_on_the_spot_market() -> None:
 
 
 def test_jobs_are_not_moved_and_idle_nodes_go() -> None:
-    disruption = inputs(stack(), NODE_POOL, "plain")["spec"]["disruption"]
-    assert disruption == {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "5m"}
+    spec = inputs(stack(), NODE_POOL, "plain")["spec"]
+    assert spec["disruption"]["consolidationPolicy"] == "WhenEmpty"
+    (job,) = [pod for name, pod in pods(stack()).items() if name.startswith("Job ")]
+    assert job["metadata"]["annotations"] == {
+        "karpenter.sh/do-not-disrupt": "true",
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+    }
+
+
+def test_a_node_that_must_go_lets_its_longest_job_end() -> None:
+    job = {"team": "vision", "image": "training", "model": "digits", "pool": "plain", "timeout": "72h"}
+    recorder = stack(**{"training.long": job})
+    grace = {name: template(recorder, name)["terminationGracePeriod"] for name in ("plain", "a10g")}
+    assert grace == {"plain": "259200s", "a10g": "86400s"}
+
+
+def test_nodes_in_use_are_replaced_in_the_maintenance_window_only() -> None:
+    """Sunday from 2 to 6: after that, for the rest of the week, no node is."""
+    closed = {"nodes": "0", "schedule": "0 6 * * 0", "duration": f"{(7 * 24 - 4) * 60}m"}
+    budgets = {name: inputs(stack(), NODE_POOL, name)["spec"]["disruption"]["budgets"] for name in ("plain", SYSTEM)}
+    assert budgets == {
+        "plain": [{**closed, "reasons": ["Drifted"]}, {"nodes": "10%"}],
+        SYSTEM: [{**closed, "reasons": ["Drifted", "Underutilized"]}, {"nodes": "10%"}],
+    }
+    assert inputs(stack(), "aws:rds/instance:Instance", "tracking")["maintenanceWindow"] == "sun:02:00-sun:06:00"
+
+
+def test_what_names_no_pool_runs_on_declared_nodes_with_their_own_key_and_tags() -> None:
+    recorder = stack(**{"foundation.aws.systemPool": {"instanceTypes": ["m7i.2xlarge"], "max": 3}})
+    nodes, spec = inputs(recorder, NODE_CLASS, SYSTEM)["spec"], inputs(recorder, NODE_POOL, SYSTEM)["spec"]
+    assert nodes["ephemeralStorage"]["kmsKeyID"].endswith("key/key-id")
+    assert nodes["tags"]["ml-platform.io/stack"] == "test"
+    assert (spec["limits"], "taints" in spec["template"]["spec"]) == ({"cpu": "24"}, False)
+    assert requirements(recorder, SYSTEM)["node.kubernetes.io/instance-type"] == ["m7i.2xlarge"]
+    assert inputs(recorder, "aws:eks/cluster:Cluster", "cluster")["computeConfig"] == {"enabled": True, "nodePools": []}
+    assert inputs(recorder, "aws:eks/accessEntry:AccessEntry", "nodes")["type"] == "EC2"
+    policy = inputs(recorder, "aws:eks/accessPolicyAssociation:AccessPolicyAssociation", "nodes")["policyArn"]
+    assert policy == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAutoNodePolicy"
 
 
 def test_several_kinds_of_capacity_are_tried_together() -> None:
@@ -86,8 +131,11 @@ def test_machines_that_work_together_are_a_group_of_fixed_size() -> None:
     assert group["amiType"] == "AL2023_x86_64_NVIDIA"
     assert group["capacityType"] == "ON_DEMAND"
     assert group["subnetIds"] == ["private-eu-central-1b-id"]
-    assert group["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]
-    assert created(recorder, NODE_POOL) == ["a10g", "plain"]
+    assert group["taints"] == [
+        {"key": POOL, "value": "h100", "effect": "NO_SCHEDULE"},
+        {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"},
+    ]
+    assert created(recorder, NODE_POOL) == ["a10g", SYSTEM, "plain"]
 
 
 def test_gpus_of_a_group_of_fixed_size_are_told_to_the_kubelet() -> None:
@@ -95,7 +143,7 @@ def test_gpus_of_a_group_of_fixed_size_are_told_to_the_kubelet() -> None:
     assert created(recorder, DAEMON_SET) == ["nvidia-device-plugin-h100"]
     pod = inputs(recorder, DAEMON_SET, "nvidia-device-plugin-h100")["spec"]["template"]["spec"]
     assert pod["nodeSelector"] == {"ml-platform.io/pool": "h100"}
-    assert [each["key"] for each in pod["tolerations"]] == ["nvidia.com/gpu"]
+    assert [each["key"] for each in pod["tolerations"]] == [POOL, "nvidia.com/gpu"]
     (container,) = pod["containers"]
     assert container["image"].endswith("/nvidia-device-plugin@sha256:nvidia-device-plugin")
 
@@ -142,7 +190,7 @@ def test_policies_between_pods_hold_on_nodes_of_both_kinds() -> None:
     values = inputs(recorder, "aws:eks/addon:Addon", "vpc-cni")["configurationValues"]
     assert json.loads(values) == {"enableNetworkPolicy": "true"}
     bought = [inputs(recorder, NODE_CLASS, name)["spec"] for name in created(recorder, NODE_CLASS)]
-    assert [spec["networkPolicy"] for spec in bought] == ["DefaultAllow", "DefaultAllow"]
+    assert [spec["networkPolicy"] for spec in bought] == ["DefaultAllow"] * 3
     (switch,) = [each for each in recorder.resources if each.name == "amazon-vpc-cni"]
     assert switch.inputs["data"] == {"enable-network-policy-controller": "true"}
     assert switch.type.endswith(":ConfigMapPatch"), "whichever comes second finds the other's object there"
@@ -153,7 +201,7 @@ def test_an_endpoint_finds_its_nodes() -> None:
     changes = {"serving.digits.pool": "a10g", "serving.digits.gpus": 1, "serving.digits.resources": resources}
     pod = pods(stack(**changes))["Deployment digits"]
     assert pod["spec"]["nodeSelector"] == {"ml-platform.io/pool": "a10g"}
-    assert [each["key"] for each in pod["spec"]["tolerations"]] == ["nvidia.com/gpu"]
+    assert [each["key"] for each in pod["spec"]["tolerations"]] == [POOL, "nvidia.com/gpu"]
     assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert pod["spec"]["priorityClassName"] == "ml-platform-serving"
 
@@ -163,7 +211,7 @@ def test_a_job_finds_its_nodes() -> None:
     job = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1, "resources": resources}
     pod = pods(stack(**{"training.gpu": job}))["Job gpu"]
     assert pod["spec"]["nodeSelector"] == {"ml-platform.io/pool": "a10g"}
-    assert [each["key"] for each in pod["spec"]["tolerations"]] == ["nvidia.com/gpu"]
+    assert [each["key"] for each in pod["spec"]["tolerations"]] == [POOL, "nvidia.com/gpu"]
     assert "ml-platform.io/simulated" not in pod["metadata"]["labels"]
 
 
