@@ -5,6 +5,7 @@ import time
 from rich.markup import escape
 
 from cli import preflight, recovery, runs, same_cluster, stack, summary
+from cli.by_hand import repair
 from cli.prediction import Score
 from common.console import Progress, console
 from common.errors import CommandError
@@ -37,6 +38,11 @@ def up(name: str) -> int:
         console.print(f"[yellow]![/] recovered: {done}")
     if declared.foundation.cluster is not None:
         preflight.existing_cluster(name, declared, declared.foundation.cluster)
+    with progress.step("look for changes by hand") as step:
+        repaired = repair.repair(name, context)
+        step.say(f"{len(repaired)} to be put right" if repaired else "none")
+    for edit in repaired:
+        console.print(f"[yellow]![/] changed by hand, put right now: {escape(str(edit))}")
     with progress.quiet_step(f"pulumi up --stack {name}") as step:
         events = stack.update(["up", "--suppress-outputs"], name, context)
         changes = stack.changes(events)

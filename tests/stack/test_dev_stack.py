@@ -17,6 +17,7 @@ import yaml
 from kubernetes import client
 from playwright.sync_api import Browser
 
+from cli.by_hand.edits import find, undo
 from cli.prediction import Endpoint, Tracking, score
 from cli.rotate import Cluster, Key, accepted, count, renew
 from cli.stack import environment
@@ -29,6 +30,7 @@ from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
 from tests.stack.conftest import DECOY, GIVEN_VALUE, STACK, TEAM
+from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
 from tests.stack.loops import counting_requests
 from tests.stack.submitted import (
     ENDS,
@@ -164,6 +166,27 @@ def test_up_again_changes_nothing(trial: Pulumi, outputs: dict[str, Any]) -> Non
     changes = trial.up().changes()
     assert set(changes) == {"unchanged"}
     assert trial.preview("--expect-no-changes").code == 0
+
+
+def test_what_was_changed_by_hand_is_named_and_put_right_by_one_up(
+    core: client.CoreV1Api, apps: client.AppsV1Api, trial: Pulumi, outputs: dict[str, Any]
+) -> None:
+    """And replicas that an autoscaler has set stay."""
+    for command in EDITS.values():
+        kubectl(*command)
+    kubectl("-n", SYSTEM, "autoscale", "deployment", "status", "--min=2", "--max=2")
+    eventually(lambda: apps.read_namespaced_deployment("status", SYSTEM).spec.replicas == 2, what="the autoscaler")
+    edits = find(core.api_client, trial.resources())
+    assert unnamed(map(str, edits)) == []
+    assert not any(str(edit).startswith(f"Deployment {SYSTEM}/status:") for edit in edits)
+    undo(core.api_client, edits)
+    trial.refresh(*(part for edit in edits for part in ("--target", edit.urn)))
+    trial.up()
+    assert [str(edit) for edit in find(core.api_client, trial.resources())] == []
+    assert set(trial.up().changes()) == {"unchanged"}
+    assert apps.read_namespaced_deployment("status", SYSTEM).spec.replicas == 2
+    kubectl("-n", SYSTEM, "delete", "horizontalpodautoscaler", "status")
+    kubectl("-n", SYSTEM, "scale", "deployment", "status", "--replicas=1")
 
 
 def test_a_changed_line_rolls_one_deployment_and_loses_no_request(
