@@ -6,7 +6,7 @@ state: it is deleted by its explicit name, and the next update creates it again.
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,12 +31,18 @@ def recover(name: str, context: str) -> list[str]:
     pending = exported["deployment"].pop("pending_operations", None) or []
     if not pending:
         return done
-    for operation in pending:
-        if operation["type"] == "creating":
-            _discard(operation["resource"], context)
+    for resource in unknown(pending, exported["deployment"].get("resources") or []):
+        _discard(resource, context)
     stack.pulumi("stack", "import", "--stack", name, stdin=json.dumps(exported))
     names = ", ".join(operation["resource"]["urn"].rpartition("::")[2] for operation in pending)
     return [*done, f"cleared {len(pending)} unfinished operations ({names})"]
+
+
+def unknown(pending: Iterable[Mapping[str, Any]], resources: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Resources whose creation is pending and which the state does not have: it may have one that is not ready yet."""
+    known = {resource["urn"] for resource in resources}
+    creating = [operation["resource"] for operation in pending if operation["type"] == "creating"]
+    return [resource for resource in creating if resource["urn"] not in known]
 
 
 def _break_dead_lock(name: str) -> list[str]:

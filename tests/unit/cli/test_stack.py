@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.recovery import _kubectl_kind
+from cli.recovery import _kubectl_kind, unknown
 from cli.stack import salt_kept_out
 from common import paths
 
@@ -48,3 +48,13 @@ def test_a_salt_that_was_there_before_stays(file: Path) -> None:
 )
 def test_objects_are_named_as_kubectl_names_them(token: str, kind: str) -> None:
     assert _kubectl_kind(token) == kind
+
+
+def test_recovery_discards_only_what_the_state_does_not_have() -> None:
+    """A volume that waits for its first pod is in the state, and its creation is pending, when an update is cancelled."""
+    pending = [
+        {"type": "creating", "resource": {"urn": "volume"}},
+        {"type": "creating", "resource": {"urn": "pod"}},
+        {"type": "updating", "resource": {"urn": "service"}},
+    ]
+    assert unknown(pending, [{"urn": "volume"}, {"urn": "service"}]) == [{"urn": "pod"}]
