@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 from serving.api_key import NoKeys, read_keys
 from serving.app import Service, create_app
+from serving.limits import Admission, Limits
 from serving.metrics import Metrics
 from serving.server import DrainingServer
 
@@ -15,9 +16,11 @@ WAITING_SECONDS = 2.0
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
-def serve(name: str, uri: str, drain_seconds: float, poll_seconds: float, api_keys: Sequence[str]) -> str | None:
+def serve(
+    name: str, uri: str, drain_seconds: float, poll_seconds: float, api_keys: Sequence[str], limits: Limits
+) -> str | None:
     """Answers health checks while the model loads. Returns why it stopped, if not by request."""
-    service = Service(name, Metrics(name), api_keys=api_keys)
+    service = Service(name, Metrics(name), api_keys=api_keys, admission=Admission(limits))
     server = DrainingServer(create_app(service), service, drain_seconds)
     # A daemon, so that a server that is told to stop does not wait for a download.
     Thread(target=follow, args=(server, service, uri, poll_seconds), daemon=True).start()
@@ -51,7 +54,8 @@ def main() -> None:
     except NoKeys as error:
         sys.exit(f"serving: API_KEYS_FILE: {error}")
     drain, poll = seconds("DRAIN_SECONDS", "5"), seconds("POLL_SECONDS", "10")
-    problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain, poll, api_keys)
+    limits = Limits(count("MAX_REQUEST_BYTES", Limits.request_bytes), count("MAX_CONCURRENT_REQUESTS", Limits.requests))
+    problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain, poll, api_keys, limits)
     if problem:
         sys.exit(f"serving: {problem}")
 
@@ -62,6 +66,13 @@ def seconds(variable: str, default: str) -> float:
         return float(text)
     except ValueError:
         sys.exit(f"serving: {variable} is {text!r}, not a number")
+
+
+def count(variable: str, default: int) -> int:
+    text = os.environ.get(variable, str(default))
+    if not (text.isascii() and text.isdigit() and int(text)):
+        sys.exit(f"serving: {variable} is {text!r}, not a positive number")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,29 @@
 """The protocol's HTTP endpoints."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from msgspec.json import Decoder, encode
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from serving.api_key import admits
+from serving.limits import Admission, Buffer, Limits, read_body
 from serving.metrics import Measured, Metrics
 from serving.model import Model
-from serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, ServerMetadata
-from serving.tensors import InvalidRequest
+from serving.protocol import InferenceRequest, ModelMetadata, ServerMetadata
+from serving.tensors import InvalidRequest, parse
 
 RETRY_AFTER = "10"
-"""Seconds."""
+"""Seconds, while there is no model."""
+_REQUEST = Decoder(InferenceRequest)
 
 
 @dataclass
@@ -39,6 +43,7 @@ class Service:
     """Why there will be no model."""
     api_keys: Sequence[str] = ()
     """Any of them lets a caller in to the model; none: everybody."""
+    admission: Admission = field(default_factory=lambda: Admission(Limits()))
 
     @property
     def ready(self) -> bool:
@@ -79,6 +84,21 @@ def requested_model(service: Current, name: str, version: str | None = None) -> 
 Requested = Annotated[Model, Depends(requested_model)]
 
 
+async def request_buffer(service: Current) -> AsyncIterator[Buffer]:
+    """FastAPI ends it once the response is sent."""
+    with service.admission.buffer() as buffer:
+        yield buffer
+
+
+async def request_body(
+    request: Request, service: Current, _: Requested, buffer: Annotated[Buffer, Depends(request_buffer)]
+) -> AsyncIterator[bytes]:
+    """Read last, after everything that headers and path decide, and admitted until the response is sent."""
+    body = await read_body(request, service.admission.limits, buffer)
+    with service.admission.answering():
+        yield body
+
+
 def create_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="Open Inference Protocol",
@@ -96,7 +116,7 @@ def create_app(service: Service) -> FastAPI:
 
 def add_server_endpoints(app: FastAPI) -> None:
     @app.get("/v2")
-    def server() -> ServerMetadata:
+    async def server() -> ServerMetadata:
         return ServerMetadata(name="ml-platform-serving", version="2", extensions=[])
 
     @app.get("/v2/health/live")
@@ -110,7 +130,7 @@ def add_server_endpoints(app: FastAPI) -> None:
         )
 
     @app.get("/metrics", include_in_schema=False)
-    def metrics(service: Current) -> Response:
+    async def metrics(service: Current) -> Response:
         return service.metrics.page()
 
 
@@ -125,10 +145,25 @@ def add_model_endpoints(app: FastAPI, path: str) -> None:
     async def model_ready(model: Requested) -> dict[str, str | bool]:
         return {"name": model.identity.name, "ready": True}
 
-    # Not a coroutine: inference runs in a thread, so that health checks are answered meanwhile.
-    @app.post(f"{path}/infer", response_model_exclude_none=True, dependencies=keyed)
-    def infer(request: InferenceRequest, model: Requested) -> InferenceResponse:
-        return model.infer(request)
+    @app.post(f"{path}/infer", dependencies=keyed)
+    async def infer(
+        service: Current,
+        model: Requested,
+        body: Annotated[bytes, Depends(request_body)],
+        buffer: Annotated[Buffer, Depends(request_buffer)],
+    ) -> Response:
+        async with service.admission.decoding(len(body)):
+            # In a thread, so that health checks are answered meanwhile.
+            answer = await run_in_threadpool(answer_request, model, body)
+        buffer.resize(len(answer))
+        return Response(answer, media_type="application/json")
+
+
+def answer_request(model: Model, body: bytes) -> bytes:
+    """From JSON to JSON; a result that is not a finite number becomes null."""
+    request: InferenceRequest = parse(_REQUEST, body)
+    answer: bytes = encode(model.infer(request))
+    return answer
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -138,12 +173,9 @@ def add_error_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: InvalidRequest) -> JSONResponse:
         return failure(HTTPStatus.BAD_REQUEST, str(error))
 
-    @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        detail = first.get("ctx", {}).get("error", "") if first["type"] == "json_invalid" else ""
-        return failure(HTTPStatus.BAD_REQUEST, ": ".join(part for part in (where, first["msg"], str(detail)) if part))
+    @app.exception_handler(ClientDisconnect)
+    async def disconnected(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return failure(HTTPStatus.BAD_REQUEST, "the client has closed the connection")
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> JSONResponse:

@@ -34,6 +34,8 @@ class Model:
         # Pods are scaled by count; one that starts a thread for each of the node's cores is throttled instead.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        # Otherwise the memory of the largest batch is kept for ever.
+        options.enable_cpu_mem_arena = False
         self.identity = identity
         self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         self._inputs = [tensor_metadata(node) for node in self._session.get_inputs()]
@@ -63,6 +65,8 @@ class Model:
         for name in names:
             if name not in self._outputs:
                 raise InvalidRequest(f"unknown output '{name}'; the model has {', '.join(self._outputs)}")
+            if names.count(name) > 1:
+                raise InvalidRequest(f"output '{name}' is requested more than once")
         return names or list(self._outputs)
 
 

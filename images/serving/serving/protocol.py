@@ -1,49 +1,56 @@
-"""The Open Inference Protocol's messages, version 2, in their JSON form."""
+"""The Open Inference Protocol's messages, version 2, in their JSON form.
 
-from typing import Any
+Requests are decoded by msgspec, which stops at the first mistake and skips unknown fields: nothing is built in memory
+that the server does not use.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from typing import Annotated, Any
 
-Parameters = dict[str, Any]
+import msgspec
+from msgspec import Meta
+from pydantic import BaseModel, ConfigDict
 
-
-class Message(BaseModel):
-    # The protocol's own names begin with `model_`, which pydantic would reserve for itself.
-    model_config = ConfigDict(protected_namespaces=())
-
-
-class RequestInput(Message):
-    name: str
-    shape: list[NonNegativeInt]
-    datatype: str
-    data: list[Any]
-    parameters: Parameters | None = None
+Text = Annotated[str, Meta(max_length=1024)]
+"""Repeated in answers."""
+Size = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Shape = Annotated[list[Size], Meta(max_length=32)]
 
 
-class RequestOutput(Message):
-    name: str
-    parameters: Parameters | None = None
+class RequestInput(msgspec.Struct):
+    name: Text
+    shape: Shape
+    datatype: Text
+    data: msgspec.Raw
+    """Decoded once the model's signature is known: only elements of its datatype, nested as its shape."""
 
 
-class InferenceRequest(Message):
-    inputs: list[RequestInput] = Field(min_length=1)
+class RequestOutput(msgspec.Struct):
+    name: Text
+
+
+class InferenceRequest(msgspec.Struct):
+    inputs: Annotated[list[RequestInput], Meta(min_length=1)]
     outputs: list[RequestOutput] | None = None
-    id: str | None = None
-    parameters: Parameters | None = None
+    id: Text | None = None
 
 
-class ResponseOutput(Message):
+class ResponseOutput(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
     data: list[Any]
 
 
-class InferenceResponse(Message):
+class InferenceResponse(msgspec.Struct, omit_defaults=True):  # type: ignore[call-arg]
     model_name: str
     model_version: str
-    id: str | None = None
     outputs: list[ResponseOutput]
+    id: str | None = None
+
+
+class Message(BaseModel):
+    # The protocol's own names begin with `model_`, which pydantic would reserve for itself.
+    model_config = ConfigDict(protected_namespaces=())
 
 
 class TensorMetadata(Message):

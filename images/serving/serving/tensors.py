@@ -1,65 +1,65 @@
 """Between the protocol's JSON tensors and NumPy arrays; what does not fit the model's signature is refused here."""
 
 import math
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
+from msgspec import Meta
+from msgspec.json import Decoder
 from numpy.typing import NDArray
 
 from serving.protocol import RequestInput, ResponseOutput, TensorMetadata
 
 Array = NDArray[Any]
 ANY_SIZE = -1
+_NESTED = re.compile(rb"\s*\[\s*\[")
 
 
 class InvalidRequest(Exception):
     """The client's mistake; its text goes into the answer."""
 
 
-def is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> bool:
-    return is_integer(value) or isinstance(value, float)
-
-
 @dataclass(frozen=True)
 class Datatype:
-    """One kind of element under its three names, and what JSON value may stand for it."""
+    """One kind of element: its names in ONNX and NumPy, and the Python type of its JSON values."""
 
     onnx: str
     numpy: type[np.generic] | type[object]
-    accepts: Callable[[object], bool]
-    description: str
-
-
-def integers(onnx: str, numpy: type[np.generic]) -> Datatype:
-    return Datatype(f"tensor({onnx})", numpy, is_integer, "an integer")
-
-
-def floats(onnx: str, numpy: type[np.generic]) -> Datatype:
-    return Datatype(f"tensor({onnx})", numpy, is_number, "a number")
+    json: type[object]
 
 
 DATATYPES = {
-    "BOOL": Datatype("tensor(bool)", np.bool_, lambda value: isinstance(value, bool), "true or false"),
-    "BYTES": Datatype("tensor(string)", object, lambda value: isinstance(value, str), "a string"),
-    "FP16": floats("float16", np.float16),
-    "FP32": floats("float", np.float32),
-    "FP64": floats("double", np.float64),
-    "INT8": integers("int8", np.int8),
-    "INT16": integers("int16", np.int16),
-    "INT32": integers("int32", np.int32),
-    "INT64": integers("int64", np.int64),
-    "UINT8": integers("uint8", np.uint8),
-    "UINT16": integers("uint16", np.uint16),
-    "UINT32": integers("uint32", np.uint32),
-    "UINT64": integers("uint64", np.uint64),
+    "BOOL": Datatype("tensor(bool)", np.bool_, bool),
+    "BYTES": Datatype("tensor(string)", object, str),
+    "FP16": Datatype("tensor(float16)", np.float16, float),
+    "FP32": Datatype("tensor(float)", np.float32, float),
+    "FP64": Datatype("tensor(double)", np.float64, float),
+    "INT8": Datatype("tensor(int8)", np.int8, int),
+    "INT16": Datatype("tensor(int16)", np.int16, int),
+    "INT32": Datatype("tensor(int32)", np.int32, int),
+    "INT64": Datatype("tensor(int64)", np.int64, int),
+    "UINT8": Datatype("tensor(uint8)", np.uint8, int),
+    "UINT16": Datatype("tensor(uint16)", np.uint16, int),
+    "UINT32": Datatype("tensor(uint32)", np.uint32, int),
+    "UINT64": Datatype("tensor(uint64)", np.uint64, int),
 }
 NAME_OF_ONNX_TYPE = {datatype.onnx: name for name, datatype in DATATYPES.items()}
+
+
+def parse(decoder: Decoder[Any], text: bytes | msgspec.Raw, where: str = "") -> Any:
+    """JSON of the decoder's type, or InvalidRequest that says what is wrong and where."""
+    try:
+        return decoder.decode(text)
+    except msgspec.MsgspecError as error:
+        raise InvalidRequest(f"{where}{error}") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{where}JSON is malformed: not UTF-8") from None
+    except RecursionError:
+        raise InvalidRequest(f"{where}JSON is nested too deeply") from None
 
 
 def decode(tensors: list[RequestInput], signature: list[TensorMetadata]) -> dict[str, Array]:
@@ -84,36 +84,51 @@ def decode_tensor(tensor: RequestInput, expected: TensorMetadata) -> Array:
         raise InvalidRequest(f"{where}: datatype is {tensor.datatype}, the model takes {expected.datatype}")
     if not fits(tensor.shape, expected.shape):
         raise InvalidRequest(f"{where}: shape is {tensor.shape}, the model takes {expected.shape} (-1: any number)")
-    elements = np.array(tensor.data, dtype=object)
-    if elements.ndim > 1 and list(elements.shape) != tensor.shape:
-        raise InvalidRequest(f"{where}: data is nested as {list(elements.shape)}, but shape is {tensor.shape}")
-    if elements.size != math.prod(tensor.shape):
+    if 0 in tensor.shape:
+        what = "batch" if tensor.shape[0] == 0 else "tensor"
+        raise InvalidRequest(f"{where}: the {what} is empty: shape is {tensor.shape}; send at least one element")
+    array = decode_elements(tensor.data, expected, where)
+    if array.ndim > 1 and list(array.shape) != tensor.shape:
+        raise InvalidRequest(f"{where}: data is nested as {list(array.shape)}, but shape is {tensor.shape}")
+    if array.size != math.prod(tensor.shape):
         raise InvalidRequest(
-            f"{where}: shape {tensor.shape} needs {math.prod(tensor.shape)} elements, data has {elements.size}"
+            f"{where}: shape {tensor.shape} needs {math.prod(tensor.shape)} elements, data has {array.size}"
         )
-    return cast(elements.reshape(tensor.shape), DATATYPES[tensor.datatype], where)
+    return array.reshape(tensor.shape)
 
 
 def fits(shape: list[int], expected: list[int]) -> bool:
-    """An empty tensor fits nothing: there is no answer to no question."""
     return len(shape) == len(expected) and all(
-        size > 0 and wanted in (size, ANY_SIZE) for size, wanted in zip(shape, expected, strict=True)
+        wanted in (size, ANY_SIZE) for size, wanted in zip(shape, expected, strict=True)
     )
 
 
-def cast(elements: Array, datatype: Datatype, where: str) -> Array:
-    for index, value in enumerate(elements.flat):
-        if not datatype.accepts(value):
-            raise InvalidRequest(f"{where}: element {index} is not {datatype.description}")
+def decode_elements(data: msgspec.Raw, expected: TensorMetadata, where: str) -> Array:
+    """Flat or nested as the model's shape; the protocol allows both."""
+    nested = _NESTED.match(data) is not None
+    decoder = elements_decoder(expected.datatype, tuple(expected.shape[1:]) if nested else ())
+    elements: list[Any] = parse(decoder, data, f"{where}: data: ")
     try:
         with np.errstate(over="ignore"):
-            array = elements.astype(datatype.numpy)
+            array = np.array(elements, dtype=DATATYPES[expected.datatype].numpy)
     except OverflowError:
         raise InvalidRequest(f"{where}: an element is out of the datatype's range") from None
+    except ValueError:
+        raise InvalidRequest(f"{where}: data is not nested evenly") from None
     if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
         index = int(np.flatnonzero(~np.isfinite(array))[0])
         raise InvalidRequest(f"{where}: element {index} is not a finite number of the datatype's range")
     return array
+
+
+@lru_cache
+def elements_decoder(datatype: str, inner: tuple[int, ...]) -> Decoder[list[Any]]:
+    """Knows the sizes of inner lists, so that the first one of another size ends the decoding."""
+    element: Any = DATATYPES[datatype].json
+    for size in reversed(inner):
+        sizes = None if size == ANY_SIZE else size
+        element = Annotated[list[element], Meta(min_length=sizes, max_length=sizes)]
+    return Decoder(list[element])
 
 
 def encode(name: str, array: Array, metadata: TensorMetadata) -> ResponseOutput:

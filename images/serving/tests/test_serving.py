@@ -1,5 +1,7 @@
 """Runs inside the image: python -m unittest discover -s /tests"""
 
+import asyncio
+import json
 import tempfile
 import unittest
 from base64 import b64decode
@@ -10,15 +12,21 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, RESOURCE_DOES_NOT_EXIST
 from mlflow.tracking import MlflowClient
+from msgspec.json import Decoder
 from serving import registry
 from serving.api_key import NoKeys, admits, read_keys
 from serving.app import Service
+from serving.limits import LARGE_BYTES, Admission, Limits, read_body
 from serving.metrics import Metrics
 from serving.model import Identity, Model, UnsupportedModel
 from serving.protocol import InferenceRequest, RequestInput, RequestOutput, TensorMetadata
 from serving.registry import Version
-from serving.tensors import InvalidRequest, decode
+from serving.server import SEND_BYTES, parts
+from serving.tensors import InvalidRequest, decode, parse
 from serving.versions import Versions
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
 
 # ONNX: y = x + x, both float [batch, 2]. The image has no library that could write one.
 DOUBLING = b64decode(
@@ -29,7 +37,9 @@ SIGNATURE = [TensorMetadata(name="x", datatype="FP32", shape=[-1, 2])]
 
 
 def tensor(**changes: object) -> RequestInput:
-    return RequestInput.model_validate({"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]} | changes)
+    content = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]} | changes
+    decoded: RequestInput = parse(Decoder(RequestInput), json.dumps(content).encode())
+    return decoded
 
 
 class Decoding(unittest.TestCase):
@@ -47,12 +57,15 @@ class Decoding(unittest.TestCase):
             "input 'x': datatype is FP64, the model takes FP32": [tensor(datatype="FP64")],
             "input 'x': shape is [2], the model takes [-1, 2] (-1: any number)": [tensor(shape=[2])],
             "input 'x': shape is [1, 3], the model takes [-1, 2] (-1: any number)": [tensor(shape=[1, 3])],
-            "input 'x': shape is [0, 2], the model takes [-1, 2] (-1: any number)": [tensor(shape=[0, 2], data=[])],
+            "input 'x': the batch is empty: shape is [0, 2]; send at least one element": [
+                tensor(shape=[0, 2], data=[])
+            ],
             "input 'x': shape [2, 2] needs 4 elements, data has 3": [tensor(shape=[2, 2], data=[1, 2, 3])],
-            "input 'x': data is nested as [2, 1], but shape is [1, 2]": [tensor(data=[[1], [2]])],
-            "input 'x': element 0 is not a number": [tensor(data=["1", 2])],
-            "input 'x': element 1 is not a number": [tensor(data=[1, True])],
-            "input 'x': element 1 is not a finite number of the datatype's range": [tensor(data=[1, float("nan")])],
+            "input 'x': data is nested as [2, 2], but shape is [1, 2]": [tensor(data=[[1, 2], [3, 4]])],
+            "input 'x': data: Expected `array` of length >= 2 - at `$[0]`": [tensor(data=[[1], [2]])],
+            "input 'x': data: Expected `float`, got `str` - at `$[0]`": [tensor(data=["1", 2])],
+            "input 'x': data: Expected `float`, got `bool` - at `$[1]`": [tensor(data=[1, True])],
+            "input 'x': data: Expected `float`, got `array` - at `$[0][0]`": [tensor(data=[[[1, 2]]])],
             "input 'x': element 0 is not a finite number of the datatype's range": [tensor(data=[1e39, 1])],
         }
         for reason, tensors in cases.items():
@@ -63,6 +76,23 @@ class Decoding(unittest.TestCase):
     def test_ragged_data_is_refused(self) -> None:
         with self.assertRaises(InvalidRequest):
             decode([tensor(shape=[2, 2], data=[[1, 2, 3], [4]])], SIGNATURE)
+
+    def test_what_is_malformed_is_refused_with_the_reason(self) -> None:
+        whole = b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": %s}]}'
+        cases = {
+            "Input data was truncated": b"{",
+            "Object missing required field `inputs`": b"{}",
+            "Expected `array` of length >= 1 - at `$.inputs`": b'{"inputs": []}',
+            "JSON is malformed: not UTF-8": b'{"id": "\xff", "inputs": []}',
+            "JSON is malformed: invalid character (byte 72)": whole % b"[NaN, 0]",
+            "JSON is nested too deeply": whole % (b"[" * 100_000 + b"]" * 100_000),
+            "Object missing required field `name` - at `$.inputs[0]`": b'{"inputs": [' + b"{}," * 100_000 + b"{}]}",
+            "Expected `int` <= 2147483647 - at `$.inputs[0].shape[0]`": whole.replace(b"1,", b"9" * 30 + b",") % b"[]",
+        }
+        for reason, text in cases.items():
+            with self.subTest(reason), self.assertRaises(InvalidRequest) as refused:
+                parse(Decoder(InferenceRequest), text)
+            self.assertEqual(str(refused.exception), reason)
 
     def test_a_missing_input_is_named(self) -> None:
         signature = [*SIGNATURE, TensorMetadata(name="mask", datatype="BOOL", shape=[-1])]
@@ -96,6 +126,77 @@ class Serving(unittest.TestCase):
         request = InferenceRequest(inputs=[tensor()], outputs=[RequestOutput(name="z")])
         with self.assertRaisesRegex(InvalidRequest, "unknown output 'z'; the model has y"):
             self.model.infer(request)
+
+    def test_an_output_is_encoded_once(self) -> None:
+        request = InferenceRequest(inputs=[tensor()], outputs=[RequestOutput(name="y")] * 2)
+        with self.assertRaisesRegex(InvalidRequest, "output 'y' is requested more than once"):
+            self.model.infer(request)
+
+
+def upload(*chunks: bytes, ends: bool = True, length: int | None = None) -> Request:
+    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    if ends:
+        messages.append({"type": "http.request"})
+
+    async def receive() -> Message:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
+
+    headers = [] if length is None else [(b"content-length", str(length).encode())]
+    return Request({"type": "http", "method": "POST", "headers": headers}, receive)
+
+
+class Admitting(unittest.TestCase):
+    def setUp(self) -> None:
+        self.admission = Admission(Limits(request_bytes=10, requests=2))
+
+    def read(self, request: Request) -> bytes:
+        with self.admission.buffer() as buffer:
+            return asyncio.run(read_body(request, self.admission.limits, buffer))
+
+    def refusal(self, request: Request) -> int:
+        with self.assertRaises(HTTPException) as refused:
+            self.read(request)
+        return refused.exception.status_code
+
+    def test_a_body_of_the_limit_is_read_and_a_larger_one_is_refused(self) -> None:
+        self.assertEqual(self.read(upload(b"12345", b"67890")), b"1234567890")
+        self.assertEqual(self.refusal(upload(b"12345", b"678901")), 413)
+        self.assertEqual(self.refusal(upload(b"1", length=11)), 413)
+
+    def test_a_body_that_does_not_arrive_is_refused(self) -> None:
+        with patch("serving.limits.BODY_SECONDS", 0.01):
+            self.assertEqual(self.refusal(upload(b"1", ends=False)), 408)
+
+    def test_large_bodies_and_responses_share_a_bounded_buffer(self) -> None:
+        large = 2 * LARGE_BYTES
+        admission = Admission(Limits(request_bytes=large, requests=2))
+        with admission.buffer() as first, admission.buffer() as second, admission.buffer() as small:
+            first.resize(7 * large)
+            second.resize(large)
+            small.resize(LARGE_BYTES)
+            with self.assertRaises(HTTPException) as refused, admission.buffer() as third:
+                third.resize(LARGE_BYTES + 1)
+            self.assertEqual(refused.exception.status_code, 429)
+        with admission.buffer() as first:
+            first.resize(large)
+            first.resize(100 * large)
+        self.assertEqual(admission.buffered, 0)
+
+    def test_no_more_requests_are_answered_at_once_than_declared(self) -> None:
+        with self.admission.answering(), self.admission.answering():
+            with self.assertRaises(HTTPException) as refused, self.admission.answering():
+                pass
+            self.assertEqual((refused.exception.status_code, refused.exception.headers), (429, {"Retry-After": "1"}))
+        with self.admission.answering():
+            pass
+
+    def test_a_large_response_is_sent_in_parts(self) -> None:
+        whole = {"type": "http.response.body", "body": b"1" * (2 * SEND_BYTES + 1)}
+        sent = [(len(part["body"]), part["more_body"]) for part in parts(whole)]
+        self.assertEqual(sent, [(SEND_BYTES, True), (SEND_BYTES, True), (1, False)])
+        self.assertEqual(parts({"type": "http.response.start"}), [{"type": "http.response.start"}])
 
 
 class Following(unittest.TestCase):

@@ -12,6 +12,7 @@ from pulumi_kubernetes.core.v1 import ProbeArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
+from infra.declaration.types import memory_bytes
 from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
@@ -126,6 +127,8 @@ class Serving(pulumi.ComponentResource):
                 **tracking_env(args.workspace),
                 "MODEL_NAME": self.model,
                 "MODEL_URI": f"models:/{self.model}@{CHAMPION}",
+                "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
+                "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
             },
             gpus=args.settings.gpus,

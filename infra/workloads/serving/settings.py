@@ -10,7 +10,7 @@ from pydantic import Field
 
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.secrets import secret_is_of_team
-from infra.declaration.types import Name, Seconds, ShortName, written
+from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_bytes, written
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SURGE = 1
 """Additional pods of an endpoint during a rollout."""
+_MEMORY_OF_LARGEST_REQUEST = 100
+"""As a multiple of its size. `images/serving` takes up to 50 for requests, as text and as arrays, beside the model."""
 
 
 class Serving(Workload):
@@ -29,6 +31,17 @@ class Serving(Workload):
     resources: Resources = Field(default=Resources(), description="Resources of each pod")
     api_key: Name | None = Field(
         default=None, description="The generated secret that callers send as a bearer token; none: no authentication"
+    )
+    max_request_size: Memory = Field(
+        default="4Mi",
+        description="Size limit of a request's body; a larger one is refused with 413. At most a hundredth of "
+        "`resources.memory`, since JSON takes a multiple of its size in memory",
+    )
+    max_concurrent_requests: int = Field(
+        default=32,
+        ge=1,
+        le=256,
+        description="Requests that a pod answers at the same time; more are refused with 429 and Retry-After",
     )
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
@@ -73,6 +86,19 @@ def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]
             yield Problem(path, f"{message}; write generate: true in secrets.{key}")
 
 
+def requests_fit_into_memory(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Otherwise a single client could get the pod killed."""
+    for name, endpoint in platform.serving.items():
+        size, memory = endpoint.max_request_size, endpoint.resources.memory
+        if memory_bytes(size) * _MEMORY_OF_LARGEST_REQUEST > memory_bytes(memory):
+            largest = memory_bytes(memory) // _MEMORY_OF_LARGEST_REQUEST // 2**10
+            yield Problem(
+                f"serving.{name}.maxRequestSize",
+                f"requests of {size} need up to {_MEMORY_OF_LARGEST_REQUEST} times their size in memory, and "
+                f"resources.memory is {memory}; write at most {largest}Ki, or more memory",
+            )
+
+
 def objectives_are_of_endpoints(platform: Platform, root: Path) -> Iterator[Problem]:
     """Objectives are keyed by a declared endpoint."""
     for endpoint in platform.monitoring.objectives if platform.monitoring else ():
@@ -90,6 +116,7 @@ SERVING = Kind(
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         api_keys_can_be_rotated,
+        requests_fit_into_memory,
         objectives_are_of_endpoints,
     ],
 )

@@ -48,8 +48,10 @@ def test_the_answer_and_the_metadata_name_the_registered_version(endpoint: str) 
         ([[0] * 64], {"datatype": "FP64"}, 400, "input 'image': datatype is FP64, the model takes FP32"),
         ([[0] * 63], {"shape": [1, 63]}, 400, "input 'image': shape is [1, 63], the model takes [-1, 64]"),
         ([[0] * 64], {"shape": [2, 64]}, 400, "input 'image': data is nested as [1, 64], but shape is [2, 64]"),
-        ([["a"] * 64], {}, 400, "input 'image': element 0 is not a number"),
-        ([[0] * 64], {"data": None}, 400, "inputs.0.data: Input should be a valid list"),
+        ([["a"] * 64], {}, 400, "input 'image': data: Expected `float`, got `str` - at `$[0][0]`"),
+        ([[0] * 64], {"data": None}, 400, "input 'image': data: Expected `array`, got `null`"),
+        ([], {}, 400, "input 'image': the batch is empty: shape is [0, 64]; send at least one element"),
+        ([[0] * 64], {"shape": "64"}, 400, "Expected `array`, got `str` - at `$.inputs[0].shape`"),
     ],
 )
 def test_a_request_that_does_not_fit_is_refused_with_the_reason(
@@ -63,11 +65,15 @@ def test_a_request_that_does_not_fit_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("{", "JSON decode error"),
-        ("{}", "inputs: Field required"),
-        ('{"inputs": []}', "inputs: List should have at least 1 item"),
+        ("{", "Input data was truncated"),
+        ("{}", "Object missing required field `inputs`"),
+        ('{"inputs": []}', "Expected `array` of length >= 1 - at `$.inputs`"),
         (
             '{"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [NaN%s]}]}' % (", 0" * 63),
+            "JSON is malformed: invalid character (byte 77)",
+        ),
+        (
+            '{"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [1e39%s]}]}' % (", 0" * 63),
             "input 'image': element 0 is not a finite number",
         ),
     ],
