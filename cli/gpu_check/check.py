@@ -2,26 +2,32 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack, status
-from cli.gpu_check.job import GPU, start
+from cli.gpu_check.job import GPU, Hangs, declared_gpus, delete, delete_earlier, delete_unfinished, job_for
 from cli.gpu_check.result import Check, result
 from cli.jobs import has_ended, pods_of, reasons
 from common.console import Progress, Report, console
 from common.errors import CommandError
+from infra.catalogue.names import GPU_CHECK
 from infra.declaration.model import Platform
 from infra.declaration.problems import suggestion
 
 _POLL_SECONDS = 1.0
 _SECONDS_TO_START, _SECONDS_FOR_A_NODE = 120, 900
 """For a pod to be scheduled, on a node that is there and on one that an autoscaler has to buy."""
+_SECONDS_IN_ALL = 2000
+"""More than a Job's own deadline, in infra/gpu/checks.py."""
+_SECONDS_OF_SILENCE = 60
+"""For which the API server may be unreachable while checks run."""
 
 
 def check(name: str, pool: str | None) -> int:
@@ -72,26 +78,56 @@ def _cron_job(name: str, pool: str, outputs: Mapping[str, Any]) -> str:
 def check_pools(
     api: client.ApiClient, namespace: str, cron_jobs: Mapping[str, str], *, start_nodes: bool
 ) -> list[Check]:
-    """All nodes at once. With `start_nodes`, a pool without nodes gets one to check."""
-    batch, core = client.BatchV1Api(api), client.CoreV1Api(api)
+    """All nodes at once; with `start_nodes`, a pool without nodes gets one to check. No check outlives an interrupt."""
+    batch = client.BatchV1Api(api)
     done: list[Check] = []
     started: dict[str, Check] = {}
-    for pool, cron_job in cron_jobs.items():
-        template = batch.read_namespaced_cron_job(cron_job, namespace)
-        nodes = list(_nodes(core, template, pool))
-        for node, free in nodes:
-            if free:
-                started[start(batch, template, node.node, free)] = node
-            else:
-                done.append(node)
-        if not nodes and start_nodes:
-            started[start(batch, template, None)] = Check(pool, "")
-        elif not nodes:
-            done.append(Check(pool, "", problem=f"no node; POOL={pool} starts one", skipped=True))
-    if started:
-        with Progress().step(f"check the GPUs of {len(started)} nodes") as step:
-            done += _results(api, namespace, started, step.say)
+    try:
+        for pool, cron_job in cron_jobs.items():
+            template = batch.read_namespaced_cron_job(cron_job, namespace)
+            done += _start_pool(api, template, pool, started, start_nodes=start_nodes)
+        if started:
+            with Progress().step(f"check the GPUs of {len(started)} nodes") as step:
+                done += _results(api, namespace, started, step.say)
+    finally:
+        for name in started:
+            delete_unfinished(batch, name, namespace)
     return sorted(done, key=lambda each: (each.pool, each.node))
+
+
+def _start_pool(
+    api: client.ApiClient, template: Any, pool: str, started: dict[str, Check], *, start_nodes: bool
+) -> list[Check]:
+    """Adds to `started`, by the name of the Job; returns the nodes that are not checked, and why."""
+    batch, core = client.BatchV1Api(api), client.CoreV1Api(api)
+    done: list[Check] = []
+    nodes = list(_nodes(core, template, pool))
+    for node, free in nodes:
+        if not free:
+            done.append(node)
+        elif hanging := _start(batch, template, node, free, started):
+            done.append(hanging)
+    if not nodes and start_nodes:
+        anywhere = Check(pool, "", declared=declared_gpus(template))
+        done += filter(None, [_start(batch, template, anywhere, None, started)])
+    elif not nodes:
+        done.append(Check(pool, "", problem=f"no node; POOL={pool} starts one", skipped=True))
+    return done
+
+
+def _start(
+    batch: client.BatchV1Api, template: Any, asked: Check, gpus: int | None, started: dict[str, Check]
+) -> Check | None:
+    """Replaces an earlier check of the node; returns the failed one if it can't."""
+    job = job_for(template, asked, gpus)
+    name, namespace = job.metadata.name, job.metadata.namespace
+    try:
+        delete_earlier(batch, name, namespace)
+    except Hangs as error:
+        return replace(asked, problem=str(error))
+    started[name] = asked
+    batch.create_namespaced_job(namespace, job)
+    return None
 
 
 def _nodes(core: client.CoreV1Api, template: Any, pool: str) -> Iterator[tuple[Check, int]]:
@@ -101,36 +137,81 @@ def _nodes(core: client.CoreV1Api, template: Any, pool: str) -> Iterator[tuple[C
     pods = core.list_pod_for_all_namespaces().items
     for found in core.list_node(label_selector=selector).items:
         node = status.node(found, pods)
-        if not node.ready:
-            yield Check(pool, node.name, problem="the node is not ready"), 0
-        elif not node.gpus:
-            yield Check(pool, node.name, problem=f"no device plugin offers {GPU}"), 0
+        check = Check(pool, node.name, declared=declared_gpus(template), offered=node.gpus)
+        if problem := _unfit(node, pods, template.metadata.namespace):
+            yield replace(check, problem=problem), 0
         elif node.gpus_used >= node.gpus:
-            yield Check(pool, node.name, problem=f"{node.gpus_used} of {node.gpus} GPUs are in use", skipped=True), 0
+            busy = f"{node.gpus_used} of {node.gpus} GPUs are in use"
+            yield replace(check, problem=busy, skipped=node.gpus >= check.declared), 0
         else:
-            yield Check(pool, node.name), node.gpus - node.gpus_used
+            yield check, node.gpus - node.gpus_used
 
 
-def _results(api: client.ApiClient, namespace: str, started: Mapping[str, Check], say: Report) -> Sequence[Check]:
-    """Waits for all; a check that gets no node in time is deleted."""
-    batch, core = client.BatchV1Api(api), client.CoreV1Api(api)
-    begin = time.monotonic()
+def _unfit(node: status.Node, pods: Sequence[Any], namespace: str) -> str:
+    """Why the node has failed before it is checked."""
+    if not node.ready:
+        return "the node is not ready"
+    if not node.gpus:
+        return f"no device plugin offers {GPU}"
+    earlier = next((pod for pod in pods if _is_check_on(pod, node.name, namespace)), None)
+    if earlier is None:
+        return ""
+    job = earlier.metadata.labels.get("batch.kubernetes.io/job-name")
+    command = f"kubectl -n {namespace} delete job {job}"
+    return f"an earlier check hangs, or still runs: pod {earlier.metadata.name} holds GPUs; `{command}` ends it"
+
+
+def _is_check_on(pod: Any, node: str, namespace: str) -> bool:
+    component = (pod.metadata.labels or {}).get("app.kubernetes.io/component")
+    where = (pod.metadata.namespace, pod.spec.node_name)
+    return component == GPU_CHECK and where == (namespace, node) and pod.status.phase in ("Pending", "Running")
+
+
+def _results(api: client.ApiClient, namespace: str, started: Mapping[str, Check], say: Report) -> list[Check]:
+    """Waits for all, up to a deadline."""
     results: dict[str, Check] = {}
-    while len(results) < len(started):
-        waiting = []
-        for name in sorted(started.keys() - results.keys()):
-            asked, pods = started[name], pods_of(core, namespace, name)
-            why = next((reason for pod in pods for reason in reasons(pod)), "")
-            if has_ended(batch.read_namespaced_job(name, namespace).status):
-                results[name] = result(asked.pool, asked.node, pods)
-            elif _too_late(asked, time.monotonic() - begin) and not any(pod.spec.node_name for pod in pods):
-                batch.delete_namespaced_job(name, namespace, propagation_policy="Background")
-                results[name] = Check(asked.pool, asked.node, problem=f"it was not started: {why or 'it has no pod'}")
-            elif why:
-                waiting.append(f"{asked.node or asked.pool}: {why}")
-        say("; ".join([f"{len(results)} done", *waiting]))
+    begin = answered = time.monotonic()
+    while len(results) < len(started) and time.monotonic() - begin < _SECONDS_IN_ALL:
+        try:
+            waiting = _look(api, namespace, started, time.monotonic() - begin, results)
+            say("; ".join([f"{len(results)} done", *waiting]))
+            answered = time.monotonic()
+        except HTTPError as error:
+            if time.monotonic() - answered > _SECONDS_OF_SILENCE:
+                raise
+            say(f"the cluster does not answer: {error}")
         time.sleep(_POLL_SECONDS)
-    return list(results.values())
+    late = f"it did not end within {_SECONDS_IN_ALL // 60} minutes"
+    return [results.get(name) or replace(asked, problem=late) for name, asked in started.items()]
+
+
+def _look(
+    api: client.ApiClient, namespace: str, started: Mapping[str, Check], seconds: float, results: dict[str, Check]
+) -> list[str]:
+    """Adds the results that there are now; returns what the other checks wait for."""
+    waiting = []
+    for name in sorted(started.keys() - results.keys()):
+        asked = started[name]
+        found, why = _result(api, namespace, name, asked, seconds)
+        if found:
+            results[name] = found
+        elif why:
+            waiting.append(f"{asked.node or asked.pool}: {why}")
+    return waiting
+
+
+def _result(api: client.ApiClient, namespace: str, name: str, asked: Check, seconds: float) -> tuple[Check | None, str]:
+    """A check's result, or why there is none yet. A check that gets no node in time is deleted."""
+    batch = client.BatchV1Api(api)
+    ended = has_ended(batch.read_namespaced_job(name, namespace).status)
+    pods = pods_of(client.CoreV1Api(api), namespace, name)
+    if ended:
+        return result(asked, pods), ""
+    why = next((reason for pod in pods for reason in reasons(pod)), "")
+    if _too_late(asked, seconds) and not any(pod.spec.node_name for pod in pods):
+        delete(batch, name, namespace)
+        return replace(asked, problem=f"it was not started: {why or 'it has no pod'}"), ""
+    return None, why
 
 
 def _too_late(check: Check, seconds: float) -> bool:
@@ -141,5 +222,5 @@ def _print(checks: Sequence[Check]) -> None:
     table = Table("pool", "node", "GPUs", box=None, padding=(0, 2, 0, 0), header_style="bold")
     for each in checks:
         colour = "green" if each.passed else "yellow" if each.skipped else "red"
-        table.add_row(each.pool, each.node, f"[{colour}]{escape(str(each))}[/]")
+        table.add_row(each.pool, each.node, Text(str(each), style=colour))
     console.print(table)

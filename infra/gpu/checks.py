@@ -20,7 +20,11 @@ from infra.tenancy import Workspace
 from infra.workloads.pod import DISRUPTIONS_ARE_NO_FAILURES, Container, pod_template, service_account
 
 _DEADLINE = 900
-"""Seconds, of which most are for an image of several GiB."""
+"""Seconds of a pod, of which most are for an image of several GiB."""
+_SECONDS_FOR_A_NODE = 900
+"""For which a Job may wait before: an autoscaler adds a node."""
+_GRACE = 5
+"""Seconds: there is nothing to save, and the next check waits until the GPUs are free."""
 _KEPT = 30 * 24 * 3600
 """Seconds for which status shows a result."""
 
@@ -76,9 +80,11 @@ class GpuChecks(pulumi.ComponentResource):
             placement=check.placement,
             restart_policy="Never",
             deadline=_DEADLINE,
+            grace_seconds=_GRACE,
             purpose="training",
         )
         job = JobSpecArgs(
+            active_deadline_seconds=_SECONDS_FOR_A_NODE + _DEADLINE,
             backoff_limit=0,
             pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
             ttl_seconds_after_finished=_KEPT,

@@ -54,7 +54,10 @@ def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Pol
 
 
 def platform_policies(tracking: Destination) -> Policies:
-    """Teams of the platform reach the tracking server, and nothing else in the platform's namespace."""
+    """Teams of the platform reach the tracking server, and nothing else in the platform's namespace.
+
+    Its own pods reach each other, except those that check GPUs: their image is declared.
+    """
     teams = NetworkPolicyPeerArgs(
         namespace_selector=LabelSelectorArgs(
             match_labels={PLATFORM_LABEL: tracking.namespace},
@@ -63,7 +66,7 @@ def platform_policies(tracking: Destination) -> Policies:
     )
     return {
         "default-deny": _everything(["Ingress"]),
-        "same-namespace": _policy(ingress=[_from([_NEIGHBOURS])]),
+        "same-namespace": _policy(ingress=[_from([_OWN_IMAGES])]),
         "tracking": _policy(ingress=[_from([teams], [("TCP", tracking.port)])], pods=tracking.pods),
     }
 
@@ -96,6 +99,13 @@ def network_policies(namespace: str, policies: Policies, opts: pulumi.ResourceOp
 
 
 _NEIGHBOURS = NetworkPolicyPeerArgs(pod_selector=LabelSelectorArgs())
+_OWN_IMAGES = NetworkPolicyPeerArgs(
+    pod_selector=LabelSelectorArgs(
+        match_expressions=[
+            LabelSelectorRequirementArgs(key="app.kubernetes.io/component", operator="NotIn", values=[GPU_CHECK])
+        ]
+    )
+)
 
 
 def _pods(namespace: str, pods: Mapping[str, str]) -> NetworkPolicyPeerArgs:

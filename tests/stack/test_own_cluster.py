@@ -18,7 +18,7 @@ from cli import same_cluster
 from cli.cluster_preflight import examine
 from cli.cluster_preflight.wanted import Wanted
 from cli.gpu_check.check import check_pools
-from cli.gpu_check.result import last_checks
+from cli.gpu_check.result import OFFERED, last_checks
 from cli.kubeconfig import api_client
 from cli.prediction import Endpoint, Tracking, score
 from cli.same_cluster import uids
@@ -245,6 +245,7 @@ def test_a_node_that_reports_gpus_and_has_no_driver_fails_its_check(
         assert (found.node, found.failed) == (NODE_NAME, True)
         assert str(found).startswith("failed: driver: the node has no NVIDIA driver; install it")
     (job,) = client.BatchV1Api(api).list_namespaced_job(OWN, label_selector=POOL).items
+    assert job.metadata.annotations[OFFERED] == "2"
     assert job.spec.template.spec.containers[0].args == ["2"], "the free GPUs of the node, not those of the pool"
     shown = last_checks(api, OWN, {NODE_NAME})
     assert shown[NODE_NAME].startswith("failed: driver: the node has no NVIDIA driver")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 TERMINATION_LOG = Path("/dev/termination-log")
 """Kubernetes keeps what is in it with the pod, up to 4 KiB."""
+_LONGEST = 200
 
 
 class Failed(Exception):
@@ -34,6 +35,12 @@ class Report:
     framework: str
     cuda: str
     gpus: list[Gpu]
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, without the advice for programmers that follows in PyTorch's."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:_LONGEST]
 
 
 def write(found: Report | Failed, to: Path = TERMINATION_LOG) -> None:

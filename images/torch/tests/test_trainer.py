@@ -1,13 +1,14 @@
 """Runs inside the image: python -m unittest discover /tests"""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 import torch
 from onnx import ModelProto, numpy_helper
 from prometheus_client import REGISTRY
 from trainer import data, fit, network, progress, registry
-from trainer.__main__ import parse
+from trainer.__main__ import parse, require_gpus
 from trainer.fit import Epoch, Hyperparameters
 
 BRIEF = Hyperparameters(epochs=2, batch=64, learning_rate=1e-3, seed=7)
@@ -86,6 +87,31 @@ class Training(unittest.TestCase):
             self.assertTrue(0 < each.wait_ratio < 1)
 
 
+BATCHES = [(torch.zeros(2, data.PIXELS), torch.zeros(2, dtype=torch.int64))] * 2
+
+
+class Waits(unittest.TestCase):
+    """The seconds in the loader are those between two readings of the clock."""
+
+    def waited(self, where: str, idle: list[float]) -> float:
+        """With a loader that takes 2 seconds for each answer; `idle` are milliseconds between its events."""
+        events = [mock.Mock(**{"elapsed_time.return_value": each}) for each in idle for _ in range(2)]
+        clock = mock.Mock(**{"perf_counter.side_effect": [2.0 * reading for reading in range(2 * len(idle))]})
+        with mock.patch("torch.cuda.Event", side_effect=events), mock.patch.object(fit, "time", clock):
+            waits = fit.Waits(torch.device(where))
+            self.assertEqual(len(list(waits.of(BATCHES))), len(BATCHES))
+            return waits.seconds()
+
+    def test_the_cpu_is_idle_while_it_waits(self) -> None:
+        self.assertEqual(self.waited("cpu", [0, 0, 0]), 6)
+
+    def test_a_gpu_that_computes_meanwhile_does_not_wait(self) -> None:
+        self.assertEqual(self.waited("cuda", [0, 0, 0]), 0)
+
+    def test_a_gpu_waits_as_long_as_it_is_idle_and_at_most_for_the_loader(self) -> None:
+        self.assertEqual(self.waited("cuda", [500, 2500, 0]), 0.5 + 2)
+
+
 class Progress(unittest.TestCase):
     def test_an_epoch_is_a_part_of_the_stage(self) -> None:
         told = []
@@ -102,6 +128,22 @@ class Progress(unittest.TestCase):
         self.assertEqual(told[-1], 1)
         self.assertEqual(REGISTRY.get_sample_value("training_loader_wait_ratio"), 0.25)
         self.assertEqual(REGISTRY.get_sample_value("training_samples_per_second"), 5)
+
+
+@unittest.skipIf(torch.cuda.is_available(), "for machines without a GPU")
+class GivenGpus(unittest.TestCase):
+    def test_a_pod_with_gpus_does_not_train_on_the_cpu(self) -> None:
+        with mock.patch.dict("os.environ", {"GPUS": "2"}), self.assertRaises(SystemExit) as found:
+            require_gpus()
+        self.assertEqual(
+            found.exception.code,
+            "training: the pod was given 2 GPUs, and PyTorch can't use them; run `make gpu-check`",
+        )
+
+    def test_a_pod_without_gpus_does(self) -> None:
+        for environment in ({}, {"GPUS": "0"}):
+            with mock.patch.dict("os.environ", environment, clear=True):
+                require_gpus()
 
 
 class CommandLine(unittest.TestCase):

@@ -23,12 +23,20 @@ def main() -> None:
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
         sys.exit(f"training: set {', '.join(missing)}")
+    require_gpus()
     progress.serve()
     uri, experiment, name = (os.environ[variable] for variable in REQUIRED)
     try:
         train(settings, loader_workers, experiment, name)
     except MlflowException as error:
         sys.exit(f"training: {errors.explain(error, uri)}")
+
+
+def require_gpus() -> None:
+    """A pod with GPUs trains on them: on the CPU it would hold them for nothing, and be slow."""
+    given = int(os.environ.get("GPUS", "0"))
+    if given > 0 and fit.device().type != "cuda":
+        sys.exit(f"training: the pod was given {given} GPUs, and PyTorch can't use them; run `make gpu-check`")
 
 
 def parse(arguments: list[str]) -> tuple[Hyperparameters, int]:

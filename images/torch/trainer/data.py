@@ -88,7 +88,7 @@ class Shuffled(Sampler[Key]):
 
 
 def loader(samples: Digits, *, batch: int, seed: int, workers: int, pinned: bool) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Each iteration is one epoch; `pinned` memory is copied to a GPU while it computes."""
+    """Each iteration is one epoch; the CPU does not wait for copies from `pinned` memory to a GPU."""
     return DataLoader(
         Shifted(samples.train_images, samples.train_labels, seed),  # type: ignore[arg-type]
         batch_size=batch,

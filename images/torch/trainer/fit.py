@@ -1,14 +1,18 @@
 """The training loop: the same result for the same seed on the same kind of device."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainer import data
 from trainer.network import Network
+
+Batch = tuple[Tensor, Tensor]
+"""Images and labels."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch took: seconds of the whole, and of these waiting for the loader."""
+    """What one epoch took: seconds of the whole, and of these with an idle device that waits for the loader."""
 
     number: int
     loss: float
@@ -81,25 +85,57 @@ def _epoch(
     number: int,
     network: Network,
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    batches: Iterable[Batch],
     where: torch.device,
 ) -> Epoch:
     total = torch.zeros((), device=where)  # on the device: reading each loss would wait for each step
     samples = steps = 0
-    waited, begin = 0.0, time.perf_counter()
-    following = iter(batches)
-    while True:
-        asked = time.perf_counter()
-        batch = next(following, None)
-        waited += time.perf_counter() - asked
-        if batch is None:
-            break
-        images, labels = (part.to(where, non_blocking=True) for part in batch)
-        total += _step(network, optimizer, images, labels) * len(labels)
+    waits, begin = Waits(where), time.perf_counter()
+    for images, labels in waits.of(batches):
+        inputs, targets = (part.to(where, non_blocking=True) for part in (images, labels))
+        total += _step(network, optimizer, inputs, targets) * len(labels)
         samples += len(labels)
         steps += 1
     loss = float(total) / samples  # waits for the device
-    return Epoch(number, loss, samples, steps, time.perf_counter() - begin, waited)
+    return Epoch(number, loss, samples, steps, time.perf_counter() - begin, waits.seconds())
+
+
+class Waits:
+    """How long a device is idle because the loader has no batch for it.
+
+    A GPU computes what is queued while the loader is asked for a batch. An event behind the last step and one behind
+    the loader's answer are reached at the same time unless the GPU was idle between them.
+    """
+
+    def __init__(self, where: torch.device) -> None:
+        self._cuda = where.type == "cuda"
+        self._asked: list[tuple[float, Any, Any]] = []
+        """Seconds in the loader, with the event before and the one after, if the device is a GPU."""
+
+    def of(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        following = iter(batches)
+        while True:
+            before, begin = self._event(), time.perf_counter()
+            batch = next(following, None)
+            self._asked.append((time.perf_counter() - begin, before, self._event()))
+            if batch is None:
+                return
+            yield batch
+
+    def seconds(self) -> float:
+        """Call it after the device has computed everything."""
+        return sum(self._idle(*each) for each in self._asked)
+
+    def _event(self) -> Any:
+        """The next thing in the GPU's queue."""
+        if not self._cuda:
+            return None
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _idle(self, seconds: float, before: Any, after: Any) -> float:
+        return min(seconds, before.elapsed_time(after) / 1000) if self._cuda else seconds
 
 
 def _step(network: Network, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> Tensor:

@@ -57,6 +57,17 @@ def container(**state: Any) -> client.V1ContainerStatus:
 UNSCHEDULED = client.V1PodCondition(type="PodScheduled", status="False", message="0/3 nodes are available")
 PULLING = client.V1ContainerStateWaiting(reason="ContainerCreating")
 REFUSED = client.V1ContainerStateWaiting(reason="ImagePullBackOff", message="not found")
+CRASHED = client.V1ContainerStateTerminated(reason="Error", exit_code=1, message="no such file\nsecond line")
+REPORTED = client.V1ContainerStateTerminated(reason="Error", exit_code=1, message='{"passed": false}')
+NO_TOOLKIT = client.V1ContainerStateTerminated(
+    reason="StartError",
+    exit_code=128,
+    message="failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
+    "failed: unable to start container process: error during container init: error running prestart hook #0: exit "
+    "status 1, stdout: , stderr: Auto-detected mode as 'legacy'\n"
+    "nvidia-container-cli: initialization error: nvml error: driver not loaded\n: unknown",
+)
+HOSTILE = client.V1ContainerStateWaiting(reason="ErrImagePull", message="\x1b[2Jno\nimage")
 KILLED = client.V1ContainerStateTerminated(reason="OOMKilled", exit_code=137)
 
 
@@ -69,10 +80,28 @@ KILLED = client.V1ContainerStateTerminated(reason="OOMKilled", exit_code=137)
         (pod(container_statuses=[container(waiting=REFUSED)]), ["ImagePullBackOff: not found"]),
         (pod(container_statuses=[container(terminated=KILLED)]), ["OOMKilled, exit code 137"]),
         (pod(reason="DeadlineExceeded"), ["DeadlineExceeded"]),
+        (
+            pod(reason="Evicted", message="low on memory", container_statuses=[container(terminated=KILLED)]),
+            ["Evicted: low on memory", "OOMKilled, exit code 137"],
+        ),
+        (pod(container_statuses=[container(terminated=CRASHED)]), ["Error, exit code 1: no such file"]),
+        (pod(container_statuses=[container(terminated=REPORTED)]), ["Error, exit code 1"]),
+        (
+            pod(container_statuses=[container(terminated=NO_TOOLKIT)]),
+            ["StartError, exit code 128: nvidia-container-cli: initialization error: nvml error: driver not loaded"],
+        ),
+        (pod(container_statuses=[container(waiting=HOSTILE)]), ["ErrImagePull: ?[2Jno image"]),
     ],
 )
 def test_a_run_says_why_it_does_not_proceed(seen: client.V1Pod, reasons: list[str]) -> None:
     assert list(jobs.reasons(seen)) == reasons
+
+
+def test_a_long_reason_keeps_its_beginning_and_its_end() -> None:
+    waiting = client.V1ContainerStateWaiting(reason="CreateContainerError", message="a" * 4000 + " no space left")
+    (reason,) = jobs.reasons(pod(container_statuses=[container(waiting=waiting)]))
+    assert len(reason) == 200
+    assert reason.startswith("CreateContainerError: aaa") and reason.endswith("aaa no space left")
 
 
 def test_what_to_do_next_depends_on_whether_it_has_ended() -> None:

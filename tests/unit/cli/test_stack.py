@@ -51,7 +51,7 @@ def test_objects_are_named_as_kubectl_names_them(token: str, kind: str) -> None:
 
 
 def test_recovery_discards_only_what_the_state_does_not_have() -> None:
-    """A volume that waits for its first pod is in the state, and its creation is pending, when an update is cancelled."""
+    """Such as a volume that waited for its first pod when an update was cancelled."""
     pending = [
         {"type": "creating", "resource": {"urn": "volume"}},
         {"type": "creating", "resource": {"urn": "pod"}},

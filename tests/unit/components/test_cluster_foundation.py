@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cli.gpu_check import check
 from tests.unit.components.recorder import Recorder, created, inputs, platform
 from tests.unit.declaration.samples import GONE, in_cluster
 
@@ -149,12 +150,19 @@ def test_a_pool_s_gpus_are_checked_by_a_suspended_cron_job() -> None:
     assert (pod["nodeSelector"], pod["runtimeClassName"]) == ({"example.com/gpus": "l4"}, "nvidia")
     assert pod["priorityClassName"] == "ml-platform-training", "a check must preempt nobody"
     assert (job["backoffLimit"], pod["automountServiceAccountToken"]) == (0, False)
+    assert (job["activeDeadlineSeconds"], pod["activeDeadlineSeconds"]) == (1800, 900)
+    assert pod["terminationGracePeriodSeconds"] == 5
 
 
 def test_a_check_reaches_nothing() -> None:
     policy = inputs(stack(**CHECKED), "kubernetes:networking.k8s.io/v1:NetworkPolicy", "ml-platform-gpu-check")["spec"]
     assert policy["podSelector"] == {"matchLabels": {"app.kubernetes.io/component": "gpu-check"}}
     assert (policy["policyTypes"], {"ingress", "egress"} & policy.keys()) == (["Ingress", "Egress"], set())
+
+
+def test_the_command_waits_longer_than_a_check_may_take() -> None:
+    cron_job = inputs(stack(**CHECKED), "kubernetes:batch/v1:CronJob", "gpu-check-l4")
+    assert cron_job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] < check._SECONDS_IN_ALL
 
 
 def test_without_an_image_gpus_are_not_checked() -> None:

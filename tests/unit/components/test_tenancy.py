@@ -142,6 +142,9 @@ def test_the_hole_to_the_tracking_server_fits_its_pods() -> None:
 def test_the_platform_answers_its_own_teams_on_the_tracking_servers_port_only() -> None:
     recorder = stack()
     assert policy(recorder, "ml-platform-default-deny") == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    neighbours = policy(recorder, "ml-platform-same-namespace")
+    not_checks = {"key": "app.kubernetes.io/component", "operator": "NotIn", "values": ["gpu-check"]}
+    assert neighbours["ingress"] == [{"from": [{"podSelector": {"matchExpressions": [not_checks]}}]}]
     hole = policy(recorder, "ml-platform-tracking")
     assert hole["podSelector"] == {"matchLabels": TRACKING}
     (rule,) = hole["ingress"]

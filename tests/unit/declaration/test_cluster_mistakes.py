@@ -14,6 +14,7 @@ CLUSTER = "foundation.cluster"
 REGISTRY = f"{CLUSTER}.registry"
 POOL = "nodePools.l4"
 RECEIVER = {"hook": {"webhook": {"url": "https://example.com/hook", "token": "push"}}}
+NAMED = {"labels": {"a": "b"}, "instance": {"cpu": 1, "memory": "1Gi"}}
 
 MISTAKES = [
     ("foundation.local", {}, "foundation: 2 foundations are declared, 'local' and 'cluster'; declare one of them"),
@@ -75,6 +76,11 @@ MISTAKES = [
         {"labels": {"a": "b"}, "instance": {"cpu": 1, "memory": "1Gi"}, "devicePlugin": True},
         "nodePools.cpu.devicePlugin: the pool has no GPUs; declare 'gpu', or remove it",
     ),
+    (
+        f"nodePools.{'x' * 43}",
+        {**NAMED, "gpu": {"model": "NVIDIA-L4", "checkImage": "training"}},
+        f"nodePools.{'x' * 43}: the name has 43 characters; with checkImage, write a name of at most 42",
+    ),
 ]
 
 
@@ -119,6 +125,12 @@ def test_an_unfit_address_or_name_is_refused(root: Path, setting: str, value: st
 def test_addresses_of_registries(root: Path, server: str) -> None:
     declared = declare(in_cluster(**{f"{REGISTRY}.server": server}), "Pulumi.dev.yaml", root)
     assert declared.foundation.cluster is not None and declared.foundation.cluster.registry.server == server
+
+
+def test_names_of_pools_are_short_only_where_a_cron_job_has_them(root: Path) -> None:
+    checked = {**NAMED, "gpu": {"model": "NVIDIA-L4", "checkImage": "training"}}
+    pools = {f"nodePools.{'x' * 42}": checked, f"nodePools.{'y' * 43}": NAMED}
+    assert len(declare(in_cluster(**pools), "Pulumi.dev.yaml", root).node_pools) == 3
 
 
 def test_settings_of_existing_nodes_are_refused_where_nodes_are_simulated(root: Path) -> None:
