@@ -171,7 +171,10 @@ def count(file: Path, secret: str) -> None:
     yaml.preserve_quotes = True
     yaml.width = 4096
     document = yaml.load(file)
-    rotations = document["config"][f"{PROJECT}:{SETTING}"].setdefault("rotations", {})
+    platform = document["config"][f"{PROJECT}:{SETTING}"]
+    if not platform.get("rotations"):
+        platform["rotations"] = {}
+    rotations = platform["rotations"]
     rotations[secret] = rotations.get(secret, 0) + 1
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     with beside.open("w", encoding="utf-8") as written:

@@ -87,13 +87,24 @@ def salt_kept_out(stack: str) -> Iterator[None]:
     try:
         yield
     finally:
-        old, new = yaml.safe_load(before) or {}, yaml.safe_load(file.read_bytes()) or {}
-        if SALT in new and SALT not in old:
-            if {**old, SALT: new[SALT]} == new:
-                file.write_bytes(before)
-            else:
-                lines = file.read_text().splitlines(keepends=True)
-                file.write_text("".join(line for line in lines if not line.startswith(f"{SALT}:")))
+        _remove_salt(file, before)
+
+
+def _remove_salt(file: Path, before: bytes) -> None:
+    lines = file.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(f"{SALT}:".encode())]
+    if len(kept) == len(lines) or any(line.startswith(f"{SALT}:".encode()) for line in before.splitlines()):
+        return
+    content = b"".join(kept)
+    file.write_bytes(before if _document(content) == _document(before) else content)
+
+
+def _document(content: bytes) -> Any:
+    """What a stack file says; its text if that is no YAML, as `pulumi` or an editor in a shell may have left it."""
+    try:
+        return yaml.safe_load(content) or {}
+    except (yaml.YAMLError, ValueError):
+        return content
 
 
 def exists(stack: str) -> bool:

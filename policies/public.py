@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
+from infra.catalogue.networks import is_anybody
 from policies.encryption import BUCKETS, meant
 from policies.rule import ResourceRule, StackRule, differs, known, known_items, missing
 
-_EVERYBODY = {"0.0.0.0/0", "::/0"}
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 _BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 _PUBLIC_LISTS = {"public-read", "public-read-write", "authenticated-read"}
@@ -43,7 +43,7 @@ def _clusters(args: ResourceValidationArgs) -> Iterator[str]:
     public = differs(args.props, "vpcConfig", "endpointPublicAccess", wanted=False)
     if args.resource_type == "aws:eks/cluster:Cluster" and public:
         networks = known_items(known(args.props, "vpcConfig", "publicAccessCidrs"))
-        if missing(args.props, "vpcConfig", "publicAccessCidrs") or _EVERYBODY & set(networks):
+        if missing(args.props, "vpcConfig", "publicAccessCidrs") or is_anybody(networks):
             yield "the cluster's API is reachable from any address (publicAccessCidrs)"
 
 
@@ -54,11 +54,11 @@ def _security_groups(args: ResourceValidationArgs) -> Iterator[str]:
         rules = [args.props]
     if args.resource_type == single and known(args.props, "type") == "ingress":
         rules = [args.props]
-    for rule in rules:
-        for field in _NETWORKS:
-            value = known(rule, field)
-            for network in _EVERYBODY & set([value] if isinstance(value, str) else known_items(value)):
-                yield f"ingress is allowed from any address ({field}: {network})"
+    for field in _NETWORKS:
+        values = [known(rule, field) for rule in rules]
+        networks = [each for value in values for each in ([value] if isinstance(value, str) else known_items(value))]
+        if is_anybody(networks):
+            yield f"ingress is allowed from any address ({field}: {', '.join(map(str, networks))})"
 
 
 def _block(public: bool) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
+from infra.catalogue.networks import is_anybody
 from policies.rule import ResourceRule, known, known_items, missing
-
-_ANY_ADDRESS = {"0.0.0.0/0", "::/0"}
 
 
 def _findings(args: ResourceValidationArgs) -> Iterator[str]:
@@ -17,9 +16,9 @@ def _findings(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if missing(args.props, "spec", "loadBalancerSourceRanges"):
         yield "this load balancer accepts traffic from any address"
-    for network in known_items(known(spec, "loadBalancerSourceRanges")):
-        if network in _ANY_ADDRESS:
-            yield f"this load balancer accepts traffic from any address ({network})"
+    networks = list(known_items(known(spec, "loadBalancerSourceRanges")))
+    if is_anybody(networks):
+        yield f"this load balancer accepts traffic from any address ({', '.join(map(str, networks))})"
 
 
 RULES = (

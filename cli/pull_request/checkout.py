@@ -31,10 +31,10 @@ def merge_base(repository: Path, base: str) -> str:
 
 
 def changed_files(repository: Path, commit: str) -> list[str]:
-    """Files that differ from the commit, including uncommitted and new ones."""
+    """Files that differ from the commit, including uncommitted and new ones; git quotes names that are not ASCII."""
     tracked = _git(repository, "diff", "--name-only", "--no-renames", commit)
     new = _git(repository, "ls-files", "--others", "--exclude-standard")
-    return [*tracked.splitlines(), *new.splitlines()]
+    return [name.strip('"') for name in [*tracked.splitlines(), *new.splitlines()]]
 
 
 def lay_out(repository: Path, commit: str, target: Path) -> None:

@@ -23,7 +23,7 @@ from infra.catalogue.pod_manifests import (
     security_context,
     volume,
 )
-from infra.catalogue.secret_patterns import NAMES, VALUES
+from infra.catalogue.secret_patterns import NAMES, VALUES, WORDS
 
 _DIGEST = r"[^/@]+@sha256:[0-9a-f]{64}"
 """Directly under the registry's prefix: pull-through caches of other registries are deeper."""
@@ -84,7 +84,7 @@ _TOLERATED = (
     "variables.spec.?tolerations.orValue([])"
     ".exists(toleration, toleration.?key.orValue('nvidia.com/gpu').matches('^nvidia[.]com/gpu$'))"
 )
-_SECRET_NAME = f"entry.name.matches(r'{NAMES}')"
+_SECRET_NAME = f"(entry.name.matches(r'{NAMES}') && !entry.name.matches(r'{WORDS}'))"
 _REFERENCE = "entry.?value.orValue('').matches('^($|/|arn:)')"
 """A path or an ARN refers to a secret, it is none."""
 _SECRET_VALUE = f"entry.?value.orValue('').matches(r'{'|'.join(VALUES.values())}')"

@@ -57,7 +57,8 @@ SecretName = Annotated[
 
 def _url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    is_server = parts.scheme in ("http", "https") and parts.hostname and not parts.path.strip("/") and not parts.query
+    if not is_server or any(character.isspace() for character in value):
         raise ValueError(f"{value!r} is not the URL of a server; write one such as https://minio.example.com")
     return value
 

@@ -15,7 +15,7 @@ from infra.declaration.types import Name, Settings
 def _address(value: str) -> str:
     """An API token is sent there, so the connection must be encrypted."""
     parts = urlsplit(value)
-    if not re.match(r"^https?://[^\s/?#]+", value) or parts.query or parts.fragment or parts.username:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/\S*)?", value) or parts.query or parts.fragment or parts.username:
         raise ValueError(f"{value!r} is not the URL of a Grafana; write one such as https://grafana.example.com")
     if sent_in_clear_text(value):
         raise ValueError(f"{value!r} would get the token unencrypted; write https://")

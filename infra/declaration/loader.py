@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from infra.catalogue.names import PROJECT
@@ -15,17 +15,12 @@ from infra.declaration.problems import DeclarationError, Problem, suggestion, to
 from infra.declaration.references import undeclared
 from infra.declaration.rules import broken_rules
 from infra.declaration.secrets import ProvidedValues, broken_value_rules, plain_text_secrets
+from infra.declaration.yaml_reader import LONGEST_FILE, read
 
 SETTING = "platform"
 """The only structured setting in the project's namespace, and the root of each path in a message."""
 
 _NAMESPACE = f"config.{PROJECT}:"
-_SECTIONS = {
-    field.alias
-    for field in Platform.model_fields.values()
-    if not field.is_required() and not isinstance(field.default, str | bool)
-}
-"""Optional groups of settings; one that is written with nothing under it has its defaults."""
 
 
 def load(file: Path, *, values: bool = True) -> Platform:
@@ -51,8 +46,7 @@ def declare(raw: object, file: str, root: Path = Path(), provided: ProvidedValue
         raise DeclarationError(file, [Problem(SETTING, f"missing; declare it under '{PROJECT}:{SETTING}'")])
     problems = list(plain_text_secrets(raw, (SETTING,)))
     if isinstance(raw, Mapping):
-        raw = {key: {} if value is None and key in _SECTIONS else value for key, value in raw.items()}
-        problems += undeclared(raw, SETTING)
+        problems += undeclared({key: value for key, value in raw.items() if value is not None}, SETTING)
     try:
         platform = Platform.model_validate(raw)
     except ValidationError as error:
@@ -71,53 +65,44 @@ def secret_names(raw: object) -> list[str]:
 
 def is_encrypted(value: object) -> bool:
     """Whether Pulumi encrypted the value of a setting."""
-    return isinstance(value, dict) and set(value) == {"secure"}
+    return isinstance(value, dict) and set(value) == {"secure"} and isinstance(value["secure"], str)
 
 
 def read_config(file: Path) -> tuple[dict[str, Any], list[Problem]]:
-    """The file's `config`, and problems of the file itself.
-
-    Duplicate keys are a problem: a YAML reader would silently take the last one.
-    """
+    """The file's `config`, and problems of the file itself."""
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        with file.open("rb") as stream:
+            content = stream.read(LONGEST_FILE + 1)
+        if len(content) > LONGEST_FILE:
+            return {}, [Problem("", f"is too large; write at most {LONGEST_FILE // 1024} KiB")]
+        document, problems = read(content.decode("utf-8"))
     except OSError as error:
         return {}, [Problem("", f"cannot be read: {error.strerror}")]
     except UnicodeDecodeError:
         return {}, [Problem("", "is not UTF-8 text")]
-    except yaml.YAMLError as error:
-        return {}, [Problem("", _syntax_error(error))]
-    duplicates = list(_duplicates(node, ()))
-    if duplicates:
-        return {}, duplicates
-    content = None if node is None else yaml.SafeLoader("").construct_document(node)
-    config = content.get("config") if isinstance(content, dict) else None
+    if problems:
+        return {}, [Problem(problem.path.removeprefix(_NAMESPACE), problem.message) for problem in problems]
+    config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         return {}, [Problem("", "has no mapping 'config'; write the settings under it")]
-    return config, []
+    return config, [*_other_spellings(config), *_encrypted(config.get(f"{PROJECT}:{SETTING}"), SETTING)]
 
 
-def _duplicates(node: yaml.Node | None, path: tuple[str, ...]) -> Iterator[Problem]:
-    if isinstance(node, yaml.SequenceNode):
-        for position, item in enumerate(node.value):
-            yield from _duplicates(item, (*path, str(position)))
-    if not isinstance(node, yaml.MappingNode):
-        return
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        here = (*path, str(key.value))
-        if key.value in lines:
-            shown = ".".join(here).removeprefix(_NAMESPACE)
-            yield Problem(shown, f"declared twice, in lines {lines[key.value]} and {line}; keep one")
-        lines.setdefault(key.value, line)
-        yield from _duplicates(value, here)
+def _other_spellings(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Pulumi adds a missing project to a key, and takes it out of a longer one: two keys could mean one setting."""
+    for key in config:
+        if not re.fullmatch(r"[^:]+:[^:]+", key):
+            yield Problem("config", f"the key {key!r} has no project; write <project>:<name> as in {PROJECT}:{SETTING}")
 
 
-def _syntax_error(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{position}invalid YAML: {getattr(error, 'problem', None) or error}"
+def _encrypted(raw: object, path: str) -> Iterator[Problem]:
+    """The engine decrypts these values, so that the program sees others than this command."""
+    if is_encrypted(raw):
+        message = "'secure' marks an encrypted value, which can't be in the declaration"
+        yield Problem(path, f"{message}; declare a secret under 'secrets', or write another name")
+    elif isinstance(raw, dict | list):
+        for key, value in raw.items() if isinstance(raw, dict) else enumerate(raw):
+            yield from _encrypted(value, f"{path}.{key}")
 
 
 def _broken_values(platform: Platform, provided: ProvidedValues | None) -> list[Problem]:

@@ -14,10 +14,12 @@ from infra.catalogue.metrics import BUCKETS, KNOWN, OWN_CODE, unknown_in
 from infra.declaration.problems import suggestion
 from infra.declaration.types import Seconds
 
-_SPAN = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?$")
+_SPAN = re.compile(r"^(?:(\d{1,9})d)?(?:(\d{1,9})h)?$", re.ASCII)
+_LONGEST_SPAN = 3650
+"""Days."""
 _ALERT = r"^[A-Z][A-Za-z0-9]{2,62}$"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
-_PORT = r":[1-9]\d{0,4}"
+_PORT = r":[1-9][0-9]{0,4}"
 _LOGIN = r"(?:[A-Za-z0-9._~!$&'()*+,;=:%-]*@)?"
 _URL = rf"^https?://{_LOGIN}{_HOST}(?:{_PORT})?(?:[/?#](?:[A-Za-z0-9._~:/?#@!$&'()*+,;=-]|\[|\]|%[0-9A-Fa-f]{{2}})*)?$"
 _SERVER = rf"^{_HOST}{_PORT}$"
@@ -27,14 +29,16 @@ _LONGEST_INTERVAL = 60
 
 _FORMAT = r'printf "[^"\\]*"'
 _FUNCTIONS = rf"humanize|humanize1024|humanizeDuration|humanizePercentage|toLower|toUpper|title|{_FORMAT}"
-_TEMPLATE = re.compile(rf"(?:{_FORMAT} )?\$(?:value|labels\.[A-Za-z_]\w*)(?: ?\| ?(?:{_FUNCTIONS}))*")
+_TEMPLATE = re.compile(rf"(?:{_FORMAT} )?\$(?:value|labels\.[A-Za-z_]\w*)(?: ?\| ?(?:{_FUNCTIONS}))*", re.ASCII)
 
 
 def _span(value: object) -> int:
-    match = _SPAN.match(value) if isinstance(value, str) and value else None
+    match = _SPAN.fullmatch(value) if isinstance(value, str) and value else None
     days, hours = (int(part or 0) for part in match.groups()) if match else (0, 0)
     if not days and not hours:
         raise ValueError(f"{value!r} is not a time span; write days or hours with their unit, such as 15d or 36h")
+    if days * 24 + hours > _LONGEST_SPAN * 24:
+        raise ValueError(f"{value!r} is out of range; write at most {_LONGEST_SPAN}d")
     return (days * 24 + hours) * 3600
 
 
@@ -115,7 +119,7 @@ def _server(value: str) -> str:
 
 def _mailboxes(value: str) -> str:
     addresses = [address for _, address in getaddresses([value])]
-    if not addresses or not all(map(_MAILBOX.match, addresses)):
+    if not addresses or not all(map(_MAILBOX.fullmatch, addresses)):
         raise ValueError(f"{value!r} is not an email address; write one such as team@example.com")
     return value
 
@@ -129,7 +133,7 @@ def _runbooks(value: str) -> str:
 
 
 def _alert(value: str) -> str:
-    if not re.match(_ALERT, value):
+    if not re.fullmatch(_ALERT, value):
         raise ValueError(f"{value!r} is not an alert name; write it in CamelCase without spaces, such as QueueTooLong")
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, get_args, get_origin
@@ -11,6 +12,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+
+_LONG_WORD = re.compile(r"(\S{100})\S{100,}")
+_LONGEST_LINE, _END = 800, 200
+"""Characters; the end says what to write."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,16 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        path = self.path.replace("\n", r"\n")
-        return f"{path}: {self.message}" if path else self.message
+        """Short, without characters that end the line or control the terminal."""
+        text = _LONG_WORD.sub(r"\1…", f"{self.path}: {self.message}" if self.path else self.message)
+        if len(text) > _LONGEST_LINE:
+            text = f"{text[: _LONGEST_LINE - _END]}…{text[-_END:]}"
+        return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def shortened(text: str, longest: int = 80) -> str:
+    """A text that is not too long for a message."""
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 class DeclarationError(Exception):
@@ -92,7 +105,8 @@ def _example(name: str, settings: Mapping[str, FieldInfo]) -> str:
 def _wrong_value(kind: str, details: ErrorDetails) -> str:
     given = details["input"]
     if kind == "value_error":
-        return str(details["ctx"]["error"])
+        message = str(details["ctx"]["error"])
+        return message.replace(repr(given), _shown(given)) if isinstance(given, str) else message
     if kind in _EXPECTED:
         hint = "; put it in quotes" if kind == "string_type" and not isinstance(given, dict | list | None) else ""
         return f"expected {_EXPECTED[kind]}, got {_shown(given)}{hint}"
@@ -114,7 +128,9 @@ def _shown(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return repr(shortened(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _path(root: str, loc: Sequence[int | str]) -> str:
@@ -123,7 +139,7 @@ def _path(root: str, loc: Sequence[int | str]) -> str:
 
 def _type_at(annotation: object, loc: Sequence[int | str]) -> object:
     """The type of the setting at a path."""
-    annotation = _bare(annotation)
+    annotation = bare(annotation)
     if not loc:
         return annotation
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -132,12 +148,12 @@ def _type_at(annotation: object, loc: Sequence[int | str]) -> object:
     return _type_at(get_args(annotation)[-1] if get_args(annotation) else None, loc[1:])
 
 
-def _bare(annotation: object) -> object:
+def bare(annotation: object) -> object:
     """Without `Annotated` and `| None`."""
     if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
+        return bare(get_args(annotation)[0])
     rest = [part for part in get_args(annotation) if part is not type(None)]
-    return _bare(rest[0]) if len(rest) == 1 and len(get_args(annotation)) == 2 else annotation
+    return bare(rest[0]) if len(rest) == 1 and len(get_args(annotation)) == 2 else annotation
 
 
 def _settings(annotation: object) -> dict[str, FieldInfo]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
 from infra.catalogue.names import RESERVED_SECRETS
-from infra.catalogue.secret_patterns import NAMES, VALUES
+from infra.catalogue.secret_patterns import NAMES, VALUES, WORDS
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.types import Name, Settings
 
@@ -25,7 +25,7 @@ ProvidedValues = Mapping[str, Encrypted]
 _ARGUMENTS = "args"
 _SET = "pulumi config set --secret {}"
 _VALUE_PATTERNS = {kind: re.compile(pattern) for kind, pattern in VALUES.items()}
-_NAME = re.compile(NAMES)
+_NAME, _WORD = re.compile(NAMES), re.compile(WORDS)
 _FLAG = re.compile(r"--?([\w-]+)(?:=(.*))?", re.DOTALL)
 _VALUE = re.compile(r"(?!arn:)[^/<\[$\s-].{5,}", re.DOTALL)
 """Not a path, a reference, another flag, a token such as `[PAD]`, or a short text."""
@@ -125,7 +125,7 @@ def _named_secrets(arguments: object, path: tuple[str, ...]) -> Iterator[Problem
         named = list(_flags(arguments)) if isinstance(arguments, list | tuple) else []
     for name, value, key in named:
         reported = isinstance(value, str) and any(pattern.search(value) for pattern in _VALUE_PATTERNS.values())
-        if _NAME.search(name) and _VALUE.fullmatch(str(value)) and not reported:
+        if _NAME.search(name) and not _WORD.search(name) and _VALUE.fullmatch(str(value)) and not reported:
             yield _plain_text(f"by the name of '{name}'", (*path, key))
 
 

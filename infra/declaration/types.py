@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
-_CPU = re.compile(r"^(\d+(?:\.\d{1,3})?|\d+m)$", re.ASCII)
-_MEMORY = re.compile(r"^(\d+)(Ki|Mi|Gi|Ti)$", re.ASCII)
-_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$", re.ASCII)
+from infra.declaration.problems import bare
+
+_CPU = re.compile(r"^(\d{1,12}(?:\.\d{1,3})?|\d{1,12}m)$", re.ASCII)
+_MEMORY = re.compile(r"^(\d{1,20})(Ki|Mi|Gi|Ti)$", re.ASCII)
+_DURATION = re.compile(r"^(?:(\d{1,12})h)?(?:(\d{1,12})m)?(?:(\d{1,12})s)?$", re.ASCII)
 BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 """The name of a bucket in an object store."""
 _DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
@@ -25,6 +35,8 @@ _LABEL_KEY = re.compile(
     r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
 )
 _TAINT = re.compile(r"^([^=:]+)(?:=([^=:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$")
+_LARGEST_INTEGER = 2**31 - 1
+_MOST_CORES, _MOST_MEMORY, _LONGEST_DURATION = 1_000_000, 2**60, 8760
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
@@ -32,6 +44,38 @@ class Settings(BaseModel):
     """Frozen and strict: an unknown key or a wrong type is an error, never a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_emptied_sections(cls, raw: Any) -> Any:
+        """A section that is written with nothing under it is like `{}`."""
+        if not isinstance(raw, Mapping):
+            return raw
+        types = {field.alias: field.annotation for field in cls.model_fields.values()}
+        return {key: _filled(value, types.get(key)) for key, value in raw.items()}
+
+    @field_validator("*")
+    @classmethod
+    def _is_in_reason(cls, value: Any) -> Any:
+        """An empty text means something to one tool and nothing to another; Kubernetes' numbers have 32 bits."""
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("is empty; write a value, or remove the setting to use its default")
+        if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+            raise ValueError(f"{value} is out of range; write at most {_LARGEST_INTEGER}")
+        return value
+
+
+def _filled(value: Any, annotation: object) -> Any:
+    """With empty mappings and lists where nothing is written, in the entries of a mapping too."""
+    annotation = bare(annotation)
+    kind = get_origin(annotation) or annotation
+    if value is None and isinstance(kind, type) and issubclass(kind, Settings | dict):
+        return {}
+    if value is None and kind is tuple:
+        return []
+    if kind is dict and isinstance(value, Mapping):
+        return {key: _filled(entry, get_args(annotation)[1]) for key, entry in value.items()}
+    return value
 
 
 def matching(pattern: str, what: str, write: str, flags: int = re.ASCII) -> Callable[[str], str]:
@@ -64,12 +108,16 @@ def _cpu(value: object) -> str:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _CPU.fullmatch(text) or cpu_millis(text) == 0:
         raise ValueError(f"{value!r} is not a CPU quantity; write cores such as 2 or 0.5, or thousandths such as 500m")
+    if cpu_millis(text) > _MOST_CORES * 1000:
+        raise ValueError(f"{value!r} is out of range; write at most {_MOST_CORES} cores")
     return text
 
 
 def _memory(value: object) -> str:
     if not isinstance(value, str) or not _MEMORY.fullmatch(value) or memory_bytes(value) == 0:
         raise ValueError(f"{value!r} is not a size; write a number with Ki, Mi, Gi or Ti, such as 512Mi")
+    if memory_bytes(value) > _MOST_MEMORY:
+        raise ValueError(f"{value!r} is out of range; write at most {_MOST_MEMORY // 2**40}Ti")
     return value
 
 
@@ -79,6 +127,8 @@ def _seconds(value: object) -> int:
     total = hours * 3600 + minutes * 60 + seconds
     if total == 0:
         raise ValueError(f"{value!r} is not a duration; write hours, minutes and seconds such as 90s, 3m or 1h30m")
+    if total > _LONGEST_DURATION * 3600:
+        raise ValueError(f"{value!r} is out of range; write at most {_LONGEST_DURATION}h")
     return total
 
 

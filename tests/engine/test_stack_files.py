@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.preflight import name_of
 from common import paths
 from tests.pulumi_engine import find_engine
 
@@ -20,7 +21,7 @@ def test_a_stack_file_is_previewed_without_a_violated_policy(file: Path, tmp_pat
     if find_engine() is None:
         pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
     done = subprocess.run(
-        [sys.executable, "-m", "cli", "preview", "--stack", file.name.split(".")[1]],
+        [sys.executable, "-m", "cli", "preview", "--stack", name_of(file)],
         cwd=paths.REPOSITORY,
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
         capture_output=True,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from infra.catalogue.aws.instance_types import instance_type, instance_types, partition, regions
 from infra.catalogue.aws.names import GITHUB
+from infra.catalogue.networks import is_anybody
 from infra.catalogue.versions import EKS_DEFAULT, EKS_VERSIONS
 from infra.declaration.aws.addresses import LARGEST, SMALLEST, fits_services, is_private, overlap, prefix_length
 from infra.declaration.aws.settings import AwsFoundation
@@ -79,6 +80,10 @@ def api_is_not_open_to_the_world(aws: AwsFoundation) -> Iterator[Problem]:
         if prefix_length(cidr) == 0:
             message = f"{cidr} is the whole internet; write the networks of your team, or none for a private endpoint"
             yield Problem(f"cluster.publicCidrs.{position}", message)
+            return
+    if is_anybody(aws.cluster.public_cidrs):
+        message = "together these are a large part of the internet; write the networks of your team, or none"
+        yield Problem("cluster.publicCidrs", message)
 
 
 def mapped_groups_are_possible(aws: AwsFoundation) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, WithJsonSchema
 DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_ENTRY = re.compile(r"(?:(?P<all>[*?])|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
+_ENTRY = re.compile(r"(?:(?P<all>[*?])|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\d{1,4}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ _FIELDS = (
 def _schedule(value: str) -> str:
     if value in DESCRIPTORS:
         return value
-    parts = value.split()
+    parts = value.split() if value.isprintable() else []
     if value.startswith("@") or len(parts) != len(_FIELDS):
         raise ValueError(
             f"{value!r} is not a schedule; write five fields such as '0 3 * * mon' (minute, hour, day of month, month, "

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.catalogue.names import DOMAIN
 from infra.foundation.aws.context import AwsContext
 from tests.unit.components.recorder import Recorder, created, inputs, platform
-from tests.unit.declaration.samples import GONE, on_aws
+from tests.unit.declaration.samples import GONE, REPOSITORY, on_aws
 
 AWS = "foundation.aws"
 CARRIERS = (
@@ -123,13 +124,13 @@ def test_each_purpose_has_a_key_that_is_renewed() -> None:
     assert all_of(recorder, "aws:kms/alias:Alias")["logs"]["name"] == "alias/ml-platform-test-logs"
 
 
-def test_images_have_repositories_whose_tags_never_move() -> None:
+def test_images_have_repositories_that_refuse_no_push() -> None:
     repositories = all_of(stack(), "aws:ecr/repository:Repository")
     assert sorted(repositories) == ["base", "cache.base", "nvidia-device-plugin", "serving", "tracking", "training"]
-    del repositories["cache.base"]  # it has the tags that others give
+    del repositories["cache.base"]
     for name, repository in repositories.items():
         assert repository["name"] == f"ml-platform-test/{name}"
-        assert repository["imageTagMutability"] == "IMMUTABLE"
+        assert repository["imageTagMutability"] == "MUTABLE"  # a refused push would fail a rollback
         assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
         assert repository["encryptionConfigurations"][0]["encryptionType"] == "KMS"
 
@@ -232,7 +233,7 @@ def test_the_cluster_is_closed_but_to_the_declared() -> None:
     assert cluster["vpcConfig"]["publicAccessCidrs"] == ["203.0.113.0/24"]
     assert cluster["vpcConfig"]["endpointPrivateAccess"] is True
     entries = all_of(recorder, "aws:eks/accessEntry:AccessEntry")
-    assert sorted(entries) == ["admin-platform-admin", "deployer"]
+    assert sorted(entries) == ["admin-platform-admin", "deployer", "nodes"]
     assert entries["admin-platform-admin"]["principalArn"] == "arn:aws:iam::123456789012:role/platform-admin"
 
 
@@ -260,6 +261,38 @@ def test_nodes_volumes_and_load_balancers_are_the_clusters_own_part() -> None:
     assert cluster["storageConfig"] == {"blockStorage": {"enabled": True}}
     assert cluster["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
     assert (cluster["upgradePolicy"], cluster["deletionProtection"]) == ({"supportType": "STANDARD"}, True)
+
+
+def test_nodes_interfaces_and_volumes_may_have_the_stacks_tags() -> None:
+    """All that EKS's documentation lists for tags of one's own, each for this cluster only."""
+    text = inputs(stack(), "aws:iam/rolePolicy:RolePolicy", "cluster-tags")["policy"]
+    statements = json.loads(text)["Statement"]
+    assert {action for each in statements for action in each["Action"]} == {
+        *(f"ec2:Create{what}" for what in ("Fleet", "LaunchTemplate", "NetworkInterface", "SecurityGroup")),
+        *(f"ec2:Create{what}" for what in ("Snapshot", "Volume")),
+        *(f"elasticloadbalancing:Create{what}" for what in ("Listener", "LoadBalancer", "Rule", "TargetGroup")),
+        "ec2:RunInstances",
+    }
+    own = {"aws:RequestTag/eks:eks-cluster-name": "${aws:PrincipalTag/eks:eks-cluster-name}"}
+    assert all(each["Condition"]["StringEquals"] == own for each in statements)
+
+
+def test_servers_may_wait_for_a_node_and_take_as_long_to_start_as_their_probes_allow() -> None:
+    specs = {
+        name: inputs(stack(monitoring={}), "kubernetes:apps/v1:Deployment", name)["spec"]
+        for name in ("tracking", "prometheus")
+    }
+    waits = {name: spec["progressDeadlineSeconds"] for name, spec in specs.items()}
+    assert waits == {"tracking": 180 + 600, "prometheus": 900 + 60 + 600}
+
+
+def test_credentials_of_a_deployment_outlive_it() -> None:
+    workflow = yaml.safe_load((REPOSITORY / ".github/workflows/deploy.yml").read_text())["jobs"]["prod"]
+    (asked,) = [
+        each["with"]["role-duration-seconds"] for each in workflow["steps"] if "role-to-assume" in each.get("with", {})
+    ]
+    longest = inputs(stack(), "aws:iam/role:Role", "ci-deploy")["maxSessionDuration"]
+    assert workflow["timeout-minutes"] * 60 < asked <= longest
 
 
 def test_the_kubeconfig_holds_no_credentials() -> None:

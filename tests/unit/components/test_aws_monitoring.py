@@ -60,7 +60,7 @@ def test_prometheus_may_add_to_its_workspace_and_do_nothing_else() -> None:
 
 
 def test_without_a_workspace_metrics_stay_in_the_cluster() -> None:
-    recorder = watched(**{"foundation.aws.managedPrometheus": None})
+    recorder = platform(on_aws(monitoring=ON_CALL))
     assert created(recorder, WORKSPACE) == []
     assert "remote_write" not in config(recorder, "prometheus")
     assert "ml-platform-prometheus" not in created(recorder, "aws:iam/role:Role")
@@ -102,7 +102,7 @@ def test_keys_and_private_ways_are_made_for_what_there_is() -> None:
     with_both = watched()
     assert {"aps-workspaces", "sns"} <= set(created(with_both, ENDPOINT))
     assert {"metrics", "alerts"} <= set(created(with_both, KEY))
-    without = watched(**{"foundation.aws.managedPrometheus": None, "monitoring": {}})
+    without = platform(on_aws(monitoring={}))
     assert not {"aps-workspaces", "sns"} & set(created(without, ENDPOINT))
     assert not {"metrics", "alerts"} & set(created(without, KEY))
 

@@ -111,7 +111,7 @@ def test_real_gpus_need_no_simulator_and_their_nodes_are_watched_too() -> None:
     found = pods(monitored(simulated=False))
     assert "Deployment gpu-simulator" not in found
     assert found["DaemonSet node-exporter"]["spec"]["tolerations"] == [
-        {"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"}
+        {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     ]
     assert (
         "tolerations" not in pods(monitored())["DaemonSet node-exporter"]["spec"]

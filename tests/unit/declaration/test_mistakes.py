@@ -37,7 +37,7 @@ MISTAKES = [
     ("serving.digits.replicas", 1.5, "platform.serving.digits.replicas: expected a whole number, got 1.5"),
     ("serving.digits.replicas", True, "platform.serving.digits.replicas: expected a whole number, got true"),
     ("protectData", "yes", "platform.protectData: expected true or false, got 'yes'"),
-    ("teams.vision", None, "platform.teams.vision: expected a mapping of settings, got nothing"),
+    ("teams.vision", 3, "platform.teams.vision: expected a mapping of settings, got 3"),
     ("teams", ["vision"], "platform.teams: expected a mapping of settings, got a list"),
     ("training.digits.args", "--c=1", "platform.training.digits.args: expected a list, got '--c=1'"),
     ("training.digits.args", ["--c", 1], "platform.training.digits.args.1: expected text, got 1; put it in quotes"),

@@ -129,6 +129,8 @@ def test_a_stack_file_holds_encrypted_values_of_declared_secrets_only(root: Path
         ("--token=hf_" + "x" * 34, "a token of Hugging Face"),
         ("xoxb-" + "1" * 12, "a token of Slack"),
         ("sk-" + "x" * 24, "an API key"),
+        ("sk-proj-" + "Ab3_" * 10 + "-" + "xY7_" * 10, "an API key"),
+        ("sk-ant-api03-" + "Ab-3_" * 3 + "xY7_" * 10, "an API key"),
         ("eyJ" + "x" * 10 + ".eyJ" + "y" * 10 + ".z", "a signed token"),
         ("postgresql://mlflow:hunter2@db/mlflow", "a password in an address"),
     ],
@@ -175,11 +177,20 @@ def test_a_secret_among_a_build_s_arguments_would_be_in_a_layer(root: Path) -> N
         ["--token-file=/var/run/secrets/token/value", "--password", "/var/run/secrets/key/value"],
         ["--pad-token=[PAD]", "--eos_token", "<|endoftext|>", "--pass=3"],
         ["--max-tokens=100000", "--api-key", "--verbose-logging"],
+        ["--unk-token", "unknown", "--eos-token=endoftext", "--additional_special_token_2", "speaker"],
+        ["--template", "xoxo-hugs-and-kisses", "--from", "sk-learn-gradient-boosting"],
         ["--secret=arn:aws:secretsmanager:eu-central-1:123456789012:secret:login"],
     ],
 )
 def test_names_of_files_and_markers_pass(root: Path, arguments: list[str]) -> None:
     assert accepted(root, **{"training.digits.args": arguments}).training["digits"].args == tuple(arguments)
+
+
+def test_a_model_of_any_name_is_no_key(root: Path) -> None:
+    name = "sk-learn-gradient-boosting"
+    training = {"team": "vision", "image": "training", "model": name}
+    declared = accepted(root, **{f"models.{name}": {"team": "vision"}, f"training.{name}": training})
+    assert name in declared.training
 
 
 def test_an_endpoint_of_any_name_names_its_key(root: Path) -> None:
