@@ -1,7 +1,8 @@
 """Every image that runs: built from a folder, pushed to the private registry, deployed by digest.
 
 The base image is built first; all others are built from its digest. A tag is the hash of everything that determines the
-content, so an unchanged folder is neither built nor a difference.
+content, so an unchanged folder is neither built nor a difference, and an image that was pushed once is its own cache: a
+revert deploys the digest of the first time.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from infra.build_context import content_hash
+from infra.build_context import prepare
 from infra.catalogue.images import BASE
 from infra.catalogue.names import PROJECT, image_context
 from infra.declaration.workloads import Image as DeclaredImage
 from infra.foundation import Registry
 
 _PLATFORM = "linux/amd64"
+_INLINE_CACHE = {"BUILDKIT_INLINE_CACHE": "1"}
+"""The image tells BuildKit which steps made it, so that it can be the cache of its own build."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,23 @@ class Images(pulumi.ComponentResource):
 
     def _build(self, name: str, base: pulumi.Input[str], base_content: str) -> BuiltImage:
         declared = self._declared.get(name, DeclaredImage())
-        context = image_context(name, declared.context)
-        content = content_hash(context, {**declared.args, "BASE": base_content})
-        own_content = content_hash(context, declared.args)
+        context = prepare(image_context(name, declared.context))
+        content = context.content_hash({**declared.args, "BASE": base_content})
         registry, repository = self._registry, self._registry.repository(name)
+        tag = f"{repository.address}:{content}"
         image = docker.Image(
             name,
-            image_name=f"{repository.address}:{content}",
-            build=docker.DockerBuildArgs(context=context, args={**declared.args, "BASE": base}, platform=_PLATFORM),
+            image_name=tag,
+            build=docker.DockerBuildArgs(
+                context=context.folder,
+                args={**declared.args, **_INLINE_CACHE, "BASE": base},
+                platform=_PLATFORM,
+                # A tag that exists has this very content: it is used, though the engine's cache may be empty.
+                cache_from=docker.CacheFromArgs(images=[tag]),
+            ),
             registry=docker.RegistryArgs(
                 server=registry.server, username=registry.username, password=registry.password
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(repository.ready)),
         )
-        return BuiltImage(name, content, own_content, image.repo_digest)
+        return BuiltImage(name, content, context.content_hash(declared.args), image.repo_digest)

@@ -1,4 +1,7 @@
-"""The private registry in ECR: one repository per image, with immutable tags."""
+"""The private registry in ECR: one repository per image.
+
+Tags are mutable: images are deployed by digest, so a moved tag deploys nothing, but a refused push fails a rollback.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class AwsRegistry(pulumi.ComponentResource):
             for prefix, upstream in args.settings.mirrors.items()
         ]
         # Created before the first pull: ECR would create it without key and tags, and it would outlive the stack.
-        base = self._create(_BASE, cached_repository(args.context, args.settings.base_image), "MUTABLE")
+        base = self._create(_BASE, cached_repository(args.context, args.settings.base_image))
         token = ecr.get_authorization_token_output(
             registry_id=args.context.account, opts=pulumi.InvokeOutputOptions(provider=args.account, parent=self)
         )
@@ -68,16 +71,16 @@ class AwsRegistry(pulumi.ComponentResource):
     def repository(self, image: str) -> Repository:
         """Created by the first call for an image. Its base image is pulled through a mirror, which must exist too."""
         if image not in self._made:
-            created = self._create(image, f"{self._args.context.name}/{image}", "IMMUTABLE")
+            created = self._create(image, f"{self._args.context.name}/{image}")
             self._made[image] = Repository(f"{self._prefix}/{image}", [created, *self._mirrored])
         return self._made[image]
 
-    def _create(self, image: str, name: str, mutability: str) -> ecr.Repository:
+    def _create(self, image: str, name: str) -> ecr.Repository:
         args = self._args
         repository = ecr.Repository(
             image,
             name=name,
-            image_tag_mutability=mutability,
+            image_tag_mutability="MUTABLE",
             image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[
                 ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=args.key)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from infra.build_context import content_hash
+from infra.build_context import prepare
 from infra.catalogue.images import REGISTRY
 from infra.catalogue.names import PART_LABEL, PROJECT, image_context
 from infra.foundation.contract import Registry, Repository
@@ -60,11 +60,11 @@ class LocalRegistry(pulumi.ComponentResource):
     def _container(self, name: str, args: LocalRegistryArgs, password: GeneratedPassword) -> docker.Container:
         child = pulumi.ResourceOptions(parent=self)
         build_args = {"BASE": args.base_image}
-        context = image_context(REGISTRY)
+        context = prepare(image_context(REGISTRY))
         image = docker.Image(
             name,
-            image_name=f"{PROJECT}/{REGISTRY}:{content_hash(context, build_args)}",
-            build=docker.DockerBuildArgs(context=context, args=build_args, platform="linux/amd64"),
+            image_name=f"{PROJECT}/{REGISTRY}:{context.content_hash(build_args)}",
+            build=docker.DockerBuildArgs(context=context.folder, args=build_args, platform="linux/amd64"),
             skip_push=True,
             opts=child,
         )

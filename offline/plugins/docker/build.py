@@ -24,6 +24,8 @@ class Build:
     context: BuildContext
     args: dict[str, str] = field(default_factory=dict)
     platform: str = ""
+    cached_in: tuple[str, ...] = ()
+    """Images whose steps need not run again."""
 
     @classmethod
     def from_inputs(cls, build: Bag) -> Build:
@@ -31,9 +33,15 @@ class Build:
             raise ProviderError("invalid Docker Builder version")
         return cls(
             context_of(build),
-            args={key: value for key, value in build.get("args", {}).items() if value is not UNKNOWN},
+            args={key: value for key, value in build.get("args", {}).items() if _is_argument(key, value)},
             platform=build.get("platform", ""),
+            cached_in=tuple(build.get("cacheFrom", {}).get("images", ())),
         )
+
+
+def _is_argument(key: str, value: Any) -> bool:
+    """BuildKit takes some as its own settings; the classic builder would warn that no Dockerfile uses them."""
+    return value is not UNKNOWN and not key.startswith("BUILDKIT_")
 
 
 def context_of(build: Bag) -> BuildContext:
@@ -89,6 +97,18 @@ def push_image(engine: Engine, name: str, login: Login | None, say: Say) -> str:
         if digests:
             return f"{parsed.base}@{digests[-1]}"
         return _local_digest(client, name, parsed)
+
+
+def pushed_image(engine: Engine, name: str, login: Login | None) -> str | None:
+    """The digest of a tag in its registry. None: it is not there, or can't be looked up, and a push says why."""
+    from docker.errors import APIError
+
+    with engine.client() as client:
+        try:
+            found = client.inspect_distribution(name, auth_config=login.auth_config() if login else None)
+        except APIError:
+            return None
+    return f"{ImageName.parse(name).base}@{found['Descriptor']['digest']}"
 
 
 def login_for(engine: Engine, name: str, registry: Bag) -> Login | None:

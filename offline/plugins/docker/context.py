@@ -68,7 +68,7 @@ class BuildContext:
     def _ignored(self) -> _Patterns | None:
         for name in (f"{self.dockerfile}.dockerignore", str(Path(self.folder, ".dockerignore"))):
             if Path(name).is_file():
-                lines = [line.strip() for line in Path(name).read_text().splitlines()]
+                lines = [line.strip() for line in Path(name).read_text("utf-8-sig", "surrogateescape").splitlines()]
                 return _Patterns([line for line in lines if line and not line.startswith("#")])
         return None
 
@@ -100,12 +100,12 @@ def _entry(path: Path, name: str, mode: str) -> bytes:
     content = hashlib.sha256()
     kind = os.lstat(path).st_mode
     if mode.startswith("L"):
-        content.update(str(path.resolve(strict=True) if path.is_absolute() else _resolved(path)).encode())
+        content.update(os.fsencode(path.resolve(strict=True) if path.is_absolute() else _resolved(path)))
     elif stat.S_ISREG(kind) or stat.S_ISLNK(kind):
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 content.update(chunk)
-    return name.encode() + mode.encode() + content.digest() + b"\0"
+    return os.fsencode(name) + mode.encode() + content.digest() + b"\0"
 
 
 def _resolved(path: Path) -> str:

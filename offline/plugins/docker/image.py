@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offline.plugins.diff import Change, Diff
-from offline.plugins.docker.build import Build, build_image, context_of, login_for, push_image
-from offline.plugins.docker.engine import Engine, load_library
+from offline.plugins.docker.build import Build, build_image, context_of, login_for, push_image, pushed_image
+from offline.plugins.docker.engine import Engine, Login, load_library
 from offline.plugins.docker.names import require_canonical
+from offline.plugins.docker.progress import Say
 from offline.plugins.marshal import UNKNOWN, Bag, Secret, has_unknown, reveal
 from offline.plugins.provider import ProviderError
 
@@ -60,10 +61,7 @@ class ImageResource:
         def say(text: str) -> None:
             self.log(urn, "info", text, True)
 
-        say("Starting Docker build")
-        identity = build_image(self.engine, urn, name, build, login, say)
-        if push:
-            say("Pushing Image to the registry")
+        digest = self._reused(name, build, login, say) if push else None
         outputs = {
             "dockerfile": build.context.relative_dockerfile,
             "context": build.context.folder,
@@ -71,10 +69,28 @@ class ImageResource:
             "registryServer": registry.get("server", ""),
             "imageName": name,
             "platform": build.platform,
-            "repoDigest": push_image(self.engine, name, login, say) if push else identity,
+            "repoDigest": digest or self._built(urn, name, build, login, say, push=push),
             "__inputs": Secret(inputs),
         }
         return name, outputs
+
+    def _reused(self, name: str, build: Build, login: Login | None, say: Say) -> str | None:
+        """An image that is its own cache is named by its content: the tag is used as it is.
+
+        The official plugin gets the same digest in a longer way: it pulls the image, and no step runs again.
+        """
+        digest = pushed_image(self.engine, name, login) if name in build.cached_in else None
+        if digest:
+            say("The registry has this image: it is neither built nor pushed")
+        return digest
+
+    def _built(self, urn: str, name: str, build: Build, login: Login | None, say: Say, *, push: bool) -> str:
+        say("Starting Docker build")
+        identity = build_image(self.engine, urn, name, build, login, say)
+        if not push:
+            return identity
+        say("Pushing Image to the registry")
+        return push_image(self.engine, name, login, say)
 
     def _check_build(self, urn: str, given: Bag | None) -> Bag:
         build = dict(given or {})

@@ -17,7 +17,7 @@ VOLUME = "docker:index/volume:Volume"
 
 _SUPPORTED: dict[str, frozenset[str]] = {
     IMAGE: frozenset({"build", "buildOnPreview", "imageName", "registry", "skipPush"}),
-    f"{IMAGE}.build": frozenset({"args", "builderVersion", "context", "dockerfile", "platform"}),
+    f"{IMAGE}.build": frozenset({"args", "builderVersion", "cacheFrom", "context", "dockerfile", "platform"}),
     VOLUME: frozenset({"labels", "name"}),
     CONTAINER: frozenset(
         {

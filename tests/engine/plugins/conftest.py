@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,3 +18,18 @@ def pulumi(tmp_path: Path) -> Iterator[Pulumi]:
         pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
     with Pulumi(tmp_path) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def engine() -> Any:
+    """The Docker engine of this machine."""
+    from docker import APIClient, from_env
+    from docker.errors import DockerException
+
+    try:
+        client = from_env(timeout=120)
+        client.ping()
+    except DockerException as error:
+        pytest.skip(f"no Docker engine answers at DOCKER_HOST: {error}")
+    api: APIClient = client.api
+    return api

@@ -26,21 +26,6 @@ IMAGE = "docker:index/image:Image"
 BUSYBOX = Path("/bin/busybox")
 
 
-@pytest.fixture(scope="session")
-def engine() -> Any:
-    """The Docker engine of this machine."""
-    from docker import APIClient, from_env
-    from docker.errors import DockerException
-
-    try:
-        client = from_env(timeout=120)
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no Docker engine answers at DOCKER_HOST: {error}")
-    api: APIClient = client.api
-    return api
-
-
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[RegistryServer]:
     """A private registry on loopback with one user."""
