@@ -122,7 +122,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     install()
     monkeypatch.setattr(paths, "PULUMI_HOME", tmp_path / "home")
     monkeypatch.setattr(toolchain, "ensure", install)
-    monkeypatch.setattr(aws_preflight, "check", lambda _: True)
+    monkeypatch.setattr(aws_preflight, "check", lambda *_: True)
     monkeypatch.setattr(stack, "exists", lambda _: True)
     for module, name in ((stack, "ensure"), (stack, "pulumi"), (recovery, "recover")):
         monkeypatch.setattr(module, name, never)
