@@ -137,7 +137,7 @@ def test_prod_follows_dev_behind_an_approval_with_a_role_of_its_own() -> None:
     assert prod["permissions"] == {"contents": "read", "id-token": "write"}
     assert "id-token" not in jobs["dev"]["permissions"]
     (login,) = [step for step in prod["steps"] if CLOUD in step.get("uses", "")]
-    assert set(login["with"]) == {"role-to-assume", "aws-region"}
+    assert set(login["with"]) == {"role-to-assume", "aws-region", "role-duration-seconds"}
     assert "secrets." not in (FOLDER / "deploy.yml").read_text()
 
 
