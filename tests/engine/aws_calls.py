@@ -32,6 +32,7 @@ def _bucket(operation: str, **names: str) -> tuple[Call, ...]:
 _BLOCK = "PublicAccessBlockConfiguration"
 _EKS_NODES = {"nodeGroupName": "nodegroupName", "nodeRoleArn": "nodeRole", "subnetIds": "subnets"}
 _RDS = {
+    "maintenanceWindow": "PreferredMaintenanceWindow",
     "dbName": "DBName",
     "enabledCloudwatchLogsExports": "EnableCloudwatchLogsExports",
     "identifier": "DBInstanceIdentifier",

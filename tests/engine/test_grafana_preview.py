@@ -40,7 +40,8 @@ def steps(project: Project, declared: dict[str, Any], token: str | None = None) 
 
 def test_an_own_one(project: Project) -> None:
     found = steps(project, grafanas.deployed(protectData=False))
-    assert state(found, "kubernetes:apps/v1:Deployment", "grafana")["customTimeouts"] == {"create": 180, "update": 180}
+    # Three minutes to start by its probe, and one to be scheduled.
+    assert state(found, "kubernetes:apps/v1:Deployment", "grafana")["customTimeouts"] == {"create": 240, "update": 240}
     assert "grafana" in [step.name for step in found if step.type == IMAGE]
 
 
