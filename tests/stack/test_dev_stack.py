@@ -187,6 +187,9 @@ def test_what_was_changed_by_hand_is_named_and_put_right_by_one_up(
     assert apps.read_namespaced_deployment("status", SYSTEM).spec.replicas == 2
     kubectl("-n", SYSTEM, "delete", "horizontalpodautoscaler", "status")
     kubectl("-n", SYSTEM, "scale", "deployment", "status", "--replicas=1")
+    named = "app.kubernetes.io/name=status"
+    eventually(lambda: len(core.list_namespaced_pod(SYSTEM, label_selector=named).items) == 1, 120, "one page again")
+    eventually(lambda: not any(pod.metadata.deletion_timestamp for pod in pods(core)), 120, "old pods to end")
 
 
 def test_a_changed_line_rolls_one_deployment_and_loses_no_request(
