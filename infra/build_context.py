@@ -163,7 +163,7 @@ def _copied(source: Path) -> BuildContext:
         finished = folder / _copy_name(source, digest)
         _rename(unfinished, finished)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)  # renamed, if all went well
     return BuildContext(str(finished), digest)
 
 
@@ -231,7 +231,7 @@ def _folder_of_copies() -> Path:
 @cache
 def _temporary_folder() -> Path:
     folder = tempfile.mkdtemp(prefix="ml-platform-build-contexts-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the system empties its folder for temporary files
     pulumi.log.warn(f"{Path.cwd()} can't be written to: images are built from {folder}, so they show as changed")
     return Path(folder)
 
@@ -240,7 +240,7 @@ def _delete_unused(folder: Path) -> None:
     """Copies that no run used for a day."""
     for copy in folder.iterdir():
         if copy.is_dir() and copy.stat().st_mtime < time.time() - _UNUSED_AFTER_S:
-            shutil.rmtree(copy, ignore_errors=True)
+            shutil.rmtree(copy, ignore_errors=True)  # another run may delete it, too
 
 
 def _included(context: Path) -> Callable[[str], bool]:

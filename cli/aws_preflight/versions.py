@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding
 from infra.declaration.aws.pools import ec2_settings
-from infra.declaration.aws.support import minor
+from infra.declaration.aws.support import WARNED_DAYS, minor
 
 ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
 """Add-ons that managed node groups need; nodes of EKS Auto Mode include them."""
 
 
-WARNED = timedelta(days=90)
-"""For how long before the end of standard support there is a warning."""
 _SETTING = f"{AWS}.cluster.version"
 
 
@@ -29,7 +27,7 @@ def version_is_supported(client: Client, wanted: Wanted) -> Iterator[Finding]:
         yield Finding(_SETTING, f"EKS does not offer '{version}'", write)
     elif found["versionStatus"] == "EXTENDED_SUPPORT":
         yield from _extended(wanted, write)
-    elif (ends := found.get("endOfStandardSupportDate")) and ends - datetime.now(UTC) < WARNED:
+    elif (ends := found.get("endOfStandardSupportDate")) and ends - datetime.now(UTC) < timedelta(days=WARNED_DAYS):
         yield Finding(_SETTING, f"standard support of '{version}' ends on {ends:%Y-%m-%d}", write, blocking=False)
 
 

@@ -29,7 +29,8 @@ _BY_HAND = "kubectl"
 _RESTART = "kubectl-rollout"
 _CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kubelet", "kwok", "keda", "vpa-")
 _OWN = "pulumi-kubernetes"
-_AT_ONCE = 16
+_AT_ONCE = 8
+"""Fewer than the connections that the client keeps."""
 _REFUSED, _CONFLICT = 400, 409
 _ATTEMPTS = 10
 _NOT_COMPARED = {("apiVersion",), ("kind",), ("status",)}
@@ -226,6 +227,14 @@ def _call(api: client.ApiClient, method: str, url: str, body: Object | None = No
     answer = api.call_api(*request)
     answer.read()
     if answer.status >= _REFUSED:
-        raise ApiException(status=answer.status, reason=json.loads(answer.data).get("message", answer.reason))
+        raise ApiException(status=answer.status, reason=f"{method} {url}: {_message(answer.data) or answer.reason}")
     found: Object = json.loads(answer.data)
     return found
+
+
+def _message(body: bytes) -> str:
+    """Of a Status object; what stands between here and the API may answer with something else."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+from infra.declaration.aws.support import warnings
 from infra.declaration.loader import load
 from infra.declaration.problems import DeclarationError
 
@@ -19,10 +21,13 @@ def main(arguments: list[str]) -> int:
 
 def _check(file: Path) -> int:
     try:
-        load(file)
+        platform = load(file)
     except DeclarationError as error:
         print(error, file=sys.stderr)
         return 1
+    if platform.foundation.aws is not None:
+        for warning in warnings(platform.foundation.aws.cluster, datetime.now(UTC).date()):
+            print(f"{file.name}: warning: {warning}", file=sys.stderr)
     print(f"{file.name}: valid")
     return 0
 

@@ -50,7 +50,8 @@ _A_DATE, _NO_NUMBER = _Unusable("a date"), _Unusable("a number out of range")
 
 
 class _Composer(yaml.SafeLoader):
-    """Without tags, which have no meaning in a stack file, and not deeper than any."""
+    """Without tags, which have no meaning in a stack file, and not deeper than any. PyYAML's stubs lack `peek_event`'s
+    types."""
 
     depth = 0
 

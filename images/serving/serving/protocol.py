@@ -41,7 +41,7 @@ class ResponseOutput(msgspec.Struct):
     data: list[Any]
 
 
-class InferenceResponse(msgspec.Struct, omit_defaults=True):  # type: ignore[call-arg]
+class InferenceResponse(msgspec.Struct, omit_defaults=True):  # type: ignore[call-arg] # msgspec is in the image only
     model_name: str
     model_version: str
     outputs: list[ResponseOutput]

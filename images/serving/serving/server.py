@@ -90,6 +90,7 @@ class BoundedProtocol(H11Protocol, asyncio.BufferedProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _aborted = False
 
+    # A transport of TCP, which is what uvicorn makes; the base class admits any.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._since = self.loop.time()
@@ -168,6 +169,7 @@ class DrainingServer(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    # The sockets are passed on as they are.
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)  # type: ignore[arg-type]

@@ -42,7 +42,7 @@ class Digits:
     holdout_labels: Labels
 
     def holdout_document(self) -> Holdout:
-        """The held-out digits as plain JSON, for whoever checks the served model."""
+        """The held-out digits as plain JSON, with which the served model is checked."""
         return {"inputs": self.holdout_images.tolist(), "labels": self.holdout_labels.tolist()}
 
 
@@ -90,6 +90,7 @@ class Shuffled(Sampler[Key]):
 def loader(samples: Digits, *, batch: int, seed: int, workers: int, pinned: bool) -> DataLoader[tuple[Tensor, Tensor]]:
     """Each iteration is one epoch; the CPU does not wait for copies from `pinned` memory to a GPU."""
     return DataLoader(
+        # The type of DataLoader wants a number as a key.
         Shifted(samples.train_images, samples.train_labels, seed),  # type: ignore[arg-type]
         batch_size=batch,
         sampler=Shuffled(len(samples.train_labels), seed),

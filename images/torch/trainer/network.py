@@ -50,7 +50,7 @@ class _Predictor(nn.Module):
 
 
 def export(network: Network) -> ModelProto:
-    """Whoever serves the model needs ONNX Runtime and nothing of PyTorch."""
+    """Serving the model needs ONNX Runtime, but not PyTorch."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of packages that are not needed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

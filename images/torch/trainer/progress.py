@@ -18,7 +18,7 @@ _WAIT = Gauge("training_loader_wait_ratio", "The part of the time that is spent 
 
 
 def serve() -> None:
-    """Nothing where nobody asks."""
+    """On METRICS_PORT, if it is set."""
     if port := os.environ.get("METRICS_PORT"):
         start_http_server(int(port))
 

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -202,10 +203,7 @@ def filled(begin: bytes, element: bytes, end: bytes) -> bytes:
 
 def sizes(key: str | None) -> list[Hostile]:
     announced = [1, 2**10, 2**16, MEBIBYTE, LIMIT, LIMIT + 1, 100 * MEBIBYTE, 10**9]
-    whole = [
-        Hostile(f"{size} bytes", head(key=key, Content_Length=size), lambda size=size: zeros(size))  # type: ignore[misc]
-        for size in announced
-    ]
+    whole = [Hostile(f"{size} bytes", head(key=key, Content_Length=size), partial(zeros, size)) for size in announced]
     endless = Hostile("1 GB in chunks", head(key=key, Transfer_Encoding="chunked"), lambda: chunked(zeros(10**9)))
     expecting = Hostile("1 GB, expecting 100", head(key=key, Content_Length=10**9, Expect="100-continue"))
     return [*whole, endless, expecting]

@@ -20,7 +20,11 @@ from infra.declaration.loader import declare
 from tests.unit.declaration.samples import in_cluster, small
 
 H100 = {"name": "NVIDIA H100 80GB HBM3", "memory_gib": 79.2, "error": 1e-6}
-PASSED = {"passed": True, "driver": "580.95.05", "gpus": [{**H100, "tflops": 701.2}, {**H100, "tflops": 645.9}]}
+PASSED: dict[str, Any] = {
+    "passed": True,
+    "driver": "580.95.05",
+    "gpus": [{**H100, "tflops": 701.2}, {**H100, "tflops": 645.9}],
+}
 FAILED = {"passed": False, "stage": "toolkit", "problem": "no library", "fix": "install it"}
 CHECKED = {"nodePools.l4.gpu.checkImage": "training"}
 
@@ -111,7 +115,7 @@ def test_a_pod_s_report_is_one_line(pods: list[client.V1Pod], shown: str) -> Non
     assert found.node == ("node-1" if pods else "")
 
 
-GPU_0 = PASSED["gpus"][0]  # type: ignore[index]
+GPU_0 = PASSED["gpus"][0]
 
 
 @pytest.mark.parametrize(

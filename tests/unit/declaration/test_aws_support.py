@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from infra.catalogue.versions import EKS_DEFAULT, EKS_VERSIONS
+from infra.declaration import __main__
+from infra.declaration.aws import support
 from infra.declaration.aws.settings import Cluster
 from infra.declaration.aws.support import WARNED_DAYS, warnings
+from tests.examples import PROD, validated
 
 ENDS = EKS_VERSIONS[EKS_DEFAULT].end_of_standard_support
 
@@ -36,3 +40,20 @@ def test_the_end_of_support_is_announced(days: int, policy: str, said: list[str]
 
 def test_a_version_newer_than_the_list_is_accepted_and_nothing_is_known_of_it() -> None:
     assert list(warnings(cluster("1.99"), ENDS)) == []
+
+
+@pytest.mark.parametrize(("days", "warned"), [(10, True), (400, False)])
+def test_check_warns_and_still_says_that_the_file_is_valid(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, days: int, warned: bool
+) -> None:
+    prod = validated(PROD)
+    assert prod.foundation.aws is not None
+    version = prod.foundation.aws.cluster.version
+    ends = datetime.now(UTC).date() + timedelta(days=days)
+    known = replace(EKS_VERSIONS[version], end_of_standard_support=ends)
+    monkeypatch.setattr(support, "EKS_VERSIONS", {version: known})
+    monkeypatch.setattr(__main__, "load", lambda _: prod)  # the example's images are not beside it
+    assert __main__.main([str(PROD)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{PROD.name}: valid\n"
+    assert (f"warning: Kubernetes {version}: standard support ends on {ends}" in said.err) == warned

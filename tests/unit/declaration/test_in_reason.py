@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from infra.catalogue.networks import is_anybody
@@ -42,8 +43,8 @@ def test_no_setting_is_an_empty_text(group: type[Settings], name: str, field: Fi
     errors: list[Any] = []
     try:
         group.model_validate({field.alias: text})
-    except ValueError as error:
-        errors = [each for each in error.errors() if each["loc"] == (field.alias,)]  # type: ignore[attr-defined]
+    except ValidationError as error:
+        errors = [each for each in error.errors() if each["loc"] == (field.alias,)]
     assert len(errors) == 1
 
 
