@@ -6,29 +6,49 @@ It can be stored, compared and shown: secrets are masked, and unknown values are
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXTS
+from common.errors import without_ansi
+from common.pulumi import SECRET, SIGNATURE, UNKNOWN_TEXTS, urn_name
 
 MASKED = "[secret]"
 UNKNOWN = "<unknown>"
 AUTOMATIC = "<automatic>"
 _AUTONAMED = "pulumi.com/autonamed"
 _GENERATED_SUFFIX = re.compile(r"-[0-9a-f]{7,8}$")
+_CONSEQUENCE = re.compile(r"\bcontext canceled$|^(update|preview|destroy|refresh) failed$")
+"""What the engine reports after an error elsewhere, such as of a resource that the policy pack was looking at."""
 
 
 def read(events: Path) -> dict[str, Any]:
     """The planned steps, their number by operation, and the problems."""
     logged = list(logged_events(events))
     steps = [_step(event["resourcePreEvent"]["metadata"]) for event in logged if "resourcePreEvent" in event]
-    problems = {json.dumps(problem): problem for event in logged if (problem := _problem(event))}
     return {
         "changes": Counter(step["operation"] for step in steps),
         "steps": steps,
-        "problems": list(problems.values()),
+        "problems": problems(logged),
     }
+
+
+def problems(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Errors and violated policies, each once; of these the causes only, if there are any."""
+    found = {json.dumps(problem): problem for event in events if (problem := _problem(event))}
+    causes = [problem for problem in found.values() if not _CONSEQUENCE.search(problem["message"])]
+    return causes or list(found.values())
+
+
+def why_failed(events: Iterable[Mapping[str, Any]]) -> str:
+    """A line for each problem that stops an update; the engine has printed all of it."""
+    return "\n".join(_line(problem) for problem in problems(events) if problem["mandatory"])
+
+
+def _line(problem: Mapping[str, Any]) -> str:
+    first = without_ansi(problem["message"]).splitlines()[0].removeprefix("error: ")
+    parts = (urn_name(problem["urn"]) if problem["urn"] else "", problem["policy"], first)
+    return ": ".join(part for part in parts if part)
 
 
 def logged_events(file: Path) -> Iterator[dict[str, Any]]:

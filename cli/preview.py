@@ -44,10 +44,10 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
         done = _run(engine, name, declared, Path(folder), events, environment, quiet=as_json)
         if as_json:
             print(json.dumps(plan.read(events), indent=2))
+        why = plan.why_failed(plan.logged_events(events))
     if done.returncode:
-        raise CommandError(
-            f"preview of stack {name}", f"pulumi exited with {done.returncode}", hint="see the errors above"
-        )
+        why = why or f"pulumi exited with {done.returncode}"
+        raise CommandError(f"preview of stack {name}", why, hint="see the errors above")
     return 0
 
 

@@ -153,9 +153,8 @@ def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, A
         )
     if done.returncode:
         hint = "fix the error above and run the same command again: it continues where it stopped"
-        raise CommandError(
-            f"pulumi {command[0]} of stack {stack}", f"exit code {done.returncode}", log=events, hint=hint
-        )
+        why = plan.why_failed(plan.logged_events(events)) or f"exit code {done.returncode}"
+        raise CommandError(f"pulumi {command[0]} of stack {stack}", why, log=events, hint=hint)
     return list(plan.logged_events(events))
 
 

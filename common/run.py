@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common import paths
-from common.errors import CommandError, tail
+from common.errors import CommandError, tail, without_ansi
 
 
 def output(
@@ -30,7 +30,7 @@ def output(
     except OSError as error:
         raise CommandError(f"{command[0]} can't be run", str(error)) from None
     if done.returncode:
-        why = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+        why = "\n".join(without_ansi(done.stderr or done.stdout).strip().splitlines()[-8:])
         raise CommandError(f"{_name(command)} exited with {done.returncode}", why)
     return done.stdout
 

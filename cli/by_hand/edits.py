@@ -134,9 +134,18 @@ def _changed(inputs: Mapping[str, Any], outputs: Mapping[str, Any], live: Object
         if path[:1] in _NOT_COMPARED or fields.missing(before):
             continue
         if fields.is_secret(before):
-            if fields.missing(now):
-                yield path
+            yield from _gone(path, outputs, live)
         elif (fields.missing(now) or not fields.same(before, now)) and path not in by_controllers:
+            yield path
+
+
+def _gone(secret: Path, outputs: Mapping[str, Any], live: Object) -> Iterator[Path]:
+    """What is missing of a secret value. The state has its keys in clear as fields that the last update has set."""
+    if fields.missing(fields.get(live, secret)):
+        yield secret
+        return
+    for path in _claims(outputs, lambda manager: manager.startswith(_OWN)):
+        if path[: len(secret)] == secret and fields.missing(fields.get(live, path)):
             yield path
 
 
@@ -161,7 +170,7 @@ def _comparable(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, "data": inputs["stringData"]}
 
 
-def _claims(live: Object, chosen: Any) -> Iterator[Path]:
+def _claims(live: Mapping[str, Any], chosen: Any) -> Iterator[Path]:
     for entry in live["metadata"].get("managedFields", []):
         if chosen(entry["manager"]) and entry.get("subresource") != "status":
             yield from fields.owned(entry.get("fieldsV1", {}))

@@ -3,10 +3,11 @@
 import unittest
 
 import numpy as np
+import onnxruntime
 from mlflow.exceptions import MlflowException
 from onnx import ModelProto
 from prometheus_client import REGISTRY
-from sklearn.svm import SVC
+from sklearn.calibration import CalibratedClassifierCV
 from training import data, errors, model, progress, registry
 from training.__main__ import parse
 from training.model import Hyperparameters
@@ -31,7 +32,7 @@ class Split(unittest.TestCase):
 
 class Model(unittest.TestCase):
     digits: data.Digits
-    classifier: SVC
+    classifier: CalibratedClassifierCV
     exported: ModelProto
 
     @classmethod
@@ -46,6 +47,20 @@ class Model(unittest.TestCase):
     def test_export_predicts_what_the_classifier_predicts(self) -> None:
         predicted = self.classifier.predict(self.digits.holdout_images)
         self.assertEqual(model.accuracy(self.exported, self.digits.holdout_images, predicted), 1.0)
+
+    def test_export_answers_with_probabilities(self) -> None:
+        session = onnxruntime.InferenceSession(self.exported.SerializeToString(), providers=["CPUExecutionProvider"])
+        inputs = {model.INPUT_NAME: self.digits.holdout_images}
+        labels, probabilities = session.run(["label", "probabilities"], inputs)
+        self.assertTrue(((probabilities >= 0) & (probabilities <= 1)).all())
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_array_equal(probabilities.argmax(axis=1), labels)
+        expected = self.classifier.predict_proba(self.digits.holdout_images)
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+
+    def test_two_fits_of_the_same_digits_are_the_same_model(self) -> None:
+        again = model.export(model.fit(self.digits.train_images, self.digits.train_labels, Hyperparameters(0.001, 10)))
+        self.assertEqual(again.SerializeToString(), self.exported.SerializeToString())
 
     def test_bad_hyperparameters_are_seen_in_the_accuracy(self) -> None:
         bad = model.export(model.fit(self.digits.train_images, self.digits.train_labels, Hyperparameters(10, 1)))

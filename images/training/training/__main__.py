@@ -9,7 +9,7 @@ import time
 
 from mlflow.exceptions import MlflowException
 from onnx import ModelProto
-from sklearn.svm import SVC
+from sklearn.calibration import CalibratedClassifierCV
 
 from training import data, errors, model, progress
 from training.model import Hyperparameters
@@ -57,7 +57,7 @@ def train(hyperparameters: Hyperparameters, experiment: str, name: str) -> None:
     say(f"{name} version {version} {outcome} the {registry.CHAMPION}: {decision.reason}")
 
 
-def fit(digits: data.Digits, hyperparameters: Hyperparameters) -> SVC:
+def fit(digits: data.Digits, hyperparameters: Hyperparameters) -> CalibratedClassifierCV:
     begin = time.perf_counter()
     classifier = model.fit(digits.train_images, digits.train_labels, hyperparameters)
     seconds = time.perf_counter() - begin

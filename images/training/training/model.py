@@ -7,7 +7,8 @@ import onnxruntime
 from onnx import ModelProto
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.metrics import hinge_loss
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.metrics import log_loss
 from sklearn.svm import SVC
 
 from training.data import Images, Labels
@@ -22,16 +23,18 @@ class Hyperparameters:
     c: float
 
 
-def fit(images: Images, labels: Labels, hyperparameters: Hyperparameters) -> SVC:
-    return SVC(gamma=hyperparameters.gamma, C=hyperparameters.c).fit(images, labels)
+def fit(images: Images, labels: Labels, hyperparameters: Hyperparameters) -> CalibratedClassifierCV:
+    """The decision values of an SVC are no probabilities: they are calibrated, on folds that the training left out."""
+    classifier = SVC(gamma=hyperparameters.gamma, C=hyperparameters.c)
+    return CalibratedClassifierCV(classifier, ensemble=False).fit(images, labels)
 
 
-def loss(classifier: SVC, images: Images, labels: Labels) -> float:
-    """By how much digits miss the margin of their class: 0 when none does."""
-    return float(hinge_loss(labels, classifier.decision_function(images)))
+def loss(classifier: CalibratedClassifierCV, images: Images, labels: Labels) -> float:
+    """The cross-entropy: 0 if each digit's own class has a probability of 1."""
+    return float(log_loss(labels, classifier.predict_proba(images)))
 
 
-def export(classifier: SVC) -> ModelProto:
+def export(classifier: CalibratedClassifierCV) -> ModelProto:
     """Whoever serves the model needs ONNX Runtime and nothing of scikit-learn."""
     with warnings.catch_warnings():
         # The converter reads attributes that scikit-learn has announced to remove; both are pinned.

@@ -16,6 +16,8 @@ from docker.models.containers import Container
 from offline.base_image import IMAGE
 
 IMAGES = Path(__file__).parents[3] / "images"
+OWN = Path(__file__).parent / "own"
+"""Images as users make them."""
 USERNAME = "admin"
 START_SECONDS = 180
 _LARGE = {"torch"}
@@ -37,9 +39,10 @@ class Engine:
         if name not in self.built:
             base = IMAGE if name in ("base", "registry") else self.image("base")
             self.built[name] = f"{self.name}/{name}"
+            folder = next(parent / name for parent in (IMAGES, OWN) if (parent / name).is_dir())
             try:
                 self.client.images.build(
-                    path=str(IMAGES / name), tag=self.built[name], buildargs={"BASE": base}, rm=True, forcerm=True
+                    path=str(folder), tag=self.built[name], buildargs={"BASE": base}, rm=True, forcerm=True
                 )
             except BuildError as error:
                 lines = [str(line.get("stream", "")).rstrip() for line in error.build_log]

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import CommandError
 from offline import base_image
-from tests.engine.images.engine import Engine, output
+from tests.engine.images.engine import Engine, output, run_to_end
 
 
 def test_one_that_is_there_is_taken_as_it_is(engine: Engine, tmp_path: Path) -> None:
@@ -53,3 +53,9 @@ def test_a_machine_without_mmdebstrap_is_told_what_to_install(tmp_path: Path, mo
 def test_builds_inside_trust_what_this_machine_trusts(engine: Engine) -> None:
     container = engine.start("base", entrypoint=["sh", "-c", 'test -z "$SSL_CERT_FILE" || test -s "$SSL_CERT_FILE"'])
     assert container.wait(timeout=30)["StatusCode"] == 0, output(container)
+
+
+def test_wheels_that_need_openmp_work_in_an_image_of_ones_own(engine: Engine) -> None:
+    """LightGBM's wheel, as others, has no OpenMP of its own."""
+    code, log = run_to_end(engine.start("lightgbm"))
+    assert code == 0, log

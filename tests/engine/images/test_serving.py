@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 import requests
@@ -19,11 +20,13 @@ def infer(endpoint: str, images: list[list[float]], **changes: object) -> reques
     return requests.post(f"{endpoint}/v2/models/{MODEL}/infer", json={"id": "1", "inputs": [tensor]}, timeout=20)
 
 
-def labels_of(answer: requests.Response) -> list[int]:
+def outputs_of(answer: requests.Response) -> dict[str, list[Any]]:
     answer.raise_for_status()
-    outputs = {output["name"]: output["data"] for output in answer.json()["outputs"]}
-    labels: list[int] = outputs["label"]
-    return labels
+    return {output["name"]: output["data"] for output in answer.json()["outputs"]}
+
+
+def labels_of(answer: requests.Response) -> list[int]:
+    return outputs_of(answer)["label"]
 
 
 def test_held_out_digits_are_recognized_by_the_served_model(tracking: Tracking, endpoint: str) -> None:
@@ -31,6 +34,15 @@ def test_held_out_digits_are_recognized_by_the_served_model(tracking: Tracking, 
     predicted = labels_of(infer(endpoint, holdout["inputs"]))
     right = sum(a == b for a, b in zip(predicted, holdout["labels"], strict=True))
     assert right / len(predicted) > 0.95
+
+
+def test_probabilities_are_in_the_answer(tracking: Tracking, endpoint: str) -> None:
+    holdout = tracking.artifact(tracking.champion()["run_id"], "holdout/holdout.json")
+    outputs = outputs_of(infer(endpoint, holdout["inputs"][:1]))
+    probabilities = outputs["probabilities"]
+    assert min(probabilities) >= 0
+    assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+    assert outputs["label"] == [probabilities.index(max(probabilities))]
 
 
 def test_the_answer_and_the_metadata_name_the_registered_version(endpoint: str) -> None:

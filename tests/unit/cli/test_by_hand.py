@@ -107,9 +107,24 @@ def test_claims_to_touched_fields_go_and_all_others_stay() -> None:
     assert managers == ["pulumi-kubernetes", "kubectl-label"]
 
 
+def secret(**data: str) -> dict[str, Any]:
+    return {"data": data, "metadata": {"managedFields": []}}
+
+
+ENCRYPTED = {SIGNATURE: SECRET, "ciphertext": "v1:x"}
+SECRET_INPUTS = {"stringData": ENCRYPTED}
+SECRET_OUTPUTS = claimed(secret() | {"data": ENCRYPTED}, "pulumi-kubernetes", {"f:data": {"f:key": {}, "f:value": {}}})
+
+
 def test_what_is_secret_is_not_compared() -> None:
-    encrypted = {SIGNATURE: SECRET, "ciphertext": "v1:x"}
-    inputs, outputs = {"stringData": encrypted}, {"data": encrypted}
-    found: dict[str, Any] = {"data": {"key": "eA=="}, "metadata": {"managedFields": []}}
-    assert list(_changed(inputs, outputs, found)) == []
-    assert [*_added(inputs, claimed(found, "kubectl-patch", {"f:data": {"f:key": {}}}))] == [("data", "key")]
+    found = secret(key="eA==", value="other")
+    assert list(_changed(SECRET_INPUTS, SECRET_OUTPUTS, found)) == []
+    assert [*_added(SECRET_INPUTS, claimed(found, "kubectl-patch", {"f:data": {"f:key": {}}}))] == [("data", "key")]
+
+
+def test_a_key_that_is_gone_from_a_secret_is_named_and_left_to_the_next_update() -> None:
+    found = secret(value="eA==")
+    gone = list(_changed(SECRET_INPUTS, SECRET_OUTPUTS, found))
+    assert gone == [("data", "key")]
+    assert restored(found, SECRET_OUTPUTS, gone, []) == found
+    assert list(_changed(SECRET_INPUTS, SECRET_OUTPUTS, {"metadata": {}})) == [("data",)]
