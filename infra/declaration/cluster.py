@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SERVER = re.compile(rf"^({_PART}(\.{_PART})+|{_PART}(\.{_PART})*(?=:))(:([0-9]{{1,5}}))?$", re.ASCII)
-_PREFIX = r"^[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+_PATH_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+"""As registries define it: `a..b` and `a_-b` are none."""
+_PREFIX = rf"^{_PATH_COMPONENT}(/{_PATH_COMPONENT})*$"
 _PREFIX_RULE = "words of lower-case letters and digits, joined by '/', such as research/ml-platform"
 _SECRET = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$", re.ASCII)
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")

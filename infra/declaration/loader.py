@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.model import Platform
+from infra.declaration.names import broken_stack_name
 from infra.declaration.problems import DeclarationError, Problem, suggestion, to_problems
 from infra.declaration.references import undeclared
 from infra.declaration.rules import broken_rules
@@ -39,8 +40,8 @@ def load(file: Path, *, values: bool = True) -> Platform:
 def declare(raw: object, file: str, root: Path = Path(), provided: ProvidedValues | None = None) -> Platform:
     """Validates the whole declaration, or raises all of its problems.
 
-    `file` is the stack file's name in messages, and `root` the project's folder. Without `provided`, the values of
-    secrets are not checked.
+    `file` is the stack file's name, which also names the stack, and `root` the project's folder. Without `provided`,
+    the values of secrets are not checked.
     """
     if raw is None:
         raise DeclarationError(file, [Problem(SETTING, f"missing; declare it under '{PROJECT}:{SETTING}'")])
@@ -51,7 +52,11 @@ def declare(raw: object, file: str, root: Path = Path(), provided: ProvidedValue
         platform = Platform.model_validate(raw)
     except ValidationError as error:
         raise DeclarationError(file, [*to_problems(error, Platform, SETTING), *problems]) from None
-    problems = problems or [*broken_rules(platform, root, SETTING), *_broken_values(platform, provided)]
+    problems = problems or [
+        *broken_stack_name(file, platform),
+        *broken_rules(platform, root, SETTING),
+        *_broken_values(platform, provided),
+    ]
     if problems:
         raise DeclarationError(file, problems)
     return platform

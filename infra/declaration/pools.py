@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from infra.catalogue.names import GPU_CHECK
 from infra.declaration.aws.pools import Ec2Pool
 from infra.declaration.problems import Problem
 from infra.declaration.types import (
@@ -27,9 +26,6 @@ from infra.declaration.types import (
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
     from infra.workloads.kind import Request
-
-_LONGEST_CRON_JOB = 52
-"""Characters of a CronJob's name that Kubernetes accepts."""
 
 
 class Instance(Settings):
@@ -119,15 +115,6 @@ def pool_settings_have_an_effect(platform: Platform, root: Path) -> Iterator[Pro
             yield Problem(f"nodePools.{name}.gpu.checkImage", message)
 
 
-def names_of_checked_pools_are_short(platform: Platform, root: Path) -> Iterator[Problem]:
-    """The check of a pool's GPUs is a CronJob that is named after the pool."""
-    longest = _LONGEST_CRON_JOB - len(f"{GPU_CHECK}-")
-    for name, pool in platform.node_pools.items():
-        if pool.gpu is not None and pool.gpu.check_image is not None and len(name) > longest:
-            message = f"the name has {len(name)} characters; with checkImage, write a name of at most {longest}"
-            yield Problem(f"nodePools.{name}", message)
-
-
 def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
     """A pod that fits no node would be pending forever."""
     for kind, name, workload in platform.workloads():
@@ -159,6 +146,5 @@ POOL_RULES = (
     pool_sizes_are_in_order,
     ec2_settings_are_on_aws,
     pool_settings_have_an_effect,
-    names_of_checked_pools_are_short,
     jobs_fit_their_nodes,
 )

@@ -14,7 +14,9 @@ from infra.declaration.aws.rules import groups_are_mapped
 from infra.declaration.cluster import CLUSTER_RULES
 from infra.declaration.model import Platform
 from infra.declaration.monitoring_rules import RULES as MONITORING_RULES
+from infra.declaration.names import NAME_RULES
 from infra.declaration.policy import exceptions_are_for_own_namespaces
+from infra.declaration.pool_nodes import NODE_RULES
 from infra.declaration.pools import POOL_RULES
 from infra.declaration.problems import Problem
 from infra.declaration.secrets import SECRET_RULES
@@ -59,6 +61,8 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     *TEAM_RULES,
     *WORKLOAD_RULES,
     *POOL_RULES,
+    *NODE_RULES,
+    *NAME_RULES,
     *SECRET_RULES,
     exceptions_are_for_own_namespaces,
     *MONITORING_RULES,

@@ -23,7 +23,6 @@ Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
 _MAX_NODE_AGE = 21 * 24 * 3600
 _SYSTEM_CPU_MILLIS, _ALLOCATABLE_MEMORY = 500, 0.9
 """CPU reserved for the system and its DaemonSets, and the share of a node's memory that is allocatable to pods."""
-_RESERVED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws", "eks.amazonaws.com")
 _TAKEN = {"default", "general-purpose", "system", "ml-platform-system"}
 _RESERVED_CAPACITY = {"reserved", "capacityBlock"}
 
@@ -70,15 +69,6 @@ def instance_types_exist(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem
         elif not instance_type(name).known:
             message = f"the CPU and GPUs of {name} are not in the catalogue; write a type of a current generation"
             yield Problem(f"aws.instanceTypes.{position}", message)
-
-
-def labels_are_not_reserved(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
-    """Kubernetes, Karpenter and EKS set labels in their own domains, and Karpenter rejects pools that set them."""
-    for key in pool.labels:
-        domain = key.rpartition("/")[0]
-        if domain and any(domain == reserved or domain.endswith(f".{reserved}") for reserved in _RESERVED_DOMAINS):
-            message = f"'{domain}' is reserved for Kubernetes and EKS; write another domain, or a key without one"
-            yield Problem(f"labels.{key}", message)
 
 
 def instance_types_have_the_resources(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
@@ -182,7 +172,6 @@ def efa_is_possible(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
     instance_types_exist,
-    labels_are_not_reserved,
     instance_types_have_the_resources,
     instance_types_have_the_gpus,
     zones_are_in_the_vpc,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, document, grant
 
-ARTIFACTS, ACCESS_LOGS = "artifacts", "access-logs"
 _OLD_VERSIONS_DAYS = 90
 _UNFINISHED_DAYS = 7
 

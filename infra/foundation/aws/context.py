@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.catalogue.aws.instance_types import partition
-from infra.catalogue.aws.names import GITHUB, SCALING_ROLE
+from infra.catalogue.aws.names import GITHUB, SCALING_ROLE, bucket_name, stack_prefix
 from infra.catalogue.names import DOMAIN, PROJECT, fingerprint
 
 _LONGEST_ROLE, _LONGEST_PREFIX = 64, 30
@@ -28,7 +28,7 @@ class AwsContext:
     @property
     def name(self) -> str:
         """The prefix of every name, unique in the account."""
-        return f"{PROJECT}-{self.stack}"
+        return stack_prefix(self.stack)
 
     @property
     def partition(self) -> str:
@@ -91,7 +91,7 @@ class AwsContext:
 
     def bucket_name(self, purpose: str) -> str:
         """Globally unique by the account's id."""
-        return f"{self.name}-{purpose}-{self.account}"
+        return bucket_name(self.stack, purpose, self.account)
 
     def bucket_arn(self, purpose: str) -> str:
         return f"arn:{self.partition}:s3:::{self.bucket_name(purpose)}"

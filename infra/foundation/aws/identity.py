@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import eks
 
+from infra.catalogue.aws.names import ARTIFACTS
 from infra.catalogue.names import PROJECT
-from infra.foundation.aws.bucket import ARTIFACTS
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database
 from infra.foundation.aws.grafana import GrafanaWorkspace

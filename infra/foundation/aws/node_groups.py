@@ -19,7 +19,7 @@ from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import instance_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 from infra.foundation.contract import Placement
-from infra.foundation.node_labels import own_taint, pool_labels, pool_taints
+from infra.foundation.node_labels import node_taints, pool_labels
 
 _NODE_POLICIES = ["AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly"]
 _ADD_ONS: Mapping[str, Mapping[str, str]] = {
@@ -79,7 +79,7 @@ class NodeGroups(pulumi.ComponentResource):
     def _group(self, name: str, pool: NodePool) -> Placement:
         args, settings = self._args, ec2_settings(pool)
         template = self._template(name, settings)
-        taints = [own_taint(name), *pool_taints(pool)]
+        taints = node_taints(name, pool)
         group = eks.NodeGroup(
             name,
             cluster_name=args.cluster.name,

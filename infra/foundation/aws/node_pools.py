@@ -14,11 +14,12 @@ from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL, labels
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.system_pool import SystemPool as SystemPoolSettings
+from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.disruption import in_the_window
 from infra.foundation.contract import Placement
-from infra.foundation.node_labels import GPU, own_taint, pool_labels, pool_taints
+from infra.foundation.node_labels import node_taints, pool_labels
 
 SYSTEM = "ml-platform-system"
 """The name of the pool of everything that names none; its nodes have no taint."""
@@ -67,7 +68,7 @@ class ElasticPool(pulumi.ComponentResource):
         self.placement = Placement(
             pool=name,
             node_selector={POOL_LABEL: name},
-            tolerations=[own_taint(name), *pool_taints(args.settings)],
+            tolerations=node_taints(name, args.settings),
             gpus=args.settings.gpu is not None,
             simulated=False,
             ready=[pool],
@@ -139,7 +140,7 @@ def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str], window: str,
     capacity = [_CAPACITY[kind] for kind in settings.capacity]
     spec = {
         **_machines(name, settings.instance_types, capacity, zones),
-        "taints": [asdict(taint) for taint in (own_taint(name), *pool_taints(pool))],
+        "taints": [asdict(taint) for taint in node_taints(name, pool)],
         "expireAfter": f"{settings.expiry}s",
         # A node that is too old or outdated takes no more pods, and its jobs may end.
         "terminationGracePeriod": f"{max(longest_job, _DAY)}s",

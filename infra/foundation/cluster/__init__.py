@@ -13,6 +13,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.cluster import ClusterDns, ContainerRegistry
 from infra.declaration.cluster import ClusterFoundation as Settings
+from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
 from infra.declaration.types import parse_taint
 from infra.foundation.contract import (
@@ -31,7 +32,6 @@ from infra.foundation.contract import (
     nowhere_else,
     storage_on,
 )
-from infra.foundation.node_labels import GPU
 from infra.secrets.generated import docker_config
 
 _CREDENTIALS = "artifact-store"
@@ -138,7 +138,7 @@ def placement(name: str, pool: NodePool) -> Placement:
 def tolerations(pool: NodePool) -> list[Toleration]:
     """Of the declared taints, and of the usual one of GPU nodes, whatever its value is."""
     usual = [Toleration(GPU, None, "NoSchedule")] if pool.gpu else []
-    return [*usual, *(Toleration(*parse_taint(taint)) for taint in pool.taints)]
+    return [*usual, *(Toleration(*parse_taint(taint)) for taint in dict.fromkeys(pool.taints))]
 
 
 def egress(dns: ClusterDns) -> list[AllowedEgress]:

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 
 import pulumi
 
-from infra.catalogue.names import POOL_LABEL, PROJECT, SIMULATED_LABEL, STACK_LABEL
+from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL
+from infra.declaration.pool_nodes import GPU, SIMULATED_LABELS
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import Placement, Toleration
-from infra.foundation.node_labels import GPU, pool_labels, pool_taints
+from infra.foundation.node_labels import node_taints, pool_labels
 
-_SIMULATED = Toleration(SIMULATED_LABEL, "true", "NoSchedule")
 _PODS_PER_NODE = "110"
 _DISK = "1Ti"
 
@@ -37,7 +37,7 @@ class SimulatedPool(pulumi.ComponentResource):
         self.placement = Placement(
             pool=name,
             node_selector={POOL_LABEL: name},
-            tolerations=taints(args.settings),
+            tolerations=node_taints(name, args.settings, simulated=True),
             gpus=args.settings.gpu is not None,
             simulated=True,
             ready=nodes,
@@ -50,7 +50,8 @@ class SimulatedPool(pulumi.ComponentResource):
         # cluster's controllers.
         changes = ["status", "spec.taints"]
         opts = pulumi.ResourceOptions(parent=self, replace_on_changes=changes, delete_before_replace=True)
-        return SimulatedNode(name, labels, taints(args.settings), capacity(args.settings), opts)
+        taints = node_taints(pool, args.settings, simulated=True)
+        return SimulatedNode(name, labels, taints, capacity(args.settings), opts)
 
 
 class SimulatedNode(pulumi.CustomResource):
@@ -74,11 +75,6 @@ class SimulatedNode(pulumi.CustomResource):
         super().__init__("kubernetes:core/v1:Node", name, manifest, opts)
 
 
-def taints(pool: NodePool) -> list[Toleration]:
-    """The pool's taints, and one that only pods tolerate which may be simulated."""
-    return [_SIMULATED, *pool_taints(pool)]
-
-
 def capacity(pool: NodePool) -> dict[str, str]:
     """The allocatable resources of one node."""
     gpus = {GPU: str(pool.gpu.count)} if pool.gpu else {}
@@ -91,9 +87,6 @@ def node_labels(name: str, pool: str, settings: NodePool) -> dict[str, str]:
     """Labels of a real node of this kind, and one that marks it as simulated."""
     return {
         **pool_labels(pool, settings),
+        **SIMULATED_LABELS,
         "kubernetes.io/hostname": name,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": "amd64",
-        "type": "kwok",
-        SIMULATED_LABEL: "true",
     }
