@@ -63,11 +63,11 @@ def names_of_pools_fit(platform: Platform, root: Path) -> Iterator[Problem]:
         limits = {}
         if pool.gpu is not None and pool.gpu.check_image is not None:
             limits["checkImage"] = _LONGEST_CRON_JOB - len(f"{GPU_CHECK}-")
-        if pool.device_plugin:
-            limits["devicePlugin"] = _LONGEST_LABEL - len(f"{NVIDIA_DEVICE_PLUGIN}-")
-        for setting, longest in limits.items():
+        if pool.device_plugin or (pool.gpu is not None and pool.aws is not None and pool.aws.fixed_size):
+            limits["a device plugin"] = _LONGEST_LABEL - len(f"{NVIDIA_DEVICE_PLUGIN}-")
+        for purpose, longest in limits.items():
             if len(name) > longest:
-                message = f"the name has {len(name)} characters; with {setting}, write a name of at most {longest}"
+                message = f"the name has {len(name)} characters; with {purpose}, write a name of at most {longest}"
                 yield Problem(f"nodePools.{name}", message)
 
 

@@ -59,14 +59,14 @@ class NodePool(Settings):
         default={}, description="Labels of each node; on the cluster foundation they select existing nodes"
     )
     min: int = Field(
-        default=0, ge=0, le=1000, description="Minimum number of nodes; on AWS 0, or `max` in a pool of fixed size"
+        default=0, ge=0, le=1000, description="Minimum number of nodes, on AWS: 0, or `max` in a pool of fixed size"
     )
     max: int = Field(
         default=1, ge=1, le=1000, description="Maximum number of nodes; on the cluster foundation how many there are"
     )
     runtime_class_name: NonEmpty | None = Field(
         default=None,
-        description="RuntimeClass of the pool's pods, such as nvidia; refused on the local foundation",
+        description="RuntimeClass of the pool's pods, such as nvidia, on the cluster foundation; refused on others",
     )
     device_plugin: bool = Field(
         default=False,
@@ -84,8 +84,8 @@ def most_gpus(pools: Mapping[str, NodePool]) -> int:
 
 
 def pool_sizes_are_in_order(platform: Platform, root: Path) -> Iterator[Problem]:
-    """The maximum is not below the minimum."""
-    for name, pool in platform.node_pools.items():
+    """The maximum is not below the minimum, where pools have one."""
+    for name, pool in platform.node_pools.items() if platform.foundation.aws else ():
         if pool.max < pool.min:
             yield Problem(f"nodePools.{name}.max", f"{pool.max} is below min ({pool.min}); write at least {pool.min}")
 
@@ -107,8 +107,13 @@ def pool_settings_have_an_effect(platform: Platform, root: Path) -> Iterator[Pro
             yield Problem(f"nodePools.{name}.devicePlugin", message)
         elif pool.device_plugin and pool.gpu is None:
             yield Problem(f"nodePools.{name}.devicePlugin", "the pool has no GPUs; declare 'gpu', or remove it")
+        if pool.min and foundation.simulates_pools:
+            yield Problem(f"nodePools.{name}.min", "there are always 'max' simulated nodes; remove it")
         if pool.runtime_class_name is not None and foundation.simulates_pools:
             message = "pods are never executed on simulated nodes; remove it"
+            yield Problem(f"nodePools.{name}.runtimeClassName", message)
+        if pool.runtime_class_name is not None and foundation.aws is not None:
+            message = "the nodes of EKS need none for GPUs, and have none; remove it"
             yield Problem(f"nodePools.{name}.runtimeClassName", message)
         if pool.gpu is not None and pool.gpu.check_image is not None and foundation.simulates_pools:
             message = "simulated GPUs can't be checked; remove it"

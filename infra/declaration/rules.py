@@ -42,6 +42,19 @@ def stored_metrics_are_collected(platform: Platform, root: Path) -> Iterator[Pro
         yield Problem("foundation.aws.managedPrometheus", message)
 
 
+def tracking_has_a_volume(platform: Platform, root: Path) -> Iterator[Problem]:
+    """On AWS, the tracking server keeps everything in RDS and S3."""
+    if platform.foundation.aws is not None and "storage" in platform.tracking.model_fields_set:
+        message = "the tracking server has no volume on the aws foundation; remove it (see foundation.aws.database)"
+        yield Problem("tracking.storage", message)
+
+
+def costs_are_known(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Nodes have a price on AWS only."""
+    if platform.foundation.aws is None and "hourly_cost" in platform.limits.model_fields_set:
+        yield Problem("limits.hourlyCost", "only nodes of the aws foundation have a known price; remove it")
+
+
 def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
     """The rules of the aws foundation, if it is declared."""
     aws = platform.foundation.aws
@@ -68,6 +81,8 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     *MONITORING_RULES,
     sns_topics_are_on_aws,
     stored_metrics_are_collected,
+    tracking_has_a_volume,
+    costs_are_known,
     aws_can_create_it,
     *CLUSTER_RULES,
     *(rule for kind in KINDS for rule in kind.rules),

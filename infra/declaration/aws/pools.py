@@ -141,6 +141,8 @@ def size_fits_the_pool(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
         yield Problem("min", message)
     if settings.fixed_size and len(set(settings.capacity)) > 1 and "capacityBlock" not in settings.capacity:
         yield Problem("aws.capacity", "a pool with fixedSize has one capacity type; write one")
+    if settings.fixed_size and "expiry" in settings.model_fields_set:
+        yield Problem("aws.expiry", "nodes of a pool with fixedSize do not expire; remove it")
     if not settings.fixed_size and settings.expiry > _MAX_NODE_AGE:
         yield Problem("aws.expiry", "EKS Auto Mode replaces nodes after at most 21 days; write at most 504h")
 

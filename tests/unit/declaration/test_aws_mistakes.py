@@ -100,6 +100,9 @@ MISTAKES = [
     ("nodePools.h100.max", 1, "nodePools.h100.max: 1 is below min (2); write at least 2"),
     ("nodePools.plain.min", 1, "nodePools.plain.min: an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: 4"),
     ("nodePools.h100.min", 1, "nodePools.h100.min: a pool with fixedSize always has 'max' nodes; write min: 2"),
+    ("nodePools.h100.aws.expiry", "24h", "nodePools.h100.aws.expiry: nodes of a pool with fixedSize do not expire; remove it"),
+    ("nodePools.a10g.runtimeClassName", "nvidia", "nodePools.a10g.runtimeClassName: the nodes of EKS need none for GPUs, and have none; remove it"),
+    ("tracking.storage", "5Gi", "tracking.storage: the tracking server has no volume on the aws foundation; remove it (see foundation.aws.database)"),
     ("nodePools.plain.aws.expiry", "505h", "nodePools.plain.aws.expiry: EKS Auto Mode replaces nodes after at most 21 days; write at most 504h"),
 ]  # fmt: skip
 

@@ -30,7 +30,8 @@ MISTAKES = [
     ("foundation", GONE, "platform: missing setting 'foundation'"),
     ("foundation.local", GONE, "platform.foundation: no foundation is declared; declare 'local', 'cluster' or 'aws'"),
     ("nodePools.a10g.max", 0, "platform.nodePools.a10g.max: 0 is out of range; write at least 1"),
-    ("nodePools.a10g.min", 3, "platform.nodePools.a10g.max: 2 is below min (3); write at least 3"),
+    ("nodePools.a10g.min", 3, "platform.nodePools.a10g.min: there are always 'max' simulated nodes; remove it"),
+    ("limits.hourlyCost", 5, "platform.limits.hourlyCost: only nodes of the aws foundation have a known price; remove it"),
     ("nodePools.a10g.instance.cpu", GONE, "platform.nodePools.a10g.instance: missing setting 'cpu'"),
     # Wrong types
     ("serving.digits.replicas", "two", "platform.serving.digits.replicas: expected a whole number, got 'two'"),

@@ -54,20 +54,25 @@ def test_a_namespace_leaves_room_for_that_of_the_agents_on_nodes(root: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("setting", "longest"),
-    [("devicePlugin", 42), ("gpu.checkImage", 42)],
-    ids=["its device plugin", "the check of its GPUs"],
+    ("setting", "purpose", "longest"),
+    [("devicePlugin", "a device plugin", 42), ("gpu.checkImage", "checkImage", 42)],
 )
-def test_a_pool_leaves_room_for_what_is_named_after_it(root: Path, setting: str, longest: int) -> None:
+def test_a_pool_leaves_room_for_what_is_named_after_it(root: Path, setting: str, purpose: str, longest: int) -> None:
     name = "p" * (longest + 1)
     value: object = True if setting == "devicePlugin" else "training"
     pool: dict[str, Any] = {**in_cluster()["nodePools"]["l4"], "gpu": {"model": "NVIDIA-L4"}}
     changes = {f"nodePools.{name}": pool, f"nodePools.{name}.{setting}": value}
     assert refusal(root, in_cluster(**changes)) == [
-        f"Pulumi.dev.yaml: platform.nodePools.{name}: the name has {longest + 1} characters; with {setting.rpartition('.')[2]}, write a name of at most {longest}"
+        f"Pulumi.dev.yaml: platform.nodePools.{name}: the name has {longest + 1} characters; with {purpose}, write a name of at most {longest}"
     ]
     short = {f"nodePools.{name[1:]}": pool, f"nodePools.{name[1:]}.{setting}": value}
     assert declare(in_cluster(**short), "Pulumi.dev.yaml", root).node_pools
+
+
+def test_a_pool_of_fixed_size_on_aws_has_a_device_plugin_too(root: Path) -> None:
+    name = "p" * 43
+    (line,) = refusal(root, on_aws(**{f"nodePools.{name}": on_aws()["nodePools"]["h100"]}))
+    assert line.endswith("with a device plugin, write a name of at most 42")
 
 
 def test_an_image_that_ecr_has_no_name_for_is_refused_there(root: Path) -> None:
