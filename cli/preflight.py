@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import psutil
@@ -15,7 +15,7 @@ from common import paths
 from common.console import Progress, console
 from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
-from infra.catalogue.names import PROJECT
+from infra.catalogue.names import PART_LABEL, PROJECT, local_registry
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.foundations import Foundation, LocalFoundation
 from infra.declaration.loader import load
@@ -81,7 +81,7 @@ def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation,
     cluster_preflight.check(name, declared, settings, starts_pod=starts_pod)
 
 
-def require_machine(local: LocalFoundation) -> None:
+def require_machine(namespace: str, local: LocalFoundation) -> None:
     """Check privileges, disk and ports of a machine that will run the local cluster."""
     if os.geteuid() != 0 or platform.system() != "Linux":
         raise CommandError(
@@ -95,16 +95,17 @@ def require_machine(local: LocalFoundation) -> None:
         raise CommandError("not enough disk", f"{free:.1f} GiB free at {paths.CACHE}, {DISK_GIB} needed", hint=hint)
     if free < 1:
         raise CommandError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
-    _require_free(machine.API_PORT, "")
+    _require_free(machine.API_PORT, "", ())
+    own = machine.published_ports(f"{PART_LABEL}={local_registry(namespace)}")
     for port in (local.registry_port, local.registry_metrics_port):
-        _require_free(port, "platform.foundation.local.registryPort")
+        _require_free(port, "platform.foundation.local.registryPort", own)
 
 
 def require_tools(settings: ClusterFoundation) -> None:
     """Check what deploying to an existing cluster needs; nothing of it is installed or started here."""
     require_kubectl(stack.environment(settings.kube_context))
     if machine.docker_host() is None:
-        why = "it builds the images; `make up` starts one on the local foundation only"
+        why = f"{machine.docker_absence()}; it builds the images, and `make up` starts one on the local foundation only"
         raise CommandError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
     if machine.lacks_base_image(settings.base_image):
         raise CommandError(
@@ -149,8 +150,8 @@ def _existing(folder: Path) -> Path:
     return folder if folder.exists() else _existing(folder.parent)
 
 
-def _require_free(port: int, setting: str) -> None:
-    """Fail unless the port is free, or in use by a process of ours."""
+def _require_free(port: int, setting: str, own: Collection[int]) -> None:
+    """Fail unless the port is free, one of the stack's `own` containers', or in use by a process of ours."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -159,7 +160,7 @@ def _require_free(port: int, setting: str) -> None:
         except OSError:
             pass
     holder = _holder(port)
-    if holder is not None and _is_ours(holder):
+    if port in own or (holder is not None and _is_ours(holder)):
         return
     who = f"{holder.name()} (process {holder.pid})" if holder else "another program"
     hint = f"stop that program, or change {setting}" if setting else "stop that program"
@@ -176,5 +177,5 @@ def _holder(port: int) -> psutil.Process | None:
 
 
 def _is_ours(process: psutil.Process) -> bool:
-    """The API server runs from our state folder; docker-proxy holds the registry's port."""
-    return process.name() == "docker-proxy" or any(str(paths.STATE) in word for word in process.cmdline())
+    """The API server runs from our state folder."""
+    return any(str(paths.STATE) in word for word in process.cmdline())

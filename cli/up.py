@@ -22,7 +22,7 @@ def up(name: str) -> int:
     stack.require_backend(name, declared)
     local = declared.foundation.local
     if local is not None:
-        preflight.require_machine(local)
+        preflight.require_machine(declared.namespace, local)
     elif declared.foundation.cluster is not None:
         preflight.require_tools(declared.foundation.cluster)
     elif declared.foundation.aws is not None:

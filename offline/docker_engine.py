@@ -6,6 +6,8 @@ import subprocess
 from contextlib import suppress
 
 import docker
+from docker.context import ContextAPI
+from docker.context.config import get_current_context_name
 from docker.errors import DockerException
 
 from common import daemons, paths, run
@@ -21,6 +23,9 @@ FORWARD_POLICY = paths.STATE / "forward-policy"
 CHAINS = ("DOCKER", "docker0")
 _NAMELESS = re.compile("[0-9a-f]{64}")
 OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
+_DEFAULT_CONTEXT = "default"
+_HERE = re.compile(r"(unix|http\+unix)://.*|(tcp|http)://(localhost|127\.[0-9.]+|\[::1\])(:\d+)?/?")
 
 
 def is_ours() -> bool:
@@ -32,17 +37,53 @@ def host() -> str | None:
     """Address of the engine to use; None if none answers."""
     if is_ours():
         return OWN_HOST
-    with suppress(DockerException):
-        docker.from_env(timeout=5).ping()
-        return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    return None
+    address, problem = _chosen()
+    return address if not problem and _answers(address) else None
+
+
+def absence() -> str:
+    """Why there is no engine to use."""
+    address, problem = _chosen()
+    return problem or f"nothing answers at {address}"
+
+
+def _chosen() -> tuple[str, str]:
+    """The address of the engine that the docker command would use, and why it can't be used."""
+    context = os.environ.get("DOCKER_CONTEXT")
+    if not context and (named := os.environ.get("DOCKER_HOST")):
+        return named, ""
+    context = context or get_current_context_name() or _DEFAULT_CONTEXT
+    if context == _DEFAULT_CONTEXT:
+        return _DEFAULT_HOST, ""
+    found = None
+    with suppress(DockerException, ValueError, KeyError):
+        found = ContextAPI.get_context(context)
+    if found is None:
+        return "", f"there is no Docker context '{context}'; `docker context ls` lists them"
+    address = str(found.Host)
+    if not _HERE.fullmatch(address):
+        return address, f"Docker context '{context}' is not on this machine, but at {address}"
+    return address, ""
+
+
+def published_ports(label: str) -> set[int]:
+    """Ports of this machine that running containers with a label publish."""
+    if host() is None:
+        return set()
+    bindings = [
+        binding
+        for container in client().containers.list(filters={"label": label})
+        for ports in container.attrs["HostConfig"]["PortBindings"].values()
+        for binding in ports or ()
+    ]
+    return {int(binding["HostPort"]) for binding in bindings if binding["HostPort"]}
 
 
 def client() -> docker.DockerClient:
     """A client of the engine in use."""
     address = host()
     if address is None:
-        raise CommandError("no Docker engine answers", hint="run `make up`")
+        raise CommandError("no Docker engine answers", absence(), hint="run `make up`")
     return docker.DockerClient(base_url=address, timeout=300)
 
 
@@ -84,12 +125,15 @@ def _daemon() -> Daemon:
         "--max-concurrent-downloads=10",
         "--max-concurrent-uploads=10",
     ]
-    return Daemon(NAME, command, _answers)
+    return Daemon(NAME, command, lambda: _answers(OWN_HOST))
 
 
-def _answers() -> bool:
+def _answers(address: str) -> bool:
     with suppress(DockerException):
-        return bool(docker.DockerClient(base_url=OWN_HOST, timeout=5).ping())
+        # The variables say whether an address that they name is reached with TLS.
+        named = os.environ.get("DOCKER_HOST") == address
+        made = docker.from_env(timeout=5) if named else docker.DockerClient(base_url=address, timeout=5)
+        return bool(made.ping())
     return False
 
 

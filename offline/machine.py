@@ -75,6 +75,16 @@ def docker_host() -> str | None:
     return docker_engine.host()
 
 
+def docker_absence() -> str:
+    """Why no Docker engine can be used."""
+    return docker_engine.absence()
+
+
+def published_ports(label: str) -> set[int]:
+    """Ports of this machine that running containers with a label publish."""
+    return docker_engine.published_ports(label)
+
+
 def docker_client() -> docker.DockerClient:
     """A client of the Docker engine in use."""
     return docker_engine.client()

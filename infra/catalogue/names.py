@@ -54,6 +54,11 @@ def devices_namespace(platform: str) -> str:
     return f"{platform}-devices"
 
 
+def local_registry(platform: str) -> str:
+    """The registry's container on the local foundation, and the value of its part label."""
+    return f"{platform}-{REGISTRY}"
+
+
 def image_context(name: str, declared: str | None = None) -> str:
     """An image's build context, relative to the project."""
     return declared or f"images/{name}"

@@ -24,7 +24,8 @@ k8s.core.v1.Secret(
 def pulumi(tmp_path: Path) -> Iterator[Pulumi]:
     if find_engine() is None:
         pytest.skip("needs pulumi; `make test` starts it where it can")
-    with Pulumi(tmp_path, {"KUBECONFIG": str(paths.KUBECONFIG)}) as started:
+    settings = {"KUBECONFIG": str(paths.KUBECONFIG), "PULUMI_K8S_ENABLE_SECRET_MUTABLE": "true"}  # as in the program
+    with Pulumi(tmp_path, settings) as started:
         yield started
 
 

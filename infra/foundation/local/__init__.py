@@ -10,7 +10,7 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.catalogue.names import LOCAL_CONTEXT, PROJECT
+from infra.catalogue.names import LOCAL_CONTEXT, PROJECT, local_registry
 from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
@@ -61,7 +61,7 @@ class LocalFoundation(pulumi.ComponentResource):
         registry = LocalRegistry(
             "registry",
             LocalRegistryArgs(
-                container_name=f"{args.namespace}-registry",
+                container_name=local_registry(args.namespace),
                 port=args.settings.registry_port,
                 metrics_port=args.settings.registry_metrics_port,
                 metrics=args.settings.registry_metrics,
