@@ -1,14 +1,13 @@
 """`python -m cli <command>`: the commands behind the Makefile's targets."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import console
-from common.environment import no_loopback_proxy
+from common.environment import spare_loopback
 from common.errors import CommandError
 
 
@@ -16,7 +15,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
-    os.environ.update(no_loopback_proxy(os.environ))
+    spare_loopback()
     try:
         return command(options)
     except CommandError as error:

@@ -52,6 +52,7 @@ def environment(home: Path) -> dict[str, str]:
     return {
         "PATH": os.pathsep.join([*map(str, tools), os.environ["PATH"], str(_uv_folder())]),
         **no_loopback_proxy(os.environ),
+        plugins.CHECKOUT: str(paths.REPOSITORY),
         "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",

@@ -39,6 +39,9 @@ REFUSAL_HOURS = 24.0
 GO_MODULES: Mapping[str, GoModule] = {"kubernetes": KUBERNETES}
 """Official plugins that can be built here, by name."""
 
+CHECKOUT = "ML_PLATFORM_CHECKOUT"
+"""Names the checkout whose commands run, to what it has installed for all of them."""
+
 _PACKAGE = "offline.plugins."
 _BUILT = ".built-from-go-module"  # a file beside an executable that was built here
 
@@ -251,12 +254,21 @@ def _install_folder(folder: Path, plugin: RequiredPlugin, fill: Callable[[Path],
 
 
 def _write_script(path: Path, module: str) -> None:
-    """An executable that becomes the module's process; the caller's folder is kept off Python's path."""
+    """An executable that becomes the module's process; the caller's folder is kept off Python's path.
+
+    Checkouts share it: it runs the code of the one that calls it, or else of the one that has written it.
+    """
     text = (
         "#!/bin/sh\n"
-        f"PYTHONPATH={shlex.quote(str(REPOSITORY))}${{PYTHONPATH:+:$PYTHONPATH}}\n"
+        f"checkout={shlex.quote(str(REPOSITORY))} python={shlex.quote(sys.executable)}\n"
+        f'if [ -n "${CHECKOUT}" ]; then checkout=${CHECKOUT} python=${CHECKOUT}/.venv/bin/python; fi\n'
+        'if [ ! -x "$python" ]; then\n'
+        "    echo \"$0: $checkout has gone; run pulumi in 'make shell' of another checkout\" >&2\n"
+        "    exit 1\n"
+        "fi\n"
+        "PYTHONPATH=$checkout${PYTHONPATH:+:$PYTHONPATH}\n"
         "export PYTHONPATH\n"
-        f'exec {shlex.quote(sys.executable)} -P -m {_PACKAGE}{module} "$@"\n'
+        f'exec "$python" -P -m {_PACKAGE}{module} "$@"\n'
     )
     if not path.exists() or path.read_text(errors="replace") != text:
         _place(path, lambda partial: partial.write_text(text))

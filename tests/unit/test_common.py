@@ -23,13 +23,28 @@ PROXY = {"https_proxy": "http://proxy:3128"}
         ({"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": ".svc"}, ".svc,localhost,127.0.0.1,::1"),
         (PROXY | {"no_proxy": "127.0.0.1, example.org"}, "127.0.0.1,example.org,localhost,::1"),
         (PROXY | {"no_proxy": "*"}, None),
+        ({"grpc_proxy": "http://proxy:3128"}, "localhost,127.0.0.1,::1"),
     ],
-    ids=["no proxy", "no proxy, but an exception", "a proxy", "upper case", "one is there", "all of them are there"],
+    ids=[
+        "no proxy",
+        "no proxy, but an exception",
+        "a proxy",
+        "upper case",
+        "one is there",
+        "all of them are there",
+        "gRPC's own",
+    ],
 )
 def test_loopback_is_never_reached_through_a_proxy(environment: Mapping[str, str], expected: str | None) -> None:
     assert no_loopback_proxy(environment) == (
         {} if expected is None else dict.fromkeys(("no_proxy", "NO_PROXY"), expected)
     )
+
+
+def test_where_grpc_has_exceptions_of_its_own_they_are_extended_too() -> None:
+    found = no_loopback_proxy(PROXY | {"no_grpc_proxy": ".svc"})
+    assert found["no_grpc_proxy"] == ".svc,localhost,127.0.0.1,::1"
+    assert found["no_proxy"] == "localhost,127.0.0.1,::1"
 
 
 def test_the_end_of_a_log_has_no_colours(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
 def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A port that a program with the name of Docker's proxy listens on; every other port is free."""
     monkeypatch.setattr(preflight, "DISK_GIB", 0)
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(machine, "API_PORT", free_port())
     port = free_port(beside=1)
     program = tmp_path / "docker-proxy"

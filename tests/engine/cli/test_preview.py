@@ -42,12 +42,18 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_prod_is_shown_without_network_credentials_cluster_or_docker(tmp_path: Path) -> None:
+PROXIES = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://192.0.2.1:3128")
+"""Nothing answers there, and nothing excepts loopback."""
+
+
+@pytest.mark.parametrize("proxies", [{}, PROXIES], ids=["no proxy", "a proxy"])
+def test_prod_is_shown_without_network_credentials_cluster_or_docker(tmp_path: Path, proxies: dict[str, str]) -> None:
     if find_engine() is None or os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("takes a pulumi on this machine, and root to take the network away")
     use_this_environment(copy_project(tmp_path / "project"))
     lonely = ["unshare", "--net", "sh", "-c", 'ip link set lo up && ! ip route | grep . && exec "$@"', "sh"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE", "DOCKER_"))}
+    kept = {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")} | proxies
     kept |= {"XDG_STATE_HOME": str(tmp_path / "state")}
     command = [*lonely, sys.executable, "-m", "cli", "preview", "--stack", "prod"]
     shown = subprocess.run(command, cwd=tmp_path / "project", env=kept, capture_output=True, text=True, check=False)

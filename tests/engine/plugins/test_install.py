@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
+from common import paths
+from offline import toolchain
+from offline.plugins import install
 from offline.plugins.install import ensure_engine, ensure_plugins, kind_of, official_engine
 from offline.plugins.sdk import RequiredPlugin, required_plugins
 from tests.pulumi_engine import find_engine
@@ -36,6 +40,38 @@ def serving(executable: Path) -> Iterator[ResourceProviderStub]:
 
 def silent(_: str) -> None:
     """A report that is not shown."""
+
+
+@pytest.fixture
+def of_a_deleted_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in that another checkout has installed, before it was deleted."""
+    executable = tmp_path / "pulumi-resource-random"
+    monkeypatch.setattr(install, "REPOSITORY", tmp_path / "deleted")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "deleted" / ".venv" / "bin" / "python"))
+    install._write_script(executable, "random")
+    return executable
+
+
+def test_a_stand_in_runs_the_code_of_the_checkout_that_calls_it(
+    of_a_deleted_checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(install.CHECKOUT, str(paths.REPOSITORY))
+    with serving(of_a_deleted_checkout) as provider:
+        assert provider.GetPluginInfo(Empty()).version
+
+
+def test_a_stand_in_of_a_deleted_checkout_says_so(of_a_deleted_checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(install.CHECKOUT, raising=False)
+    ended = subprocess.run([of_a_deleted_checkout], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"{of_a_deleted_checkout}: {of_a_deleted_checkout.parent}/deleted has gone; "
+        "run pulumi in 'make shell' of another checkout\n"
+    )
+
+
+def test_commands_name_their_own_checkout(tmp_path: Path) -> None:
+    assert toolchain.environment(tmp_path)[install.CHECKOUT] == str(paths.REPOSITORY)
 
 
 @pytest.fixture
