@@ -2,6 +2,8 @@
 STACK ?= dev
 BASE ?= origin/main
 PYTHON := .venv/bin/python
+# Files are UTF-8, whatever the locale says.
+export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status preview preflight comment shell kubeconfig run gpu-check rotate unit test lint check schema setup

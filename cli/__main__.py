@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from common import console
-from common.environment import spare_loopback
 from common.errors import CommandError
 
 
@@ -15,8 +14,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
-    spare_loopback()
     try:
+        _prepare()
         return command(options)
     except CommandError as error:
         return console.fail(error)
@@ -24,6 +23,14 @@ def main(arguments: Sequence[str]) -> int:
         return console.fail(
             CommandError("interrupted", hint="run the same command again: it continues where it stopped")
         )
+
+
+def _prepare() -> None:
+    from common import paths  # a user without a home folder has an error to read
+    from common.environment import prepare
+
+    prepare()
+    paths.require_writable()
 
 
 def _parser() -> argparse.ArgumentParser:

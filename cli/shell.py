@@ -20,7 +20,7 @@ def shell(name: str) -> int:
     machine.ensure_engine(Progress())
     stack.ensure(name)
     context = preflight.kube_context(declared, name)
-    program = os.environ.get("SHELL", "/bin/sh")
+    program = shutil.which(os.environ.get("SHELL") or "sh") or "/bin/sh"
     console.print(f"[dim]pulumi --stack {name} and kubectl --context {context} are configured; leave with `exit`[/]")
     with stack.salt_kept_out(name), TemporaryDirectory(prefix="ml-platform-shell-") as folder:
         environment = {**_with_kubectl(context, Path(folder)), "PULUMI_STACK": name}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from cli import flaky, stack
 from common import console, paths
 from common.console import Progress
-from common.environment import spare_loopback
+from common.environment import prepare
 from common.errors import CommandError
 from offline import machine
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="cli.testing", add_help=False, allow_abbrev=False)
     parser.add_argument("--flaky", type=int, default=0, help="how many tests may fail if they pass when run once more")
     chosen, selected = parser.parse_known_args(arguments)
-    spare_loopback()
+    prepare()
     result = _on_this_machine([selected] if selected else TIERS, chosen.flaky)
     print("\n".join(result.lines()))
     return result.code

@@ -1,7 +1,11 @@
-"""Environment variables that every process started here needs."""
+"""What commands, and all processes that they start, need of their environment."""
 
 import os
+import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
+
+from common.paths import home
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
@@ -9,8 +13,12 @@ _EXCEPTIONS = ("no_proxy", "no_grpc_proxy")
 """gRPC reads the second one in place of the first, if it is set."""
 
 
-def spare_loopback() -> None:
-    """Let this process, and those that it starts, reach loopback without a proxy."""
+def prepare() -> None:
+    """Complete the environment of this process, and so of those that it starts."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what a terminal's encoding lacks, such as `…`
+    os.environ["HOME"] = str(home())
     os.environ.update(no_loopback_proxy(os.environ))
 
 

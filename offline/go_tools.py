@@ -7,6 +7,7 @@ every source; the same pins and the same compiler are built once a machine.
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from common.errors import CommandError
 from offline.plugins.sdk import sdk_version
 
 MODULES = Path(__file__).parent / "go"
+_INSTALL_GO = "install Go 1.26 or later and put it first on PATH"
 _FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 """Without debug information, which the linker would drop: a tenth of the compiler's time."""
 
@@ -82,13 +84,32 @@ class GoModule:
 
 @cache
 def go_version() -> str:
-    """The compiler's version, such as `go1.26.8`."""
+    """The version of the compiler that builds the modules, such as `go1.26.8`; Go fetches a newer one by itself, if it
+    may."""
+    wanted, module = max(
+        (_numbers(text), file.parent) for file in MODULES.glob("*/go.mod") for text in [_go_line(file)]
+    )
     try:
-        return subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        raise CommandError(
-            "no Go compiler", "`go env GOVERSION` can't be run", hint="install Go 1.26 or later and put it on PATH"
-        ) from None
+        done = subprocess.run(["go", "env", "GOVERSION"], cwd=module, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise CommandError("no Go compiler", f"`go` can't be run: {error.strerror}", hint=_INSTALL_GO) from None
+    found = done.stdout.strip()
+    if done.returncode or _numbers(found) < wanted:
+        oldest = ".".join(map(str, wanted))
+        why = done.stderr.strip() or f"{shutil.which('go')} is {found}, and {oldest} or later is needed"
+        raise CommandError("Go is too old", why, hint=_INSTALL_GO)
+    return found
+
+
+def _go_line(file: Path) -> str:
+    """The version of Go that a go.mod needs."""
+    return next(line for line in file.read_text().splitlines() if line.startswith("go "))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Of a version such as `go1.26.8` or `go 1.25.11`."""
+    found = re.search(r"\d+(?:\.\d+)*", text)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def _version(module: str, path: str) -> str:

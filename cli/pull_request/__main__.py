@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.pull_request import comment
 from cli.pull_request.publish import PullRequest, publish
 from common.console import console, fail
-from common.environment import spare_loopback
+from common.environment import prepare
 from common.errors import CommandError
 
 TOKEN = "GITHUB_TOKEN"
@@ -18,7 +18,7 @@ TOKEN = "GITHUB_TOKEN"
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    spare_loopback()
+    prepare()
     try:
         return _publish(options) if options.command == "publish" else _comment(options)
     except CommandError as error:
