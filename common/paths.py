@@ -17,7 +17,7 @@ def home() -> Path:
     except RuntimeError:
         hint = "set HOME to a folder that this user may write"
         raise CommandError(
-            "there is no home folder", f"HOME is not set, user {os.getuid()} has none", hint=hint
+            "there is no home folder", f"HOME is not set, and user {os.getuid()} has none", hint=hint
         ) from None
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,17 @@ NOWHERE = "/proc/nowhere"
 """Not even root can make a folder there."""
 
 
-def run(*command: str | Path, cwd: Path = REPOSITORY, **variables: str | None) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str | Path], variables: Mapping[str, str | None], cwd: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
     """With other variables; None removes one."""
-    environment = {**os.environ, **variables}
+    environment: dict[str, str | None] = {**os.environ, **variables}
     present = {name: value for name, value in environment.items() if value is not None}
     return subprocess.run(command, cwd=cwd, env=present, capture_output=True, text=True, check=False)
 
 
 def python(code: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-c", code, **variables)
+    return run([sys.executable, "-c", code], variables)
 
 
 def program(folder: Path, name: str, body: str) -> Path:
@@ -49,7 +52,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def bootstrap(checkout: Path, tools: Path, **variables: str | None) -> subprocess.CompletedProcess[str]:
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    return run(checkout / "cli" / "bootstrap", cwd=checkout, PATH=path, **variables)
+    return run([checkout / "cli" / "bootstrap"], {"PATH": path, **variables}, checkout)
 
 
 def own_uv(cache: Path) -> Path:
@@ -58,7 +61,7 @@ def own_uv(cache: Path) -> Path:
 
 
 def test_check_needs_no_home() -> None:
-    assert run("make", "-s", "check", HOME=None).returncode == 0
+    assert run(["make", "-s", "check"], {"HOME": None}).returncode == 0
 
 
 def test_an_uv_that_is_too_old_is_left_alone(checkout: Path, tmp_path: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_cache_that_can_not_be_written_is_named(checkout: Path, tmp_path: Path
 @pytest.mark.parametrize("variable", ["XDG_CACHE_HOME", "XDG_STATE_HOME"])
 def test_a_folder_that_can_not_be_written_is_one_error_of_every_command(tmp_path: Path, variable: str) -> None:
     others = {"XDG_CACHE_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
-    done = run(sys.executable, "-m", "cli", "status", **{**others, variable: NOWHERE})
+    done = run([sys.executable, "-m", "cli", "status"], {**others, variable: NOWHERE})
     assert done.returncode == 1
     assert done.stderr == (
         f"failed {NOWHERE}/ml-platform can't be written\n"
