@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli import shell
 from cli.preflight import declaration
 from cli.preview import preview
 from common import paths
@@ -76,13 +77,31 @@ def test_a_preview_shows_that_a_secret_has_a_value_and_needs_to_read_none(
     assert (root / "Pulumi.dev.yaml").read_bytes() == before
 
 
-def test_a_preview_comes_before_the_first_secret_has_a_value(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def own(root: Path) -> str:
+    """A stack whose secrets have no values yet."""
     document = yaml.safe_load(CLUSTER.read_text())
     settings = document["config"]["ml-platform:platform"]
     (root / "Pulumi.own.yaml").write_text(yaml.safe_dump({"config": {"ml-platform:platform": settings}}))
+    return "own"
+
+
+def test_a_shell_in_which_to_set_the_first_secret_opens_before_it_has_a_value(
+    root: Path, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = root / "own-shell"
+    program.write_text(f'#!/bin/sh\necho "$PULUMI_STACK" > {root}/opened\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("SHELL", str(program))
+    monkeypatch.setenv("PULUMI_BACKEND_URL", f"file://{root}")
+    assert shell.shell(own) == 0
+    assert (root / "opened").read_text() == "own\n"
+
+
+def test_a_preview_comes_before_the_first_secret_has_a_value(own: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CommandError) as refused:
-        declaration("own")
+        declaration(own)
     assert refused.value.why.endswith("registry-push: has no value; run `pulumi config set --secret registry-push`")
-    assert preview("own", as_json=True) == 0
+    assert preview(own, as_json=True) == 0
     steps = json.loads(capfd.readouterr().out)["steps"]
     assert {"docker:index/image:Image", "kubernetes:batch/v1:Job"} <= {step["type"] for step in steps}
