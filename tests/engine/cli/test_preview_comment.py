@@ -13,7 +13,7 @@ import pytest
 from cli import plan
 from cli.pull_request.changes import compare
 from cli.pull_request.checkout import Planned
-from cli.pull_request.comment import report
+from cli.pull_request.comment import declared_stacks, report
 from cli.pull_request.publish import PullRequest, publish
 from cli.pull_request.render import LONGEST_BODY, MARKER, Report, render
 from cli.pull_request.touched import touched_stacks
@@ -47,6 +47,14 @@ PASSWORD = "random:index/randomPassword:RandomPassword"
 )
 def test_file_names_tell_the_stacks(files: list[str], stacks: list[str]) -> None:
     assert touched_stacks(files, STACKS) == stacks
+
+
+def test_the_name_of_a_stack_may_have_dots(tmp_path: Path) -> None:
+    for file in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.eu.yaml"):
+        (tmp_path / file).touch()
+    stacks = declared_stacks(tmp_path)
+    assert stacks == ["dev", "prod.eu"]
+    assert touched_stacks(["Pulumi.prod.eu.yaml"], stacks) == ["prod.eu"]
 
 
 def step(type_: str, name: str, protect: bool = False, **inputs: object) -> dict[str, Any]:
