@@ -18,6 +18,8 @@ UNKNOWN = "<unknown>"
 AUTOMATIC = "<automatic>"
 _AUTONAMED = "pulumi.com/autonamed"
 _GENERATED_SUFFIX = re.compile(r"-[0-9a-f]{7,8}$")
+_COLOUR = re.compile(r"<\{%.*?%\}>")
+"""The engine's own mark-up, in the events of an update on a terminal."""
 _CONSEQUENCE = re.compile(r"\bcontext canceled$|^(update|preview|destroy|refresh) failed$")
 """What the engine reports after an error elsewhere, such as of a resource that the policy pack was looking at."""
 
@@ -46,7 +48,7 @@ def why_failed(events: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _line(problem: Mapping[str, Any]) -> str:
-    first = without_ansi(problem["message"]).splitlines()[0].removeprefix("error: ")
+    first = problem["message"].splitlines()[0].removeprefix("error: ")
     parts = (urn_name(problem["urn"]) if problem["urn"] else "", problem["policy"], first)
     return ": ".join(part for part in parts if part)
 
@@ -100,10 +102,14 @@ def _problem(event: Mapping[str, Any]) -> dict[str, Any] | None:
             "urn": policy.get("resourceUrn", ""),
             "policy": policy["policyName"],
             "mandatory": policy["enforcementLevel"] == "mandatory",
-            "message": policy["message"].strip(),
+            "message": _plain(policy["message"]),
         }
     said = event.get("diagnosticEvent", {})
-    message = said.get("message", "").strip()
+    message = _plain(said.get("message", ""))
     if said.get("severity") != "error" or not message:
         return None
     return {"urn": said.get("urn", ""), "policy": "", "mandatory": True, "message": message}
+
+
+def _plain(message: str) -> str:
+    return _COLOUR.sub("", without_ansi(message)).strip()

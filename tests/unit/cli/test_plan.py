@@ -23,7 +23,7 @@ def violated(level: str) -> dict[str, Any]:
 
 
 def test_what_the_engine_has_cancelled_is_no_second_error() -> None:
-    canceled = error("rpc error: code = Canceled desc = context canceled", EXPORTER)
+    canceled = error("<{%reset%}>context canceled<{%reset%}>", EXPORTER)
     events = [error(BUILD, IMAGE), canceled, error("update failed")]
     assert [problem["urn"] for problem in plan.problems(events)] == [IMAGE]
     assert plan.why_failed(events) == f"training: {BUILD.splitlines()[0]}"
