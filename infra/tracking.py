@@ -11,6 +11,7 @@ from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PROJECT
 from infra.declaration.workloads import Tracking as Settings
 from infra.foundation import STORAGE_FILES, IdentityBinder, Storage, Volume, WorkloadIdentity
 from infra.images import BuiltImage
+from infra.migration import MigrationArgs, migration
 from infra.secrets.generated import TrackingLogins, lines, public_fingerprint
 from infra.tenancy import Workspace
 from infra.workloads.deployment import DeploymentFactory, probe
@@ -62,11 +63,13 @@ class Tracking(pulumi.ComponentResource):
         self._server = DeploymentFactory(NAME, NAME, args.workspace, self)
         identity = WorkloadIdentity(NAME, self.namespace, NAME, writes=("models",), database=True)
         data, claimed = self._data(args.storage.volume)
+        account = service_account(NAME, args.workspace, identity, args.bind_identity, self)
         before = [
-            *service_account(NAME, args.workspace, identity, args.bind_identity, self),
+            *account,
             # The keys that accepted passwords are derived from; the server reads them for each request.
             self._server.secret({"keys": lines(args.logins.keys), **args.storage.files}),
             *claimed,
+            self._migration(data, [*account, *claimed]),
             # Created before the pods, which resolve the name when they start.
             self._server.service(PORT),
         ]
@@ -87,6 +90,22 @@ class Tracking(pulumi.ComponentResource):
             return Mount(VolumeArgs(name="data", empty_dir=EmptyDirVolumeSourceArgs(size_limit="1Gi")), _DATA), []
         mount, claim = self._server.data(self._args.settings.storage, volume, self._args.protect_data)
         return mount, [claim]
+
+    def _migration(self, data: Mount, after: list[pulumi.Resource]) -> pulumi.Resource:
+        args = self._args
+        return migration(
+            MigrationArgs(
+                image=args.image,
+                workspace=args.workspace,
+                storage=args.storage,
+                account=NAME,
+                resources=args.settings.resources,
+                env=storage_env(args.storage),
+                data=data,
+                after=after,
+            ),
+            self,
+        )
 
     def _container(self, data: Mount) -> Container:
         return Container(

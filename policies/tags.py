@@ -31,6 +31,7 @@ _TAGGED = frozenset(
         "aws:iam/role:Role",
         "aws:kms/key:Key",
         "aws:rds/instance:Instance",
+        "aws:rds/snapshot:Snapshot",
         "aws:s3/bucket:Bucket",
         "aws:s3/bucketV2:BucketV2",
         "aws:secretsmanager/secret:Secret",

@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from database_login import NoLogin, provide_login, secret_reader
@@ -52,13 +53,22 @@ def escaped(value: str) -> str:
     return value.replace("%", "%%")
 
 
-def server_arguments(environment: dict[str, str]) -> list[str]:
+def runs_database(environment: Mapping[str, str]) -> str:
+    """The SQLAlchemy address of runs and models."""
+    return environment.get("MLFLOW_BACKEND_STORE_URI", "sqlite:////data/mlflow.db")
+
+
+def users_database(environment: Mapping[str, str]) -> str:
+    return environment.get("MLFLOW_AUTH_DATABASE_URI", "sqlite:////data/basic_auth.db")
+
+
+def server_arguments(environment: Mapping[str, str]) -> list[str]:
     options = {
         "--app-name": "measured",
         "--host": "0.0.0.0",  # a container is reached by no other address
         "--port": "5000",
         "--workers": "1",
-        "--backend-store-uri": environment.get("MLFLOW_BACKEND_STORE_URI", "sqlite:////data/mlflow.db"),
+        "--backend-store-uri": runs_database(environment),
         "--artifacts-destination": environment.get("MLFLOW_ARTIFACTS_DESTINATION", "/data/artifacts"),
     }
     return ["server", *(part for option in options.items() for part in option)]
@@ -68,7 +78,6 @@ def main() -> None:
     # MLflow handles SIGTERM once its server runs; until then the first process of a container would ignore it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     os.umask(0o077)
-    database_uri = os.environ.get("MLFLOW_AUTH_DATABASE_URI", "sqlite:////data/basic_auth.db")
     require_keys()
     # Signs the sessions of the user interface, which end with the server.
     os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = secrets.token_urlsafe(32)
@@ -77,11 +86,11 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tracking-"))
     if secret := os.environ.get("DATABASE_LOGIN_SECRET"):
         provide_login(secret_reader(secret), folder)
-    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config(folder, database_uri))
+    os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(write_auth_config(folder, users_database(os.environ)))
 
     from mlflow.cli import cli
 
-    cli(server_arguments(dict(os.environ)))
+    cli(server_arguments(os.environ))
 
 
 if __name__ == "__main__":

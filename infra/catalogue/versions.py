@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-_FILE = Path(__file__).resolve().parents[2] / "versions.toml"
+_PROJECT = Path(__file__).resolve().parents[2]
+_FILE = _PROJECT / "versions.toml"
 _CONTENT: dict[str, Any] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 OLDEST_KUBERNETES: str = _CONTENT["kubernetes"]["oldest"]
@@ -33,6 +35,11 @@ EKS_VERSIONS: Mapping[str, EksVersion] = {
 EKS_DEFAULT: str = _CONTENT["eks"]["default"]
 POSTGRESQL_DEFAULT: str = _CONTENT["postgresql"]["default"]
 MANAGED_GRAFANA_DEFAULT: str = _CONTENT["managed-grafana"]["default"]
+
+MLFLOW: str = re.findall(
+    r"^mlflow==(\S+)", (_PROJECT / "images" / "tracking" / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE
+)[0]
+"""The tracking server's."""
 
 MIRRORED_BASE_IMAGE: str = _CONTENT["base-image"]["mirrored"]
 """The base image, pulled through ECR's cache of a public registry."""

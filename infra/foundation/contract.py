@@ -91,6 +91,16 @@ STORAGE_FILES = "/var/run/secrets/logins"
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """A copy of a database."""
+
+    name: pulumi.Input[str]
+    """By which it is restored."""
+    ready: Sequence[pulumi.Resource]
+    """What must exist before the database is changed."""
+
+
+@dataclass(frozen=True)
 class Storage:
     """Where the tracking server stores runs, users and models."""
 
@@ -106,6 +116,8 @@ class Storage:
     """More environment of the tracking server: how it reaches the store."""
     files: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     """Secret files in the folder `STORAGE_FILES`, read when the server starts: long random keys."""
+    snapshot: Callable[[str], Snapshot] | None = None
+    """Makes a snapshot before the migration to a version of MLflow; None: the migration itself copies a file."""
     database_login: pulumi.Input[str] | None = None
     """The id of the foundation's secret with the database's user name and password; None: it needs no login."""
 

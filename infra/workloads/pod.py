@@ -13,6 +13,7 @@ from pulumi_kubernetes.batch.v1 import (
     PodFailurePolicyRuleArgs,
 )
 from pulumi_kubernetes.core.v1 import (
+    AffinityArgs,
     CapabilitiesArgs,
     ConfigMapVolumeSourceArgs,
     ContainerArgs,
@@ -20,6 +21,8 @@ from pulumi_kubernetes.core.v1 import (
     EnvVarArgs,
     KeyToPathArgs,
     LocalObjectReferenceArgs,
+    PodAffinityArgs,
+    PodAffinityTermArgs,
     PodSecurityContextArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
@@ -44,14 +47,11 @@ from infra.tenancy import Workspace
 from infra.tenancy.priorities import Purpose
 from infra.tenancy.team_secrets import TeamSecret
 
-DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(
-    rules=[
-        PodFailurePolicyRuleArgs(
-            action="Ignore",
-            on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
-        )
-    ]
+IGNORE_DISRUPTION = PodFailurePolicyRuleArgs(
+    action="Ignore",
+    on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
 )
+DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(rules=[IGNORE_DISRUPTION])
 """Evictions, drains, preemption and lost nodes use up no retry of a Job."""
 
 NOT_MOVED = {"karpenter.sh/do-not-disrupt": "true", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
@@ -168,10 +168,12 @@ def pod_template(
     purpose: Purpose | None = None,
     user: int = _NONROOT,
     spread: Mapping[str, str] | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> PodTemplateSpecArgs:
     """A pod that complies with Pod Security's `restricted` level, with a read-only root file system.
 
-    Pods with the labels `spread` are spread over nodes and zones, as far as there is room.
+    Pods with the labels `spread` are spread over nodes and zones, as far as there is room. A pod runs on the node of
+    the pods with the labels `beside`, if there are any: a volume may be attached to one node only.
     """
     scratch = EmptyDirVolumeSourceArgs(size_limit=container.resources.scratch)
     mounts = [Mount(VolumeArgs(name="tmp", empty_dir=scratch), "/tmp"), *_shared_memory(container), *container.mounts]
@@ -193,6 +195,7 @@ def pod_template(
             node_selector=dict(placement.node_selector) if placement else None,
             tolerations=tolerations(placement) if placement else None,
             topology_spread_constraints=_spread(spread) if spread else None,
+            affinity=_beside(beside) if beside else None,
             security_context=PodSecurityContextArgs(
                 run_as_non_root=True,
                 run_as_user=user,
@@ -219,6 +222,14 @@ def _spread(labels: Mapping[str, str]) -> list[TopologySpreadConstraintArgs]:
         )
         for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
     ]
+
+
+def _beside(labels: Mapping[str, str]) -> AffinityArgs:
+    """The scheduler ignores it for the first of these pods, which must have the labels itself."""
+    term = PodAffinityTermArgs(
+        label_selector=LabelSelectorArgs(match_labels=dict(labels)), topology_key="kubernetes.io/hostname"
+    )
+    return AffinityArgs(pod_affinity=PodAffinityArgs(required_during_scheduling_ignored_during_execution=[term]))
 
 
 def _shared_memory(container: Container) -> list[Mount]:

@@ -200,6 +200,12 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
             fixed={"DBParameterGroupName": "a"},
         ),
     ),
+    "aws:rds/snapshot:Snapshot": (
+        Call(
+            "rds.CreateDBSnapshot",
+            {"dbInstanceIdentifier": "DBInstanceIdentifier", "dbSnapshotIdentifier": "DBSnapshotIdentifier"},
+        ),
+    ),
     "aws:rds/subnetGroup:SubnetGroup": (
         Call("rds.CreateDBSubnetGroup", {"name": "DBSubnetGroupName", "description": "DBSubnetGroupDescription"}),
     ),

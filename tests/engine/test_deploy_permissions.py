@@ -128,6 +128,7 @@ def test_a_deploy_makes_and_changes_the_database_the_cluster_and_the_secrets_of_
     attempts = [
         *(deploy.asks(f"rds:{action}DBInstance", database) for action in ("Create", "Modify", "Delete")),
         deploy.asks("rds:CreateDBInstance", PLACE.arn("rds", "og:default:postgres-17")),
+        *(deploy.asks("rds:CreateDBSnapshot", arn) for arn in (database, PLACE.arn("rds", f"snapshot:{PLACE.name}-x"))),
         deploy.asks("rds:CreateDBSubnetGroup", PLACE.arn("rds", f"subgrp:{PLACE.name}-tracking")),
         deploy.asks("rds:DescribeDBInstances", PLACE.arn("rds", "db:someone-else")),
         deploy.asks("secretsmanager:CreateSecret", PLACE.arn("secretsmanager", "secret:rds!db-1")),

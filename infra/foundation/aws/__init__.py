@@ -108,6 +108,7 @@ class AwsFoundation(pulumi.ComponentResource):
             ArtifactStoreArgs(context, self._keys[keys.ARTIFACTS], settings.log_days, args.protect_data),
             self._in_account,
         )
+        self._random = random.Provider("random", opts=child)
         self._database = self._make_database()
         self._metrics = self._make_metrics_store()
         self._grafana = self._make_grafana()
@@ -118,13 +119,14 @@ class AwsFoundation(pulumi.ComponentResource):
         enforced_policies(pulumi.ResourceOptions(parent=self, provider=in_cluster))
         self.outputs = Foundation(
             kubernetes=in_cluster,
-            random=random.Provider("random", opts=child),
+            random=self._random,
             registry=self._make_registry(docker.Provider("docker", opts=child)),
             base_image=cached_image(context, settings.registry.base_image),
             storage=Storage(
                 database=self._database.address,
                 artifacts=pulumi.Output.concat(artifacts.uri, "/models"),
                 users=self._database.address,
+                snapshot=self._database.snapshot,
                 database_login=self._database.login,
             ),
             pools=self._make_pools(nodes),
@@ -216,7 +218,9 @@ class AwsFoundation(pulumi.ComponentResource):
             protect=self._args.protect_data,
             window=self._args.settings.maintenance_window,
         )
-        return Database("tracking", args, self._in_account)
+        providers = [self._account, self._random]
+        opts = pulumi.ResourceOptions(parent=self, providers=providers, depends_on=[self._boundary])
+        return Database("tracking", args, opts)
 
     def _make_registry(self, builder: docker.Provider) -> Registry:
         args = AwsRegistryArgs(

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_random as random
 from pulumi_aws import cloudwatch, ec2, rds
 
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Database as Settings
 from infra.foundation.aws.context import AwsContext
+from infra.foundation.contract import Snapshot
 
 _PORT = 5432
 _NAME = "mlflow"
 _USER = "mlflow"
 _LOGS = ("postgresql", "upgrade")
+_SNAPSHOT_TIMEOUT = "2h"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Database(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsDatabase", name, None, opts)
+        self._name, self._protect = name, args.protect
         child = pulumi.ResourceOptions(parent=self)
         settings, full_name = args.settings, f"{args.context.name}-{name}"
         subnets = rds.SubnetGroup(name, name=full_name, subnet_ids=list(args.subnets), opts=child)
@@ -76,7 +80,7 @@ class Database(pulumi.ComponentResource):
             )
             for kind in _LOGS
         ]
-        instance = rds.Instance(
+        self._instance = instance = rds.Instance(
             name,
             identifier=full_name,
             engine="postgres",
@@ -113,3 +117,33 @@ class Database(pulumi.ComponentResource):
         )
         self.login = instance.master_user_secrets[0].secret_arn
         self.register_outputs({"address": self.address})
+
+    def snapshot(self, version: str) -> Snapshot:
+        """Made once before the migration to a version of MLflow.
+
+        Later ones don't delete it, because it is the way back. Its name is used once: a version may come again.
+        """
+        suffix = random.RandomPassword(
+            f"{self._name}-snapshot",
+            length=6,
+            special=False,
+            upper=False,
+            keepers={"mlflow": version},
+            opts=pulumi.ResourceOptions(parent=self),
+        ).result
+        taken = rds.Snapshot(
+            self._name,
+            db_instance_identifier=self._instance.identifier,
+            db_snapshot_identifier=pulumi.Output.format(
+                "{}-before-mlflow-{}-{}",
+                self._instance.identifier,
+                version.replace(".", "-"),
+                pulumi.Output.unsecret(suffix),
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                retain_on_delete=self._protect,
+                custom_timeouts=pulumi.CustomTimeouts(create=_SNAPSHOT_TIMEOUT),
+            ),
+        )
+        return Snapshot(taken.db_snapshot_identifier, [taken])

@@ -16,8 +16,10 @@ from docker.models.containers import Container
 from offline.base_image import IMAGE
 
 IMAGES = Path(__file__).parents[3] / "images"
-OWN = Path(__file__).parent / "own"
-"""Images as users make them."""
+CONTEXTS = Path(__file__).parent / "contexts"
+"""Of images that only tests need."""
+_BASES = {"base": IMAGE, "registry": IMAGE}
+_BUILT_ON = {"older-mlflow": "tracking"}
 USERNAME = "admin"
 START_SECONDS = 180
 _LARGE = {"torch"}
@@ -37,9 +39,9 @@ class Engine:
     def image(self, name: str) -> str:
         """Built once in a run; layers that the engine knows already cost nothing."""
         if name not in self.built:
-            base = IMAGE if name in ("base", "registry") else self.image("base")
+            base = _BASES.get(name) or self.image(_BUILT_ON.get(name, "base"))
+            folder = next(parent / name for parent in (CONTEXTS, IMAGES) if (parent / name).is_dir())
             self.built[name] = f"{self.name}/{name}"
-            folder = next(parent / name for parent in (IMAGES, OWN) if (parent / name).is_dir())
             try:
                 self.client.images.build(
                     path=str(folder), tag=self.built[name], buildargs={"BASE": base}, rm=True, forcerm=True

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.gpu_check import check
-from tests.unit.components.recorder import Recorder, created, inputs, platform
+from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
 from tests.unit.declaration.samples import GONE, in_cluster
 
 DNS = "foundation.cluster.dns"
@@ -21,8 +21,7 @@ def stack(**changes: object) -> Recorder:
 def on_gpus(**changes: object) -> dict[str, Any]:
     """The pod of a training job in the pool."""
     recorder = stack(**{"training.digits.pool": "l4", "training.digits.gpus": 1, **changes})
-    (job,) = [each for each in recorder.resources if each.type == "kubernetes:batch/v1:Job"]
-    pod: dict[str, Any] = job.inputs["spec"]["template"]["spec"]
+    pod: dict[str, Any] = pods(recorder)["Job digits"]["spec"]
     return pod
 
 
@@ -83,11 +82,11 @@ def test_models_are_kept_in_the_declared_bucket() -> None:
 
 def test_another_key_of_the_store_rolls_the_tracking_server_out() -> None:
     declared = in_cluster(**{"foundation.cluster.artifactStore": STORE, "secrets.s3": {"team": "platform"}})
-    pods = [
+    servers = [
         inputs(platform(declared, push="a", pull="b", s3=key), "kubernetes:apps/v1:Deployment", "tracking")
         for key in ("one", "two")
     ]
-    assert pods[0] != pods[1]
+    assert servers[0] != servers[1]
 
 
 def test_a_pool_selects_existing_nodes_whatever_the_value_of_their_usual_taint_is() -> None:

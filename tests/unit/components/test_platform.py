@@ -28,7 +28,11 @@ def test_dev_is_one_model_from_training_to_serving() -> None:
     stack = dev()
     assert created(stack, "docker:index/image:Image") == DEV_IMAGES
     assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "speech", "vision"]
-    assert sorted(name for name in pods(stack) if name.startswith("Job ")) == ["Job digits", "Job digits-gpu"]
+    assert sorted(name for name in pods(stack) if name.startswith("Job ")) == [
+        "Job digits",
+        "Job digits-gpu",
+        "Job tracking",
+    ]
     watching = ["alertmanager", "gpu-simulator", "kube-state-metrics", "prometheus", "status"]
     assert created(stack, "kubernetes:apps/v1:Deployment") == sorted(["digits", "tracking", *watching])
     assert created(stack, "kubernetes:core/v1:Service") == [

@@ -184,6 +184,7 @@ def test_training_gives_way_to_serving_and_both_to_the_platform() -> None:
         "Job digits": "ml-platform-training",
         "Deployment digits": "ml-platform-serving",
         "Deployment tracking": "ml-platform-platform",
+        "Job tracking": "ml-platform-platform",
     }
 
 
