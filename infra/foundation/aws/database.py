@@ -9,6 +9,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_aws import cloudwatch, ec2, rds
 
+from infra.catalogue.aws.certificates import PATH_IN_IMAGE, REGIONS
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.settings import Database as Settings
 from infra.foundation.aws.context import AwsContext
@@ -113,7 +114,7 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=logs, protect=args.protect),
         )
         self.address = pulumi.Output.format(
-            "postgresql+psycopg2://{}:{}/{}?sslmode=require", instance.address, _PORT, _NAME
+            "postgresql+psycopg2://{}:{}/{}?{}", instance.address, _PORT, _NAME, _tls(args.context.region)
         )
         self.login = instance.master_user_secrets[0].secret_arn
         self.register_outputs({"address": self.address})
@@ -147,3 +148,8 @@ class Database(pulumi.ComponentResource):
             ),
         )
         return Snapshot(taken.db_snapshot_identifier, [taken])
+
+
+def _tls(region: str) -> str:
+    """The server's certificate is verified where its authority is known; TLS is required everywhere."""
+    return f"sslmode=verify-full&sslrootcert={PATH_IN_IMAGE}" if region in REGIONS else "sslmode=require"

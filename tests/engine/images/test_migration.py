@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+import trustme
 from docker.models.containers import Container
 
 from infra.secrets.derive import derived_password
@@ -226,3 +227,26 @@ def test_a_copied_file_is_the_way_back(older: Database) -> None:
     url = older.serve(OLDER)
     assert accuracy(url, older.login(OWNER)) == 0.75
     assert get(url, older.login(OWNER), "registered-models/get", name="made later").status_code in {403, 404}
+
+
+def test_a_server_with_the_certificate_of_somebody_else_is_refused(engine: Engine, write_secrets: WriteSecrets) -> None:
+    """Of RDS the client knows the certificate authorities, and the server's name must be in the certificate."""
+    authority, alias = trustme.CA(), "with-tls"
+    certificate = authority.issue_cert(alias)
+    chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+    tls = write_secrets(
+        "tls", {"server.key": certificate.private_key_pem.bytes().decode(), "server.pem": chain.decode()}
+    )
+    roots = write_secrets("roots", {"ca.pem": authority.cert_pem.bytes().decode()})
+    name = create_database(start_postgresql(engine, alias, volumes=mounted(tls, "/tls")))
+
+    def connect(roots_file: str) -> tuple[int, str]:
+        code = "import sys, psycopg2; psycopg2.connect(sys.argv[1])"
+        options = f"host={alias} user=mlflow dbname={name} sslmode=verify-full sslrootcert={roots_file}"
+        command = ["python", "-c", code, options]
+        return run_to_end(engine.start("tracking", entrypoint=command, volumes=mounted(roots, "/roots")))
+
+    assert connect("/roots/ca.pem")[0] == 0
+    code, log = connect("/app/rds-ca.pem")
+    assert code != 0
+    assert "certificate verify failed" in log

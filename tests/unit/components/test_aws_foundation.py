@@ -203,7 +203,8 @@ def test_the_database_keeps_its_password_to_itself() -> None:
     assert (database["storageEncrypted"], database["publiclyAccessible"], database["multiAz"]) == (True, False, True)
     pod = inputs(recorder, "kubernetes:apps/v1:Deployment", "tracking")["spec"]["template"]["spec"]
     env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
-    assert env["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://database.example:5432/mlflow?sslmode=require"
+    address = "postgresql+psycopg2://database.example:5432/mlflow?sslmode=verify-full&sslrootcert=/app/rds-ca.pem"
+    assert env["MLFLOW_BACKEND_STORE_URI"] == address
     assert env["MLFLOW_AUTH_DATABASE_URI"] == env["MLFLOW_BACKEND_STORE_URI"]
     assert env["MLFLOW_ARTIFACTS_DESTINATION"] == "s3://ml-platform-test-artifacts-123456789012/models"
     assert env["DATABASE_LOGIN_SECRET"].startswith("arn:aws:secretsmanager:")

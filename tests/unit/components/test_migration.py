@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 
+from infra.catalogue.aws import certificates
 from infra.catalogue.versions import MLFLOW
+from infra.foundation.aws.database import _tls
 from tests.unit.components.recorder import Recorder, created, inputs, platform, pods, run
 from tests.unit.declaration.samples import in_cluster, on_aws, small
 
@@ -94,3 +98,17 @@ def test_a_file_is_copied_by_the_migration_itself(foundation: str) -> None:
     recorder = stack(foundation)
     assert created(recorder, SNAPSHOT) == []
     assert "DATABASE_SNAPSHOT" not in env(pods(recorder)["Job tracking"])
+
+
+def test_the_database_is_verified_where_its_authority_is_known() -> None:
+    assert _tls("eu-central-1") == "sslmode=verify-full&sslrootcert=/app/rds-ca.pem"
+    assert _tls("cn-north-1") == "sslmode=require"
+
+
+def test_the_authorities_of_rds_are_valid_for_years() -> None:
+    found = x509.load_pem_x509_certificates(certificates.FILE.read_bytes())
+    assert len(found) == len(list(certificates.roots(certificates.FILE.read_bytes())))
+    assert min(each.not_valid_after_utc for each in found) > datetime.now(UTC) + timedelta(days=3 * 365)
+    kinds = re.findall(r"^# (\S+) (\S+) G1$", certificates.FILE.read_text(), re.MULTILINE)
+    assert len(kinds) == len(found)
+    assert {kind for region, kind in kinds if region == "eu-central-1"} == {"RSA2048", "RSA4096", "ECC384"}
