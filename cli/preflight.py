@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from cli import stack
+from cli import docker_preflight, stack
 from cli.forward import require_kubectl
 from common import paths
 from common.console import Progress, console
@@ -104,9 +104,7 @@ def require_machine(namespace: str, local: LocalFoundation) -> None:
 def require_tools(settings: ClusterFoundation) -> None:
     """Check what deploying to an existing cluster needs; nothing of it is installed or started here."""
     require_kubectl(stack.environment(settings.kube_context))
-    if machine.docker_host() is None:
-        why = f"{machine.docker_absence()}; it builds the images, and `make up` starts one on the local foundation only"
-        raise CommandError("no Docker engine answers", why, hint="start Docker, or name its socket in DOCKER_HOST")
+    docker_preflight.require_engine()
     if machine.lacks_base_image(settings.base_image):
         raise CommandError(
             f"platform.foundation.cluster.baseImage: '{settings.base_image}' is not on this machine",

@@ -99,6 +99,12 @@ def _remove_salt(file: Path, before: bytes) -> None:
     file.write_bytes(before if _document(content) == _document(before) else content)
 
 
+def secrets_provider(stack: str) -> str:
+    """The URL of the secrets provider, which `pulumi stack init` writes into the stack file; empty without one."""
+    document = _document((paths.REPOSITORY / f"Pulumi.{stack}.yaml").read_bytes())
+    return str(document.get("secretsprovider") or "") if isinstance(document, dict) else ""
+
+
 def _document(content: bytes) -> Any:
     """What a stack file says; its text if that is no YAML, as `pulumi` or an editor in a shell may have left it."""
     try:

@@ -4,7 +4,7 @@ import time
 
 from rich.markup import escape
 
-from cli import preflight, recovery, runs, same_cluster, stack, summary
+from cli import docker_preflight, preflight, recovery, runs, same_cluster, stack, summary
 from cli.by_hand import repair
 from cli.prediction import Score
 from common.console import Progress, console
@@ -27,6 +27,7 @@ def up(name: str) -> int:
         preflight.require_tools(declared.foundation.cluster)
     elif declared.foundation.aws is not None:
         _require_credentials(name, declared, declared.foundation.aws.account)
+        docker_preflight.require_engine()
     machine.ensure_tools(progress, cluster=local is not None)
     preflight.official_plugins(declared)
     if local is not None:

@@ -90,6 +90,11 @@ def docker_client() -> docker.DockerClient:
     return docker_engine.client()
 
 
+def docker_architecture() -> str:
+    """The architecture of the Docker engine in use, in Go's words, such as amd64."""
+    return str(docker_engine.client().version()["Arch"])
+
+
 def start_docker() -> None:
     """Start a Docker engine unless one answers."""
     docker_engine.start()

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding
 
-_PIPELINE = ("-ci-deploy", "-ci-preview")
-"""Suffixes of the pipeline's roles: deploy has access to the cluster, preview needs none."""
+
+def caller_role(client: Client) -> str | None:
+    """The name of the caller's role; None for a user. The ARN of its session does not have the role's path."""
+    return _role(client("sts").get_caller_identity()["Arn"])
+
+
+def _role(caller: str) -> str | None:
+    return caller.split("/")[1] if ":assumed-role/" in caller else None
 
 
 def account_is_declared(client: Client, wanted: Wanted) -> Iterator[Finding]:
@@ -25,9 +31,9 @@ def account_is_declared(client: Client, wanted: Wanted) -> Iterator[Finding]:
 def caller_gets_into_the_cluster(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Only the declared admins have access, not even the cluster's creator."""
     arn = client("sts").get_caller_identity()["Arn"]
-    role = arn.split("/")[1] if ":assumed-role/" in arn else None
     admins = {admin.rpartition("/")[2] for admin in wanted.aws.cluster.admins}
-    if role not in admins and not (wanted.aws.ci and role and role.endswith(_PIPELINE)):
+    # Of the pipeline's roles, deploy has access to the cluster, and preview needs none.
+    if _role(arn) not in {*admins, *wanted.pipeline_roles.values()}:
         yield Finding(
             f"{AWS}.cluster.admins",
             f"{arn} is not one of them, and would have no access to the cluster",

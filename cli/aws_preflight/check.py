@@ -1,17 +1,33 @@
 """Runs all checks and prints their findings."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeGuard
+from threading import Lock
+from typing import Any, TypeGuard
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from cli.aws_preflight import account, pipeline, pools, quotas, versions
+from cli.aws_preflight import (
+    account,
+    addresses,
+    database,
+    grafana,
+    pipeline,
+    pools,
+    quotas,
+    roles,
+    state,
+    versions,
+)
 from cli.aws_preflight.wanted import AWS, Client, Wanted
+from cli.docker_preflight import engine_builds_images
 from cli.finding import Finding, report
+from cli.stack import secrets_provider
 from common.console import console
 from common.errors import CommandError
 from infra.catalogue.names import PROJECT
@@ -26,14 +42,23 @@ CONTENT: Sequence[Check] = (
     account.zones_are_open,
     account.caller_gets_into_the_cluster,
     account.kubernetes_login_is_possible,
+    addresses.public_networks_are_real,
+    addresses.caller_may_reach_the_api,
+    roles.declared_roles_exist,
+    roles.service_linked_roles_exist,
+    state.pipeline_reads_the_state,
+    state.state_bucket_keeps_versions,
+    state.secrets_key_is_usable,
+    state.bucket_names_are_free,
     pipeline.github_has_one_identity_provider,
     versions.version_is_supported,
     versions.the_cluster_can_become_it,
     versions.add_ons_fit,
     pools.zones_offer_the_types,
     pools.reservations_are_active,
-    pools.auto_scaling_has_its_role,
     quotas.quotas_suffice,
+    database.database_is_offered,
+    grafana.identity_center_has_the_groups,
 )
 UNANSWERED = (BotoCoreError, ClientError, ResponseParserError)
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -42,24 +67,47 @@ _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 def check(name: str, declared: Platform) -> bool:
     """Run the checks and fail on blocking findings. False without credentials: nothing was checked."""
     assert declared.foundation.aws is not None
-    wanted = Wanted(declared.foundation.aws, declared.node_pools, f"{PROJECT}-{name}")
+    wanted = Wanted(
+        declared.foundation.aws,
+        declared.node_pools,
+        f"{PROJECT}-{name}",
+        backend=os.environ.get(state.BACKEND, ""),
+        secrets_provider=secrets_provider(name),
+    )
     client = clients(wanted.aws.region)
     if client is None:
         console.print("[yellow]![/] AWS preflight skipped: no credentials (see `aws configure sso`)")
         return False
-    report(examine(client, wanted), "AWS")
+    report([*engine_builds_images(), *examine(client, wanted)], "AWS")
     console.print(f"[green]✓[/] AWS preflight: account {wanted.aws.account}, region {wanted.aws.region}")
     return True
 
 
 def examine(client: Client, wanted: Wanted) -> list[Finding]:
-    """All findings; only those about account and region if these are wrong."""
+    """All findings; only those about account and region if these are wrong. Most of the time goes to waiting for
+    answers, so that the questions are asked in parallel."""
+    client = _one_at_a_time(client)
     try:
         wrong_account = [finding for check in ACCOUNT for finding in check(client, wanted)]
     except UNANSWERED as error:
         hint = "check the network, or renew the credentials, and try again"
         raise CommandError("AWS does not answer", str(error), hint=hint) from None
-    return wrong_account or [finding for check in CONTENT for finding in _run(check, client, wanted)]
+    if wrong_account:
+        return wrong_account
+    with ThreadPoolExecutor(len(CONTENT)) as pool:
+        found = pool.map(lambda check: _run(check, client, wanted), CONTENT)
+        return [finding for findings in found for finding in findings]
+
+
+def _one_at_a_time(client: Client) -> Client:
+    """Threads may share a client of boto3, but not make two at once."""
+    lock = Lock()
+
+    def made(service: str) -> Any:
+        with lock:
+            return client(service)
+
+    return made
 
 
 def _run(check: Check, client: Client, wanted: Wanted) -> list[Finding]:

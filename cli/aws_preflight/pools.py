@@ -7,9 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli.aws_preflight.wanted import POOLS, Client, Wanted
+from cli.aws_preflight.wanted import AWS, POOLS, Client, Wanted
 from cli.finding import Finding
-from infra.catalogue.aws.names import SCALING_ROLE
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.pools import NodePool
 
@@ -23,15 +22,19 @@ def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
     for name, pool in wanted.pools.items():
         for instance_type in ec2_settings(pool).instance_types:
             yield from _offered(name, instance_type, wanted.zones(pool), offered[instance_type])
+    for instance_type in wanted.aws.system_pool.instance_types:
+        zones = wanted.aws.network.zones
+        if not offered[instance_type] & set(zones):
+            problem = _nowhere(instance_type, zones, offered[instance_type])
+            yield Finding(f"{AWS}.systemPool.instanceTypes", problem, "declare another type")
 
 
 def _offered(pool: str, instance_type: str, zones: tuple[str, ...], offered: set[str]) -> Iterator[Finding]:
     missing = [zone for zone in zones if zone not in offered]
     if len(missing) == len(zones):
-        elsewhere = f"; only {', '.join(sorted(offered))}" if offered else ""
         yield Finding(
             f"{POOLS}.{pool}.aws.instanceTypes",
-            f"none of {', '.join(zones)} offers '{instance_type}'{elsewhere}",
+            _nowhere(instance_type, zones, offered),
             f"declare another type, or set {POOLS}.{pool}.aws.zones to zones that offer it",
         )
     elif missing:
@@ -44,34 +47,21 @@ def _offered(pool: str, instance_type: str, zones: tuple[str, ...], offered: set
         )
 
 
+def _nowhere(instance_type: str, zones: tuple[str, ...], offered: set[str]) -> str:
+    elsewhere = f"; only {', '.join(sorted(offered))}" if offered else ""
+    return f"none of {', '.join(zones)} offers '{instance_type}'{elsewhere}"
+
+
 def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
     """The zones of each declared type."""
     offers: dict[str, set[str]] = defaultdict(set)
-    types = sorted({one for pool in wanted.pools.values() for one in ec2_settings(pool).instance_types})
-    if types:
-        pages = client("ec2").get_paginator("describe_instance_type_offerings")
-        filters = [{"Name": "instance-type", "Values": types}]
-        for page in pages.paginate(LocationType="availability-zone", Filters=filters):
-            for offer in page["InstanceTypeOfferings"]:
-                offers[offer["InstanceType"]].add(offer["Location"])
+    types = sorted({one for machines in wanted.machines.values() for one in machines.types})
+    pages = client("ec2").get_paginator("describe_instance_type_offerings")
+    filters = [{"Name": "instance-type", "Values": types}]
+    for page in pages.paginate(LocationType="availability-zone", Filters=filters):
+        for offer in page["InstanceTypeOfferings"]:
+            offers[offer["InstanceType"]].add(offer["Location"])
     return offers
-
-
-def auto_scaling_has_its_role(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """The KMS key policy names this role, but AWS creates it only with the account's first Auto Scaling group."""
-    fixed_size = [name for name, pool in wanted.pools.items() if ec2_settings(pool).fixed_size]
-    if not fixed_size:
-        return
-    try:
-        client("iam").get_role(RoleName=SCALING_ROLE)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchEntity":
-            raise
-        yield Finding(
-            f"{POOLS}.{fixed_size[0]}.aws.fixedSize",
-            f"the account has no {SCALING_ROLE}, which creates the nodes of the pool",
-            "run `aws iam create-service-linked-role --aws-service-name autoscaling.amazonaws.com`, once per account",
-        )
 
 
 def reservations_are_active(client: Client, wanted: Wanted) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding
-from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.support import WARNED_DAYS, minor
 
 ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
@@ -60,12 +59,11 @@ def the_cluster_can_become_it(client: Client, wanted: Wanted) -> Iterator[Findin
 def add_ons_fit(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Needed for managed node groups only."""
     version = wanted.aws.cluster.version
-    fixed_size = [name for name, pool in wanted.pools.items() if ec2_settings(pool).fixed_size]
-    for name in ADD_ONS if fixed_size else ():
+    for name in ADD_ONS if wanted.fixed_size else ():
         found = client("eks").describe_addon_versions(addonName=name, kubernetesVersion=version)["addons"]
         if not found:
             yield Finding(
                 f"{AWS}.cluster.version",
-                f"there is no add-on {name} for Kubernetes {version}, and pool '{fixed_size[0]}' needs it",
+                f"there is no add-on {name} for Kubernetes {version}, and pool '{wanted.fixed_size[0]}' needs it",
                 "write another version, or set aws.fixedSize: false for the pool",
             )

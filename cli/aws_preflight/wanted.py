@@ -31,7 +31,11 @@ class Wanted:
     aws: AwsFoundation
     pools: Mapping[str, NodePool]
     cluster: str = ""
-    """The name of the stack's cluster."""
+    """The name of the stack's cluster, with which the names of all its resources begin."""
+    backend: str = ""
+    """The URL of the state backend, as in $PULUMI_BACKEND_URL."""
+    secrets_provider: str = ""
+    """The URL of the secrets provider, as in the stack file."""
 
     @property
     def machines(self) -> Mapping[str, Machines]:
@@ -42,6 +46,26 @@ class Wanted:
             for name, pool in self.pools.items()
         }
         return {**declared, f"{AWS}.systemPool.max": Machines(system.instance_types, ("onDemand",), system.max)}
+
+    @property
+    def pipeline_roles(self) -> Mapping[str, str]:
+        """The names of the pipeline's roles: one previews, the other deploys."""
+        return {purpose: f"{self.cluster}-ci-{purpose}" for purpose in ("preview", "deploy")} if self.aws.ci else {}
+
+    @property
+    def buckets(self) -> Sequence[str]:
+        """The names of the stack's buckets."""
+        return [f"{self.cluster}-{purpose}-{self.aws.account}" for purpose in ("artifacts", "access-logs")]
+
+    @property
+    def fixed_size(self) -> Sequence[str]:
+        """The pools that are managed node groups."""
+        return [name for name, pool in self.pools.items() if ec2_settings(pool).fixed_size]
+
+    @property
+    def spot(self) -> Sequence[str]:
+        """The pools with Spot instances."""
+        return [name for name, pool in self.pools.items() if "spot" in ec2_settings(pool).capacity]
 
     def zones(self, pool: NodePool) -> tuple[str, ...]:
         """The zones of the pool's nodes."""

@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 from cli import same_cluster, stack
 from cli.cluster_preflight import artifact_store, cluster, packets, pools, registry, rights
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
+from cli.docker_preflight import engine_builds_images
 from cli.finding import Finding, report
 from cli.kubeconfig import api_client, contexts
 from common.console import console
@@ -40,7 +41,7 @@ def check(name: str, declared: Platform, settings: ClusterFoundation, *, starts_
     created = same_cluster.namespaces(name)
     outputs = stack.outputs(name) if created and starts_pod else {}
     wanted = Wanted(name, declared, settings, passwords, created, outputs)
-    report(examine(wanted), "cluster")
+    report([*engine_builds_images(), *examine(wanted)], "cluster")
     console.print(
         f"[green]✓[/] cluster preflight: context {settings.kube_context}, registry {settings.registry.server}"
     )

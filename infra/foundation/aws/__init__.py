@@ -157,7 +157,9 @@ class AwsFoundation(pulumi.ComponentResource):
         settings = self._args.settings
         if settings.ci is None:
             return None
-        return Ci("ci", CiArgs(settings.ci, self._context, settings.managed_grafana is not None), self._in_account)
+        access = [*settings.cluster.admins, *settings.cluster.groups.values()]
+        args = CiArgs(settings.ci, self._context, settings.managed_grafana is not None, access)
+        return Ci("ci", args, self._in_account)
 
     def _make_cluster(self) -> Cluster:
         """Nodes need NAT gateways and VPC endpoints until the last node is deleted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -105,9 +106,12 @@ _PREFLIGHT_READS = [
     *(f"ec2:Describe{what}" for what in ("InstanceTypeOfferings", "InstanceTypes")),
     *(f"eks:Describe{what}" for what in ("AddonVersions", "ClusterVersions")),
     "iam:ListOpenIDConnectProviders",
+    "rds:DescribeOrderableDBInstanceOptions",
     *(f"servicequotas:Get{what}" for what in ("AWSDefaultServiceQuota", "ServiceQuota")),
 ]
 """Offers, quotas and reservations; nothing about running resources."""
+
+_IDENTITY_READS = ["identitystore:DescribeGroup", "sso:ListInstances"]
 
 _LEFTOVER_READS = [
     "tag:GetResources",
@@ -122,11 +126,12 @@ _PASSED_TO = ["eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com"
 
 @dataclass(frozen=True)
 class CiArgs:
-    """`grafana`: whether the stack has a managed Grafana."""
+    """`grafana`: whether the stack has a managed Grafana. `access`: the roles that have access to the cluster."""
 
     settings: Settings
     context: AwsContext
     grafana: bool = False
+    access: Sequence[str] = ()
 
 
 class Ci(pulumi.ComponentResource):
@@ -142,12 +147,17 @@ class Ci(pulumi.ComponentResource):
         provider = [] if args.settings.provider else [self._identity_provider(name)]
         after = pulumi.ResourceOptions(parent=self, depends_on=provider)
         pull_request = github_trust(context, f"repo:{repository}:pull_request")
-        questions: dict[str, pulumi.Input[str]] = {"preflight": document(*preflight_statements(context))}
+        state, grafana = args.settings.state_bucket, args.grafana
+        questions: dict[str, pulumi.Input[str]] = {
+            "preflight": document(*preflight_statements(context, args.access, state, grafana=grafana))
+        }
         asking = ServiceRoleArgs(context, pull_request, own=questions, unbounded=True)
         self.preview = ServiceRole("ci-preview", asking, after).arn
         environment = github_trust(context, f"repo:{repository}:environment:{args.settings.environment}")
         more = grafana_access.deploy_statements(context) if args.grafana else []
-        statements = [*deploy_statements(context, args.settings.state_bucket), *more]
+        # It lists all roles for the check for leftovers; their names would fill up the policy.
+        reads = preflight_statements(context, [context.iam_arn("role/*")], state, grafana=grafana)
+        statements = [*deploy_statements(context, state), *reads, *more]
         policies: dict[str, pulumi.Input[str]] = {"platform": document(*statements)}
         bounds = ServiceRoleArgs(context, environment, own=policies, unbounded=True, longest_session=LONGEST_DEPLOYMENT)
         self.deploy = ServiceRole("ci-deploy", bounds, after).arn
@@ -162,11 +172,18 @@ class Ci(pulumi.ComponentResource):
         )
 
 
-def preflight_statements(context: AwsContext) -> list[Statement]:
+def preflight_statements(
+    context: AwsContext, access: Sequence[str] = (), state_bucket: str | None = None, *, grafana: bool = False
+) -> list[Statement]:
     """Only what the preflight reads, because the author of a pull request decides what runs with this role."""
+    # Of a service-linked role that is not there, IAM knows no path.
+    linked = [context.iam_arn(f"role/{name}") for name in ("aws-service-role/*", "AWSServiceRoleFor*")]
+    buckets = [f"arn:{context.partition}:s3:::{name}" for name in (f"{context.name}-*", state_bucket) if name]
     return [
-        allow(_PREFLIGHT_READS, ["*"]),
-        allow(["iam:GetRole"], [context.scaling_role]),
+        allow([*_PREFLIGHT_READS, *(_IDENTITY_READS if grafana else [])], ["*"]),
+        allow(["iam:GetRole"], [*linked, *access]),
+        allow(["kms:DescribeKey"], [context.arn("kms", "key/*")]),
+        allow(["s3:GetBucketLocation", "s3:GetBucketVersioning"], buckets),
         allow(["eks:DescribeCluster"], [context.cluster_arn]),
         allow(["iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviderTags"], [context.github]),
     ]
@@ -199,7 +216,6 @@ def deploy_statements(context: AwsContext, state_bucket: str | None = None) -> l
         allow(_BOUNDED_CHANGES, roles, {"StringEquals": {"iam:PermissionsBoundary": context.boundary}}),
         deny([*_ROLE_CHANGES, *_BOUNDED_CHANGES], [context.iam_arn(f"role/{context.name}-ci-*")]),
         deny(["iam:DeleteRolePermissionsBoundary", *_BOUNDARY_CHANGES], [*roles, context.boundary]),
-        *preflight_statements(context),
         allow(_LEFTOVER_READS, ["*"]),
         *([allow(_STATE_CHANGES, [state, f"{state}/*"])] if state_bucket else []),
         allow(["iam:PassRole"], roles, {"StringEquals": {"iam:PassedToService": _PASSED_TO}}),

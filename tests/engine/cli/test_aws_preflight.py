@@ -8,14 +8,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
-from moto.server import ThreadedMotoServer
 
 from cli.aws_preflight import Finding, examine
 from cli.aws_preflight.account import (
@@ -25,106 +23,47 @@ from cli.aws_preflight.account import (
     zones_are_open,
 )
 from cli.aws_preflight.pipeline import github_has_one_identity_provider
-from cli.aws_preflight.pools import auto_scaling_has_its_role, reservations_are_active, zones_offer_the_types
+from cli.aws_preflight.pools import reservations_are_active, zones_offer_the_types
 from cli.aws_preflight.quotas import quota_of, quotas_suffice
 from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, the_cluster_can_become_it, version_is_supported
 from cli.aws_preflight.wanted import Client, Wanted
 from infra.catalogue.aws.names import GITHUB
 from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.aws.settings import AwsFoundation
-from infra.declaration.pools import NodePool
 from infra.foundation.aws.node_groups import _ADD_ONS
+from tests.engine.cli.aws import (
+    ACCOUNT,
+    CLUSTER,
+    REGION,
+    client_of,
+    foundation,
+    pool,
+    refusing,
+    said,
+    session_of,
+    wanted,
+)
 from tests.engine.iam_evaluator import allowed
-from tests.engine.iam_evaluator.prod import PLACE, prod_role
+from tests.engine.iam_evaluator.prod import KEY, PLACE, key_policy, prod_role
+from tests.engine.iam_evaluator.weaker import about_everything, may_everything, refused
 from tests.examples import PROD, validated
 from tests.project_copy import copy_project
 
-ACCOUNT = "123456789012"  # moto's own
-REGION = "eu-central-1"
 RESERVATION = "cr-0123456789abcdef0"
-Answer = tuple[str, Mapping[str, Any] | None, Mapping[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+PIPELINE = (f"{CLUSTER}-ci-deploy", f"{CLUSTER}-ci-preview")
+OTHERS = ("other", "ml-platform-dev-ci-deploy")
 
 
-@pytest.fixture
-def moto(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Client:
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    return cache(lambda service: _client(service, endpoint_url=endpoint))
-
-
-def _client(service: str, **more: str) -> Any:
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    return boto3.client(service, region_name=REGION, **keys, **more)
-
-
-@pytest.fixture
-def stubbed() -> Iterator[Callable[[Mapping[str, list[Answer]]], Client]]:
-    """Clients that give the answers in turn; both must fit AWS's own models, and each question must be asked."""
-    stubbers: list[Stubber] = []
-
-    def clients(answers: Mapping[str, list[Answer]]) -> Client:
-        made = {}
-        for service, expected in answers.items():
-            made[service] = _client(service)
-            stubber = Stubber(made[service])
-            for operation, parameters, answer in expected:
-                stubber.add_response(operation, dict(answer), dict(parameters) if parameters else None)
-            stubber.activate()
-            stubbers.append(stubber)
-        return made.__getitem__
-
-    yield clients
-    for stubber in stubbers:
-        stubber.assert_no_pending_responses()
-
-
-def foundation(**changes: object) -> AwsFoundation:
-    settings: dict[str, Any] = {
-        "account": ACCOUNT,
-        "region": REGION,
-        "team": "ml",
-        "costCentre": "ml",
-        "network": {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1b"]},
-        "cluster": {"version": "1.34", "admins": [f"arn:aws:iam::{ACCOUNT}:role/admin"]},
-    }
-    return AwsFoundation.model_validate(settings | changes)
-
-
-def pool(*types: str, size: int = 1, **aws: object) -> NodePool:
-    settings = {"instance": {"cpu": 4, "memory": "8Gi"}, "max": size, "aws": {"instanceTypes": list(types), **aws}}
-    return NodePool.model_validate(settings)
-
-
-def wanted(aws: AwsFoundation | None = None, **pools: NodePool) -> Wanted:
-    return Wanted(aws or foundation(), pools)
-
-
-def said(findings: Iterator[Finding] | list[Finding]) -> list[str]:
-    return [str(finding) for finding in findings]
-
-
-def _called_by(role: str) -> Answer:
-    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/somebody"
-    return ("get_caller_identity", {}, {"Account": ACCOUNT, "Arn": arn, "UserId": "AROA:somebody"})
-
-
-PIPELINE = ("ml-platform-prod-ci-deploy", "ml-platform-prod-ci-preview")
-
-
-@pytest.mark.parametrize(("role", "fine"), [("admin", True), *((role, True) for role in PIPELINE), ("other", False)])
+@pytest.mark.parametrize(
+    ("role", "fine"), [*((role, True) for role in ("admin", *PIPELINE)), *((role, False) for role in OTHERS)]
+)
 def test_whoever_is_no_admin_is_told_before_there_is_a_cluster(
     stubbed: Callable[..., Client], role: str, fine: bool
 ) -> None:
     aws = foundation(ci={"repository": "example/ml-platform"})
-    found = list(caller_gets_into_the_cluster(stubbed({"sts": [_called_by(role)]}), wanted(aws)))
+    found = list(caller_gets_into_the_cluster(stubbed({"sts": [session_of(role)]}), wanted(aws)))
     assert [finding.setting for finding in found] == ([] if fine else ["platform.foundation.aws.cluster.admins"])
     assert not any(finding.blocking for finding in found)
 
@@ -165,15 +104,6 @@ def test_zones_must_exist(moto: Client) -> None:
         "platform.foundation.aws.network.zones: 'eu-central-1f' is unknown to this account; "
         "declare zones out of eu-central-1a, eu-central-1b, eu-central-1c"
     ]
-
-
-def test_pools_of_fixed_size_need_the_role_of_auto_scaling(moto: Client) -> None:
-    fixed_size = wanted(h100=pool("p5.48xlarge", fixedSize=True))
-    (line,) = said(auto_scaling_has_its_role(moto, fixed_size))
-    assert line.startswith("platform.nodePools.h100.aws.fixedSize: the account has no AWSServiceRoleForAutoScaling")
-    assert said(auto_scaling_has_its_role(moto, wanted(cpu=pool("m7i.large")))) == []
-    moto("iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")
-    assert said(auto_scaling_has_its_role(moto, fixed_size)) == []
 
 
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"
@@ -219,22 +149,52 @@ def test_a_declared_identity_provider_must_let_workflows_in(moto: Client) -> Non
     assert f"--open-id-connect-provider-arn {PROVIDER} --client-id sts.amazonaws.com" in line
 
 
-ABOUT = {
-    "iam:GetRole": PLACE.scaling_role,
-    "iam:GetOpenIDConnectProvider": PROVIDER,
-    "iam:ListOpenIDConnectProviderTags": PROVIDER,
-    "eks:DescribeCluster": PLACE.cluster_arn,
-    "servicequotas:GetServiceQuota": PLACE.arn("servicequotas", "ec2/L-1216C47A"),
+STATE = "arn:aws:s3:::example-ml-platform-state"
+ABOUT: dict[str, tuple[str, ...]] = {
+    "iam:GetRole": (
+        PLACE.scaling_role,
+        PLACE.iam_arn("role/AWSServiceRoleForRDS"),  # as IAM knows one that is not there
+        PLACE.iam_arn("role/platform-admin"),
+        PLACE.iam_arn("role/vision-leads"),
+    ),
+    "iam:GetOpenIDConnectProvider": (PROVIDER,),
+    "iam:ListOpenIDConnectProviderTags": (PROVIDER,),
+    "eks:DescribeCluster": (PLACE.cluster_arn,),
+    "servicequotas:GetServiceQuota": (PLACE.arn("servicequotas", "ec2/L-1216C47A"),),
+    "kms:DescribeKey": (KEY,),
+    "s3:GetBucketLocation": (STATE, PLACE.bucket_arn("artifacts"), PLACE.bucket_arn("access-logs")),
+    "s3:GetBucketVersioning": (STATE,),
+    "identitystore:DescribeGroup": ("arn:aws:identitystore:::group/93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55",),
 }
+SERVICES = {"ec2", "eks", "iam", "identitystore", "kms", "rds", "s3", "servicequotas", "sso"}
 
 
 @pytest.mark.parametrize("role", ["ci-deploy", "ci-preview"])
 def test_the_pipelines_roles_may_ask_all_of_it(moto: Client, role: str) -> None:
     asked = questions(moto)
     assert set(ABOUT) < asked
-    assert {action.partition(":")[0] for action in asked} == {"ec2", "eks", "iam", "servicequotas"}
-    requests = {action: prod_role(role).asks(action, ABOUT.get(action, "*")) for action in asked}
+    assert {action.partition(":")[0] for action in asked} == SERVICES
+    default = {"Effect": "Allow", "Principal": {"AWS": PLACE.iam_arn("root")}, "Action": "kms:*", "Resource": "*"}
+    policies = {"kms:DescribeKey": {"Version": "2012-10-17", "Statement": [default]}}
+    requests = {
+        f"{action} of {resource}": prod_role(role).asks(action, resource, resource_policy=policies.get(action))
+        for action in asked
+        for resource in ABOUT.get(action, ("*",))
+    }
     assert allowed(requests) == dict.fromkeys(requests, True)
+
+
+def test_a_pull_request_reads_neither_other_roles_nor_what_is_in_a_bucket() -> None:
+    preview = prod_role("ci-preview")
+    refused(
+        {
+            "another role": (preview.asks("iam:GetRole", PLACE.iam_arn("role/finance")), about_everything),
+            "the state": (preview.asks("s3:GetObject", f"{STATE}/.pulumi/stacks/x.json"), may_everything),
+            "names of models": (preview.asks("s3:ListBucket", PLACE.bucket_arn("artifacts")), may_everything),
+            "another bucket": (preview.asks("s3:GetBucketLocation", "arn:aws:s3:::finance"), about_everything),
+            "the key": (preview.asks("kms:Decrypt", KEY, resource_policy=key_policy()), may_everything),
+        }
+    )
 
 
 def questions(moto: Client) -> set[str]:
@@ -253,10 +213,15 @@ def questions(moto: Client) -> set[str]:
     aws = prod.foundation.aws
     assert aws is not None and aws.ci is not None
     declared = aws.model_copy(update={"ci": aws.ci.model_copy(update={"provider": PROVIDER})})
+    state = "example-ml-platform-state"
+    moto("s3").create_bucket(Bucket=state, CreateBucketConfiguration={"LocationConstraint": REGION})
     with provider(moto):
         for each in (aws, declared):
-            examine(client, Wanted(each, prod.node_pools, PLACE.name))
-        return asked - {"sts:GetCallerIdentity"}
+            wanted = Wanted(each, prod.node_pools, PLACE.name, secrets_provider="awskms://alias/ml-platform-state")
+            examine(client, wanted)
+        found = asked - {"sts:GetCallerIdentity"}
+    moto("s3").delete_bucket(Bucket=state)
+    return found
 
 
 def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:
@@ -266,9 +231,18 @@ def test_types_must_be_offered_where_the_pool_is(moto: Client) -> None:
     ]
 
 
+def test_nodes_of_the_system_pool_must_be_offered_somewhere(moto: Client) -> None:
+    aws = foundation(systemPool={"instanceTypes": ["m7i.xlarge", "x9.huge"]})
+    assert said(zones_offer_the_types(moto, wanted(aws))) == [
+        "platform.foundation.aws.systemPool.instanceTypes: none of eu-central-1a, eu-central-1b offers 'x9.huge'; "
+        "declare another type"
+    ]
+
+
 def test_a_type_in_some_of_the_zones_is_a_warning(stubbed: Callable[..., Client]) -> None:
-    offer = {"InstanceType": "p5.48xlarge", "LocationType": "availability-zone", "Location": "eu-central-1b"}
-    client = stubbed({"ec2": [("describe_instance_type_offerings", None, {"InstanceTypeOfferings": [offer]})]})
+    places = {"p5.48xlarge": "eu-central-1b", "m7i.xlarge": "eu-central-1a", "m6i.xlarge": "eu-central-1b"}
+    offers = [{"InstanceType": name, "Location": zone} for name, zone in places.items()]
+    client = stubbed({"ec2": [("describe_instance_type_offerings", None, {"InstanceTypeOfferings": offers})]})
     (finding,) = zones_offer_the_types(client, wanted(h100=pool("p5.48xlarge")))
     assert not finding.blocking
     assert finding.problem == "'p5.48xlarge' is not offered in eu-central-1a"
@@ -317,7 +291,7 @@ def test_pools_of_one_family_share_a_quota(moto: Client, stubbed: Callable[..., 
 
 
 def test_a_quota_that_was_never_changed_has_aws_default(moto: Client, stubbed: Callable[..., Client]) -> None:
-    quotas = _client("service-quotas")
+    quotas = client_of("service-quotas")
     with Stubber(quotas) as stubber:
         stubber.add_client_error("get_service_quota", "NoSuchResourceException")
         stubber.add_response("get_aws_default_service_quota", {"Quota": {"Value": 5.0}})
@@ -472,7 +446,7 @@ def test_the_reservation_must_serve_the_pool(
 
 
 def test_a_reservation_that_is_not_there(moto: Client) -> None:
-    ec2 = _client("ec2")
+    ec2 = client_of("ec2")
     with Stubber(ec2) as stubber:
         stubber.add_client_error("describe_capacity_reservations", "InvalidCapacityReservationId.NotFound")
         reserved = pool("p5.48xlarge", capacity=["reserved"], reservation=RESERVATION)
@@ -481,15 +455,24 @@ def test_a_reservation_that_is_not_there(moto: Client) -> None:
 
 
 def test_what_may_not_be_asked_is_a_warning_that_names_the_permission(moto: Client) -> None:
-    eks = _client("eks")
-    with Stubber(eks) as stubber:
-        stubber.add_client_error("describe_cluster_versions", "AccessDeniedException", "not you")
-        stubber.add_client_error("describe_cluster", "ResourceNotFoundException")
-        found = examine(lambda service: eks if service == "eks" else moto(service), wanted())
-        findings = [finding for finding in found if "version" in finding.problem]
+    found = examine(refusing(moto, "eks", "DescribeClusterVersions"), wanted())
+    findings = [finding for finding in found if "version" in finding.problem]
     assert [finding.blocking for finding in findings] == [False]
     assert "could not check that version is supported" in findings[0].problem
     assert findings[0].fix.startswith("allow the caller DescribeClusterVersions")
+
+
+def test_the_questions_are_asked_at_the_same_time(moto: Client) -> None:
+    """Each of these answers comes only when the other question has been asked."""
+    both = Barrier(2, timeout=20)
+
+    def answer(**_: object) -> None:
+        both.wait()
+
+    for service, operation in (("rds", "DescribeOrderableDBInstanceOptions"), ("eks", "DescribeClusterVersions")):
+        moto(service).meta.events.register(f"before-send.*.{operation}", answer)
+    examine(moto, wanted())
+    assert both.n_waiting == 0 and not both.broken
 
 
 @pytest.fixture(scope="module")
