@@ -180,7 +180,7 @@ def test_keys_are_used_through_their_service_only(prod: Recorder) -> None:
         for each in documents(prod)
         if each.type == ROLE_POLICY and each.name != "ci-deploy-platform"
         for statement in each.statements
-        if any(action.startswith("kms:") for action in listed(statement["Action"]))
+        if any(action.startswith("kms:") for action in listed(statement["Action"]) if action != "kms:DescribeKey")
     ]
     assert uses
     assert all("kms:ViaService" in statement["Condition"]["StringEquals"] for statement in uses)
@@ -224,9 +224,21 @@ def test_the_preview_role_asks_what_aws_offers_and_sees_nothing_of_what_runs(pro
     assert [name for name in attached if name.startswith("ci-preview")] == []
     assert [name for name in created(prod, ROLE_POLICY) if name.startswith("ci-preview")] == ["ci-preview-preflight"]
     actions = {action for statement in statements(prod, "ci-preview-preflight") for action in statement["Action"]}
-    assert {action.partition(":")[0] for action in actions} == {"ec2", "eks", "iam", "servicequotas"}
+    offers = {"ec2", "eks", "rds", "servicequotas"}
+    assert {action.partition(":")[0] for action in actions} == {*offers, "iam", "identitystore", "kms", "s3", "sso"}
     assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in actions)
-    assert not [action for action in actions if action.endswith(("*", "Instances", "Clusters", "Roles", "Policies"))]
+    assert not [action for action in actions if action.endswith(("*", "Clusters", "Roles", "Policies"))]
+    assert {action for action in actions if action.endswith("Instances")} == {"sso:ListInstances"}
+    of_data = {action for action in actions if action.startswith(("kms:", "s3:"))}
+    assert of_data == {"kms:DescribeKey", "s3:GetBucketLocation", "s3:GetBucketVersioning"}
+
+
+def test_the_preview_role_reads_those_roles_only_that_get_into_the_cluster(prod: Recorder) -> None:
+    (read,) = [each for each in statements(prod, "ci-preview-preflight") if "iam:GetRole" in each["Action"]]
+    linked = [PLACE.iam_arn("role/aws-service-role/*"), PLACE.iam_arn("role/AWSServiceRoleFor*")]
+    groups = ("vision-guests", "vision-developers", "vision-leads", "speech-developers", "speech-leads")
+    declared = [PLACE.iam_arn(f"role/{name}") for name in ("platform-admin", *groups)]
+    assert read["Resource"] == [*linked, *declared]
 
 
 def test_long_names_stay_unique_and_short_enough() -> None:
