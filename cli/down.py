@@ -15,7 +15,8 @@ def down(name: str) -> int:
     local = declared.foundation.local
     if stack.exists(name):
         # They may still belong to another checkout, which is gone.
-        machine.ensure_tools(progress, cluster=False)
+        official = [each.plugin.name for each in preflight.unofficial_plugins(declared)]
+        machine.ensure_tools(progress, cluster=False, official=official)
         preflight.official_plugins(declared)
         if local is not None and not machine.cluster_is_running():
             machine.start_docker()  # after a crash or a reboot: destroy needs both

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -22,8 +22,14 @@ from infra.declaration.loader import load
 from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError
 from offline import machine
+from offline.machine import Installed
 
-_MAKERS = {"aws": "AWS", "docker": "Docker"}
+_KINDS = {
+    "downloaded": "official",
+    "built": "built here, from its Go module",
+    "stand-in": "a stand-in for previews",
+    "missing": "missing",
+}
 DISK_GIB = 12
 """Free disk that a first `make up` may need: tools, Go's build cache, images."""
 
@@ -114,30 +120,41 @@ def require_tools(settings: ClusterFoundation) -> None:
 
 
 def official_plugins(platform: Platform) -> None:
-    """Stop before anything is changed if a plugin is a stand-in where it can preview but not deploy."""
-    for name in _official_only(platform.foundation):
-        folder = paths.PULUMI_HOME / "plugins"
-        found = machine.installed_plugin(paths.PULUMI_HOME, name)
-        if found.official:
-            continue
-        install = f"{machine.engine()} plugin install resource {name} {found.plugin.version} --reinstall"
-        refused = (
-            f"its download was refused or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s; "
-            f"what is installed is a stand-in\nfor previews: {folder / found.plugin.folder}"
-        )
-        raise CommandError(
-            f"the official {_MAKERS[name]} plugin is not installed",
-            refused if found.kind == "stand-in" else f"not in {folder}",
-            hint=f"PULUMI_HOME={paths.PULUMI_HOME} {install}",
-        )
+    """Stop before anything is changed if a plugin is a stand-in, or missing, where only official ones deploy."""
+    lacking = unofficial_plugins(platform)
+    if not lacking:
+        return
+    folder = paths.PULUMI_HOME / "plugins"
+    found = [f"{each.plugin.name} is {_KINDS[each.kind]}" for each in lacking]
+    install = f"PULUMI_HOME={paths.PULUMI_HOME} {machine.engine()} plugin install resource"
+    raise CommandError(
+        "the official plugins are not installed: " + ", ".join(each.plugin.name for each in lacking),
+        f"a download was refused, or did not begin in {machine.DOWNLOAD_SECONDS:.0f} s. In {folder},\n"
+        + ", ".join(found),
+        hint="nothing was changed; `make preview` needs none of them. Install them, with --file <archive> where they\n"
+        "can't be downloaded, or name a mirror in PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES and run the command again:\n"
+        + "\n".join(f"{install} {each.plugin.name} {each.plugin.version} --reinstall" for each in lacking),
+    )
 
 
-def _official_only(foundation: Foundation) -> Sequence[str]:
-    """The stand-in for AWS deploys nothing, the one for Docker pushes to registries on this machine only."""
+def unofficial_plugins(platform: Platform) -> Sequence[Installed]:
+    """The plugins that must not deploy to the foundation as they are installed."""
+    accepted = _accepted(platform.foundation)
+    installed = machine.installed_plugins(paths.PULUMI_HOME)
+    return [each for each in installed if each.kind not in accepted.get(each.plugin.name, _KINDS)]
+
+
+def _accepted(foundation: Foundation) -> Mapping[str, Collection[str]]:
+    """The kinds of plugins that may deploy, by name; of others, any may.
+
+    On AWS, only what Pulumi publishes. For a cluster, the official kubernetes plugin may have been built here. With a
+    registry on this machine, it is a trial on this machine.
+    """
     if foundation.aws is not None:
-        return ["aws"]
-    cluster = foundation.cluster
-    return ["docker"] if cluster is not None and not _is_loopback(cluster.registry.server) else []
+        return dict.fromkeys(("aws", "docker", "kubernetes", "random"), ("downloaded",))
+    if foundation.cluster is not None and not _is_loopback(foundation.cluster.registry.server):
+        return dict.fromkeys(("docker", "kubernetes", "random"), ("downloaded", "built"))
+    return {}
 
 
 def _is_loopback(server: str) -> bool:

@@ -37,7 +37,13 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     engine = machine.ensure_engine(progress)
     home = paths.PULUMI_HOME if official else STAND_INS
     with progress.step("Pulumi plugins") as step:
-        machine.ensure_plugins(home, step.say, engine, for_preview=not official)
+        plugins = machine.ensure_plugins(home, step.say, engine, for_preview=not official)
+        stand_ins = [each.plugin.name for each in plugins if not each.official]
+        if official and stand_ins:
+            why = f"what is installed instead is for previews: {', '.join(stand_ins)}"
+            hint = "`make preview` without PLUGINS=official uses them; see README.md for mirrors"
+            raise CommandError("the official plugins can't be downloaded", why, hint=hint)
+        step.say(f"stand-ins for previews: {', '.join(stand_ins)}" if stand_ins else "official")
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"

@@ -19,6 +19,11 @@ def shell(name: str) -> int:
     stack.require_backend(name, declared)
     machine.ensure_engine(Progress())
     stack.ensure(name)
+    if lacking := [each.plugin.name for each in preflight.unofficial_plugins(declared)]:
+        command = "`make up` installs the official ones, or says how"
+        console.print(
+            f"[yellow]![/] not for `pulumi up` yet, without official plugins: {', '.join(lacking)}; {command}"
+        )
     context = preflight.kube_context(declared, name)
     program = shutil.which(os.environ.get("SHELL") or "sh") or "/bin/sh"
     console.print(f"[dim]pulumi --stack {name} and kubectl --context {context} are configured; leave with `exit`[/]")

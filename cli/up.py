@@ -28,7 +28,8 @@ def up(name: str) -> int:
     elif declared.foundation.aws is not None:
         _require_credentials(name, declared, declared.foundation.aws.account)
         docker_preflight.require_engine()
-    machine.ensure_tools(progress, cluster=local is not None)
+    official = [each.plugin.name for each in preflight.unofficial_plugins(declared)]
+    machine.ensure_tools(progress, cluster=local is not None, official=official)
     preflight.official_plugins(declared)
     if local is not None:
         start_cluster(progress, local)

@@ -4,7 +4,7 @@
 plugins) may change without touching a command.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import docker
@@ -14,7 +14,7 @@ from common.console import Progress, Report
 from offline import base_image, docker_engine, teardown, toolchain
 from offline.cluster import addresses, containers, gateways, kubeconfig, lifecycle
 from offline.plugins import install
-from offline.plugins.install import Installed
+from offline.plugins.install import Installed as Installed
 from offline.plugins.sdk import required_plugins
 
 CONTEXT = addresses.CONTEXT
@@ -27,13 +27,14 @@ PUBLIC_BASE_IMAGE = versions.PUBLIC_BASE_IMAGE
 """The base image where a public registry can be reached."""
 
 
-DOWNLOAD_SECONDS = install.PROBE_SECONDS
-"""How long the download of a plugin may take to begin."""
+DOWNLOAD_SECONDS = install.PATIENT_SECONDS
+"""How long the download of a plugin may take to begin where only the official one will do."""
 
 
-def ensure_tools(progress: Progress, *, cluster: bool) -> None:
-    """Install the Pulumi engine and its plugins; with `cluster` also Docker, the base image and Kubernetes."""
-    toolchain.ensure(progress, cluster=cluster)
+def ensure_tools(progress: Progress, *, cluster: bool, official: Collection[str] = ()) -> None:
+    """Install the Pulumi engine and its plugins; with `cluster` also Docker, the base image and Kubernetes. Of the
+    plugins named in `official`, no stand-in will do."""
+    toolchain.ensure(progress, cluster=cluster, official=official)
 
 
 def ensure_engine(progress: Progress) -> Path:
@@ -41,18 +42,17 @@ def ensure_engine(progress: Progress) -> Path:
     return toolchain.ensure_engine(progress)
 
 
-def ensure_plugins(home: Path, report: Report, engine: Path, *, for_preview: bool) -> None:
+def ensure_plugins(home: Path, report: Report, engine: Path, *, for_preview: bool) -> Sequence[Installed]:
     """Install provider plugins below the PULUMI_HOME `home`.
 
     `for_preview` uses stand-ins in place of the official plugins that need Docker or credentials even for a preview.
     """
-    install.ensure_plugins(home, report, engine, download=install.WITHOUT_CREDENTIALS if for_preview else None)
+    return install.ensure_plugins(home, report, engine, download=install.WITHOUT_CREDENTIALS if for_preview else None)
 
 
-def installed_plugin(home: Path, name: str) -> Installed:
-    """A provider plugin that the program needs, and whether it is official, a stand-in or missing below `home`."""
-    (plugin,) = [wanted for wanted in required_plugins() if wanted.name == name]
-    return Installed(plugin, install.kind_of(home / "plugins", plugin))
+def installed_plugins(home: Path) -> Sequence[Installed]:
+    """The provider plugins that the program needs, and whether each is official, a stand-in or missing below `home`."""
+    return [Installed(plugin, install.kind_of(home / "plugins", plugin)) for plugin in required_plugins()]
 
 
 def ensure_test_packages(progress: Progress) -> None:

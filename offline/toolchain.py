@@ -1,7 +1,7 @@
 """Installs Debian packages, Go tools, the Docker engine, the base image and Pulumi's plugins."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,15 +14,16 @@ from offline.go_tools import GoModule
 from offline.plugins import install as plugins
 
 
-def ensure(progress: Progress, *, cluster: bool = True) -> None:
-    """Install what is missing, in parallel; with `cluster` also what the local cluster needs."""
+def ensure(progress: Progress, *, cluster: bool = True, official: Collection[str] = ()) -> None:
+    """Install what is missing, in parallel; with `cluster` also what the local cluster needs. Of the plugins named in
+    `official`, no stand-in will do."""
     _warn_of_outdated_engines()
     with ThreadPoolExecutor() as pool:
         building = pool.submit(_build, progress, _wanted(cluster))
         packages = pool.submit(_packages, progress, cluster)
         packages.result()
         building.result()
-    _plugins(progress)
+    _plugins(progress, insist=official)
 
 
 def ensure_test_packages(progress: Progress) -> None:
@@ -121,12 +122,12 @@ def _packages(progress: Progress, wanted: bool) -> None:
         base_image.ensure_base_image(docker_engine.client(), paths.CACHE, step.say)
 
 
-def _plugins(progress: Progress) -> None:
+def _plugins(progress: Progress, *, insist: Collection[str]) -> None:
     """Install the plugins and report where each comes from."""
     with progress.step("Pulumi plugins") as step:
         if _builds_engine():
             plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
-        installed = plugins.ensure_plugins(paths.PULUMI_HOME, step.say, engine())
+        installed = plugins.ensure_plugins(paths.PULUMI_HOME, step.say, engine(), insist=insist)
         step.say("; ".join(_origins(installed)))
 
 

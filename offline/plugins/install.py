@@ -35,6 +35,9 @@ EXEC_SCRIPT = "pulumi-language-python-exec"
 LANGUAGE_HOST = "pulumi-language-python"
 ENGINE_MODULE = REPOSITORY / "offline" / "go" / "pulumi"
 PROBE_SECONDS = 5.0
+PATIENT_SECONDS = 30.0
+"""How long a download may take to begin where a stand-in will do, and where it won't."""
+
 REFUSAL_HOURS = 24.0
 GO_MODULES: Mapping[str, GoModule] = {"kubernetes": KUBERNETES}
 """Official plugins that can be built here, by name."""
@@ -66,16 +69,27 @@ class Installed:
 
 
 def ensure_plugins(
-    pulumi_home: Path, report: Report, engine: Path, download: Collection[str] | None = None
+    pulumi_home: Path,
+    report: Report,
+    engine: Path,
+    download: Collection[str] | None = None,
+    *,
+    insist: Collection[str] = (),
 ) -> list[Installed]:
-    """Install each plugin that the SDK packages need; only those named in `download`, if given, are downloaded."""
+    """Install each plugin that the SDK packages need; only those named in `download`, if given, are downloaded.
+
+    Of those named in `insist` nothing else than a download will do: it is waited for longer, and tried again although
+    it was refused lately.
+    """
     folder = pulumi_home / "plugins"
     folder.mkdir(parents=True, exist_ok=True)
     wanted = required_plugins()
-    absent = [plugin for plugin in wanted if kind_of(folder, plugin) not in _OFFICIAL]
-    downloads = [plugin for plugin in absent if download is None or plugin.name in download]
-    if downloads and not _refused_lately(folder):
-        _download(pulumi_home, downloads, report, engine)
+    kinds = {plugin.name: kind_of(folder, plugin) for plugin in wanted}
+    allowed = [plugin for plugin in wanted if download is None or plugin.name in download]
+    insisted = [plugin for plugin in wanted if plugin.name in insist and kinds[plugin.name] != "downloaded"]
+    absent = [] if _refused_lately(folder) else [each for each in allowed if kinds[each.name] not in _OFFICIAL]
+    if downloads := [*insisted, *(plugin for plugin in absent if plugin not in insisted)]:
+        _download(pulumi_home, downloads, report, engine, PATIENT_SECONDS if insisted else PROBE_SECONDS)
     for plugin in wanted:
         if kind_of(folder, plugin) != "downloaded":
             _install_substitute(folder, plugin, report)
@@ -167,14 +181,16 @@ def _is_stand_in(executable: Path) -> bool:
     return executable.stat().st_size < 4096 and b" -P -m " in executable.read_bytes()
 
 
-def _download(pulumi_home: Path, plugins: Iterable[RequiredPlugin], report: Report, engine: Path) -> None:
-    """Try the official plugins, all at once; one that has not even begun to arrive in a few seconds is refused."""
+def _download(
+    pulumi_home: Path, plugins: Iterable[RequiredPlugin], report: Report, engine: Path, seconds: float
+) -> None:
+    """Try the official plugins, all at once; one that has not even begun to arrive in so many seconds is refused."""
     report("looking for the official plugins")
     plugins = list(plugins)
     for plugin in plugins:  # the engine keeps a plugin that is there already, even a stand-in
         shutil.rmtree(pulumi_home / "plugins" / plugin.folder, ignore_errors=True)
     with ThreadPoolExecutor(max_workers=len(plugins)) as pool:
-        arrived = list(pool.map(lambda plugin: _download_one(pulumi_home, plugin, report, engine), plugins))
+        arrived = list(pool.map(lambda plugin: _download_one(pulumi_home, plugin, report, engine, seconds), plugins))
     stamp = _refusal(pulumi_home / "plugins")
     if all(arrived):
         stamp.unlink(missing_ok=True)
@@ -182,13 +198,13 @@ def _download(pulumi_home: Path, plugins: Iterable[RequiredPlugin], report: Repo
         stamp.touch()
 
 
-def _download_one(pulumi_home: Path, plugin: RequiredPlugin, report: Report, engine: Path) -> bool:
+def _download_one(pulumi_home: Path, plugin: RequiredPlugin, report: Report, engine: Path, seconds: float) -> bool:
     command: list[str | Path] = [engine, "plugin", "install", "resource", plugin.name, plugin.version]
     command += ["--server", plugin.server] if plugin.server else []
     with TemporaryDirectory(prefix="plugin-") as scratch:
         env = {**os.environ, "PULUMI_HOME": str(pulumi_home), "PULUMI_SKIP_UPDATE_CHECK": "true", "TMPDIR": scratch}
         process = subprocess.Popen(command, env=env, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
-        deadline = time.monotonic() + PROBE_SECONDS
+        deadline = time.monotonic() + seconds
         while process.poll() is None:
             if time.monotonic() > deadline and not _arriving(Path(scratch)):
                 process.kill()

@@ -11,10 +11,12 @@ from pathlib import Path
 from offline.plugins.diff import Change, Diff
 from offline.plugins.docker.build import Build, build_image, context_of, login_for, push_image, pushed_image
 from offline.plugins.docker.engine import Engine, Login, load_library
-from offline.plugins.docker.names import require_canonical
+from offline.plugins.docker.names import ImageName, require_canonical
 from offline.plugins.docker.progress import Say
 from offline.plugins.marshal import UNKNOWN, Bag, Secret, has_unknown, reveal
+from offline.plugins.protocol import is_this_machine
 from offline.plugins.provider import ProviderError
+from offline.plugins.sdk import sdk_version
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -56,6 +58,8 @@ class ImageResource:
         load_library()
         name, build = inputs["imageName"], Build.from_inputs(inputs["build"])
         registry, push = inputs.get("registry", {}), not inputs.get("skipPush", False)
+        if push:
+            _require_registry_of_this_machine(name)
         login = login_for(self.engine, name, registry) if push else None
 
         def say(text: str) -> None:
@@ -117,6 +121,16 @@ class ImageResource:
         has_server = bool((inputs.get("registry") or {}).get("server"))
         if isinstance(name, str) and not inputs.get("skipPush", False) and not has_server:
             require_canonical(name)
+
+
+def _require_registry_of_this_machine(name: str) -> None:
+    """Wherever real pods run what is pushed, the official plugin builds it."""
+    registry = ImageName.parse(name).registry
+    if not is_this_machine(registry):
+        raise ProviderError(
+            f"the registry {registry} is not on this machine: the stand-in for the docker plugin pushes to no other; "
+            f"install the official plugin: pulumi plugin install resource docker {sdk_version('docker')} --reinstall"
+        )
 
 
 def _moved(before: Bag, after: Bag) -> bool:

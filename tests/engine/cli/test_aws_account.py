@@ -433,7 +433,7 @@ def test_without_identity_center_nobody_logs_in_to_grafana(stubbed: Callable[...
 @pytest.mark.parametrize(
     ("host", "architecture", "expected"),
     [
-        (None, "", "! DOCKER_HOST: no Docker engine answers, and `make up` builds the images; start Docker"),
+        (None, "", "! DOCKER_HOST: nothing answers at unix:///x, and `make up` builds the images; start Docker"),
         ("unix:///x", "arm64", "! DOCKER_HOST: the Docker engine is for arm64, and the images for amd64; use an"),
         ("unix:///x", "amd64", ""),
     ],
@@ -442,6 +442,7 @@ def test_the_engine_must_build_for_the_nodes(
     monkeypatch: pytest.MonkeyPatch, host: str | None, architecture: str, expected: str
 ) -> None:
     monkeypatch.setattr(machine, "docker_host", lambda: host)
+    monkeypatch.setattr(machine, "docker_absence", lambda: "nothing answers at unix:///x")
     monkeypatch.setattr(machine, "docker_architecture", lambda: architecture)
     found = marked(docker_preflight.engine_builds_images())
     assert [line.startswith(expected) for line in found] == ([True] if expected else [])

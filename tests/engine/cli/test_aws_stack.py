@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli import aws_preflight, down, preflight, recovery, shell, stack, status, up
+from cli import aws_preflight, docker_preflight, down, preflight, recovery, shell, stack, status, up
 from cli import rotate as rotation
 from common import paths
 from common.errors import CommandError
+from infra.declaration.model import Platform
 from offline import toolchain
 from offline.cluster import lifecycle
 from offline.go_tools import GoModule
 from offline.plugins.install import ensure_plugins
 from offline.plugins.sdk import required_plugins
+from tests.examples import CLUSTER, validated
 
 
 @pytest.fixture(autouse=True)
@@ -110,8 +113,8 @@ DEPLOYS = [name for name in COMMANDS if name != "shell"]
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine that has credentials and an engine, and could not download the AWS plugin."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that has credentials, Docker and an engine, and could not download any plugin."""
 
     def install(*_: object, **__: object) -> None:
         ensure_plugins(tmp_path / "home", lambda _: None, tmp_path / "no-engine", download=())
@@ -123,26 +126,80 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(paths, "PULUMI_HOME", tmp_path / "home")
     monkeypatch.setattr(toolchain, "ensure", install)
     monkeypatch.setattr(aws_preflight, "check", lambda *_: True)
+    monkeypatch.setattr(docker_preflight, "require_engine", lambda: None)
     monkeypatch.setattr(stack, "exists", lambda _: True)
     for module, name in ((stack, "ensure"), (stack, "pulumi"), (recovery, "recover")):
         monkeypatch.setattr(module, name, never)
-    (plugin,) = [plugin for plugin in required_plugins() if plugin.name == "aws"]
-    return tmp_path / "home" / "plugins" / plugin.folder / plugin.executable
+    return tmp_path / "home"
 
 
-@pytest.mark.usefixtures("backend", "stand_in")
-@pytest.mark.parametrize("command", DEPLOYS)
-def test_a_stand_in_for_the_aws_plugin_deploys_nothing(command: str) -> None:
-    with pytest.raises(CommandError, match="the official AWS plugin is not installed") as refused:
-        COMMANDS[command]()
-    assert "refused or did not begin in 5 s; what is installed is a stand-in" in refused.value.why
-    assert re.search(r"pulumi plugin install resource aws \d+\.\d+\.\d+ --reinstall$", refused.value.hint)
+def published(home: Path, *names: str) -> None:
+    """Replace what is installed by what a download leaves: an executable and no mark of ours."""
+    for plugin in required_plugins():
+        if plugin.name in names:
+            folder = home / "plugins" / plugin.folder
+            shutil.rmtree(folder)
+            folder.mkdir()
+            (folder / plugin.executable).write_bytes(b"x" * 5000)
+
+
+PLUGINS = ("aws", "docker", "kubernetes", "random")
 
 
 @pytest.mark.usefixtures("backend")
-def test_the_official_plugins_deploys(stand_in: Path) -> None:
-    stand_in.write_bytes(b"x" * 5000)
+@pytest.mark.parametrize("stays", PLUGINS)
+@pytest.mark.parametrize("command", DEPLOYS)
+def test_no_stand_in_deploys_to_aws(home: Path, command: str, stays: str) -> None:
+    """Nor the kubernetes plugin that was built here: where the others can be downloaded, it can be, too."""
+    published(home, *(name for name in PLUGINS if name != stays))
+    with pytest.raises(CommandError, match=f"the official plugins are not installed: {stays}$") as refused:
+        COMMANDS[command]()
+    kind = "built here, from its Go module" if stays == "kubernetes" else "a stand-in for previews"
+    assert refused.value.why.endswith(f"{home / 'plugins'},\n{stays} is {kind}")
+    assert "PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES" in refused.value.hint
+    assert re.search(rf"pulumi plugin install resource {stays} \d+\.\d+\.\d+ --reinstall$", refused.value.hint)
+
+
+def test_the_official_plugins_deploy(home: Path) -> None:
+    published(home, *PLUGINS)
     preflight.official_plugins(preflight.declaration("prod"))
+
+
+def cluster_with(registry: str) -> Platform:
+    declared = validated(CLUSTER)
+    foundation = declared.foundation.cluster
+    assert foundation is not None
+    moved = foundation.model_copy(update={"registry": foundation.registry.model_copy(update={"server": registry})})
+    return declared.model_copy(update={"foundation": declared.foundation.model_copy(update={"cluster": moved})})
+
+
+def lacking(declared: Platform) -> list[str]:
+    return [each.plugin.name for each in preflight.unofficial_plugins(declared)]
+
+
+def test_an_existing_cluster_takes_the_kubernetes_plugin_that_was_built_here(home: Path) -> None:
+    theirs = cluster_with("registry.example.com")
+    assert lacking(theirs) == ["docker", "random"]
+    published(home, "docker", "random")
+    preflight.official_plugins(theirs)
+
+
+def test_a_trial_on_this_machine_takes_stand_ins(home: Path) -> None:
+    assert lacking(cluster_with("127.0.0.1:5000")) == []
+    assert lacking(preflight.declaration("dev")) == []
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_command_that_needs_official_plugins_insists_on_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(toolchain, "ensure", lambda *_, **more: asked.update(more))
+    published(home, "random")
+    with pytest.raises(CommandError, match="aws, docker, kubernetes"):
+        COMMANDS[command]()
+    assert asked["official"] == ["aws", "docker", "kubernetes"]
 
 
 def test_a_local_stack_needs_no_aws_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,6 +258,42 @@ def test_an_engine_elsewhere_is_refused(host: str, monkeypatch: pytest.MonkeyPat
         Engine.from_settings({})
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+        "registry.example.com",
+        "127.0.0.1.example.org:5000",
+        "10.0.0.7:5000",
+        "docker.io",
+    ],
+)
+@pytest.mark.parametrize("operation", ["create", "update"])
+def test_nothing_is_pushed_to_a_registry_elsewhere(
+    server: str, operation: str, context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is anything built, and the registry is not even asked. A preview is served."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("the engine was asked")
+
+    monkeypatch.setattr(Engine, "client", never)
+    urn, provider = f"urn:pulumi:test::trial::{IMAGE}::it", DockerProvider()
+    name = f"{server}/team/words:tag"
+    given = {"imageName": name, "build": {"context": str(context), "platform": "linux/amd64"}}
+    inputs = provider.check(
+        urn, {}, {**given, "registry": {"server": server, "username": "u", "password": "p"}}, Naming()
+    )
+    change: Callable[[bool], object] = {
+        "create": lambda preview: provider.create(urn, inputs, preview, 0.0),
+        "update": lambda preview: provider.update(urn, name, inputs, {}, inputs, preview, 0.0, []),
+    }[operation]
+    change(True)
+    with pytest.raises(ProviderError, match=f"the registry {server} is not on this machine") as refused:
+        change(False)
+    assert "install the official plugin: pulumi plugin install resource docker" in str(refused.value)
+
+
 def test_a_provider_setting_without_effect_is_refused() -> None:
     with pytest.raises(ProviderError, match="does not support registryAuth of a provider"):
         Engine.from_settings({"registryAuth": "[]"})

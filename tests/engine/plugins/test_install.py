@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import stat
 import subprocess
 import sys
+import tarfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -161,6 +166,61 @@ def test_a_refused_download_is_not_tried_again_at_once(tmp_path: Path) -> None:
     for _ in range(2):
         ensure_plugins(tmp_path / "home", silent, refusing)
     assert (tmp_path / "asked").read_text().count("asked") == len(required_plugins())
+
+
+def test_a_plugin_that_is_insisted_on_is_tried_again(tmp_path: Path) -> None:
+    """And only that one."""
+    refusing = tmp_path / "pulumi"
+    refusing.write_text(f'#!/bin/sh\necho "$4" >> {tmp_path}/asked\nexit 1\n')
+    refusing.chmod(0o755)
+    ensure_plugins(tmp_path / "home", silent, refusing)
+    (tmp_path / "asked").unlink()
+    kinds = {
+        found.plugin.name: found.kind
+        for found in ensure_plugins(tmp_path / "home", silent, refusing, insist=["docker", "kubernetes"])
+    }
+    assert sorted((tmp_path / "asked").read_text().split()) == ["docker", "kubernetes"]
+    assert (kinds["docker"], kinds["kubernetes"]) == ("stand-in", "built")
+
+
+@contextmanager
+def mirror(plugin: RequiredPlugin, folder: Path) -> Iterator[str]:
+    """A server that has one plugin's archive, named as Pulumi names it."""
+    program = folder / plugin.executable
+    program.write_bytes(b"\x7fELF" + bytes(8192))
+    program.chmod(0o755)
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    name = f"pulumi-{plugin.folder}-linux-{architecture}.tar.gz"
+    with tarfile.open(folder / name, "w:gz") as archive:
+        archive.add(program, plugin.executable)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_mirror_serves_official_plugins(
+    tmp_path: Path, engine: Path, docker: RequiredPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the message says where Pulumi's own downloads can't be reached."""
+    (tmp_path / "mirror").mkdir()
+    with mirror(docker, tmp_path / "mirror") as address:
+        monkeypatch.setenv("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES", f"^github://={address},^https://={address}")
+        installed = ensure_plugins(tmp_path / "home", silent, engine, download=(), insist=["docker"])
+    assert {each.plugin.name: each.kind for each in installed}["docker"] == "downloaded"
 
 
 def test_another_engine_takes_the_place_of_the_old_one(tmp_path: Path, engine: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import string
+import subprocess
+import sys
 
+from tests.engine.plugins.test_aws import CLIENTS
 from tests.pulumi_engine import Pulumi
 
 PASSWORD = "random:index/randomPassword:RandomPassword"
@@ -81,3 +84,10 @@ def test_a_type_that_the_program_does_not_use_is_refused(pulumi: Pulumi) -> None
     refused = pulumi.preview(check=False)
     assert refused.code != 0
     assert "does not support random:index/randomId:RandomId; use the official plugin" in refused.text
+
+
+def test_no_client_of_any_network_is_loaded() -> None:
+    """It draws passwords, and reaches nothing."""
+    program = "import sys, offline.plugins.random\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert set(CLIENTS) & set(loaded) == set()
