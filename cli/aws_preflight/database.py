@@ -5,9 +5,11 @@ from typing import Any
 
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding
+from infra.declaration.aws.settings import Database
 
 _CLASS, _VERSION = f"{AWS}.database.instanceClass", f"{AWS}.database.version"
 _STORAGE = "gp3"
+_DEFAULT = Database().instance_class
 
 
 def database_is_offered(client: Client, wanted: Wanted) -> Iterator[Finding]:
@@ -16,7 +18,7 @@ def database_is_offered(client: Client, wanted: Wanted) -> Iterator[Finding]:
     offers = _offers(client, settings.instance_class)
     if not offers:
         problem = f"RDS offers no PostgreSQL on '{settings.instance_class}' in {region}"
-        yield Finding(_CLASS, problem, "write another class, such as db.t4g.medium or db.m7g.large")
+        yield Finding(_CLASS, problem, _another(settings.instance_class))
         return
     versions = sorted({_major(offer) for offer in offers}, key=int)
     offers = [offer for offer in offers if _major(offer) == settings.version]
@@ -26,7 +28,11 @@ def database_is_offered(client: Client, wanted: Wanted) -> Iterator[Finding]:
         return
     if lacking := _lacking(offers, wanted):
         problem = f"'{settings.instance_class}' lacks {' and '.join(lacking)}"
-        yield Finding(_CLASS, problem, "write another class, such as db.t4g.medium or db.m7g.large")
+        yield Finding(_CLASS, problem, _another(settings.instance_class))
+
+
+def _another(instance_class: str) -> str:
+    return f"write another class, such as {'db.m7g.large' if instance_class == _DEFAULT else _DEFAULT}"
 
 
 def _lacking(offers: Sequence[Mapping[str, Any]], wanted: Wanted) -> list[str]:

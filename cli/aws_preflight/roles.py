@@ -55,7 +55,7 @@ def service_linked_roles_exist(client: Client, wanted: Wanted) -> Iterator[Findi
     role does not have."""
     for role in _before_nodes(wanted):
         if _arn(client, role.name) is None:
-            yield Finding(role.setting, f"the account has no {role.name}, without which no node starts", role.command)
+            yield Finding(role.setting, f"the account has no {role.name}, which such nodes need", role.command)
     caller = caller_role(client)
     if caller is None or caller not in wanted.pipeline_roles.values():
         return

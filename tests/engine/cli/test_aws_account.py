@@ -373,7 +373,10 @@ def offer(version: str = "17.6", *, zones: str = "abc", **changes: object) -> di
         (
             [],
             {"instanceClass": "db.x9.huge"},
-            ["instanceClass: RDS offers no PostgreSQL on 'db.x9.huge' in eu-central-1; write another class, "],
+            [
+                "instanceClass: RDS offers no PostgreSQL on 'db.x9.huge' in eu-central-1; "
+                "write another class, such as db.t4g.medium"
+            ],
         ),
         (
             [offer("9.6.1"), offer("16.10"), offer("17.6")],
@@ -383,7 +386,11 @@ def offer(version: str = "17.6", *, zones: str = "abc", **changes: object) -> di
                 "write one of 9, 16, 17, or another instanceClass"
             ],
         ),
-        ([offer(StorageType="gp2")], {}, ["instanceClass: 'db.t4g.medium' lacks gp3 storage; write another"]),
+        (
+            [offer(StorageType="gp2")],
+            {},
+            ["instanceClass: 'db.t4g.medium' lacks gp3 storage; write another class, such as db.m7g.large"],
+        ),
         (
             [offer(MultiAZCapable=False, SupportsPerformanceInsights=False)],
             {},
