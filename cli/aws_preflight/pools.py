@@ -1,4 +1,4 @@
-"""Checks that the pools' instance types and reservations are available in their zones."""
+"""Checks that the pools' instance types, reservations and placement groups are available in their zones."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -64,6 +64,22 @@ def _offers(client: Client, wanted: Wanted) -> dict[str, set[str]]:
     return offers
 
 
+def placement_groups_exist(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """Without the group, EKS starts no nodes; in another kind of group, nodes are kept apart."""
+    for name, pool in wanted.pools.items():
+        group = ec2_settings(pool).placement_group
+        if group is None:
+            continue
+        filters = [{"Name": "group-name", "Values": [group]}]
+        found = client("ec2").describe_placement_groups(Filters=filters)["PlacementGroups"]
+        strategies = {each["Strategy"] for each in found if each["State"] == "available"}
+        if strategies != {"cluster"}:
+            is_ = f"has the strategy {', '.join(sorted(strategies))}" if strategies else "does not exist"
+            create = f"aws ec2 create-placement-group --strategy cluster --group-name {group}"
+            fix = f"write another name, or run `{create}`"
+            yield Finding(f"{POOLS}.{name}.aws.placementGroup", f"'{group}' {is_}", fix)
+
+
 def reservations_are_active(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """Declared reservations are active and fit the pool's types, zones and size."""
     for name, pool in wanted.pools.items():
@@ -110,6 +126,10 @@ def _usable(
     if found["AvailabilityZone"] not in zones:
         zone = found["AvailabilityZone"]
         yield Finding(f"{POOLS}.{name}.aws.zones", f"'{identifier}' is in {zone}", f"write zones: [{zone}]")
+    group = found.get("PlacementGroupArn", "").rpartition("/")[2]
+    if group and group != settings.placement_group:
+        path = f"{POOLS}.{name}.aws.placementGroup"
+        yield Finding(path, f"'{identifier}' is in the placement group '{group}'", f"write placementGroup: {group}")
     if found["TotalInstanceCount"] < pool.max and set(settings.capacity) <= _RESERVED.keys():
         count = found["TotalInstanceCount"]
         yield Finding(

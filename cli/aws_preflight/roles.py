@@ -8,7 +8,6 @@ from botocore.exceptions import ClientError
 from cli.aws_preflight.account import caller_role
 from cli.aws_preflight.wanted import AWS, POOLS, Client, Wanted
 from cli.finding import Finding
-from infra.catalogue.aws.names import SCALING_ROLE
 
 
 def declared_roles_exist(client: Client, wanted: Wanted) -> Iterator[Finding]:
@@ -67,19 +66,14 @@ def service_linked_roles_exist(client: Client, wanted: Wanted) -> Iterator[Findi
 
 
 def _before_nodes(wanted: Wanted) -> Iterator[ServiceLinked]:
-    """The cluster's role can't create the one for Spot; the disks' key policy names the one of Auto Scaling."""
+    """The cluster's role can't create the one for Spot."""
     for pool in wanted.spot[:1]:
         yield ServiceLinked(f"{POOLS}.{pool}.aws.capacity", "spot.amazonaws.com", "AWSServiceRoleForEC2Spot")
-    for pool in wanted.fixed_size[:1]:
-        yield ServiceLinked(f"{POOLS}.{pool}.aws.fixedSize", "autoscaling.amazonaws.com", SCALING_ROLE)
 
 
 def _with_the_first_resource(wanted: Wanted) -> Iterator[ServiceLinked]:
-    """AWS creates them together with the account's first cluster, node group, database or pull-through cache."""
+    """AWS creates them together with the account's first cluster, database or pull-through cache."""
     yield ServiceLinked(f"{AWS}.cluster", "eks.amazonaws.com", "AWSServiceRoleForAmazonEKS")
-    for pool in wanted.fixed_size[:1]:
-        setting = f"{POOLS}.{pool}.aws.fixedSize"
-        yield ServiceLinked(setting, "eks-nodegroup.amazonaws.com", "AWSServiceRoleForAmazonEKSNodegroup")
     yield ServiceLinked(f"{AWS}.database", "rds.amazonaws.com", "AWSServiceRoleForRDS")
     mirrors = ServiceLinked(
         f"{AWS}.registry.mirrors", "pullthroughcache.ecr.amazonaws.com", "AWSServiceRoleForECRPullThroughCache"

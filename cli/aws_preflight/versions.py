@@ -1,4 +1,4 @@
-"""Checks that EKS offers the declared Kubernetes version, and add-ons for it."""
+"""Checks that EKS offers the declared Kubernetes version."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,6 @@ from datetime import UTC, datetime, timedelta
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.finding import Finding
 from infra.declaration.aws.support import WARNED_DAYS, minor
-
-ADD_ONS = ("coredns", "eks-pod-identity-agent", "kube-proxy", "vpc-cni")
-"""Add-ons that managed node groups need; nodes of EKS Auto Mode include them."""
-
 
 _SETTING = f"{AWS}.cluster.version"
 
@@ -54,16 +50,3 @@ def the_cluster_can_become_it(client: Client, wanted: Wanted) -> Iterator[Findin
     elif minor(running) + 1 < minor(declared):
         problem = f"the cluster runs '{running}', and EKS upgrades one minor version at a time"
         yield Finding(_SETTING, problem, f"write '1.{minor(running) + 1}' first, and run `make up`")
-
-
-def add_ons_fit(client: Client, wanted: Wanted) -> Iterator[Finding]:
-    """Needed for managed node groups only."""
-    version = wanted.aws.cluster.version
-    for name in ADD_ONS if wanted.fixed_size else ():
-        found = client("eks").describe_addon_versions(addonName=name, kubernetesVersion=version)["addons"]
-        if not found:
-            yield Finding(
-                f"{AWS}.cluster.version",
-                f"there is no add-on {name} for Kubernetes {version}, and pool '{wanted.fixed_size[0]}' needs it",
-                "write another version, or set aws.fixedSize: false for the pool",
-            )

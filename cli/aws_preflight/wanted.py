@@ -58,11 +58,6 @@ class Wanted:
         return [f"{self.cluster}-{purpose}-{self.aws.account}" for purpose in ("artifacts", "access-logs")]
 
     @property
-    def fixed_size(self) -> Sequence[str]:
-        """The pools that are managed node groups."""
-        return [name for name, pool in self.pools.items() if ec2_settings(pool).fixed_size]
-
-    @property
     def spot(self) -> Sequence[str]:
         """The pools with Spot instances."""
         return [name for name, pool in self.pools.items() if "spot" in ec2_settings(pool).capacity]

@@ -63,7 +63,7 @@ def names_of_pools_fit(platform: Platform, root: Path) -> Iterator[Problem]:
         limits = {}
         if pool.gpu is not None and pool.gpu.check_image is not None:
             limits["checkImage"] = _LONGEST_CRON_JOB - len(f"{GPU_CHECK}-")
-        if pool.device_plugin or (pool.gpu is not None and pool.aws is not None and pool.aws.fixed_size):
+        if pool.device_plugin:
             limits["a device plugin"] = _LONGEST_LABEL - len(f"{NVIDIA_DEVICE_PLUGIN}-")
         for purpose, longest in limits.items():
             if len(name) > longest:

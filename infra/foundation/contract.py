@@ -55,6 +55,11 @@ class Toleration:
     effect: str
 
 
+def nothing_more(gpus: int) -> Mapping[str, str]:
+    """A pod gets what it requests."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Placement:
     """How pods are scheduled to the nodes of one pool."""
@@ -68,6 +73,8 @@ class Placement:
     """The RuntimeClass of its pods; None: the nodes' default."""
     gpus: bool = False
     """Whether its nodes have GPUs."""
+    resources_with: Callable[[int], Mapping[str, str]] = nothing_more
+    """Resources that a pod gets with so many GPUs, such as network interfaces, besides what it requests."""
     needs_device_plugin: bool = False
     """Whether the platform must install NVIDIA's device plugin on its nodes; otherwise the nodes bring one."""
     ready: Sequence[pulumi.Resource] = ()

@@ -18,7 +18,7 @@ from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN
 from infra.catalogue.names import PROJECT, labels, selector
 from infra.declaration.workloads import Resources
 from infra.foundation import Placement
-from infra.gpu.devices import Devices, NodeProgram
+from infra.gpu.devices import ALL_GPUS, ALL_GPUS_MOUNT, Devices, NodeProgram
 from infra.images import BuiltImage
 from infra.workloads.pod import requirements
 
@@ -55,7 +55,7 @@ def _plugin(name: str, image: BuiltImage) -> NodeProgram:
             image=image.reference,
             env=[EnvVarArgs(name="FAIL_ON_INIT_ERROR", value="true")],
             resources=requirements(Resources(cpu="50m", memory="64Mi")),
-            volume_mounts=[VolumeMountArgs(name="sockets", mount_path=_SOCKETS)],
+            volume_mounts=[VolumeMountArgs(name="sockets", mount_path=_SOCKETS), ALL_GPUS_MOUNT],
         ),
-        [VolumeArgs(name="sockets", host_path=HostPathVolumeSourceArgs(path=_SOCKETS, type="Directory"))],
+        [VolumeArgs(name="sockets", host_path=HostPathVolumeSourceArgs(path=_SOCKETS, type="Directory")), ALL_GPUS],
     )

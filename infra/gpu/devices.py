@@ -11,12 +11,14 @@ from pulumi_kubernetes.apps.v1 import DaemonSetSpecArgs
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
     ContainerArgs,
+    HostPathVolumeSourceArgs,
     LocalObjectReferenceArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
     SeccompProfileArgs,
     SecurityContextArgs,
     VolumeArgs,
+    VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
@@ -24,6 +26,11 @@ from infra.catalogue.names import PLATFORM_LABEL, PROJECT, PULL_SECRET, devices_
 from infra.foundation import Placement
 from infra.networking.network_policies import device_policies, network_policies
 from infra.workloads.pod import tolerations
+
+ALL_GPUS = VolumeArgs(name="gpus", host_path=HostPathVolumeSourceArgs(path="/dev/null", type="CharDevice"))
+ALL_GPUS_MOUNT = VolumeMountArgs(name="gpus", mount_path="/var/run/nvidia-container-devices/all", read_only=True)
+"""NVIDIA's container runtime shows a container the GPUs that are mounted below this folder; on nodes where it reads
+NVIDIA_VISIBLE_DEVICES instead, the image has it. It may ignore the variable in unprivileged containers."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.metrics import GPU_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, POOL_LABEL, labels, selector
+from infra.catalogue.node_agents import GPU_EXPORTER
 from infra.declaration.workloads import Resources
 from infra.foundation import Placement
-from infra.gpu.devices import Devices, NodeProgram
+from infra.gpu.devices import ALL_GPUS, ALL_GPUS_MOUNT, Devices, NodeProgram
 from infra.images import BuiltImage
 from infra.workloads.deployment import probe
 from infra.workloads.pod import requirements
@@ -49,9 +50,6 @@ _XID_WINDOW = 600
 """Seconds for which an Xid is counted: DCGM keeps no sample longer."""
 _FILE, _FOLDER = "counters.csv", "/etc/counters"
 _POD_RESOURCES = "/var/lib/kubelet/pod-resources"
-_ALL_GPUS = "/var/run/nvidia-container-devices/all"
-"""NVIDIA's container runtime shows a container the GPUs that are mounted below this folder; on nodes where it listens
-to the environment instead, it hears the same from the image."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def _exporter(pool: str, args: GpuExporterArgs) -> NodeProgram:
     volumes = [
         VolumeArgs(name="counters", config_map=ConfigMapVolumeSourceArgs(name=GPU_EXPORTER_JOB)),
         _folder("pod-resources", _POD_RESOURCES, "Directory"),
-        _folder("gpus", "/dev/null", "CharDevice"),
+        ALL_GPUS,
         VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit="100Mi")),
     ]
     return NodeProgram(
@@ -115,11 +113,11 @@ def _container(args: GpuExporterArgs) -> ContainerArgs:
             EnvVarArgs(name="NODE_NAME", value_from=node),
         ],
         ports=[ContainerPortArgs(name=METRICS_PORT_NAME, container_port=9400)],
-        resources=requirements(Resources(cpu="100m", memory="512Mi")),
+        resources=requirements(Resources(**GPU_EXPORTER)),
         volume_mounts=[
             VolumeMountArgs(name="counters", mount_path=_FOLDER, read_only=True),
             VolumeMountArgs(name="pod-resources", mount_path=_POD_RESOURCES, read_only=True),
-            VolumeMountArgs(name="gpus", mount_path=_ALL_GPUS, read_only=True),
+            ALL_GPUS_MOUNT,
             VolumeMountArgs(name="tmp", mount_path="/tmp"),
         ],
         startup_probe=probe("/health", port=METRICS_PORT_NAME, period=2, failures=60),

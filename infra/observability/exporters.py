@@ -13,6 +13,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from infra.catalogue.images import GPU_SIMULATOR
 from infra.catalogue.metrics import KUBE_STATE_METRICS_JOB, NODE_EXPORTER_JOB
 from infra.catalogue.names import METRICS_PORT_NAME, POOL_LABEL
+from infra.catalogue.node_agents import NODE_EXPORTER
 from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
@@ -95,7 +96,7 @@ def node_exporter(
     container = Container(
         name=NODE_EXPORTER_JOB,
         image=image.reference,
-        resources=Resources(cpu="25m", memory="48Mi"),
+        resources=Resources(**NODE_EXPORTER),
         args=[
             NODE_EXPORTER_JOB,
             "--collector.disable-defaults",

@@ -204,7 +204,7 @@ def pod_template(
                 fs_group_change_policy="OnRootMismatch",
                 seccomp_profile=SeccompProfileArgs(type="RuntimeDefault"),
             ),
-            containers=[_container(container, mounts)],
+            containers=[_container(container, mounts, placement.resources_with(container.gpus) if placement else {})],
             volumes=[mount.volume for mount in mounts],
         ),
     )
@@ -244,10 +244,12 @@ def _half(memory: str) -> str:
     return f"{memory_bytes(memory) // 2**21}Mi"
 
 
-def requirements(resources: Resources, gpus: int = 0) -> ResourceRequirementsArgs:
+def requirements(
+    resources: Resources, gpus: int = 0, more: Mapping[str, str] | None = None
+) -> ResourceRequirementsArgs:
     """The memory limit equals the request; the CPU limit is one core or the request, whichever is more."""
     limit = resources.cpu if cpu_millis(resources.cpu) >= _ONE_CORE else "1"
-    devices = {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    devices = {**({"nvidia.com/gpu": str(gpus)} if gpus else {}), **(more or {})}
     return ResourceRequirementsArgs(
         requests={"cpu": resources.cpu, "memory": resources.memory, **_disk(resources), **devices},
         limits={"cpu": limit, "memory": resources.memory, **_disk(resources), **devices},
@@ -260,7 +262,7 @@ def _disk(resources: Resources) -> dict[str, str]:
     return {"ephemeral-storage": f"{wanted // 2**20}Mi"} if wanted > DISK_OF_A_POD else {}
 
 
-def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
+def _container(container: Container, mounts: Sequence[Mount], more: Mapping[str, str]) -> ContainerArgs:
     return ContainerArgs(
         name=container.name,
         image=container.image,
@@ -272,7 +274,7 @@ def _container(container: Container, mounts: Sequence[Mount]) -> ContainerArgs:
             for name, port in container.ports.items()
         ]
         or None,
-        resources=requirements(container.resources, container.gpus),
+        resources=requirements(container.resources, container.gpus, more),
         security_context=SecurityContextArgs(
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,

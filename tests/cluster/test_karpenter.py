@@ -40,7 +40,7 @@ def _established(definitions: Any) -> bool:
 
 
 def specs() -> dict[str, dict[str, Any]]:
-    """Those of the prod stack that come and go with the jobs."""
+    """Those of the prod stack."""
     declared = validated(PROD)
     aws = declared.foundation.aws
     assert aws is not None
@@ -49,7 +49,6 @@ def specs() -> dict[str, dict[str, Any]]:
     return own | {
         name: node_pool_spec(name, pool, ec2_settings(pool).zones or zones, window, 3600)
         for name, pool in declared.node_pools.items()
-        if not ec2_settings(pool).fixed_size
     }
 
 
@@ -73,6 +72,13 @@ def test_the_rules_are_really_asked(objects: client.CustomObjectsApi) -> None:
     )
     with pytest.raises(ApiException, match=r"nodepool.*is restricted"):
         submit(objects, "cpu", spec)
+
+
+def test_a_pool_of_fixed_size_has_nodes_and_no_other_limit(objects: client.CustomObjectsApi) -> None:
+    spec = specs()["h100"]
+    assert spec["replicas"] == 2
+    with pytest.raises(ApiException, match=r"only 'limits.nodes' is supported"):
+        submit(objects, "h100", spec | {"limits": {"nvidia.com/gpu": "16"}})
 
 
 def test_an_unknown_setting_is_refused(objects: client.CustomObjectsApi) -> None:

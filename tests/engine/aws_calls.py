@@ -30,7 +30,6 @@ def _bucket(operation: str, **names: str) -> tuple[Call, ...]:
 
 
 _BLOCK = "PublicAccessBlockConfiguration"
-_EKS_NODES = {"nodeGroupName": "nodegroupName", "nodeRoleArn": "nodeRole", "subnetIds": "subnets"}
 _RDS = {
     "maintenanceWindow": "PreferredMaintenanceWindow",
     "dbName": "DBName",
@@ -43,7 +42,6 @@ _RDS = {
     "performanceInsightsKmsKeyId": "PerformanceInsightsKMSKeyId",
     "username": "MasterUsername",
 }
-_TEMPLATE = {"name": "LaunchTemplateName", "vpcSecurityGroupIds": "SecurityGroupIds", "securityGroups": "Groups"}
 _GRAFANA = {
     "dataSources": "workspaceDataSources",
     "description": "workspaceDescription",
@@ -65,10 +63,6 @@ def _rule(rule: Inputs) -> Inputs:
         "ipRanges": [{"cidrIp": cidr} for cidr in rule.get("cidrBlocks", [])],
         "userIdGroupPairs": [{"groupId": group} for group in rule.get("securityGroups", [])],
     }
-
-
-def _template(inputs: Inputs) -> Inputs:
-    return {"name": inputs["name"], "launchTemplateData": {key: inputs[key] for key in inputs if key != "name"}}
 
 
 def _cluster(inputs: Inputs) -> Inputs:
@@ -112,10 +106,6 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         ),
     ),
     "aws:ec2/internetGateway:InternetGateway": (Call("ec2.AttachInternetGateway", fixed={"InternetGatewayId": "a"}),),
-    "aws:ec2/launchTemplate:LaunchTemplate": (
-        _plugin("updateDefaultVersion"),
-        Call("ec2.CreateLaunchTemplate", _TEMPLATE, prepare=_template),
-    ),
     "aws:ec2/natGateway:NatGateway": (Call("ec2.CreateNatGateway"),),
     "aws:ec2/route:Route": (Call("ec2.CreateRoute"),),
     "aws:ec2/routeTable:RouteTable": (Call("ec2.CreateRouteTable"),),
@@ -143,17 +133,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     ),
     "aws:eks/accessEntry:AccessEntry": (Call("eks.CreateAccessEntry"),),
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": (Call("eks.AssociateAccessPolicy"),),
-    "aws:eks/addon:Addon": (
-        Call("eks.CreateAddon", {"resolveConflictsOnCreate": "resolveConflicts"}),
-        Call(
-            "eks.UpdateAddon",
-            {"resolveConflictsOnUpdate": "resolveConflicts"},
-            only=["resolveConflictsOnUpdate"],
-            fixed={"clusterName": "a", "addonName": "a"},
-        ),
-    ),
     "aws:eks/cluster:Cluster": (Call("eks.CreateCluster", {"vpcConfig": "resourcesVpcConfig"}, prepare=_cluster),),
-    "aws:eks/nodeGroup:NodeGroup": (Call("eks.CreateNodegroup", _EKS_NODES),),
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": (Call("eks.CreatePodIdentityAssociation"),),
     "aws:grafana/roleAssociation:RoleAssociation": (Call("grafana.UpdatePermissions", prepare=_members),),
     "aws:grafana/workspace:Workspace": (Call("grafana.CreateWorkspace", _GRAFANA),),

@@ -19,7 +19,7 @@ from tests.unit.declaration.samples import REPOSITORY
 PROD = yaml.safe_load((REPOSITORY / "tests" / "examples" / "prod.yaml").read_text())["config"]["ml-platform:platform"]
 PACK = str(REPOSITORY / "policies")
 CLUSTER = "aws:eks/cluster:Cluster cluster"
-NODES = ["aws:eks/nodeGroup:", "aws:eks/addon:", "aws:eks/podIdentityAssociation:", "aws:eks/accessEntry:"]
+NODES = ["aws:eks/podIdentityAssociation:", "aws:eks/accessEntry:"]
 WAYS_OUT = ["aws:ec2/natGateway:", "aws:ec2/vpcEndpoint:", "aws:ec2/internetGateway:", "aws:ec2/route:"]
 UNPROTECTED = """
 import pulumi_aws
@@ -158,9 +158,7 @@ def test_aws_takes_every_planned_resource(steps: list[Step]) -> None:
 @pytest.mark.parametrize(
     ("type_", "name", "wrong", "why"),
     [
-        ("aws:eks/nodeGroup:NodeGroup", "h100", {"capacityType": "CHEAP"}, "'CHEAP' is none of ON_DEMAND"),
-        ("aws:eks/nodeGroup:NodeGroup", "h100", {"scalingConfig": {"minSize": -1}}, "-1, valid min value: 0"),
-        ("aws:eks/nodeGroup:NodeGroup", "h100", {"nodeSize": 3}, "has no member for 'nodeSize'"),
+        ("aws:eks/accessEntry:AccessEntry", "nodes", {"nodeSize": 3}, "has no member for 'nodeSize'"),
         ("aws:kms/key:Key", "cluster", {"deletionWindowInDays": 400}, "400 is more than 365"),
         ("aws:kms/key:Key", "cluster", {"description": "x" * 9000}, "9000 is more than 8192"),
         ("aws:iam/role:Role", "flow", {"name": "no spaces"}, "'no spaces' does not match"),

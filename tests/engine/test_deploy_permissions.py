@@ -135,8 +135,7 @@ def test_a_deploy_makes_and_changes_the_database_the_cluster_and_the_secrets_of_
         deploy.asks("secretsmanager:GetSecretValue", PLACE.arn("secretsmanager", secret)),
         deploy.asks("eks:CreateCluster", "*"),
         deploy.asks("eks:DeleteCluster", PLACE.cluster_arn),
-        deploy.asks("eks:CreateNodegroup", PLACE.cluster_arn),
-        deploy.asks("eks:DeleteAddon", PLACE.arn("eks", f"addon/{PLACE.name}/vpc-cni/0f0f0f0f")),
+        deploy.asks("eks:DeleteAccessEntry", PLACE.arn("eks", f"access-entry/{PLACE.name}/role/1/nodes/0f0f0f0f")),
         deploy.asks("kms:CreateKey", "*"),
         deploy.asks("kms:PutKeyPolicy", KEY, None, key_policy()),
     ]

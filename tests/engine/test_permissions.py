@@ -212,11 +212,11 @@ def test_the_boundary_holds_even_where_a_role_may_everything() -> None:
 
 def test_within_the_boundary_a_role_may_what_the_stack_needs() -> None:
     role = prod_role("ml-platform-tracking")
-    own = PLACE.arn("eks", f"nodegroup/{PLACE.name}/h100/0f0f0f0f")
+    own = PLACE.arn("eks", f"access-entry/{PLACE.name}/role/1/nodes/0f0f0f0f")
     requests = {
         "the login of its database": reading_secret("ml-platform-tracking", LOGIN, OWN_DATABASE),
         "its cluster": may_everything(role.asks("eks:DescribeCluster", PLACE.cluster_arn)),
-        "its pool": may_everything(role.asks("eks:DescribeNodegroup", own)),
+        "its access": may_everything(role.asks("eks:DescribeAccessEntry", own)),
         "its disks' key": may_everything(role.asks("kms:CreateGrant", KEY, key_use("disks"), key_policy())),
     }
     assert allowed(requests) == dict.fromkeys(requests, True)

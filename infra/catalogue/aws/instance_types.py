@@ -27,6 +27,8 @@ class InstanceType:
     gpu: str = ""
     efa: int = 0
     """The maximum number of EFA interfaces."""
+    efa_card: int = 0
+    """The first network card with EFA; each further interface is on the next card."""
 
     @property
     def known(self) -> bool:

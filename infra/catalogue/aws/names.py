@@ -13,9 +13,6 @@ GITHUB = "token.actions.githubusercontent.com"
 GITHUB_AUDIENCE = "sts.amazonaws.com"
 """The audience of such a token."""
 
-SCALING_ROLE = "AWSServiceRoleForAutoScaling"
-"""The service-linked role of Auto Scaling, created by AWS with an account's first group; its policies are fixed."""
-
 ECR_HOST = r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
 """A pattern for the registry of any account and region."""
 

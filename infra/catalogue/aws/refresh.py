@@ -31,6 +31,7 @@ def instance(described: Mapping[str, Any] | None) -> dict[str, Any]:
     if described is None:
         return {}
     gpus = [gpu for gpu in described.get("GpuInfo", {}).get("Gpus", []) if gpu["Manufacturer"] == "NVIDIA"]
+    cards = described["NetworkInfo"].get("NetworkCards", ())
     found = {
         "cpu": described["VCpuInfo"]["DefaultVCpus"],
         "memory": described["MemoryInfo"]["SizeInMiB"],
@@ -38,6 +39,9 @@ def instance(described: Mapping[str, Any] | None) -> dict[str, Any]:
         "gpus": sum(gpu.get("LogicalGpuCount") or gpu["Count"] for gpu in gpus),
         "gpu": gpus[0]["Name"] if gpus else "",
         "efa": described["NetworkInfo"].get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
+        "efa_card": next(
+            (card["NetworkCardIndex"] for card in cards if "efa-only" in card.get("InterfaceTypes", ())), 0
+        ),
     }
     return {key: value for key, value in found.items() if value}
 

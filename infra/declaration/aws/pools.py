@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from infra.catalogue.aws.instance_types import InstanceType, instance_type, instance_types
+from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memory
 from infra.declaration.aws.settings import AwsFoundation
-from infra.declaration.aws.types import Reservation, Zone
+from infra.declaration.aws.types import PlacementGroup, Reservation, Zone
 from infra.declaration.problems import Problem
 from infra.declaration.types import Memory, Seconds, Settings, cpu_millis, memory_bytes, written
 
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
 
 _MAX_NODE_AGE = 21 * 24 * 3600
-_SYSTEM_CPU_MILLIS, _ALLOCATABLE_MEMORY = 500, 0.9
-"""CPU reserved for the system and its DaemonSets, and the share of a node's memory that is allocatable to pods."""
 _TAKEN = {"default", "general-purpose", "system", "ml-platform-system"}
-_RESERVED_CAPACITY = {"reserved", "capacityBlock"}
+RESERVED_CAPACITY = frozenset({"reserved", "capacityBlock"})
 
 
 class Ec2Pool(Settings):
@@ -39,19 +38,20 @@ class Ec2Pool(Settings):
     reservation: Reservation | None = Field(
         default=None, description="Id of the capacity reservation, for capacity `reserved` and `capacityBlock`"
     )
-    fixed_size: bool = Field(
-        default=False, description="Use an EKS managed node group that always has `max` nodes, without autoscaling"
-    )
+    fixed_size: bool = Field(default=False, description="Always have `max` nodes, without autoscaling")
     zones: Annotated[tuple[Zone, ...], Field(strict=False)] = Field(
         default=(), description="Availability zones of the nodes; none: all zones of the VPC"
     )
     disk: Memory = Field(default="100Gi", description="Size of each node's EBS volume")
     efa: bool = Field(
-        default=False, description="Attach Elastic Fabric Adapter interfaces for multi-node training; needs `fixedSize`"
+        default=False,
+        description="Attach Elastic Fabric Adapters; pods get their share of them, and huge pages, with their GPUs. "
+        "Needs `fixedSize`",
     )
-    expiry: Seconds = Field(
-        default=written("336h"), description="Maximum age of an autoscaled node; older nodes are replaced"
+    placement_group: PlacementGroup | None = Field(
+        default=None, description="Name of the cluster placement group that the nodes are started in; it must exist"
     )
+    expiry: Seconds = Field(default=written("336h"), description="Maximum age of a node; older nodes are replaced")
 
 
 def ec2_settings(pool: NodePool) -> Ec2Pool:
@@ -78,7 +78,7 @@ def instance_types_have_the_resources(pool: NodePool, aws: AwsFoundation) -> Ite
         if machine.arch != "x86_64":
             message = f"{name} has the architecture {machine.arch}, but images are built for amd64; write another type"
             yield Problem(path, message)
-        cpu, memory = machine.cpu * 1000 - _SYSTEM_CPU_MILLIS, int(machine.memory * _ALLOCATABLE_MEMORY)
+        cpu, memory = allocatable_cpu(machine), allocatable_memory(machine, ec2_settings(pool).efa)
         if cpu_millis(pool.instance.cpu) > cpu:
             declared = f"less than instance.cpu ({pool.instance.cpu})"
             message = f"{name} has {cpu}m CPU allocatable to pods, {declared}; lower it, or write a larger type"
@@ -112,15 +112,12 @@ def zones_are_in_the_vpc(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem
 
 
 def capacity_types_fit_together(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
-    """Capacity blocks have a node group of their own; reserved capacity needs a reservation and its zone."""
+    """Reserved capacity needs a reservation, which is of one type, and its zone."""
     settings = ec2_settings(pool)
     kinds = set(settings.capacity)
-    reserved = sorted(kinds & _RESERVED_CAPACITY)
-    if "capacityBlock" in kinds and len(kinds) > 1:
-        message = "capacityBlock cannot be combined with other capacity types; write [capacityBlock], or remove it"
-        yield Problem("aws.capacity", message)
-    if "capacityBlock" in kinds and not settings.fixed_size:
-        yield Problem("aws.fixedSize", "a pool with capacityBlock has a fixed size; write fixedSize: true")
+    reserved = sorted(kinds & RESERVED_CAPACITY)
+    if kinds >= RESERVED_CAPACITY:
+        yield Problem("aws.capacity", "a reservation is either reserved or a capacityBlock; write one of them")
     if reserved and settings.reservation is None:
         message = f"missing for {'/'.join(reserved)}; write the reservation's id, such as cr-0123456789abcdef0"
         yield Problem("aws.reservation", message)
@@ -132,37 +129,45 @@ def capacity_types_fit_together(pool: NodePool, aws: AwsFoundation) -> Iterator[
 
 
 def size_fits_the_pool(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
-    """A node group of fixed size always has `max` nodes; an autoscaled pool starts without nodes."""
+    """A pool of fixed size always has `max` nodes; an autoscaled pool starts without nodes."""
     settings = ec2_settings(pool)
     if settings.fixed_size and pool.min < pool.max:
         yield Problem("min", f"a pool with fixedSize always has 'max' nodes; write min: {pool.max}")
     if not settings.fixed_size and pool.min > 0:
         message = f"an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: {pool.max}"
         yield Problem("min", message)
-    if settings.fixed_size and len(set(settings.capacity)) > 1 and "capacityBlock" not in settings.capacity:
-        yield Problem("aws.capacity", "a pool with fixedSize has one capacity type; write one")
-    if settings.fixed_size and "expiry" in settings.model_fields_set:
-        yield Problem("aws.expiry", "nodes of a pool with fixedSize do not expire; remove it")
-    if not settings.fixed_size and settings.expiry > _MAX_NODE_AGE:
+    if settings.expiry > _MAX_NODE_AGE:
         yield Problem("aws.expiry", "EKS Auto Mode replaces nodes after at most 21 days; write at most 504h")
 
 
 def jobs_end_before_their_nodes(name: str, longest_job: int, pool: NodePool) -> Iterator[Problem]:
     """A node that is too old lets its jobs end, but EKS Auto Mode gives it 21 days in all."""
     settings = ec2_settings(pool)
-    if not settings.fixed_size and settings.expiry + longest_job > _MAX_NODE_AGE:
+    if settings.expiry + longest_job > _MAX_NODE_AGE:
         most = max(1, (_MAX_NODE_AGE - longest_job) // 3600)
         message = f"a job may take {longest_job // 3600} h, and EKS Auto Mode replaces nodes after at most 21 days"
         yield Problem(f"nodePools.{name}.aws.expiry", f"{message}; write at most {most}h")
 
 
+def placement_groups_are_in_one_zone(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+    """The first instance decides a cluster placement group's zone; those in other zones would fail."""
+    settings = ec2_settings(pool)
+    if settings.placement_group is not None and len(settings.zones) != 1:
+        yield Problem("aws.zones", "a cluster placement group is in one zone; write that zone")
+
+
 def efa_is_possible(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
-    """EFA connects instances of one type in one zone."""
+    """EFA connects instances of one type in one zone, and pods get it with their GPUs.
+
+    Karpenter starts no node for a pod that requests huge pages, so the nodes must be there.
+    """
     settings = ec2_settings(pool)
     if not settings.efa:
         return
     if not settings.fixed_size:
         yield Problem("aws.efa", "EFA needs a pool of fixed size; write fixedSize: true")
+    if pool.gpu is None:
+        yield Problem("aws.efa", "pods get EFA with their GPUs; declare 'gpu', or write efa: false")
     if len(settings.instance_types) != 1:
         yield Problem("aws.instanceTypes", "EFA needs instances of one type; write one type")
     if len(settings.zones) != 1:
@@ -179,6 +184,7 @@ RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
     zones_are_in_the_vpc,
     capacity_types_fit_together,
     size_fits_the_pool,
+    placement_groups_are_in_one_zone,
     efa_is_possible,
 )
 

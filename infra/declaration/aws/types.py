@@ -16,6 +16,7 @@ _KUBERNETES = r"^1\.\d{2}$"
 _ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
 _RESERVATION = r"^cr-[0-9a-f]{8,17}$"
+_PLACEMENT_GROUP = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
 _REPOSITORY = r"^([\w.-]+/[\w.-]+|[\w.-]+@\d+/[\w.-]+@\d+)$"
 _PROVIDER_ARN = rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{re.escape(GITHUB)}$"
 _IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
@@ -71,6 +72,11 @@ Reservation = Annotated[
     str,
     AfterValidator(matching(_RESERVATION, "the id of a capacity reservation", "one such as cr-0123456789abcdef0")),
     WithJsonSchema({"type": "string", "pattern": _RESERVATION, "examples": ["cr-0123456789abcdef0"]}),
+]
+PlacementGroup = Annotated[
+    str,
+    AfterValidator(matching(_PLACEMENT_GROUP, "the name of a placement group", "one such as training")),
+    WithJsonSchema({"type": "string", "pattern": _PLACEMENT_GROUP, "examples": ["training"]}),
 ]
 IdentityGroup = Annotated[
     str,

@@ -28,8 +28,7 @@ from infra.foundation.aws.identity import PodRole, PodRoleArgs
 from infra.foundation.aws.keys import Keys, KeysArgs
 from infra.foundation.aws.metrics import MetricsStore, MetricsStoreArgs
 from infra.foundation.aws.network import Network, NetworkArgs
-from infra.foundation.aws.node_groups import NodeGroups, NodeGroupsArgs
-from infra.foundation.aws.node_pools import ElasticPool, ElasticPoolArgs, NodesArgs, SystemPool, SystemPoolArgs
+from infra.foundation.aws.node_pools import NodesArgs, Pool, PoolArgs, SystemPool, SystemPoolArgs
 from infra.foundation.aws.pod_network import egress, enforced_policies
 from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_image
 from infra.foundation.aws.secrets import stored_secret
@@ -80,12 +79,7 @@ class AwsFoundation(pulumi.ComponentResource):
 
         self._keys = Keys(
             "keys",
-            KeysArgs(
-                context,
-                args.protect_data,
-                any(ec2_settings(each).fixed_size for each in args.pools.values()),
-                self._more_purposes(),
-            ),
+            KeysArgs(context, args.protect_data, self._more_purposes()),
             self._in_account,
         ).arns
         self._network = Network(
@@ -246,25 +240,15 @@ class AwsFoundation(pulumi.ComponentResource):
         )
 
     def _make_pools(self, nodes: NodesArgs) -> dict[str, Placement]:
-        """Fixed-size pools as node groups, all others as objects in the cluster."""
-        pools, subnets = self._args.pools, self._network.private
-        zones = {name: ec2_settings(pool).zones or self._args.settings.network.zones for name, pool in pools.items()}
-        elastic = {
-            name: ElasticPool(
+        vpc, longest = self._args.settings.network.zones, self._args.longest_jobs
+        return {
+            name: Pool(
                 name,
-                ElasticPoolArgs(pool, nodes, zones[name], self._args.longest_jobs.get(name, 0)),
+                PoolArgs(pool, nodes, ec2_settings(pool).zones or vpc, longest.get(name, 0)),
                 self._on_cluster,
             ).placement
-            for name, pool in pools.items()
-            if not ec2_settings(pool).fixed_size
+            for name, pool in self._args.pools.items()
         }
-        fixed_size = {name: pool for name, pool in pools.items() if ec2_settings(pool).fixed_size}
-        groups = NodeGroups(
-            "node-groups",
-            NodeGroupsArgs(self._context, self._cluster, subnets, fixed_size, zones, self._keys[keys.DISKS]),
-            self._in_account,
-        )
-        return {**elastic, **groups.placements}
 
     def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
         """Pods wait for the association: a pod that started before it would not get the role."""

@@ -102,9 +102,9 @@ _BOUNDARY_CHANGES = [
     for action in ("CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion")
 ]
 _PREFLIGHT_READS = [
-    *(f"ec2:Describe{what}" for what in ("AvailabilityZones", "CapacityReservations")),
+    *(f"ec2:Describe{what}" for what in ("AvailabilityZones", "CapacityReservations", "PlacementGroups")),
     *(f"ec2:Describe{what}" for what in ("InstanceTypeOfferings", "InstanceTypes")),
-    *(f"eks:Describe{what}" for what in ("AddonVersions", "ClusterVersions")),
+    "eks:DescribeClusterVersions",
     "iam:ListOpenIDConnectProviders",
     "rds:DescribeOrderableDBInstanceOptions",
     *(f"servicequotas:Get{what}" for what in ("AWSDefaultServiceQuota", "ServiceQuota")),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.catalogue.aws.instance_types import partition
-from infra.catalogue.aws.names import GITHUB, SCALING_ROLE, bucket_name, stack_prefix
+from infra.catalogue.aws.names import GITHUB, bucket_name, stack_prefix
 from infra.catalogue.names import DOMAIN, PROJECT, fingerprint
 
 _LONGEST_ROLE, _LONGEST_PREFIX = 64, 30
@@ -79,11 +79,6 @@ class AwsContext:
     def github(self) -> str:
         """The account's OIDC identity provider for GitHub."""
         return self.iam_arn(f"oidc-provider/{GITHUB}")
-
-    @property
-    def scaling_role(self) -> str:
-        """The account's service-linked role of Auto Scaling."""
-        return self.iam_arn(f"role/aws-service-role/autoscaling.amazonaws.com/{SCALING_ROLE}")
 
     def managed_policy(self, name: str) -> str:
         """An AWS managed policy."""

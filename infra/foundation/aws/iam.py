@@ -86,8 +86,8 @@ def github_trust(context: AwsContext, subject: str) -> str:
 
 
 def cluster_parts(context: AwsContext) -> list[str]:
-    """The stack's cluster and its node groups, add-ons, access entries and pod identities."""
-    kinds = ("access-entry", "addon", "nodegroup", "podidentityassociation")
+    """The stack's cluster, its access entries and pod identities."""
+    kinds = ("access-entry", "podidentityassociation")
     return [context.cluster_arn, *(context.arn("eks", f"{kind}/{context.name}/*") for kind in kinds)]
 
 

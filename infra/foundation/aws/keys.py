@@ -34,11 +34,10 @@ _USE = [
 
 @dataclass(frozen=True)
 class KeysArgs:
-    """`scaling_groups`: whether Auto Scaling creates nodes and needs the key of their disks. `more`: more purposes."""
+    """`more`: more purposes."""
 
     context: AwsContext
     protect: bool
-    scaling_groups: bool
     more: Sequence[str] = ()
 
 
@@ -59,7 +58,7 @@ class Keys(pulumi.ComponentResource):
             description=f"{args.context.name}: {what}",
             enable_key_rotation=True,
             deletion_window_in_days=30 if args.protect else 7,
-            policy=key_policy(args.context, purpose, args.scaling_groups),
+            policy=key_policy(args.context, purpose),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         # The ARN depends on the alias, because policies refer to the key by its alias.
@@ -73,19 +72,11 @@ class Keys(pulumi.ComponentResource):
         return arn
 
 
-def key_policy(context: AwsContext, purpose: str, scaling_groups: bool = False) -> str:
+def key_policy(context: AwsContext, purpose: str) -> str:
     """Delegates to the account's IAM policies; services without a role of ours are allowed here."""
     account = grant({"AWS": context.iam_arn("root")}, ["kms:*"], ["*"])
     logs = [_log_service(context)] if purpose == LOGS else []
-    disks = _auto_scaling(context) if purpose == DISKS and scaling_groups else []
-    return document(account, *logs, *disks)
-
-
-def _auto_scaling(context: AwsContext) -> list[Statement]:
-    """Auto Scaling's service-linked role takes no policies."""
-    role = {"AWS": context.scaling_role}
-    only_for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-    return [grant(role, _USE, ["*"]), grant(role, ["kms:CreateGrant"], ["*"], only_for_aws)]
+    return document(account, *logs)
 
 
 def _log_service(context: AwsContext) -> Statement:

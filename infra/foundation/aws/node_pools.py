@@ -1,9 +1,10 @@
-"""Node pools that scale with the pods: NodePool and NodeClass objects, which EKS Auto Mode (Karpenter) reads."""
+"""Node pools: NodePool and NodeClass objects, which EKS Auto Mode (Karpenter) reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -12,7 +13,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL, labels
-from infra.declaration.aws.pools import ec2_settings
+from infra.declaration.aws.pools import RESERVED_CAPACITY, Ec2Pool, ec2_settings
 from infra.declaration.aws.system_pool import SystemPool as SystemPoolSettings
 from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
@@ -24,9 +25,14 @@ from infra.foundation.node_labels import node_taints, pool_labels
 SYSTEM = "ml-platform-system"
 """The name of the pool of everything that names none; its nodes have no taint."""
 
-_CAPACITY = {"onDemand": "on-demand", "spot": "spot", "reserved": "reserved"}
+_CAPACITY = {"onDemand": "on-demand", "spot": "spot", "reserved": "reserved", "capacityBlock": "reserved"}
 _IDLE = "5m"
 """How long an empty node is kept, for the next job of a series."""
+_HUGE_PAGES_OF_A_GPU = 640
+"""MiB, as in AWS's example: 5120 for the 8 GPUs of a p5.48xlarge.
+
+https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html
+"""
 _DAY = 24 * 3600
 _OLDEST = f"{21 * _DAY}s"
 """The age at which EKS Auto Mode replaces any node."""
@@ -45,7 +51,7 @@ class NodesArgs:
 
 
 @dataclass(frozen=True)
-class ElasticPoolArgs:
+class PoolArgs:
     """`longest_job`: seconds that a job in the pool may take."""
 
     settings: NodePool
@@ -54,22 +60,24 @@ class ElasticPoolArgs:
     longest_job: int
 
 
-class ElasticPool(pulumi.ComponentResource):
-    """Scales from the declared minimum to the maximum and back."""
+class Pool(pulumi.ComponentResource):
+    """Nodes for pending pods, from none to the declared maximum; or, with a fixed size, always the maximum."""
 
     placement: Placement
 
-    def __init__(self, name: str, args: ElasticPoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(f"{PROJECT}:foundation:AwsElasticPool", name, None, opts)
+    def __init__(self, name: str, args: PoolArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         settings = ec2_settings(args.settings)
-        node_class = node_class_spec(args.nodes, args.zones, settings.disk, settings.reservation)
+        kind = "AwsFixedPool" if settings.fixed_size else "AwsElasticPool"
+        super().__init__(f"{PROJECT}:foundation:{kind}", name, None, opts)
+        node_class = node_class_spec(args.nodes, args.zones, settings.disk, settings)
         spec = node_pool_spec(name, args.settings, args.zones, args.nodes.window, args.longest_job)
-        pool = _pool(name, node_class, spec, args.nodes.context, self)
+        pool = _pool(object_name(name, settings), node_class, spec, args.nodes.context, self)
         self.placement = Placement(
             pool=name,
             node_selector={POOL_LABEL: name},
             tolerations=node_taints(name, args.settings),
             gpus=args.settings.gpu is not None,
+            resources_with=partial(efa_share, args.settings),
             simulated=False,
             ready=[pool],
         )
@@ -96,6 +104,11 @@ class SystemPool(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+def object_name(name: str, settings: Ec2Pool) -> str:
+    """A NodePool cannot become one of fixed size, nor the other way round: the other one has another name."""
+    return f"{name}.fixed" if settings.fixed_size else name
+
+
 def _pool(
     name: str, node_class: Mapping[str, Any], spec: Mapping[str, Any], context: AwsContext, parent: pulumi.Resource
 ) -> CustomResource:
@@ -118,10 +131,8 @@ def _pool(
     )
 
 
-def node_class_spec(
-    nodes: NodesArgs, zones: Sequence[str], disk: str, reservation: str | None = None
-) -> dict[str, Any]:
-    """Subnets, security group and disk of the nodes."""
+def node_class_spec(nodes: NodesArgs, zones: Sequence[str], disk: str, pool: Ec2Pool | None = None) -> dict[str, Any]:
+    """Subnets, security group and disk of the nodes; of a declared pool also its reservation, placement and EFA."""
     return {
         "role": nodes.role,
         "subnetSelectorTerms": [{"id": nodes.subnets[zone]} for zone in zones],
@@ -129,9 +140,49 @@ def node_class_spec(
         "ephemeralStorage": {"size": disk, "kmsKeyID": nodes.disk_key},
         # DefaultDeny would cut off pods that no policy selects, such as CoreDNS in kube-system.
         "networkPolicy": "DefaultAllow",
-        **({"capacityReservationSelectorTerms": [{"id": reservation}]} if reservation else {}),
+        **(_of_the_pool(pool) if pool else {}),
         "tags": dict(nodes.context.tags),
     }
+
+
+def _of_the_pool(pool: Ec2Pool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if pool.reservation:
+        # On-demand reservations and capacity blocks alike.
+        found["capacityReservationSelectorTerms"] = [{"id": pool.reservation}]
+    if pool.placement_group:
+        found["placementGroupSelector"] = {"name": pool.placement_group}
+    if pool.efa:
+        found["advancedNetworking"] = {"networkInterfaces": efa_interfaces(pool)}
+    return found
+
+
+def efa_interfaces(pool: Ec2Pool) -> list[dict[str, Any]]:
+    """One for IP traffic, and one only for EFA on each network card that has it.
+
+    EKS Auto Mode then adds no addresses later: pods of a node have the 16 of one prefix.
+    https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html#eks-efa-auto-mode
+    """
+    machine = instance_type(pool.instance_types[0])
+    first = {"networkCardIndex": 0, "deviceIndex": 0, "interfaceType": "interface", "secondaryIPv4PrefixCount": 1}
+    cards = range(machine.efa_card, machine.efa_card + machine.efa)
+    return [
+        first,
+        *(
+            {"networkCardIndex": card, "deviceIndex": 1 if card == 0 else 0, "interfaceType": "efa-only"}
+            for card in cards
+        ),
+    ]
+
+
+def efa_share(pool: NodePool, gpus: int) -> dict[str, str]:
+    """What a pod with so many GPUs gets of its node's EFA interfaces, and huge pages for their buffers."""
+    settings = ec2_settings(pool)
+    if not settings.efa or pool.gpu is None:
+        return {}
+    interfaces = instance_type(settings.instance_types[0]).efa * gpus // pool.gpu.count
+    huge_pages = {"hugepages-2Mi": f"{gpus * _HUGE_PAGES_OF_A_GPU}Mi"}
+    return {"vpc.amazonaws.com/efa": str(interfaces), **huge_pages} if interfaces else {}
 
 
 def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str], window: str, longest_job: int) -> dict[str, Any]:
@@ -139,13 +190,14 @@ def node_pool_spec(name: str, pool: NodePool, zones: Sequence[str], window: str,
     settings = ec2_settings(pool)
     capacity = [_CAPACITY[kind] for kind in settings.capacity]
     spec = {
-        **_machines(name, settings.instance_types, capacity, zones),
+        **_machines(object_name(name, settings), settings.instance_types, capacity, zones),
         "taints": [asdict(taint) for taint in node_taints(name, pool)],
         "expireAfter": f"{settings.expiry}s",
         # A node that is too old or outdated takes no more pods, and its jobs may end.
         "terminationGracePeriod": f"{max(longest_job, _DAY)}s",
     }
     return {
+        **({"replicas": pool.max} if settings.fixed_size else {}),
         "template": {"metadata": {"labels": pool_labels(name, pool)}, "spec": spec},
         # Running jobs are not evicted to save cost: only empty nodes are removed.
         "disruption": {
@@ -178,7 +230,7 @@ def system_pool_spec(settings: SystemPoolSettings, zones: Sequence[str], window:
     }
 
 
-def _machines(name: str, types: Sequence[str], capacity: Sequence[str], zones: Sequence[str]) -> dict[str, Any]:
+def _machines(node_class: str, types: Sequence[str], capacity: Sequence[str], zones: Sequence[str]) -> dict[str, Any]:
     requirements = {
         "node.kubernetes.io/instance-type": list(types),
         "karpenter.sh/capacity-type": list(capacity),
@@ -186,13 +238,21 @@ def _machines(name: str, types: Sequence[str], capacity: Sequence[str], zones: S
         "kubernetes.io/arch": ["amd64"],
     }
     return {
-        "nodeClassRef": {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": name},
+        "nodeClassRef": {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": node_class},
         "requirements": [{"key": key, "operator": "In", "values": values} for key, values in requirements.items()],
     }
 
 
 def limits(pool: NodePool) -> dict[str, str]:
-    """The maximum number of nodes in Karpenter's units, computed for the smallest instance type."""
+    """The maximum number of nodes in Karpenter's units, computed for the smallest instance type.
+
+    In a pool of fixed size an outdated node is replaced by a further one. A reservation that is in use has no room for
+    it: there, nodes are replaced when they are too old, after they have gone.
+    """
+    settings = ec2_settings(pool)
+    if settings.fixed_size:
+        further = 0 if RESERVED_CAPACITY.issuperset(settings.capacity) else 1
+        return {"nodes": str(pool.max + further)}
     cpu = min(instance_type(name).cpu for name in ec2_settings(pool).instance_types)
     gpus = {GPU: str(pool.max * pool.gpu.count)} if pool.gpu else {}
     return gpus or {"cpu": str(pool.max * cpu)}

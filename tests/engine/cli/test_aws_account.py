@@ -26,7 +26,6 @@ from cli.aws_preflight.state import (
 from cli.aws_preflight.wanted import Client, Wanted
 from common import paths
 from common.errors import CommandError
-from infra.catalogue.aws.names import SCALING_ROLE
 from infra.foundation.aws.context import AwsContext
 from offline import machine
 from tests.engine.cli.aws import (
@@ -120,15 +119,13 @@ def test_nodes_need_roles_that_only_an_administrator_creates(moto: Client) -> No
     }
     assert linked(moto, Wanted(foundation(), pools, CLUSTER)) == [
         "✗ platform.nodePools.a10g.aws.capacity: AWSServiceRoleForEC2Spot",
-        "✗ platform.nodePools.h100.aws.fixedSize: AWSServiceRoleForAutoScaling",
     ]
     first, _ = marked(service_linked_roles_exist(moto, Wanted(foundation(), pools, CLUSTER)))
     assert first.endswith(
         "; run `aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`, once per account"
     )
     assert linked(moto, wanted(cpu=pool("m7i.large"))) == []
-    services = {"spot": "AWSServiceRoleForEC2Spot", "autoscaling": SCALING_ROLE}
-    with roles(moto, *(f"aws-service-role/{name}.amazonaws.com/{role}" for name, role in services.items())):
+    with roles(moto, "aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"):
         assert linked(moto, Wanted(foundation(), pools, CLUSTER)) == []
 
 

@@ -23,14 +23,13 @@ from cli.aws_preflight.account import (
     zones_are_open,
 )
 from cli.aws_preflight.pipeline import github_has_one_identity_provider
-from cli.aws_preflight.pools import reservations_are_active, zones_offer_the_types
+from cli.aws_preflight.pools import placement_groups_exist, reservations_are_active, zones_offer_the_types
 from cli.aws_preflight.quotas import quota_of, quotas_suffice
-from cli.aws_preflight.versions import ADD_ONS, add_ons_fit, the_cluster_can_become_it, version_is_supported
+from cli.aws_preflight.versions import the_cluster_can_become_it, version_is_supported
 from cli.aws_preflight.wanted import Client, Wanted
 from infra.catalogue.aws.names import GITHUB
 from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.aws.settings import AwsFoundation
-from infra.foundation.aws.node_groups import _ADD_ONS
 from tests.engine.cli.aws import (
     ACCOUNT,
     CLUSTER,
@@ -152,7 +151,7 @@ def test_a_declared_identity_provider_must_let_workflows_in(moto: Client) -> Non
 STATE = "arn:aws:s3:::example-ml-platform-state"
 ABOUT: dict[str, tuple[str, ...]] = {
     "iam:GetRole": (
-        PLACE.scaling_role,
+        PLACE.iam_arn("role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"),
         PLACE.iam_arn("role/AWSServiceRoleForRDS"),  # as IAM knows one that is not there
         PLACE.iam_arn("role/platform-admin"),
         PLACE.iam_arn("role/vision-leads"),
@@ -378,22 +377,22 @@ def test_a_cluster_that_is_not_there_can_become_any_version(moto: Client) -> Non
     assert list(the_cluster_can_become_it(moto, Wanted(running("1.35"), {}, "ml-platform-new"))) == []
 
 
-def test_pools_of_fixed_size_need_add_ons_for_the_version(stubbed: Callable[..., Client]) -> None:
-    answers = [
-        (
-            "describe_addon_versions",
-            {"addonName": name, "kubernetesVersion": "1.34"},
-            {"addons": [] if name == "kube-proxy" else [{"addonName": name}]},
-        )
-        for name in ADD_ONS
-    ]
-    (finding,) = add_ons_fit(stubbed({"eks": answers}), wanted(h100=pool("p5.48xlarge", fixedSize=True)))
-    assert finding.problem == "there is no add-on kube-proxy for Kubernetes 1.34, and pool 'h100' needs it"
-    assert said(add_ons_fit(stubbed({}), wanted(gpu=pool("g5.xlarge")))) == []
-
-
-def test_the_add_ons_are_those_that_node_groups_get() -> None:
-    assert set(ADD_ONS) == set(_ADD_ONS)
+@pytest.mark.parametrize(
+    ("groups", "problem"),
+    [
+        ([{"GroupName": "training", "State": "available", "Strategy": "cluster"}], None),
+        ([{"GroupName": "training", "State": "available", "Strategy": "spread"}], "has the strategy spread"),
+        ([{"GroupName": "training", "State": "deleting", "Strategy": "cluster"}], "does not exist"),
+        ([], "does not exist"),
+    ],
+)
+def test_a_placement_group_must_be_there_and_bring_nodes_together(
+    stubbed: Callable[..., Client], groups: list[Mapping[str, str]], problem: str | None
+) -> None:
+    question = {"Filters": [{"Name": "group-name", "Values": ["training"]}]}
+    client = stubbed({"ec2": [("describe_placement_groups", question, {"PlacementGroups": groups})]})
+    found = list(placement_groups_exist(client, wanted(h100=pool("p5.48xlarge", placementGroup="training"))))
+    assert [finding.problem for finding in found] == ([f"'training' {problem}"] if problem else [])
 
 
 def reservation(**changes: object) -> dict[str, object]:
@@ -422,6 +421,10 @@ def reservation(**changes: object) -> dict[str, object]:
             ["aws.zones: 'cr-0123456789abcdef0' is in eu-central-1c; write zones: "],
         ),
         ({"TotalInstanceCount": 1}, ["max: 2 is more than 'cr-0123456789abcdef0' holds (1); write max: 1"]),
+        (
+            {"PlacementGroupArn": f"arn:aws:ec2:{REGION}:{ACCOUNT}:placement-group/training"},
+            ["aws.placementGroup: 'cr-0123456789abcdef0' is in the placement group 'training'; write placementGroup: "],
+        ),
         (
             {"ReservationType": "capacity-block"},
             ["aws.capacity: 'cr-0123456789abcdef0' is a capacity-block one; write"],

@@ -217,7 +217,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 def test_a_pull_request_gets_its_comment(clone: Clone, github: GitHub) -> None:
     clone.replace("Pulumi.dev.yaml", "replicas: 2", "replicas: 3")
     clone.replace("Pulumi.dev.yaml", "max: 2", "max: 1")
-    l4 = "{instance: {cpu: 7, memory: 28Gi}, gpu: {model: NVIDIA-L4}, aws: {instanceTypes: [g6.2xlarge]}}"
+    l4 = "{instance: {cpu: 7, memory: 27Gi}, gpu: {model: NVIDIA-L4}, aws: {instanceTypes: [g6.2xlarge]}}"
     clone.replace("Pulumi.prod.yaml", "      a10g:\n        instance", f"      l4: {l4}\n      a10g:\n        instance")
     clone.git("commit", "--quiet", "--all", "--message=change")
 

@@ -75,7 +75,6 @@ _AWS: dict[str, dict[str, Any]] = {
         "certificateAuthority": {"data": "Q0E="},
         "vpcConfig": {"clusterSecurityGroupId": "sg-cluster", "subnetIds": []},
     },
-    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
     "aws:amp/workspace:Workspace": {
         "arn": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-1",
         "prometheusEndpoint": "https://metrics.example/workspaces/ws-1/",

@@ -9,7 +9,7 @@ from infra.catalogue.names import PLATFORM_LABEL
 from infra.catalogue.pod_exceptions import exceptions, pod_security
 from infra.catalogue.pod_rules import HOST_PATHS, POD_RULES, ROOT, SECRETS
 from tests.unit.components.recorder import Recorder, created, inputs, platform
-from tests.unit.declaration.samples import on_aws, small
+from tests.unit.declaration.samples import in_cluster, on_aws, small
 
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 BINDING = f"{POLICY}Binding"
@@ -70,7 +70,8 @@ def test_pod_security_gives_way_only_where_an_exception_would_mean_nothing_other
 
 
 def test_device_plugins_are_excepted_from_what_they_need_and_no_more() -> None:
-    recorder = platform(on_aws())
+    declared = in_cluster(**{"nodePools.l4.devicePlugin": True})
+    recorder = platform(declared, push="value-of-push", pull="value-of-pull")
     excepted = {rule for rule in RULES if "matchExpressions" in selector(recorder, rule)}
     assert excepted == {HOST_PATHS.name, ROOT.name}
     assert level(recorder, "ml-platform-devices") == "privileged"

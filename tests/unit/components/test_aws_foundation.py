@@ -126,7 +126,7 @@ def test_each_purpose_has_a_key_that_is_renewed() -> None:
 
 def test_images_have_repositories_that_refuse_no_push() -> None:
     repositories = all_of(stack(), "aws:ecr/repository:Repository")
-    assert sorted(repositories) == ["base", "cache.base", "nvidia-device-plugin", "serving", "tracking", "training"]
+    assert sorted(repositories) == ["base", "cache.base", "serving", "tracking", "training"]
     del repositories["cache.base"]
     for name, repository in repositories.items():
         assert repository["name"] == f"ml-platform-test/{name}"

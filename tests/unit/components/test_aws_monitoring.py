@@ -209,7 +209,7 @@ def test_exporters_answer_monitoring_and_talk_to_nobody() -> None:
 OWN_CONFIGURATION = {(CONFIG_MAP, name) for name in ("kube-state-metrics", "prometheus", "status")}
 """Told what there is, and read anew by running pods."""
 L4 = {
-    "instance": {"cpu": 7, "memory": "28Gi"},
+    "instance": {"cpu": 7, "memory": "27Gi"},
     "gpu": {"model": "NVIDIA-L4"},
     "aws": {"instanceTypes": ["g6.2xlarge"]},
 }

@@ -1,21 +1,23 @@
-"""Declared pools as Karpenter's objects and as managed node groups."""
+"""Declared pools as Karpenter's objects."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
+from infra.catalogue.node_agents import GPU_EXPORTER, NODE_EXPORTER
+from infra.declaration.aws.pools import Ec2Pool
+from infra.declaration.loader import declare
+from infra.declaration.types import cpu_millis, memory_bytes
+from infra.foundation.aws.node_pools import efa_interfaces, efa_share
 from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
-from tests.unit.declaration.samples import GONE, on_aws
+from tests.unit.declaration.samples import REPOSITORY, on_aws
 
 POOL, SYSTEM = "ml-platform.io/pool", "ml-platform-system"
 NODE_POOL = "kubernetes:karpenter.sh/v1:NodePool"
 NODE_CLASS = "kubernetes:eks.amazonaws.com/v1:NodeClass"
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 DAEMON_SET = "kubernetes:apps/v1:DaemonSet"
-TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
 
 def stack(**changes: object) -> Recorder:
@@ -123,76 +125,137 @@ def test_a_reservation_is_named_to_the_nodes() -> None:
     assert terms == [{"id": "cr-0123456789abcdef0"}]
 
 
-def test_machines_that_work_together_are_a_group_of_fixed_size() -> None:
+def test_a_pool_of_fixed_size_always_has_its_nodes() -> None:
     recorder = stack()
-    group = inputs(recorder, NODE_GROUP, "h100")
-    assert group["scalingConfig"] == {"minSize": 2, "desiredSize": 2, "maxSize": 2}
-    assert group["amiType"] == "AL2023_x86_64_NVIDIA"
-    assert group["capacityType"] == "ON_DEMAND"
-    assert group["subnetIds"] == ["private-eu-central-1b-id"]
-    assert group["taints"] == [
-        {"key": POOL, "value": "h100", "effect": "NO_SCHEDULE"},
-        {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"},
-    ]
-    assert created(recorder, NODE_POOL) == ["a10g", SYSTEM, "plain"]
+    spec = inputs(recorder, NODE_POOL, "h100.fixed")["spec"]
+    assert (spec["replicas"], spec["limits"]) == (2, {"nodes": "2"}), "the reservation has no room for a third"
+    assert requirements(recorder, "h100.fixed")["topology.kubernetes.io/zone"] == ["eu-central-1b"]
+    assert spec["template"]["metadata"]["labels"][POOL] == "h100"
+    assert [taint["key"] for taint in spec["template"]["spec"]["taints"]] == [POOL, "nvidia.com/gpu"]
+    assert spec["template"]["spec"]["nodeClassRef"]["name"] == "h100.fixed"
+    assert created(recorder, NODE_POOL) == ["a10g", "h100.fixed", SYSTEM, "plain"]
 
 
-def test_gpus_of_a_group_of_fixed_size_are_told_to_the_kubelet() -> None:
+def test_without_a_reservation_an_outdated_node_is_replaced_by_a_further_one() -> None:
+    recorder = stack(**{"nodePools.plain.aws.fixedSize": True, "nodePools.plain.min": 4})
+    spec = inputs(recorder, NODE_POOL, "plain.fixed")["spec"]
+    assert (spec["replicas"], spec["limits"]) == (4, {"nodes": "5"})
+
+
+def test_a_pool_that_gets_a_fixed_size_is_another_object() -> None:
+    """Karpenter refuses to change one into the other."""
+    assert "plain" in created(stack(), NODE_POOL)
+    assert "plain" not in created(stack(**{"nodePools.plain.aws.fixedSize": True, "nodePools.plain.min": 4}), NODE_POOL)
+
+
+@pytest.mark.parametrize("capacity", ["reserved", "capacityBlock"])
+@pytest.mark.parametrize("fixed_size", [True, False])
+def test_reservations_and_blocks_are_used_by_pools_of_both_kinds(capacity: str, fixed_size: bool) -> None:
+    """A pool that scales has no nodes before the block begins, and none for nothing."""
+    changes = {"capacity": [capacity], "fixedSize": fixed_size, "efa": False}
+    sizes = {"nodePools.h100.min": 2 if fixed_size else 0}
+    recorder = stack(**{f"nodePools.h100.aws.{key}": value for key, value in changes.items()}, **sizes)
+    name = "h100.fixed" if fixed_size else "h100"
+    assert requirements(recorder, name)["karpenter.sh/capacity-type"] == ["reserved"]
+    terms = inputs(recorder, NODE_CLASS, name)["spec"]["capacityReservationSelectorTerms"]
+    assert terms == [{"id": "cr-0123456789abcdef0"}]
+
+
+def test_eks_looks_after_all_nodes() -> None:
+    """No node groups, and so neither add-ons nor a device plugin of our own."""
     recorder = stack()
-    assert created(recorder, DAEMON_SET) == ["nvidia-device-plugin-h100"]
-    pod = inputs(recorder, DAEMON_SET, "nvidia-device-plugin-h100")["spec"]["template"]["spec"]
-    assert pod["nodeSelector"] == {"ml-platform.io/pool": "h100"}
-    assert [each["key"] for each in pod["tolerations"]] == [POOL, "nvidia.com/gpu"]
-    (container,) = pod["containers"]
-    assert container["image"].endswith("/nvidia-device-plugin@sha256:nvidia-device-plugin")
-
-
-def test_nodes_that_eks_buys_bring_their_own_device_plugin() -> None:
-    recorder = stack(**{"nodePools.h100": GONE})
+    assert {type_ for type_ in {each.type for each in recorder.resources} if type_.startswith("aws:eks/")} == {
+        f"aws:eks/{kind}"
+        for kind in (
+            "accessEntry:AccessEntry",
+            "accessPolicyAssociation:AccessPolicyAssociation",
+            "cluster:Cluster",
+            "podIdentityAssociation:PodIdentityAssociation",
+        )
+    }
     assert created(recorder, DAEMON_SET) == []
     assert "nvidia-device-plugin" not in created(recorder, "docker:index/image:Image")
 
 
-def test_every_network_card_carries_efa() -> None:
-    template = inputs(stack(), TEMPLATE, "h100")
-    interfaces = template["networkInterfaces"]
-    assert [each["networkCardIndex"] for each in interfaces] == list(range(32))
-    assert [each["interfaceType"] for each in interfaces[:2]] == ["efa", "efa-only"]
-    assert [each["deviceIndex"] for each in interfaces[:3]] == [0, 1, 1]
-    assert "vpcSecurityGroupIds" not in template
-    target = template["capacityReservationSpecification"]["capacityReservationTarget"]
-    assert target == {"capacityReservationId": "cr-0123456789abcdef0"}
+def test_every_network_card_has_efa_and_the_first_one_carries_ip_traffic() -> None:
+    spec = inputs(stack(), NODE_CLASS, "h100.fixed")["spec"]
+    assert spec["placementGroupSelector"] == {"name": "training"}
+    first, *efa = spec["advancedNetworking"]["networkInterfaces"]
+    assert first == {
+        "networkCardIndex": 0,
+        "deviceIndex": 0,
+        "interfaceType": "interface",
+        "secondaryIPv4PrefixCount": 1,
+    }
+    assert {each["interfaceType"] for each in efa} == {"efa-only"}
+    assert [(each["networkCardIndex"], each["deviceIndex"]) for each in efa] == [
+        (0, 1),
+        *((card, 0) for card in range(1, 32)),
+    ]
 
 
-def test_a_capacity_block_is_launched_from_its_template() -> None:
-    recorder = stack(**{"nodePools.h100.aws.capacity": ["capacityBlock"]})
-    assert inputs(recorder, NODE_GROUP, "h100")["capacityType"] == "CAPACITY_BLOCK"
-    assert "instanceTypes" not in inputs(recorder, NODE_GROUP, "h100")
-    template = inputs(recorder, TEMPLATE, "h100")
-    assert template["instanceType"] == "p5.48xlarge"
-    assert template["instanceMarketOptions"] == {"marketType": "capacity-block"}
+def test_a_first_network_card_without_efa_has_none() -> None:
+    """P6-B300: 17 cards, and EFA on all but the first."""
+    pool = Ec2Pool.model_validate({"instanceTypes": ["p6-b300.48xlarge"], "efa": True, "fixedSize": True})
+    _, *efa = efa_interfaces(pool)
+    assert [(each["networkCardIndex"], each["deviceIndex"]) for each in efa] == [(card, 0) for card in range(1, 17)]
 
 
-def test_a_nodes_identity_is_out_of_its_pods_reach() -> None:
-    options = inputs(stack(), TEMPLATE, "h100")["metadataOptions"]
-    assert (options["httpTokens"], options["httpPutResponseHopLimit"]) == ("required", 1)
+@pytest.mark.parametrize(("gpus", "interfaces"), [(8, 32), (2, 8), (1, 4)])
+def test_a_pod_gets_its_share_of_efa_with_its_gpus(gpus: int, interfaces: int) -> None:
+    job = {"team": "vision", "image": "training", "model": "digits", "pool": "h100", "gpus": gpus}
+    (container,) = pods(stack(**{"training.large": job}))["Job large"]["spec"]["containers"]
+    for kind in ("requests", "limits"):
+        found = container["resources"][kind]
+        assert found["vpc.amazonaws.com/efa"] == str(interfaces)
+        assert found["hugepages-2Mi"] == f"{640 * gpus}Mi"
 
 
-def test_without_pools_of_fixed_size_eks_looks_after_all_nodes() -> None:
-    recorder = stack(**{"nodePools.h100": GONE})
-    assert created(recorder, "aws:eks/addon:Addon") == []
-    assert "managed-node" not in created(recorder, "aws:iam/role:Role")
+def test_too_few_gpus_for_an_interface_get_none() -> None:
+    """P4d: 4 interfaces for 8 GPUs."""
+    changes = {
+        "nodePools.h100.instance": {"cpu": 90, "memory": "900Gi"},
+        "nodePools.h100.gpu.model": "NVIDIA-A100-SXM4-40GB",
+        "nodePools.h100.aws.instanceTypes": ["p4d.24xlarge"],
+    }
+    settings = declare(on_aws(**changes), "Pulumi.dev.yaml", REPOSITORY).node_pools["h100"]
+    assert efa_share(settings, 1) == {}
+    assert efa_share(settings, 3)["vpc.amazonaws.com/efa"] == "1"
 
 
-def test_policies_between_pods_hold_on_nodes_of_both_kinds() -> None:
+def test_without_efa_a_pod_gets_only_its_gpus() -> None:
+    job = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1}
+    (container,) = pods(stack(**{"training.small": job}))["Job small"]["spec"]["containers"]
+    assert not {"vpc.amazonaws.com/efa", "hugepages-2Mi"} & set(container["resources"]["limits"])
+
+
+def test_agents_of_a_node_take_what_the_declared_size_leaves_them() -> None:
+    """The check of a pool's size counts every DaemonSet: a new one belongs in infra/catalogue/node_agents.py."""
+    recorder = stack(monitoring={})
+    agents: dict[str, list[tuple[int, int]]] = {"plain": [], "a10g": []}
+    for name in created(recorder, DAEMON_SET):
+        spec = inputs(recorder, DAEMON_SET, name)["spec"]["template"]["spec"]
+        requests = [each["resources"]["requests"] for each in spec["containers"]]
+        taken = (
+            sum(cpu_millis(each["cpu"]) for each in requests),
+            sum(memory_bytes(each["memory"]) for each in requests) // 2**20,
+        )
+        for pool, found in agents.items():
+            if spec.get("nodeSelector", {}).get(POOL, pool) == pool:
+                found.append(taken)
+    counted = {"plain": [NODE_EXPORTER], "a10g": [NODE_EXPORTER, GPU_EXPORTER]}
+    for pool, expected in counted.items():
+        sizes = [(cpu_millis(each["cpu"]), memory_bytes(each["memory"]) // 2**20) for each in expected]
+        assert sorted(agents[pool]) == sorted(sizes), pool
+
+
+def test_policies_between_pods_are_enforced() -> None:
     recorder = stack()
-    values = inputs(recorder, "aws:eks/addon:Addon", "vpc-cni")["configurationValues"]
-    assert json.loads(values) == {"enableNetworkPolicy": "true"}
-    bought = [inputs(recorder, NODE_CLASS, name)["spec"] for name in created(recorder, NODE_CLASS)]
-    assert [spec["networkPolicy"] for spec in bought] == ["DefaultAllow"] * 3
+    classes = [inputs(recorder, NODE_CLASS, name)["spec"] for name in created(recorder, NODE_CLASS)]
+    assert [spec["networkPolicy"] for spec in classes] == ["DefaultAllow"] * 4
     (switch,) = [each for each in recorder.resources if each.name == "amazon-vpc-cni"]
     assert switch.inputs["data"] == {"enable-network-policy-controller": "true"}
-    assert switch.type.endswith(":ConfigMapPatch"), "whichever comes second finds the other's object there"
+    assert switch.type.endswith(":ConfigMapPatch"), "EKS may have made the object"
 
 
 def test_an_endpoint_finds_its_nodes() -> None:
@@ -215,7 +278,7 @@ def test_a_job_finds_its_nodes() -> None:
 
 
 L4 = {
-    "instance": {"cpu": 7, "memory": "28Gi"},
+    "instance": {"cpu": 7, "memory": "27Gi"},
     "gpu": {"model": "NVIDIA-L4"},
     "aws": {"instanceTypes": ["g6.2xlarge"]},
 }

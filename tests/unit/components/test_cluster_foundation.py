@@ -117,6 +117,8 @@ def test_the_device_plugin_is_installed_where_it_is_asked_for(asked: bool) -> No
     for plugin in plugins:
         pod = plugin.inputs["spec"]["template"]["spec"]
         assert (pod["runtimeClassName"], pod["imagePullSecrets"]) == ("nvidia", [{"name": "registry"}])
+        mounts = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+        assert mounts["gpus"] == "/var/run/nvidia-container-devices/all", "the runtime may ignore the image's variable"
 
 
 def test_pods_may_ask_the_declared_dns_server_only() -> None:

@@ -43,7 +43,7 @@ _ON_AWS: dict[str, Any] = {
     "nodePools": {
         "plain": {"instance": {"cpu": 7, "memory": "28Gi"}, "max": 4, "aws": {"instanceTypes": ["m7i.2xlarge"]}},
         "a10g": {
-            "instance": {"cpu": 7, "memory": "28Gi"},
+            "instance": {"cpu": 7, "memory": "27Gi"},
             "gpu": {"model": "NVIDIA-A10G"},
             "max": 4,
             "aws": {"instanceTypes": ["g5.2xlarge"], "capacity": ["spot"]},
@@ -60,6 +60,7 @@ _ON_AWS: dict[str, Any] = {
                 "fixedSize": True,
                 "zones": ["eu-central-1b"],
                 "efa": True,
+                "placementGroup": "training",
             },
         },
     },

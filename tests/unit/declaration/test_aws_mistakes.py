@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.catalogue.aws.instance_types import instance_types, regions
+from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memory
 from infra.declaration.loader import declare
 from tests.unit.declaration.samples import GONE, on_aws, refusal
 
@@ -80,8 +81,8 @@ MISTAKES = [
     ("nodePools.plain.labels", {"karpenter.sh/mine": "1"}, "nodePools.plain.labels.karpenter.sh/mine: 'karpenter.sh' is reserved for Kubernetes and EKS; write another domain, or a key without one"),
     ("nodePools.plain.labels", {"node.kubernetes.io/mine": "1"}, "nodePools.plain.labels.node.kubernetes.io/mine: 'node.kubernetes.io' is reserved for Kubernetes and EKS; write another domain, or a key without one"),
     ("nodePools.general-purpose", {"instance": {"cpu": 4, "memory": "8Gi"}, "aws": {"instanceTypes": ["m7i.2xlarge"]}}, "nodePools.general-purpose: 'general-purpose' is a node pool of EKS Auto Mode or of the platform; write another name"),
-    ("nodePools.plain.instance.cpu", 8, "nodePools.plain.aws.instanceTypes.0: m7i.2xlarge has 7500m CPU allocatable to pods, less than instance.cpu (8); lower it, or write a larger type"),
-    ("nodePools.plain.instance.memory", "32Gi", "nodePools.plain.aws.instanceTypes.0: m7i.2xlarge has 29491Mi allocatable to pods, less than instance.memory (32Gi); lower it, or write a larger type"),
+    ("nodePools.plain.instance.cpu", 8, "nodePools.plain.aws.instanceTypes.0: m7i.2xlarge has 7885m CPU allocatable to pods, less than instance.cpu (8); lower it, or write a larger type"),
+    ("nodePools.plain.instance.memory", "32Gi", "nodePools.plain.aws.instanceTypes.0: m7i.2xlarge has 28697Mi allocatable to pods, less than instance.memory (32Gi); lower it, or write a larger type"),
     ("nodePools.plain.gpu", GPUS, "nodePools.plain.aws.instanceTypes.0: m7i.2xlarge has no GPU; write a type with NVIDIA-A10G, or remove 'gpu'"),
     ("nodePools.a10g.gpu", GONE, "nodePools.a10g.aws.instanceTypes.0: g5.2xlarge has GPUs (1 x A10G); declare them in 'gpu', or write a type without GPUs"),
     ("nodePools.a10g.gpu.count", 4, "nodePools.a10g.aws.instanceTypes.0: g5.2xlarge has 1 x A10G, not 4 x NVIDIA-A10G; correct 'gpu', or write another type"),
@@ -90,17 +91,18 @@ MISTAKES = [
     ("nodePools.plain.aws.instanceTypes", [], "nodePools.plain.aws.instanceTypes: has 0 entries; write at least 1"),
     # Capacity
     ("nodePools.a10g.aws.capacity", ["sport"], "nodePools.a10g.aws.capacity.0: 'sport' is not supported; write 'onDemand', 'spot', 'reserved' or 'capacityBlock'"),
-    ("nodePools.h100.aws.capacity", ["spot", "capacityBlock"], "nodePools.h100.aws.capacity: capacityBlock cannot be combined with other capacity types; write [capacityBlock], or remove it"),
-    ("nodePools.h100.aws.capacity", ["reserved", "capacityBlock"], "nodePools.h100.aws.capacity: capacityBlock cannot be combined with other capacity types; write [capacityBlock], or remove it"),
+    ("nodePools.h100.aws.capacity", ["reserved", "capacityBlock"], "nodePools.h100.aws.capacity: a reservation is either reserved or a capacityBlock; write one of them"),
     ("nodePools.h100.aws.reservation", GONE, "nodePools.h100.aws.reservation: missing for reserved; write the reservation's id, such as cr-0123456789abcdef0"),
     ("nodePools.a10g.aws.reservation", "cr-0123456789abcdef0", "nodePools.a10g.aws.reservation: not used by capacity [spot]; write capacity: [reserved], or remove it"),
     ("nodePools.h100.aws.reservation", "r-1", "nodePools.h100.aws.reservation: 'r-1' is not the id of a capacity reservation; write one such as cr-0123456789abcdef0"),
     ("nodePools.plain.aws.zones", ["eu-central-1d"], "nodePools.plain.aws.zones.0: 'eu-central-1d' is not a zone of the VPC; write zones out of eu-central-1a, eu-central-1b, eu-central-1c"),
+    ("nodePools.a10g.aws.placementGroup", "training", "nodePools.a10g.aws.zones: a cluster placement group is in one zone; write that zone"),
+    ("nodePools.h100.aws.placementGroup", "of mine", "nodePools.h100.aws.placementGroup: 'of mine' is not the name of a placement group; write one such as training"),
     # Sizes
     ("nodePools.h100.max", 1, "nodePools.h100.max: 1 is below min (2); write at least 2"),
     ("nodePools.plain.min", 1, "nodePools.plain.min: an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: 4"),
     ("nodePools.h100.min", 1, "nodePools.h100.min: a pool with fixedSize always has 'max' nodes; write min: 2"),
-    ("nodePools.h100.aws.expiry", "24h", "nodePools.h100.aws.expiry: nodes of a pool with fixedSize do not expire; remove it"),
+    ("nodePools.h100.aws.expiry", "505h", "nodePools.h100.aws.expiry: EKS Auto Mode replaces nodes after at most 21 days; write at most 504h"),
     ("nodePools.a10g.runtimeClassName", "nvidia", "nodePools.a10g.runtimeClassName: the nodes of EKS need none for GPUs, and have none; remove it"),
     ("tracking.storage", "5Gi", "tracking.storage: the tracking server has no volume on the aws foundation; remove it (see foundation.aws.database)"),
     ("nodePools.plain.aws.expiry", "505h", "nodePools.plain.aws.expiry: EKS Auto Mode replaces nodes after at most 21 days; write at most 504h"),
@@ -114,20 +116,38 @@ def test_a_mistake_costs_one_line(root: Path, path: str, value: object, line: st
     assert refusal(root, on_aws(**{path: value})) == [f"Pulumi.dev.yaml: platform.{line}"]
 
 
-def test_a_capacity_block_is_a_group_of_its_own(root: Path) -> None:
-    assert refusal(
-        root, on_aws(**{"nodePools.h100.aws.capacity": ["capacityBlock"], "nodePools.h100.aws.fixedSize": False})
-    ) == [
-        "Pulumi.dev.yaml: platform.nodePools.h100.aws.fixedSize: a pool with capacityBlock has a fixed size; write fixedSize: true",
-        "Pulumi.dev.yaml: platform.nodePools.h100.min: an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: 2",
-        "Pulumi.dev.yaml: platform.nodePools.h100.aws.efa: EFA needs a pool of fixed size; write fixedSize: true",
+def test_pods_have_what_karpenter_leaves_them() -> None:
+    """28.07 GiB of a g5.2xlarge's 32 are allocatable; the exporters take 560 MiB of them."""
+    machine = instance_types()["g5.2xlarge"]
+    assert allocatable_memory(machine, efa=False) == 28745 - 512 - 48
+    assert allocatable_cpu(machine) == 8000 - 90 - 125
+    assert allocatable_cpu(instance_types()["p5.48xlarge"]) == 192_000 - 550 - 125
+
+
+def test_huge_pages_for_efa_are_no_longer_memory() -> None:
+    machine = instance_types()["p5.48xlarge"]
+    assert allocatable_memory(machine, efa=False) - allocatable_memory(machine, efa=True) == 192 * 220
+
+
+def test_a_job_that_the_check_lets_through_fits_the_node(root: Path) -> None:
+    declare(on_aws(**{"nodePools.a10g.instance.memory": "27Gi"}), "Pulumi.dev.yaml", root)
+    assert refusal(root, on_aws(**{"nodePools.a10g.instance.memory": "28Gi"})) == [
+        "Pulumi.dev.yaml: platform.nodePools.a10g.aws.instanceTypes.0: g5.2xlarge has 28185Mi allocatable to pods, "
+        "less than instance.memory (28Gi); lower it, or write a larger type"
     ]
+
+
+def test_a_capacity_block_may_be_used_by_a_pool_that_scales(root: Path) -> None:
+    changes = {"capacity": ["capacityBlock", "onDemand"], "fixedSize": False, "efa": False}
+    block = {f"nodePools.h100.aws.{key}": value for key, value in changes.items()}
+    declare(on_aws(**block, **{"nodePools.h100.min": 0}), "Pulumi.dev.yaml", root)
 
 
 def test_efa_is_for_pools_of_fixed_size(root: Path) -> None:
     pool = "Pulumi.dev.yaml: platform.nodePools.plain"
     assert refusal(root, on_aws(**{"nodePools.plain.aws.efa": True})) == [
         f"{pool}.aws.efa: EFA needs a pool of fixed size; write fixedSize: true",
+        f"{pool}.aws.efa: pods get EFA with their GPUs; declare 'gpu', or write efa: false",
         f"{pool}.aws.zones: EFA works within one zone; write one zone",
         f"{pool}.aws.instanceTypes.0: m7i.2xlarge has no EFA; write a type with EFA, or efa: false",
     ]
@@ -142,6 +162,7 @@ def test_efa_needs_a_machine_that_has_it_and_one_zone(root: Path) -> None:
     }
     assert refusal(root, on_aws(**changes)) == [
         "Pulumi.dev.yaml: platform.nodePools.h100.aws.zones: a capacity reservation is in one zone; write that zone",
+        "Pulumi.dev.yaml: platform.nodePools.h100.aws.zones: a cluster placement group is in one zone; write that zone",
         "Pulumi.dev.yaml: platform.nodePools.h100.aws.zones: EFA works within one zone; write one zone",
         "Pulumi.dev.yaml: platform.nodePools.h100.aws.instanceTypes.0: g4dn.xlarge has no EFA; write a type with EFA, or efa: false",
     ]

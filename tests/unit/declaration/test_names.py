@@ -69,12 +69,6 @@ def test_a_pool_leaves_room_for_what_is_named_after_it(root: Path, setting: str,
     assert declare(in_cluster(**short), "Pulumi.dev.yaml", root).node_pools
 
 
-def test_a_pool_of_fixed_size_on_aws_has_a_device_plugin_too(root: Path) -> None:
-    name = "p" * 43
-    (line,) = refusal(root, on_aws(**{f"nodePools.{name}": on_aws()["nodePools"]["h100"]}))
-    assert line.endswith("with a device plugin, write a name of at most 42")
-
-
 def test_an_image_that_ecr_has_no_name_for_is_refused_there(root: Path) -> None:
     images = {"images.my--image": {"context": "images/training"}}
     assert refusal(root, on_aws(**images)) == [
