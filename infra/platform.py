@@ -54,7 +54,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     teams = {name: namespaces.of_team(name, team, tracking, logins) for name, team in declared.teams.items()}
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
 
-    runtime = Runtime(images, teams, secrets, foundation.pools, foundation.bind_identity)
+    runtime = Runtime(images, teams, secrets, foundation.pools, foundation.bind_identity, foundation.volume)
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
     views = _observability(declared, stack, foundation, runtime, own, devices, workloads)

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
-from infra.catalogue.data_stores import DATA_STORES
+from infra.catalogue.data_stores import data_store
 from policies.declared import setting
 from policies.rule import ResourceRule, differs, missing
 
 
 def _unprotected(args: ResourceValidationArgs) -> Iterator[str]:
-    store = DATA_STORES.get(args.resource_type)
+    store = data_store(args.resource_type, args.props)
     if store is not None and store.protected and not args.opts.protect and not _released(args.urn):
         yield f"this {store.called} is not protected: `pulumi destroy` would delete its data"
 
 
 def _deletable(args: ResourceValidationArgs) -> Iterator[str]:
-    store = DATA_STORES.get(args.resource_type)
+    store = data_store(args.resource_type, args.props)
     if store is None or store.refuses_deletion is None or _released(args.urn):
         return
     option, wanted = store.refuses_deletion

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from cli.pull_request.replacement import Plugins
 from common.pulumi import urn_name
-from infra.catalogue.data_stores import DATA_STORES
+from infra.catalogue.data_stores import data_store
 
 Kind = Literal["created", "changed", "replaced", "deleted"]
 Plan = Mapping[str, Any]
 Step = Mapping[str, Any]
 _JOB, _SUBMITTED = "kubernetes:batch/v1:Job", "pulumi.com/skipAwait"
+_CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 EMPTY: Plan = {"steps": [], "problems": []}
 
 
@@ -64,6 +65,8 @@ def _resources(plan: Plan) -> dict[str, Step]:
 def _without_ignored(step: Step) -> Step:
     """A submitted run is left alone (`ignore_changes` in infra/workloads/training), which a plan does not tell."""
     inputs = step["inputs"]
+    if step["type"] == _CLAIM and data_store(_CLAIM, inputs) is None:
+        return {**step, "inputs": {**inputs, "spec": {}}}
     if step["type"] != _JOB or _SUBMITTED not in (inputs["metadata"].get("annotations") or {}):
         return step
     spec = {key: value for key, value in inputs["spec"].items() if key not in ("template", "podFailurePolicy")}
@@ -84,7 +87,7 @@ def _change(kind: Kind, step: Step) -> Change:
 
 
 def _carries_data(step: Step) -> bool:
-    return bool(step["protect"]) or step["type"] in DATA_STORES
+    return bool(step["protect"]) or data_store(step["type"], step["inputs"]) is not None
 
 
 def _compared(step: Step) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from infra.catalogue.names import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,9 @@ DATA_STORES: Mapping[str, DataStore] = {
     "docker:index/volume:Volume": DataStore("volume"),
 }
 """By type."""
+
+
+def data_store(type_: str, inputs: Mapping[str, Any]) -> DataStore | None:
+    """What a resource stores; None: nothing that outlives its purpose, such as a run's checkpoint."""
+    labels = (inputs.get("metadata") or {}).get("labels") or {}
+    return None if labels.get("app.kubernetes.io/component") == CHECKPOINT else DATA_STORES.get(type_)

@@ -26,6 +26,8 @@ RESERVED_SECRETS = frozenset({PLATFORM, TRACKING, STATUS, GRAFANA, PULL_SECRET, 
 
 METRICS_PORT_NAME = "metrics"
 """The name of the container port that Prometheus scrapes."""
+CHECKPOINT = "checkpoint"
+"""The component label of volumes on which training runs save what they need to resume."""
 GPU_CHECK = "gpu-check"
 """The component label of the Jobs that check GPUs."""
 MONITORING = "monitoring"

@@ -259,3 +259,8 @@ class Foundation:
     """None: the foundation runs no Grafana."""
     pipeline: Pipeline | None = None
     """None: deployments use the caller's own permissions."""
+
+    @property
+    def volume(self) -> Volume:
+        """How to claim a volume in the cluster."""
+        return self.storage.volume or Volume(None)

@@ -16,7 +16,7 @@ from infra.catalogue.images import (
     STATUS,
 )
 from infra.declaration.monitoring import Monitoring as Settings
-from infra.foundation import Foundation, Volume
+from infra.foundation import Foundation
 from infra.gpu.devices import Devices
 from infra.gpu.exporter import GpuExporterArgs
 from infra.images import Images
@@ -81,7 +81,7 @@ def _monitoring(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> Monito
             pools=foundation.pools,
             secrets={name: args.secrets[name].value for name in settings.secrets()},
             registry=foundation.registry.metrics,
-            volume=foundation.storage.volume or Volume(None),
+            volume=foundation.volume,
             protect_data=args.protect_data,
             metrics_store=foundation.metrics_store,
             topics=foundation.topics,

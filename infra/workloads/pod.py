@@ -57,6 +57,9 @@ DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(rules=[IGNORE_DISRUPTION])
 NOT_MOVED = {"karpenter.sh/do-not-disrupt": "true", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
 """Annotations of pods that would lose their work: no autoscaler moves them to save nodes."""
 
+GRACE_SECONDS = 30
+"""Between SIGTERM and SIGKILL, as Kubernetes' default."""
+
 _NONROOT = 65532
 _CREDENTIALS_FOLDER = "/home/nonroot/.mlflow"
 _ONE_CORE = 1000
@@ -164,7 +167,7 @@ def pod_template(
     placement: Placement | None = None,
     restart_policy: str = "Always",
     deadline: int | None = None,
-    grace_seconds: int = 30,
+    grace_seconds: int = GRACE_SECONDS,
     purpose: Purpose | None = None,
     user: int = _NONROOT,
     spread: Mapping[str, str] | None = None,

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from infra.declaration.model import Platform
-from infra.foundation import IdentityBinder, Placement
+from infra.foundation import IdentityBinder, Placement, Volume
 from infra.images import BuiltImage, Images
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
@@ -26,6 +26,8 @@ class Runtime:
     secrets: Mapping[str, TeamSecret]
     pools: Mapping[str, Placement]
     bind_identity: IdentityBinder
+    volume: Volume
+    """How to claim a volume."""
 
     def image(self, workload: Workload) -> BuiltImage:
         return self.images.get(workload.image)

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 import yaml
 from kubernetes import client
+from kubernetes.stream import stream
 
 from cli.prediction import Endpoint
 from cli.start_job import job_from
@@ -20,7 +21,7 @@ from tests.stack.conftest import STACK, TEAM
 SLEEPS, FAILS, ENDS = "sleeps", "fails", "ends"
 _ENTRY_POINTS = {
     # PID 1 ignores SIGTERM unless it asks for it.
-    SLEEPS: """["sh", "-c", "trap 'exit 1' TERM; sleep 3600 & wait"]""",
+    SLEEPS: """["sh", "-c", "trap 'exit 1' TERM; echo $HOSTNAME >> $CHECKPOINT_DIR/pods; sleep 3600 & wait"]""",
     FAILS: '["false"]',
     ENDS: '["true"]',
 }
@@ -39,7 +40,10 @@ def more_jobs(trial: Pulumi) -> Iterator[None]:
     declare(
         trial,
         images={name: {} for name in _ENTRY_POINTS},
-        training={name: {**run, "image": name} for name in (SLEEPS, FAILS)},
+        training={
+            SLEEPS: {**run, "image": SLEEPS, "checkpoint": {"size": "1Gi"}},
+            FAILS: {**run, "image": FAILS},
+        },
         batch={ENDS: {"team": TEAM, "image": ENDS, "resources": small, "schedule": "* * * * *"}},
     )
     try:
@@ -79,6 +83,13 @@ def running(core: client.CoreV1Api, run: dict[str, Any], *, other_than: set[str]
     """The name of a running pod of the run; empty if there is none."""
     pods = [pod for pod in pods_of(core, run) if pod.status.phase == "Running" and not pod.metadata.deletion_timestamp]
     return next((pod.metadata.name for pod in pods if pod.metadata.name not in other_than), "")
+
+
+def saved_by(core: client.CoreV1Api, pod: str, namespace: str) -> list[str]:
+    """The pods of the run that sleeps which have written to its checkpoint, in order."""
+    command = ["cat", "/checkpoint/pods"]
+    call = core.connect_get_namespaced_pod_exec
+    return str(stream(call, pod, namespace, command=command, stdout=True, stderr=True)).split()
 
 
 def evict(core: client.CoreV1Api, pod: str, namespace: str) -> None:

@@ -41,6 +41,7 @@ from tests.stack.submitted import (
     has_failed,
     more_jobs,
     running,
+    saved_by,
     start,
     status,
     succeeded,
@@ -265,8 +266,11 @@ def test_a_run_that_takes_an_hour_and_one_that_fails_hold_up_nobody(
             pod = eventually(lambda: running(core, sleeps, other_than=evicted), 240, "another pod")
             evict(core, pod, sleeps["namespace"])
             evicted.add(pod)
-        eventually(lambda: running(core, sleeps, other_than=evicted), 240, "the last pod")
+        last = eventually(lambda: running(core, sleeps, other_than=evicted), 240, "the last pod")
         assert not has_failed(core, sleeps)
+        pods = saved_by(core, last, sleeps["namespace"])
+        assert pods[-1] == last
+        assert set(pods) == {*evicted, last}
         eventually(lambda: succeeded(core, ENDS) - {BY_HAND}, 90, "a scheduled run of the batch job")
     trial.up()
 

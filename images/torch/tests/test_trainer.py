@@ -1,6 +1,8 @@
 """Runs inside the image: python -m unittest discover /tests"""
 
+import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -9,7 +11,9 @@ from onnx import ModelProto, numpy_helper
 from prometheus_client import REGISTRY
 from trainer import data, fit, network, progress, registry
 from trainer.__main__ import parse, require_gpus
-from trainer.fit import Epoch, Hyperparameters
+from trainer.checkpoint import FILE, Checkpoints
+from trainer.fit import Epoch, Hyperparameters, Saving
+from trainer.stop import Stop
 
 BRIEF = Hyperparameters(epochs=2, batch=64, learning_rate=1e-3, seed=7)
 
@@ -41,6 +45,97 @@ class Data(unittest.TestCase):
         samples = data.Shifted(images, np.zeros(1, np.int64), seed=0)
         places = {divmod(int(samples[epoch, 0][0].argmax()), data.SIDE) for epoch in range(200)}
         self.assertEqual(places, {(row, column) for row in (2, 3, 4) for column in (2, 3, 4)})
+
+
+class StopAfter(Stop):
+    """As if SIGTERM had come during the given step, or none with 0."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._left = step
+
+    @property
+    def requested(self) -> bool:
+        self._left -= 1
+        return self._left == 0
+
+    @requested.setter
+    def requested(self, value: bool) -> None: ...
+
+
+class Resuming(unittest.TestCase):
+    """Two epochs of 22 steps."""
+
+    reference: ModelProto
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.reference = trained()
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.checkpoints = Checkpoints(folder.name)
+        self.epochs: list[Epoch] = []
+
+    def run_until(self, stop: Stop, loader_workers: int = 0, settings: Hyperparameters = BRIEF) -> network.Network:
+        saving = Saving(self.checkpoints, self.checkpoints.load(), "abc", stop)
+        return fit.fit(data.digits(), settings, loader_workers, self.epochs.append, saving)
+
+    def test_a_run_that_is_stopped_anywhere_ends_with_the_same_weights(self) -> None:
+        for steps in ([1], [21], [22], [23], [30, 5], [1, 1, 1, 20, 7]):
+            with self.subTest(steps=steps):
+                for step in steps:
+                    with self.assertRaisesRegex(SystemExit, "stopped by SIGTERM, saved in epoch"):
+                        self.run_until(StopAfter(step))
+                self.assertEqual(weights(network.export(self.run_until(Stop()))), weights(self.reference))
+                (Path(self.folder) / FILE).unlink()
+
+    def test_processes_that_load_go_on_at_the_same_sample(self) -> None:
+        with self.assertRaises(SystemExit):
+            self.run_until(StopAfter(5), loader_workers=2)
+        resumed = self.run_until(Stop(), loader_workers=2)
+        self.assertEqual(weights(network.export(resumed)), weights(self.reference))
+
+    def test_the_loss_of_an_interrupted_epoch_is_that_of_the_whole(self) -> None:
+        self.run_until(Stop())
+        whole = [epoch.loss for epoch in self.epochs]
+        (Path(self.folder) / FILE).unlink()
+        self.epochs.clear()
+        with self.assertRaises(SystemExit):
+            self.run_until(StopAfter(30))
+        self.run_until(Stop())
+        self.assertEqual([epoch.loss for epoch in self.epochs], whole)
+        self.assertEqual([epoch.number for epoch in self.epochs], [0, 1])
+
+    def test_a_finished_run_trains_no_step_again(self) -> None:
+        self.run_until(Stop())
+        self.epochs.clear()
+        self.assertEqual(weights(network.export(self.run_until(Stop()))), weights(self.reference))
+        self.assertEqual(self.epochs, [])
+
+    def test_what_was_half_written_does_not_count(self) -> None:
+        with self.assertRaises(SystemExit):
+            self.run_until(StopAfter(30))
+        with (
+            mock.patch("trainer.checkpoint.os.fsync", side_effect=OSError(28, "No space left on device")),
+            self.assertRaisesRegex(SystemExit, "can't be saved .*No space left.*raise the job's checkpoint.size"),
+        ):
+            self.run_until(Stop())
+        self.assertEqual(weights(network.export(self.run_until(Stop()))), weights(self.reference))
+
+    def test_a_checkpoint_that_is_none_is_named(self) -> None:
+        for content in (b"", b"no checkpoint"):
+            (Path(self.folder) / FILE).write_bytes(content)
+            with self.assertRaisesRegex(SystemExit, "trainer.pt is not a checkpoint of this job"):
+                self.checkpoints.load()
+
+    def test_other_arguments_do_not_go_on(self) -> None:
+        with self.assertRaises(SystemExit):
+            self.run_until(StopAfter(5))
+        with self.assertRaisesRegex(SystemExit, "of a job with other arguments"):
+            self.run_until(Stop(), settings=Hyperparameters(**{**vars(BRIEF), "seed": 8}))
 
 
 class Training(unittest.TestCase):

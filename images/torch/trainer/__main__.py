@@ -3,7 +3,6 @@
 import argparse
 import math
 import os
-import signal
 import sys
 from collections.abc import Callable
 
@@ -11,14 +10,16 @@ from mlflow.exceptions import MlflowException
 from onnx import ModelProto
 
 from trainer import data, errors, fit, network, progress
-from trainer.fit import Epoch, Hyperparameters
+from trainer.checkpoint import Checkpoint, Checkpoints
+from trainer.fit import Epoch, Hyperparameters, Saving
+from trainer.stop import Stop
 
 REQUIRED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MODEL_NAME")
 
 
 def main() -> None:
-    # The first process of a container ignores SIGTERM unless it asks for it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("training: stopped by SIGTERM"))
+    stop = Stop()
+    stop.listen()
     settings, loader_workers = parse(sys.argv[1:])
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
@@ -27,7 +28,7 @@ def main() -> None:
     progress.serve()
     uri, experiment, name = (os.environ[variable] for variable in REQUIRED)
     try:
-        train(settings, loader_workers, experiment, name)
+        train(settings, loader_workers, experiment, name, stop)
     except MlflowException as error:
         sys.exit(f"training: {errors.explain(error, uri)}")
 
@@ -77,32 +78,40 @@ def positive(text: str) -> float:
     return value
 
 
-def train(settings: Hyperparameters, loader_workers: int, experiment: str, name: str) -> None:
+def train(settings: Hyperparameters, loader_workers: int, experiment: str, name: str, stop: Stop) -> None:
     import mlflow
 
     from trainer import registry
 
+    checkpoints = Checkpoints(os.environ.get("CHECKPOINT_DIR"))
+    last = checkpoints.load()
     where = fit.device()
     mlflow.set_experiment(experiment)
-    with mlflow.start_run():
-        mlflow.log_params({**vars(settings), "device": where.type, "bf16": fit.uses_bf16(where)})
+    with mlflow.start_run(run_id=last.run if last else None) as run:
+        if last is None:
+            mlflow.log_params({**vars(settings), "device": where.type, "bf16": fit.uses_bf16(where)})
         progress.begins("data")
         digits = data.digits()
         progress.begins("fit")
-        say(f"{settings.epochs} epochs of {len(digits.train_labels)} digits on {fit.device_name(where)}")
-        trained = fit.fit(digits, settings, loader_workers, lambda epoch: report(epoch, settings.epochs))
+        say(f"{settings.epochs} epochs of {len(digits.train_labels)} digits on {fit.device_name(where)}{resumed(last)}")
+        saving = Saving(checkpoints, last, run.info.run_id, stop)
+        trained = fit.fit(digits, settings, loader_workers, lambda epoch: report(epoch, settings.epochs), saving)
         progress.begins("export")
         exported = network.export(trained)
         progress.begins("measure")
         accuracy = measure(exported, digits)
         say(f"accuracy {accuracy:.4f} on {len(digits.holdout_labels)} held-out digits")
         progress.begins("register")
-        version = registry.log_model(exported, name)
+        version = registry.registered(name, run.info.run_id) or registry.log_model(exported, name)
         progress.begins("promote")
         decision = registry.promote(name, version, accuracy, digits)
     progress.ends()
     outcome = "is now" if decision.promoted else "does not become"
     say(f"{name} version {version} {outcome} the {registry.CHAMPION}: {decision.reason}")
+
+
+def resumed(last: Checkpoint | None) -> str:
+    return f", from epoch {last.epoch + 1} after step {last.step}" if last else ""
 
 
 def report(epoch: Epoch, epochs: int) -> None:

@@ -73,27 +73,33 @@ class Shifted(Dataset[tuple[Tensor, int]]):
 
 
 class Shuffled(Sampler[Key]):
-    """The keys of one epoch after the other, each in an order of its own."""
+    """The keys of one epoch after the other, each in an order of its own; of the first only those after `skipped`."""
 
-    def __init__(self, size: int, seed: int) -> None:
-        self._size, self._seed, self._epoch = size, seed, -1
+    def __init__(self, size: int, seed: int, epoch: int = 0, skipped: int = 0) -> None:
+        self._size, self._seed, self._epoch, self._skipped = size, seed, epoch, skipped
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[Key]:
-        self._epoch += 1
-        order = np.random.default_rng((self._seed, self._epoch)).permutation(self._size)
-        return iter([(self._epoch, int(index)) for index in order])
+        epoch, skipped = self._epoch, self._skipped
+        self._epoch, self._skipped = epoch + 1, 0
+        order = np.random.default_rng((self._seed, epoch)).permutation(self._size)
+        return iter([(epoch, int(index)) for index in order[skipped:]])
 
 
-def loader(samples: Digits, *, batch: int, seed: int, workers: int, pinned: bool) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Each iteration is one epoch; the CPU does not wait for copies from `pinned` memory to a GPU."""
+def loader(
+    samples: Digits, *, batch: int, seed: int, workers: int, pinned: bool, epoch: int = 0, step: int = 0
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Each iteration is one epoch, the first of them from `step` on.
+
+    The CPU does not wait for copies from `pinned` memory to a GPU.
+    """
     return DataLoader(
         # The type of DataLoader wants a number as a key.
         Shifted(samples.train_images, samples.train_labels, seed),  # type: ignore[arg-type]
         batch_size=batch,
-        sampler=Shuffled(len(samples.train_labels), seed),
+        sampler=Shuffled(len(samples.train_labels), seed, epoch, step * batch),
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pinned,

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainer import data
+from trainer.checkpoint import Checkpoint, Checkpoints
 from trainer.network import Network
+from trainer.stop import Stop
 
 Batch = tuple[Tensor, Tensor]
 """Images and labels."""
@@ -25,7 +28,10 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch took: seconds of the whole, and of these with an idle device that waits for the loader."""
+    """What one epoch took: seconds of the whole, and of these with an idle device that waits for the loader.
+
+    Of an epoch that a checkpoint has interrupted, `loss` is that of the whole and the rest that of its second part.
+    """
 
     number: int
     loss: float
@@ -47,6 +53,16 @@ class Epoch:
         return self.seconds / self.steps
 
 
+@dataclass(frozen=True)
+class Saving:
+    """Where a run is saved after each epoch, where it goes on, and what stops it."""
+
+    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None))
+    last: Checkpoint | None = None
+    run: str = ""
+    stop: Stop = field(default_factory=Stop)
+
+
 def device() -> torch.device:
     """A GPU if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -65,39 +81,93 @@ def uses_bf16(where: torch.device) -> bool:
 
 
 def fit(
-    digits: data.Digits, settings: Hyperparameters, loader_workers: int, report: Callable[[Epoch], None]
+    digits: data.Digits,
+    settings: Hyperparameters,
+    loader_workers: int,
+    report: Callable[[Epoch], None],
+    saving: Saving | None = None,
 ) -> Network:
-    """A trained network; `report` is called after each epoch."""
+    """A trained network; `report` is called after each epoch. One that went on from a checkpoint is the same."""
     torch.manual_seed(settings.seed)
     torch.use_deterministic_algorithms(True)
-    where = device()
-    network = Network().to(where)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
-    batches = data.loader(
-        digits, batch=settings.batch, seed=settings.seed, workers=loader_workers, pinned=where.type == "cuda"
-    )
-    for number in range(settings.epochs):
-        report(_epoch(number, network, optimizer, batches, where))
-    return network
+    job = _Job(settings, device(), saving or Saving())
+    with job.saving.stop.after_a_checkpoint() if job.saving.checkpoints else nullcontext():
+        job.train(digits, loader_workers, report)
+    return job.network
 
 
-def _epoch(
-    number: int,
-    network: Network,
-    optimizer: torch.optim.Optimizer,
-    batches: Iterable[Batch],
-    where: torch.device,
-) -> Epoch:
-    total = torch.zeros((), device=where)  # on the device: reading each loss would wait for each step
-    samples = steps = 0
-    waits, begin = Waits(where), time.perf_counter()
-    for images, labels in waits.of(batches):
-        inputs, targets = (part.to(where, non_blocking=True) for part in (images, labels))
-        total += _step(network, optimizer, inputs, targets) * len(labels)
-        samples += len(labels)
-        steps += 1
-    loss = float(total) / samples  # waits for the device
-    return Epoch(number, loss, samples, steps, time.perf_counter() - begin, waits.seconds())
+class _Job:
+    """A run between two steps."""
+
+    def __init__(self, settings: Hyperparameters, where: torch.device, saving: Saving) -> None:
+        self.settings, self.where, self.saving = settings, where, saving
+        self.network = Network().to(where)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=settings.learning_rate)
+        self.epoch = self.step = 0
+        # On the device: reading the loss of each step would wait for it.
+        self.loss = torch.zeros((), device=where)
+        if saving.last is not None:
+            self._restore(saving.last)
+
+    def train(self, digits: data.Digits, loader_workers: int, report: Callable[[Epoch], None]) -> None:
+        batches = data.loader(
+            digits,
+            batch=self.settings.batch,
+            seed=self.settings.seed,
+            workers=loader_workers,
+            pinned=self.where.type == "cuda",
+            epoch=self.epoch,
+            step=self.step,
+        )
+        self._save()
+        while self.epoch < self.settings.epochs:
+            report(self._train_epoch(batches, len(digits.train_labels)))
+            self.epoch, self.step = self.epoch + 1, 0
+            self.loss.zero_()
+            self._save()
+            self._stop_if_requested()
+
+    def _train_epoch(self, batches: Iterable[Batch], samples: int) -> Epoch:
+        seen = steps = 0
+        last = -(-samples // self.settings.batch)
+        waits, begin = Waits(self.where), time.perf_counter()
+        for images, labels in waits.of(batches):
+            inputs, targets = (part.to(self.where, non_blocking=True) for part in (images, labels))
+            self.loss += _step(self.network, self.optimizer, inputs, targets) * len(labels)
+            self.step += 1
+            steps, seen = steps + 1, seen + len(labels)
+            if self.step < last:
+                self._stop_if_requested()
+        loss = float(self.loss) / samples  # waits for the device
+        return Epoch(self.epoch, loss, seen, steps, time.perf_counter() - begin, waits.seconds())
+
+    def _stop_if_requested(self) -> None:
+        if self.saving.checkpoints and self.saving.stop.requested:
+            self._save()
+            self.saving.stop.now(f", saved in epoch {self.epoch + 1} after step {self.step}")
+
+    def _save(self) -> None:
+        if self.saving.checkpoints:
+            checkpoint = Checkpoint(
+                run=self.saving.run,
+                settings=vars(self.settings),
+                epoch=self.epoch,
+                step=self.step,
+                loss=float(self.loss),
+                network=self.network.state_dict(),
+                optimizer=self.optimizer.state_dict(),
+                random=torch.get_rng_state(),
+            )
+            self.saving.checkpoints.save(checkpoint)
+
+    def _restore(self, last: Checkpoint) -> None:
+        if last.settings != vars(self.settings):
+            raise SystemExit(f"training: the checkpoint is of a job with other arguments: {last.settings}")
+        self.network.load_state_dict(last.network)
+        self.optimizer.load_state_dict(last.optimizer)
+        torch.set_rng_state(last.random)
+        self.epoch, self.step = last.epoch, last.step
+        self.loss.fill_(last.loss)
 
 
 class Waits:

@@ -32,6 +32,12 @@ def decide(candidate: float, champion: float | None, champion_version: str | Non
     return Decision(candidate >= champion, comparison)
 
 
+def registered(name: str, run: str) -> str | None:
+    """The version that a run has registered before it was stopped, if it has."""
+    versions = MlflowClient().search_model_versions(f"name = '{name}' and run_id = '{run}'")
+    return next((str(version.version) for version in versions), None)
+
+
 def log_model(model: ModelProto, name: str) -> str:
     """Logs the model to the active run and registers it; returns the version's number."""
     import mlflow.onnx

@@ -12,14 +12,16 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
-from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
+from infra.foundation import IdentityBinder, Placement, Volume, WorkloadIdentity
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.pod import (
     DISRUPTIONS_ARE_NO_FAILURES,
+    GRACE_SECONDS,
     NOT_MOVED,
     Container,
+    Mount,
     job_env,
     pod_template,
     secret_mounts,
@@ -29,6 +31,7 @@ from infra.workloads.pod import (
     tracking_mounts,
 )
 from infra.workloads.runtime import Runtime
+from infra.workloads.training import checkpoint
 from infra.workloads.training.settings import Training as Settings
 
 METRICS_PORT = 8000
@@ -54,6 +57,7 @@ class TrainingArgs:
     bind_identity: IdentityBinder
     secrets: Sequence[TeamSecret]
     placement: Placement | None
+    volume: Volume
 
 
 class Training(pulumi.ComponentResource):
@@ -90,6 +94,7 @@ class Training(pulumi.ComponentResource):
         identity = WorkloadIdentity(self._name, namespace, self._account, writes=(team_prefix(args.workspace),))
         account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
         nodes = list(args.placement.ready) if args.placement else []
+        saved, claims = self._checkpoint()
         kubernetes.batch.v1.Job(
             # Not the declared name: where changes are ignored, a replacement would get the old template.
             self.job_name,
@@ -102,19 +107,33 @@ class Training(pulumi.ComponentResource):
             spec=kubernetes.batch.v1.JobSpecArgs(
                 backoff_limit=settings.retries,
                 pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
-                template=self._template(),
+                template=self._template(saved),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*account, *nodes, *(secret.ready for secret in args.secrets)],
+                depends_on=[*account, *nodes, *claims, *(secret.ready for secret in args.secrets)],
                 ignore_changes=["spec.template", "spec.podFailurePolicy"],
             ),
         )
 
+    def _checkpoint(self) -> tuple[list[Mount], list[pulumi.Resource]]:
+        """A volume, if one is declared: pods of simulated nodes save nothing."""
+        declared = self._args.settings.checkpoint
+        if declared is None or self.simulated:
+            return [], []
+        mount, claim = checkpoint.checkpoint_volume(
+            self.job_name,
+            self.namespace,
+            declared.size,
+            self._args.volume,
+            pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
+        )
+        return [mount], [claim]
+
     def _labels(self) -> dict[str, str]:
         return labels(self._name, _COMPONENT, **({SIMULATED_LABEL: "true"} if self.simulated else {}))
 
-    def _template(self) -> PodTemplateSpecArgs:
+    def _template(self, saved: Sequence[Mount]) -> PodTemplateSpecArgs:
         args, settings = self._args, self._args.settings
         return pod_template(
             Container(
@@ -128,9 +147,10 @@ class Training(pulumi.ComponentResource):
                     "MLFLOW_EXPERIMENT_NAME": self._name,
                     "MODEL_NAME": settings.model,
                     "METRICS_PORT": str(METRICS_PORT),
+                    **({"CHECKPOINT_DIR": checkpoint.FOLDER} if saved else {}),
                 },
                 ports={METRICS_PORT_NAME: METRICS_PORT},
-                mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
+                mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets), *saved],
                 gpus=settings.gpus,
                 loads_data=True,
             ),
@@ -141,6 +161,7 @@ class Training(pulumi.ComponentResource):
             placement=args.placement,
             restart_policy="Never",
             deadline=settings.timeout,
+            grace_seconds=checkpoint.GRACE_SECONDS if saved else GRACE_SECONDS,
         )
 
 
@@ -149,7 +170,9 @@ def run_identity(settings: Settings, image: BuiltImage) -> Mapping[str, object]:
 
     Of the image its own folder: a patch of the base image is no reason to train.
     """
-    declared = settings.model_dump(mode="json", exclude_unset=True, exclude={"team", "timeout", "retries"})
+    declared = settings.model_dump(
+        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint"}
+    )
     return {**declared, "image": image.own_content, "secrets": sorted(settings.secrets)}
 
 
@@ -162,5 +185,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         bind_identity=runtime.bind_identity,
         secrets=runtime.mounted(settings),
         placement=runtime.placement(settings.pool),
+        volume=runtime.volume,
     )
     return Training(name, args, opts)

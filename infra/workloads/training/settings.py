@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from infra.declaration.problems import Problem
-from infra.declaration.types import Name, Seconds, written
+from infra.declaration.types import Memory, Name, Seconds, Settings, memory_bytes, written
 from infra.workloads.kind import Job, Kind, one_pod
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
+
+
+class Checkpoint(Settings):
+    """A volume of its own for each run of a job, on which it saves what it needs to resume: `CHECKPOINT_DIR` in its
+    pod. It outlives pods and nodes, and is deleted with the run.
+    """
+
+    size: Memory = Field(description="Size of the volume; a change reaches the next run")
 
 
 class Training(Job):
@@ -24,6 +32,11 @@ class Training(Job):
     model: Name = Field(description="The model to register versions of, a name in `models`")
     timeout: Seconds = Field(
         default=written("3m"), description="Deadline of each attempt, counted from when its pod has a node"
+    )
+    checkpoint: Checkpoint | None = Field(
+        default=None,
+        description="A volume on which a run saves what it needs to resume after an eviction, a drain or a failure; "
+        "none: it starts from the beginning",
     )
     revision: int = Field(default=0, ge=0, description="Raise it to run the job again though nothing else has changed")
 
@@ -36,10 +49,23 @@ def only_owners_train(platform: Platform, root: Path) -> Iterator[Problem]:
             yield Problem(f"training.{name}.team", f"model '{job.model}' belongs to team '{owner}'; write '{owner}'")
 
 
+def checkpoints_fit_the_quota(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Until a run has been replaced by the next one, both have a volume."""
+    for name, team in platform.teams.items():
+        jobs = [job for job in platform.training.values() if job.team == name and job.checkpoint is not None]
+        needed = 2 * sum(memory_bytes(job.checkpoint.size) for job in jobs if job.checkpoint)
+        quota = team.quota
+        if quota is not None and needed > (memory_bytes(quota.storage) if quota.storage else 0):
+            least = f"{-(-needed // 2**30)}Gi"
+            declared = f"{quota.storage} is" if quota.storage else "none is declared, which is"
+            message = f"{declared} less than twice the team's checkpoints: a run and the one that replaces it"
+            yield Problem(f"teams.{name}.quota.storage", f"{message}; write at least {least}")
+
+
 TRAINING = Kind(
     section="training",
     outputs="jobs",
     request=one_pod,
     references={"model": "models", "pool": "nodePools"},
-    rules=[only_owners_train],
+    rules=[only_owners_train, checkpoints_fit_the_quota],
 )

@@ -98,13 +98,21 @@ def train(
     model: str = MODEL,
     metrics_port: int | None = None,
     image: str = "training",
+    checkpoints: Path | None = None,
 ) -> Container:
     told = {"METRICS_PORT": str(metrics_port)} if metrics_port else {}
+    saved = {str(checkpoints): {"bind": "/checkpoint", "mode": "rw"}} if checkpoints else {}
     return engine.start(
         image,
         command=list(arguments),
-        environment={"MLFLOW_TRACKING_URI": uri, "MLFLOW_EXPERIMENT_NAME": model, "MODEL_NAME": model, **told},
-        volumes=mounted(credentials, "/home/nonroot/.mlflow"),
+        environment={
+            "MLFLOW_TRACKING_URI": uri,
+            "MLFLOW_EXPERIMENT_NAME": model,
+            "MODEL_NAME": model,
+            **told,
+            **({"CHECKPOINT_DIR": "/checkpoint"} if checkpoints else {}),
+        },
+        volumes={**mounted(credentials, "/home/nonroot/.mlflow"), **saved},
         ports={f"{metrics_port}/tcp": ("127.0.0.1", 0)} if metrics_port else {},
     )
 

@@ -1,14 +1,19 @@
 """Training against a real tracking server: promotion, and what it says when it can't."""
 
+import random
+import re
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import requests
+from docker.models.containers import Container
 
 from tests.engine.images.engine import Engine, WriteSecrets, address, run_to_end
 from tests.engine.images.services import Tracking, mlflow_credentials, train
 from tests.waiting import eventually
+
+KILLS = 4
 
 
 def test_a_model_is_trained_and_becomes_champion(tracking: Tracking, trained: str) -> None:
@@ -81,12 +86,54 @@ def test_pytorch_trains_the_same_model_twice_with_one_seed(
     assert other["train_loss"] != found[0]["train_loss"]
 
 
+def test_a_job_that_is_killed_again_and_again_trains_what_it_would_have_trained(
+    engine: Engine, tracking: Tracking, credentials: Path, tmp_path: Path
+) -> None:
+    """With SIGTERM it saves where it is; with SIGKILL it repeats at most the epoch that it was in."""
+    arguments = ("--epochs", str(5 * KILLS), "--seed", "5")
+    whole = _trained_by_pytorch(engine, tracking, credentials, *arguments)
+    tmp_path.chmod(0o777)
+    chance, ended = random.Random(), 0
+    for number in range(KILLS):
+        signal = chance.choice(["SIGTERM", "SIGKILL"])
+        job = train(engine, credentials, *arguments, model="killed", image="torch", checkpoints=tmp_path)
+        epochs = _kill_after(job, chance.randint(1, 4), signal)
+        code, log = run_to_end(job)
+        print(f"{number}: {signal} in epochs {epochs[0]} to {epochs[-1]}")
+        assert code == (137 if signal == "SIGKILL" else 1), log
+        assert ("stopped by SIGTERM, saved in epoch" in log) == (signal == "SIGTERM"), log
+        assert ended <= epochs[0] <= ended + 1, log
+        ended = epochs[-1]
+    code, log = run_to_end(train(engine, credentials, *arguments, model="killed", image="torch", checkpoints=tmp_path))
+    assert code == 0, log
+    assert _logged(tracking, "killed") == whole
+    assert len(tracking.runs("killed", latest=5)) == 1
+    assert tracking.champion("killed")["version"] == "1"
+
+
+def _kill_after(job: Container, epochs: int, signal: str) -> list[int]:
+    """The epochs that it has ended by then, and by when it is dead."""
+    ended: list[int] = []
+    for line in job.logs(stream=True, follow=True):
+        ended += [int(number) for number in re.findall(rb"epoch (\d+) of", line) if b"samples/s" in line]
+        if len(ended) == epochs and signal:
+            job.kill(signal)
+            signal = ""
+    assert not signal, f"it ended before: {ended}"
+    return ended
+
+
 def _trained_by_pytorch(engine: Engine, tracking: Tracking, credentials: Path, *arguments: str) -> dict[str, float]:
     """What the run has logged of its model."""
     code, log = run_to_end(train(engine, credentials, *arguments, model="by-pytorch", image="torch"))
     assert code == 0, log
     assert "Traceback" not in log
-    (run,) = tracking.runs("by-pytorch", latest=1)
+    return _logged(tracking, "by-pytorch")
+
+
+def _logged(tracking: Tracking, experiment: str) -> dict[str, float]:
+    """By its latest run."""
+    (run,) = tracking.runs(experiment, latest=1)
     logged = {each["key"]: each["value"] for each in run["data"]["metrics"]}
     return {name: logged[name] for name in ("train_loss", "train_accuracy", "holdout_accuracy")}
 
