@@ -117,6 +117,8 @@ def _allowed(setting: Schema, links: Mapping[str, str]) -> str:
         return " or ".join(_allowed(choice, links) for choice in setting["anyOf"] if choice.get("type") != "null")
     if "enum" in setting:
         return ", ".join(map(_written, setting["enum"]))
+    if "const" in setting:
+        return _written(setting["const"])
     match setting["type"]:
         case "object":
             names = setting.get("propertyNames", {})

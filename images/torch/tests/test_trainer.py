@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from onnx import ModelProto, numpy_helper
 from prometheus_client import REGISTRY
-from trainer import data, fit, network, progress, registry
+from trainer import data, fit, network, progress, promotion, registry
 from trainer.__main__ import parse, require_gpus
 from trainer.checkpoint import FILE, Checkpoints
 from trainer.fit import Epoch, Hyperparameters, Saving
+from trainer.promotion import Promotion, decide
 from trainer.stop import Stop
 
 BRIEF = Hyperparameters(epochs=2, batch=64, learning_rate=1e-3, seed=7)
@@ -80,7 +81,7 @@ class Resuming(unittest.TestCase):
         self.epochs: list[Epoch] = []
 
     def run_until(self, stop: Stop, loader_workers: int = 0, settings: Hyperparameters = BRIEF) -> network.Network:
-        saving = Saving(self.checkpoints, self.checkpoints.load(), "abc", stop)
+        saving = Saving(self.checkpoints, self.checkpoints.load(), "abc", stop=stop)
         return fit.fit(data.digits(), settings, loader_workers, self.epochs.append, saving)
 
     def test_a_run_that_is_stopped_anywhere_ends_with_the_same_weights(self) -> None:
@@ -136,6 +137,27 @@ class Resuming(unittest.TestCase):
             self.run_until(StopAfter(5))
         with self.assertRaisesRegex(SystemExit, "of a job with other arguments"):
             self.run_until(Stop(), settings=Hyperparameters(**{**vars(BRIEF), "seed": 8}))
+
+
+class FromTheChampion(unittest.TestCase):
+    def test_its_weights_are_where_training_goes_on(self) -> None:
+        exported = trained()
+        none = Hyperparameters(**{**vars(BRIEF), "epochs": 0, "seed": 8})
+        untrained = fit.fit(data.digits(), none, 0, lambda _: None, Saving(first=network.weights(exported)))
+        self.assertEqual(weights(network.export(untrained)), weights(exported))
+
+    def test_it_loses_less_than_a_new_one(self) -> None:
+        digits, epochs = data.digits(), list[Epoch]()
+        saving = Saving(first=network.weights(trained()))
+        better = network.export(fit.fit(digits, BRIEF, 0, epochs.append, saving))
+        images, labels = digits.holdout_images, digits.holdout_labels
+        self.assertLess(network.loss(better, images, labels), network.loss(trained(), images, labels))
+
+    def test_a_model_of_another_kind_is_none(self) -> None:
+        other = trained()
+        del other.graph.initializer[:]
+        with self.assertRaises(network.OtherArchitectureError):
+            network.weights(other)
 
 
 class Training(unittest.TestCase):
@@ -205,6 +227,49 @@ class Waits(unittest.TestCase):
 
     def test_a_gpu_waits_as_long_as_it_is_idle_and_at_most_for_the_loader(self) -> None:
         self.assertEqual(self.waited("cuda", [500, 2500, 0]), 0.5 + 2)
+
+
+class Promotes(unittest.TestCase):
+    def test_first_model_becomes_champion(self) -> None:
+        self.assertTrue(decide(Promotion(), 0.1, None).promoted)
+
+    def test_equal_is_not_worse(self) -> None:
+        self.assertTrue(decide(Promotion(), 0.98, 0.98, "1").promoted)
+
+    def test_worse_stays_out_and_says_why(self) -> None:
+        decision = decide(Promotion(), 0.97, 0.98, "4")
+        self.assertFalse(decision.promoted)
+        self.assertEqual(decision.reason, "holdout_accuracy 0.9700, champion version 4 has 0.9800")
+
+    def test_a_declared_margin_must_be_reached(self) -> None:
+        wanted = Promotion(margin=0.125)
+        self.assertTrue(decide(wanted, 0.875, 0.75, "4").promoted)
+        decision = decide(wanted, 0.8125, 0.75, "4")
+        self.assertFalse(decision.promoted)
+        self.assertEqual(
+            decision.reason,
+            "holdout_accuracy 0.8125, champion version 4 has 0.7500, and 0.1250 better is wanted",
+        )
+
+    def test_a_loss_is_better_if_it_is_less(self) -> None:
+        wanted = Promotion("holdout_loss", margin=0.25, minimize=True)
+        self.assertTrue(decide(wanted, 0.5, 0.75, "4").promoted)
+        self.assertFalse(decide(wanted, 0.625, 0.75, "4").promoted)
+        self.assertFalse(decide(wanted, 1.0, 0.75, "4").promoted)
+
+    def test_it_is_as_the_platform_declares(self) -> None:
+        declared = {"PROMOTION_METRIC": "holdout_accuracy", "PROMOTION_MARGIN": "0.5", "PROMOTION_GOAL": "minimize"}
+        with mock.patch.dict("os.environ", declared):
+            self.assertEqual(promotion.declared(registry.METRICS), Promotion("holdout_accuracy", 0.5, minimize=True))
+        self.assertEqual(promotion.declared(registry.METRICS), Promotion())
+
+    def test_a_metric_that_is_not_measured_is_refused(self) -> None:
+        with mock.patch.dict("os.environ", {"PROMOTION_METRIC": "f1"}), self.assertRaises(SystemExit) as found:
+            promotion.declared(registry.METRICS)
+        self.assertRegex(
+            str(found.exception.code),
+            "^training: promotion.metric: this job does not measure 'f1'; write holdout_accuracy",
+        )
 
 
 class Progress(unittest.TestCase):

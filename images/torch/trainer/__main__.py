@@ -1,4 +1,4 @@
-"""python -m trainer [--epochs N] [--seed S] ...: trains, measures, registers, and promotes if not worse."""
+"""python -m trainer [--epochs N] [--seed S] ...: trains, measures, registers, and promotes as declared."""
 
 import argparse
 import math
@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from onnx import ModelProto
+from torch import Tensor
 
-from trainer import data, errors, fit, network, progress
+from trainer import data, errors, fit, network, progress, promotion
 from trainer.checkpoint import Checkpoint, Checkpoints
 from trainer.fit import Epoch, Hyperparameters, Saving
 from trainer.stop import Stop
@@ -83,8 +85,10 @@ def train(settings: Hyperparameters, loader_workers: int, experiment: str, name:
 
     from trainer import registry
 
+    wanted = promotion.declared(registry.METRICS)
     checkpoints = Checkpoints(os.environ.get("CHECKPOINT_DIR"))
     last = checkpoints.load()
+    first = None if last else start(name)
     where = fit.device()
     mlflow.set_experiment(experiment)
     with mlflow.start_run(run_id=last.run if last else None) as run:
@@ -94,20 +98,36 @@ def train(settings: Hyperparameters, loader_workers: int, experiment: str, name:
         digits = data.digits()
         progress.begins("fit")
         say(f"{settings.epochs} epochs of {len(digits.train_labels)} digits on {fit.device_name(where)}{resumed(last)}")
-        saving = Saving(checkpoints, last, run.info.run_id, stop)
+        saving = Saving(checkpoints, last, run.info.run_id, first, stop)
         trained = fit.fit(digits, settings, loader_workers, lambda epoch: report(epoch, settings.epochs), saving)
         progress.begins("export")
         exported = network.export(trained)
         progress.begins("measure")
         accuracy = measure(exported, digits)
+        candidate = registry.worth(exported, wanted, digits)
         say(f"accuracy {accuracy:.4f} on {len(digits.holdout_labels)} held-out digits")
         progress.begins("register")
         version = registry.registered(name, run.info.run_id) or registry.log_model(exported, name)
         progress.begins("promote")
-        decision = registry.promote(name, version, accuracy, digits)
+        decision = registry.promote(name, version, candidate, wanted, digits)
     progress.ends()
     outcome = "is now" if decision.promoted else "does not become"
     say(f"{name} version {version} {outcome} the {registry.CHAMPION}: {decision.reason}")
+
+
+def start(name: str) -> dict[str, Tensor] | None:
+    """The weights of the champion, if they are where training begins and there is one."""
+    from trainer import registry
+
+    version = registry.current_champion(MlflowClient(), name) if os.environ.get("MODEL_URI") else None
+    if version is None:
+        return None
+    try:
+        found = network.weights(registry.load(name, version))
+    except network.OtherArchitectureError as error:
+        sys.exit(f"training: {name} version {version} is no model of this network ({error}); remove 'from'")
+    say(f"starts from {name} version {version}")
+    return found
 
 
 def resumed(last: Checkpoint | None) -> str:
@@ -139,7 +159,8 @@ def measure(exported: ModelProto, digits: data.Digits) -> float:
     train = network.accuracy(exported, digits.train_images, digits.train_labels)
     holdout = network.accuracy(exported, digits.holdout_images, digits.holdout_labels)
     progress.measured(train=train, holdout=holdout)
-    mlflow.log_metrics({"train_accuracy": train, "holdout_accuracy": holdout})
+    loss = network.loss(exported, digits.holdout_images, digits.holdout_labels)
+    mlflow.log_metrics({"train_accuracy": train, "holdout_accuracy": holdout, "holdout_loss": loss})
     mlflow.log_dict(digits.holdout_document(), "holdout/holdout.json")
     return holdout
 

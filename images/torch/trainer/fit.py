@@ -60,6 +60,8 @@ class Saving:
     checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None))
     last: Checkpoint | None = None
     run: str = ""
+    first: dict[str, Tensor] | None = None
+    """Weights to begin with; None: those that follow from the seed."""
     stop: Stop = field(default_factory=Stop)
 
 
@@ -108,6 +110,8 @@ class _Job:
         self.loss = torch.zeros((), device=where)
         if saving.last is not None:
             self._restore(saving.last)
+        elif saving.first is not None:
+            self.network.load_state_dict(saving.first)
 
     def train(self, digits: data.Digits, loader_workers: int, report: Callable[[Epoch], None]) -> None:
         batches = data.loader(

@@ -2,11 +2,12 @@
 
 import logging
 import warnings
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 from torch import Tensor, nn
 
 from trainer.data import CLASSES, PIXELS, SIDE, Images, Labels
@@ -67,8 +68,34 @@ def export(network: Network) -> ModelProto:
     return program.model_proto
 
 
+class OtherArchitectureError(Exception):
+    """A model that is none of this network's."""
+
+
+def weights(model: ModelProto) -> dict[str, Tensor]:
+    """Of an export, to go on training with."""
+    found = {
+        each.name.removeprefix("network."): torch.from_numpy(numpy_helper.to_array(each).copy())
+        for each in model.graph.initializer
+    }
+    wanted = Network().state_dict()
+    for name, values in wanted.items():
+        if name not in found or found[name].shape != values.shape:
+            raise OtherArchitectureError(name)
+    return {name: found[name] for name in wanted}
+
+
+def loss(model: ModelProto, images: Images, labels: Labels) -> float:
+    """The cross entropy of the probabilities that it answers with."""
+    probabilities = _answers(model, images, PROBABILITIES_NAME)
+    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
+
+
 def accuracy(model: ModelProto, images: Images, labels: Labels) -> float:
     """Measured on the export, because that is what will answer requests."""
+    return float((_answers(model, images, LABEL_NAME) == labels).mean())
+
+
+def _answers(model: ModelProto, images: Images, output: str) -> Any:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    predicted = session.run([LABEL_NAME], {session.get_inputs()[0].name: images.astype(np.float32)})[0]
-    return float((predicted == labels).mean())
+    return session.run([output], {session.get_inputs()[0].name: images.astype(np.float32)})[0]

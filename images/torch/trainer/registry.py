@@ -1,6 +1,6 @@
 """Experiment tracking and the model registry: one run, one model version, at most one promotion."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib.metadata import version
 
 import numpy as np
@@ -11,25 +11,13 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import Schema, TensorSpec
 from onnx import ModelProto
 
-from trainer.data import PIXELS, Digits
-from trainer.network import INPUT_NAME, accuracy
+from trainer.data import PIXELS, Digits, Images, Labels
+from trainer.network import INPUT_NAME, accuracy, loss
+from trainer.promotion import DEFAULT, Decision, Promotion, decide
 
 CHAMPION = "champion"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Whether a candidate takes the champion's place, and the sentence that says why."""
-
-    promoted: bool
-    reason: str
-
-
-def decide(candidate: float, champion: float | None, champion_version: str | None = None) -> Decision:
-    if champion is None:
-        return Decision(True, f"accuracy {candidate:.4f}, and there is no champion yet")
-    comparison = f"accuracy {candidate:.4f}, champion version {champion_version} has {champion:.4f}"
-    return Decision(candidate >= champion, comparison)
+METRICS: dict[str, Callable[[ModelProto, Images, Labels], float]] = {DEFAULT: accuracy, "holdout_loss": loss}
+"""On held-out digits, by the names that a run logs them with."""
 
 
 def registered(name: str, run: str) -> str | None:
@@ -69,16 +57,21 @@ def signature(model: ModelProto) -> ModelSignature:
     )
 
 
-def promote(name: str, candidate_version: str, candidate_accuracy: float, digits: Digits) -> Decision:
-    """Moves the alias if the candidate is not worse on the same held-out digits."""
+def promote(name: str, candidate_version: str, candidate: float, wanted: Promotion, digits: Digits) -> Decision:
+    """Moves the alias if the candidate is as much better as declared, on the same held-out digits."""
     client = MlflowClient()
     champion_version = current_champion(client, name)
-    champion_accuracy = None if champion_version is None else registered_accuracy(name, champion_version, digits)
-    decision = decide(candidate_accuracy, champion_accuracy, champion_version)
+    champion = None if champion_version is None else worth(load(name, champion_version), wanted, digits)
+    decision = decide(wanted, candidate, champion, champion_version)
     if decision.promoted:
         client.set_registered_model_alias(name, CHAMPION, candidate_version)
     client.set_model_version_tag(name, candidate_version, "promotion", decision.reason)
     return decision
+
+
+def worth(model: ModelProto, wanted: Promotion, digits: Digits) -> float:
+    """By the declared metric. Logging a model empties it: its weights are in a file from then on."""
+    return METRICS[wanted.metric](model, digits.holdout_images, digits.holdout_labels)
 
 
 def current_champion(client: MlflowClient, name: str) -> str | None:
@@ -90,8 +83,7 @@ def current_champion(client: MlflowClient, name: str) -> str | None:
         raise
 
 
-def registered_accuracy(name: str, version: str, digits: Digits) -> float:
+def load(name: str, version: str) -> ModelProto:
     import mlflow.onnx
 
-    model = mlflow.onnx.load_model(f"models:/{name}/{version}")
-    return accuracy(model, digits.holdout_images, digits.holdout_labels)
+    return mlflow.onnx.load_model(f"models:/{name}/{version}")

@@ -1,6 +1,7 @@
 """Runs inside the image: python -m unittest discover /tests"""
 
 import unittest
+from unittest import mock
 
 import numpy as np
 import onnxruntime
@@ -8,9 +9,10 @@ from mlflow.exceptions import MlflowException
 from onnx import ModelProto
 from prometheus_client import REGISTRY
 from sklearn.calibration import CalibratedClassifierCV
-from training import data, errors, model, progress, registry
+from training import data, errors, model, progress, promotion, registry
 from training.__main__ import parse
 from training.model import Hyperparameters
+from training.promotion import Promotion, decide
 
 
 class Split(unittest.TestCase):
@@ -76,17 +78,47 @@ class Model(unittest.TestCase):
         self.assertEqual((image.name, image.shape, image.type), ("image", (-1, 64), np.dtype(np.float32)))
 
 
-class Promotion(unittest.TestCase):
+class Promotes(unittest.TestCase):
     def test_first_model_becomes_champion(self) -> None:
-        self.assertTrue(registry.decide(0.1, None).promoted)
+        self.assertTrue(decide(Promotion(), 0.1, None).promoted)
 
     def test_equal_is_not_worse(self) -> None:
-        self.assertTrue(registry.decide(0.98, 0.98, "1").promoted)
+        self.assertTrue(decide(Promotion(), 0.98, 0.98, "1").promoted)
 
     def test_worse_stays_out_and_says_why(self) -> None:
-        decision = registry.decide(0.97, 0.98, "4")
+        decision = decide(Promotion(), 0.97, 0.98, "4")
         self.assertFalse(decision.promoted)
-        self.assertEqual(decision.reason, "accuracy 0.9700, champion version 4 has 0.9800")
+        self.assertEqual(decision.reason, "holdout_accuracy 0.9700, champion version 4 has 0.9800")
+
+    def test_a_declared_margin_must_be_reached(self) -> None:
+        wanted = Promotion(margin=0.125)
+        self.assertTrue(decide(wanted, 0.875, 0.75, "4").promoted)
+        decision = decide(wanted, 0.8125, 0.75, "4")
+        self.assertFalse(decision.promoted)
+        self.assertEqual(
+            decision.reason,
+            "holdout_accuracy 0.8125, champion version 4 has 0.7500, and 0.1250 better is wanted",
+        )
+
+    def test_a_loss_is_better_if_it_is_less(self) -> None:
+        wanted = Promotion("holdout_loss", margin=0.25, minimize=True)
+        self.assertTrue(decide(wanted, 0.5, 0.75, "4").promoted)
+        self.assertFalse(decide(wanted, 0.625, 0.75, "4").promoted)
+        self.assertFalse(decide(wanted, 1.0, 0.75, "4").promoted)
+
+    def test_it_is_as_the_platform_declares(self) -> None:
+        declared = {"PROMOTION_METRIC": "holdout_accuracy", "PROMOTION_MARGIN": "0.5", "PROMOTION_GOAL": "minimize"}
+        with mock.patch.dict("os.environ", declared):
+            self.assertEqual(promotion.declared(registry.METRICS), Promotion("holdout_accuracy", 0.5, minimize=True))
+        self.assertEqual(promotion.declared(registry.METRICS), Promotion())
+
+    def test_a_metric_that_is_not_measured_is_refused(self) -> None:
+        with mock.patch.dict("os.environ", {"PROMOTION_METRIC": "f1"}), self.assertRaises(SystemExit) as found:
+            promotion.declared(registry.METRICS)
+        self.assertRegex(
+            str(found.exception.code),
+            "^training: promotion.metric: this job does not measure 'f1'; write holdout_accuracy",
+        )
 
 
 class Progress(unittest.TestCase):

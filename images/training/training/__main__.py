@@ -1,4 +1,4 @@
-"""python -m training [--gamma G] [--c C]: trains, measures, registers, and promotes if not worse."""
+"""python -m training [--gamma G] [--c C]: trains, measures, registers, and promotes as declared."""
 
 import argparse
 import math
@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from onnx import ModelProto
 from sklearn.calibration import CalibratedClassifierCV
 
-from training import data, errors, model, progress
+from training import data, errors, model, progress, promotion
 from training.model import Hyperparameters
 
 REQUIRED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MODEL_NAME")
@@ -36,6 +36,7 @@ def train(hyperparameters: Hyperparameters, experiment: str, name: str) -> None:
 
     from training import registry
 
+    wanted = promotion.declared(registry.METRICS)
     mlflow.set_experiment(experiment)
     with mlflow.start_run():
         mlflow.log_params(vars(hyperparameters))
@@ -47,11 +48,12 @@ def train(hyperparameters: Hyperparameters, experiment: str, name: str) -> None:
         exported = model.export(classifier)
         progress.begins("measure")
         accuracy = measure(exported, digits)
+        candidate = registry.worth(exported, wanted, digits)
         say(f"accuracy {accuracy:.4f} on {len(digits.holdout_labels)} held-out digits")
         progress.begins("register")
         version = registry.log_model(exported, name)
         progress.begins("promote")
-        decision = registry.promote(name, version, accuracy, digits)
+        decision = registry.promote(name, version, candidate, wanted, digits)
     progress.ends()
     outcome = "is now" if decision.promoted else "does not become"
     say(f"{name} version {version} {outcome} the {registry.CHAMPION}: {decision.reason}")
@@ -100,6 +102,8 @@ def main() -> None:
     missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
     if missing:
         sys.exit(f"training: set {', '.join(missing)}")
+    if os.environ.get("MODEL_URI"):
+        sys.exit("training: a support vector machine is always fitted from the beginning; remove 'from'")
     progress.serve()
     uri, experiment, name = (os.environ[variable] for variable in REQUIRED)
     try:

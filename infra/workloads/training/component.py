@@ -32,6 +32,7 @@ from infra.workloads.pod import (
 )
 from infra.workloads.runtime import Runtime
 from infra.workloads.training import checkpoint
+from infra.workloads.training.settings import Promotion
 from infra.workloads.training.settings import Training as Settings
 
 METRICS_PORT = 8000
@@ -147,6 +148,8 @@ class Training(pulumi.ComponentResource):
                     "MLFLOW_EXPERIMENT_NAME": self._name,
                     "MODEL_NAME": settings.model,
                     "METRICS_PORT": str(METRICS_PORT),
+                    **({"MODEL_URI": f"models:/{settings.model}@{settings.from_}"} if settings.from_ else {}),
+                    **_promotion_env(settings.promotion),
                     **({"CHECKPOINT_DIR": checkpoint.FOLDER} if saved else {}),
                 },
                 ports={METRICS_PORT_NAME: METRICS_PORT},
@@ -163,6 +166,16 @@ class Training(pulumi.ComponentResource):
             deadline=settings.timeout,
             grace_seconds=checkpoint.GRACE_SECONDS if saved else GRACE_SECONDS,
         )
+
+
+def _promotion_env(declared: Promotion | None) -> dict[str, str]:
+    if declared is None:
+        return {}
+    return {
+        "PROMOTION_METRIC": declared.metric,
+        "PROMOTION_MARGIN": str(declared.margin),
+        "PROMOTION_GOAL": declared.goal,
+    }
 
 
 def run_identity(settings: Settings, image: BuiltImage) -> Mapping[str, object]:

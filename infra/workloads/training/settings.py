@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from infra.declaration.problems import Problem
-from infra.declaration.types import Memory, Name, Seconds, Settings, memory_bytes, written
+from infra.declaration.types import Memory, Name, NonEmpty, Seconds, Settings, memory_bytes, written
 from infra.workloads.kind import Job, Kind, one_pod
 
 if TYPE_CHECKING:
@@ -24,6 +24,18 @@ class Checkpoint(Settings):
     size: Memory = Field(description="Size of the volume; a change reaches the next run")
 
 
+class Promotion(Settings):
+    """When a new version becomes champion: by a metric that the job measures of it and of the champion, on the same
+    held-out data.
+    """
+
+    metric: NonEmpty = Field(description="Name of the metric, such as `holdout_accuracy`")
+    margin: float = Field(
+        default=0, ge=0, allow_inf_nan=False, description="How much better it must be; 0: not worse is enough"
+    )
+    goal: Literal["maximize", "minimize"] = Field(default="maximize", description="Whether more is better, or less")
+
+
 class Training(Job):
     """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
     resources, pool, GPUs, names of secrets, or revision. `up` submits it and does not wait for it.
@@ -32,6 +44,14 @@ class Training(Job):
     model: Name = Field(description="The model to register versions of, a name in `models`")
     timeout: Seconds = Field(
         default=written("3m"), description="Deadline of each attempt, counted from when its pod has a node"
+    )
+    from_: Literal["champion"] | None = Field(
+        default=None,
+        alias="from",
+        description="Start from the model's champion, if there is one (`MODEL_URI`); none: from the beginning",
+    )
+    promotion: Promotion | None = Field(
+        default=None, description="When a new version becomes champion; none: the image decides"
     )
     checkpoint: Checkpoint | None = Field(
         default=None,

@@ -81,3 +81,14 @@ def test_it_is_no_data_store() -> None:
     (of_the_run,) = claims(recorder, "vision")
     assert data_store(CLAIM, of_the_run) is None
     assert all(data_store(CLAIM, claim) for claim in claims(recorder, "ml-platform"))
+
+
+def test_the_champion_to_start_from_and_the_promotion_are_told() -> None:
+    told = env(job_of(stack(**{"from": "champion", "promotion": {"metric": "holdout_loss", "goal": "minimize"}})))
+    assert told["MODEL_URI"] == "models:/digits@champion"
+    assert (told["PROMOTION_METRIC"], told["PROMOTION_MARGIN"], told["PROMOTION_GOAL"]) == (
+        "holdout_loss",
+        "0.0",
+        "minimize",
+    )
+    assert not {"MODEL_URI", "PROMOTION_METRIC"} & env(job_of(stack())).keys()
