@@ -30,7 +30,7 @@ from infra.workloads.pod import IGNORE_DISRUPTION, NOT_MOVED, Container, Mount, 
 
 NAME = "migration"
 
-_TIMEOUT = 2 * 3600
+_TIMEOUT = 3600
 """Seconds. A migration that takes longer is rolled back."""
 _RETRIES = 2
 _PERMANENT_FAILURE = 2
