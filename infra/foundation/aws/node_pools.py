@@ -138,7 +138,7 @@ def node_class_spec(nodes: NodesArgs, zones: Sequence[str], disk: str, pool: Ec2
         "subnetSelectorTerms": [{"id": nodes.subnets[zone]} for zone in zones],
         "securityGroupSelectorTerms": [{"id": nodes.security_group}],
         "ephemeralStorage": {"size": disk, "kmsKeyID": nodes.disk_key},
-        # DefaultDeny would cut off pods that no policy selects, such as CoreDNS in kube-system.
+        # DefaultDeny would cut off pods that no policy selects, such as those of add-ons in kube-system.
         "networkPolicy": "DefaultAllow",
         **(_of_the_pool(pool) if pool else {}),
         "tags": dict(nodes.context.tags),

@@ -19,7 +19,7 @@ _TENTH = 10
 def enforced_policies(opts: pulumi.ResourceOptions) -> ConfigMapPatch:
     """EKS Auto Mode does not enforce network policies without this ConfigMap.
 
-    The VPC CNI add-on creates the same object: the patch creates it or adds to it.
+    The patch creates it, or adds to one that is there.
     """
     return ConfigMapPatch(
         _NAME,
