@@ -1,15 +1,16 @@
-"""Exceptions from the pod rules and limits on the size of a stack, with the rules for them."""
+"""Exceptions from the pod rules, and limits on the size and the cost of a stack, with the rules for them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from infra.catalogue.pod_rules import POD_RULES
+from infra.declaration.pools import NodePool, most_gpus
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.types import Name, Settings
 
@@ -49,11 +50,15 @@ class Policy(Settings):
 
 
 class Limits(Settings):
-    """Limits on the sum of all node pools at their maximum size, enforced by the policy pack."""
+    """Limits on the sum of all node pools at their maximum size."""
 
     gpus: int = Field(default=32, ge=0, description="GPUs of all pools, including simulated ones")
     hourly_cost: float = Field(
-        default=200, ge=0, le=1_000_000, description="US dollars per hour at on-demand list prices"
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="US dollars per hour of all pools and the system pool, at on-demand list prices of the region and "
+        "with the fees for managed nodes",
     )
 
 
@@ -65,3 +70,15 @@ def exceptions_are_for_own_namespaces(platform: Platform, root: Path) -> Iterato
             if namespace not in own:
                 message = f"'{namespace}' is not a namespace of this stack{suggestion(namespace, own)}"
                 yield Problem(f"policy.exceptions.{rule}.{namespace}", message)
+
+
+def pools_are_within_the_limits(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A typo in a number of nodes is refused before any node is bought; the foundation's rules have the cost."""
+    yield from gpus_within_the_limit(platform.limits, platform.node_pools)
+
+
+def gpus_within_the_limit(limits: Limits, pools: Mapping[str, NodePool]) -> Iterator[Problem]:
+    """The policy pack has the same rule."""
+    if (most := most_gpus(pools)) > limits.gpus:
+        message = f"the node pools may have {most} GPUs, more than {limits.gpus}"
+        yield Problem("limits.gpus", f"{message}; declare fewer nodes, or raise the limit")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from infra.declaration.aws.cost import cost_within_the_limit
 from infra.declaration.aws.pools import broken_pool_rules, jobs_end_before_their_nodes
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.aws.rules import groups_are_mapped
@@ -15,7 +16,7 @@ from infra.declaration.cluster import CLUSTER_RULES
 from infra.declaration.model import Platform
 from infra.declaration.monitoring_rules import RULES as MONITORING_RULES
 from infra.declaration.names import NAME_RULES
-from infra.declaration.policy import exceptions_are_for_own_namespaces
+from infra.declaration.policy import exceptions_are_for_own_namespaces, pools_are_within_the_limits
 from infra.declaration.pool_nodes import NODE_RULES
 from infra.declaration.pools import POOL_RULES
 from infra.declaration.problems import Problem
@@ -61,6 +62,7 @@ def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
     if aws is None:
         return
     yield from groups_are_mapped(platform.teams, aws)
+    yield from cost_within_the_limit(platform.limits, platform.node_pools, aws)
     for problem in broken_aws_rules(aws):
         yield Problem(f"foundation.aws.{problem.path}", problem.message)
     longest_jobs = platform.longest_jobs()
@@ -78,6 +80,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     *NAME_RULES,
     *SECRET_RULES,
     exceptions_are_for_own_namespaces,
+    pools_are_within_the_limits,
     *MONITORING_RULES,
     sns_topics_are_on_aws,
     stored_metrics_are_collected,

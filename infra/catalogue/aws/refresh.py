@@ -1,13 +1,15 @@
-"""`python -m infra.catalogue.aws.refresh`: generates the catalogue of EC2 from published data.
+"""`python -m infra.catalogue.aws.refresh`: generates the catalogue of EC2 and the prices from published data.
 
-Names come from botocore's model of EC2, properties from the descriptions in moto.
-Both are development dependencies; the program reads only the generated file.
+Names come from botocore's model of EC2, properties from the descriptions in moto, prices from Go modules
+(`refresh_prices`). None of them is needed by the program, which reads only the generated files.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from infra.catalogue.aws import prices, refresh_prices
 
 FILE = Path(__file__).with_name("instance_types.json")
 
@@ -56,5 +58,8 @@ def text(content: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(catalogue()), encoding="utf-8")
-    print(f"wrote {FILE}")
+    content = catalogue()
+    FILE.write_text(text(content), encoding="utf-8")
+    priced = refresh_prices.prices(content["instances"], content["regions"])
+    prices.FILE.write_text(text(priced), encoding="utf-8")
+    print(f"wrote {FILE} and {prices.FILE}")

@@ -1,26 +1,112 @@
-"""The maximum hourly cost of the declared node pools, at on-demand list prices."""
+"""What the declared nodes cost, at on-demand list prices.
+
+Spot and reserved capacity cost less; by how much is not known beforehand, so that on-demand prices are the ceiling.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 
-from infra.catalogue.aws.prices import prices
+from infra.catalogue.aws.instance_types import InstanceType, instance_types
+from infra.catalogue.aws.prices import AUTO_MODE, HOURS, Price, instance_price, service_price
+from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.policy import Limits
 from infra.declaration.pools import NodePool
+from infra.declaration.problems import Problem
+from infra.declaration.types import memory_bytes
 
 
-def highest_cost(pools: Mapping[str, NodePool]) -> float:
-    """US dollars per hour with all pools at their maximum size, each node of its pool's most expensive type.
+@dataclass(frozen=True)
+class PoolCost:
+    """Nodes of one pool: each has any of the instance types, so that its price lies between two."""
 
-    Types without a known price are left out.
-    """
-    return sum(
-        pool.max * max((prices()[name] for name in pool.aws.instance_types if name in prices()), default=0)
-        for pool in pools.values()
-        if pool.aws
+    name: str
+    types: Sequence[str]
+    region: str
+    max: int
+    min: int
+    disk: str
+    managed_by_eks: bool
+    """Whether EKS Auto Mode runs the nodes, for a fee."""
+
+    @property
+    def prices(self) -> list[Price]:
+        """The known ones, of an hour of EC2 alone."""
+        found = (instance_price(name, self.region) for name in self.types)
+        return [price for price in found if price is not None]
+
+    @property
+    def cheapest(self) -> Decimal:
+        """An hour of a node with the fee of Auto Mode, without its disk; 0 if no price is known."""
+        return min((self._with_fee(price) for price in self.prices), default=Decimal())
+
+    @property
+    def most_expensive(self) -> Decimal:
+        return max((self._with_fee(price) for price in self.prices), default=Decimal())
+
+    @property
+    def disk_of_a_month(self) -> Price:
+        """The disk of one node, which is billed by the month."""
+        gigabyte = service_price("gp3-gigabyte", self.region)
+        dollars = gigabyte.dollars * memory_bytes(self.disk) / 2**30
+        return Price(dollars, gigabyte.region, gigabyte.date)
+
+    def of_a_month(self, nodes: int, hour: Decimal) -> Decimal:
+        """Dollars for so many nodes, which run all month."""
+        return nodes * (hour * HOURS + self.disk_of_a_month.dollars)
+
+    def _with_fee(self, price: Price) -> Decimal:
+        return price.dollars * (1 + AUTO_MODE if self.managed_by_eks else 1)
+
+
+def pool_costs(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Iterator[PoolCost]:
+    """The declared pools."""
+    for name, pool in pools.items():
+        if (ec2 := pool.aws) is not None:
+            yield PoolCost(
+                name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk, managed_by_eks=not ec2.fixed_size
+            )
+
+
+def system_pool_cost(aws: AwsFoundation, least: int = 1) -> PoolCost:
+    """The system pool, whose pods need at least so many nodes."""
+    system = aws.system_pool
+    return PoolCost(
+        "system",
+        system.instance_types,
+        aws.region,
+        system.max,
+        min(least, system.max),
+        system.disk,
+        managed_by_eks=True,
     )
 
 
-def without_price(pools: Mapping[str, NodePool]) -> list[str]:
-    """Instance types without a known price."""
-    types = {name for pool in pools.values() if pool.aws for name in pool.aws.instance_types}
-    return sorted(types - prices().keys())
+def highest_cost(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Decimal:
+    """Dollars an hour with all pools, and the system pool, at their maximum size, each node of its most expensive type.
+
+    Types without a known price are left out.
+    """
+    every = [system_pool_cost(aws), *pool_costs(pools, aws)]
+    return sum((pool.max * pool.most_expensive for pool in every), start=Decimal())
+
+
+def cost_within_the_limit(limits: Limits, pools: Mapping[str, NodePool], aws: AwsFoundation) -> Iterator[Problem]:
+    """The policy pack has the same rule."""
+    if (cost := highest_cost(pools, aws)) > limits.hourly_cost:
+        message = (
+            f"the node pools and the system pool may cost ${cost:.2f} an hour, more than ${limits.hourly_cost:.2f}"
+        )
+        yield Problem("limits.hourlyCost", f"{message}; declare fewer or cheaper nodes, or raise the limit")
+    types = {name for pool in (system_pool_cost(aws), *pool_costs(pools, aws)) for name in pool.types}
+    for name in sorted(types):
+        if _is_usable(instance_types().get(name)) and instance_price(name, aws.region) is None:
+            message = f"the price of {name} is unknown (infra/catalogue/aws/prices.json)"
+            yield Problem("limits.hourlyCost", f"{message}; write another instance type, or add its price")
+
+
+def _is_usable(machine: InstanceType | None) -> bool:
+    """Other types are refused by themselves."""
+    return machine is not None and machine.known and machine.arch == "x86_64"

@@ -98,10 +98,11 @@ def test_images_are_of_the_registry_that_is_declared(stack: Pulumi) -> None:
 
 
 def test_a_machine_without_a_price_is_named(stack: Pulumi) -> None:
-    pool = {"instance": {"cpu": 3, "memory": "14Gi"}, "aws": {"instanceTypes": ["p99.xlarge", "g5.xlarge"]}}
-    result = preview(stack, "", {"nodePools": {"new": pool}})
+    declared = declaration(ceilings.RULES, refused=False)
+    pool = {"instance": {"cpu": 3, "memory": "14Gi"}, "aws": {"instanceTypes": ["hpc7a.12xlarge", "m7i.xlarge"]}}
+    result = preview(stack, "", declared | {"nodePools": {"new": pool}})
     assert findings(result) == {("cost-ceiling", f"{PROJECT}-{STACK}")}
-    assert "the price of p99.xlarge is unknown (infra/catalogue/aws/prices.json)" in result.text
+    assert "the price of hpc7a.12xlarge is unknown (infra/catalogue/aws/prices.json)" in result.text
 
 
 def test_a_declaration_that_is_not_valid_is_left_to_the_program(stack: Pulumi) -> None:

@@ -3,17 +3,25 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from pulumi_policy import ResourceValidationArgs
 
-from infra.catalogue.aws.instance_types import instance_types
-from infra.catalogue.aws.prices import prices
 from infra.catalogue.pod_rules import POD_RULES, PodRule
-from infra.declaration.aws.cost import highest_cost, without_price
+from infra.declaration.aws.cost import highest_cost
 from infra.declaration.loader import declare
 from infra.declaration.pools import most_gpus
-from tests.unit.declaration.samples import WHERE, accepted, on_aws, refused
+from policies import ceilings
+from policies.declared import _platform
+from tests.unit.declaration.samples import WHERE, accepted, on_aws, refusal, refused
+
+FEE = Decimal("1.12")
+UNPRICED = "hpc7a.12xlarge"
+"""A type that the catalogue describes, and that has no price in it."""
 
 REASON = "reads the scanner's device, allowed by the platform team"
 NO_REASON = "an exception needs a reason; write in three words or more what needs it and who approved it"
@@ -59,21 +67,71 @@ def test_a_stack_has_ceilings_without_declaring_any(root: Path) -> None:
     assert (limits.gpus, limits.hourly_cost) == (32, 200)
 
 
-def test_pools_are_counted_as_large_as_they_may_become(root: Path) -> None:
-    pools = declare(on_aws(), WHERE, root).node_pools
-    assert most_gpus(pools) == 4 * 1 + 2 * 8
-    assert highest_cost(pools) == pytest.approx(4 * 0.4032 + 4 * 1.212 + 2 * 55.04)
-    assert without_price(pools) == []
+PRICES = {"plain": Decimal("0.483") * FEE, "a10g": Decimal("1.5156") * FEE, "system": Decimal("0.2415") * FEE}
+"""Of one node in eu-central-1, with EKS Auto Mode's fee; a fixed pool has none."""
+CEILING = 4 * PRICES["plain"] + 4 * PRICES["a10g"] + 6 * PRICES["system"] + 2 * Decimal("55.04")
+GPUS = 4 * 1 + 2 * 8
 
 
-def test_of_several_types_the_dearest_is_counted_and_one_without_a_price_is_named(root: Path) -> None:
-    pools = declare(
-        on_aws(**{"nodePools.plain.aws.instanceTypes": ["m7i.2xlarge", "m7i.4xlarge", "m5zn.3xlarge"]}), WHERE, root
-    ).node_pools
-    assert highest_cost({"plain": pools["plain"]}) == pytest.approx(4 * 0.8064)
-    assert without_price(pools) == ["m5zn.3xlarge"]
+def test_pools_are_counted_as_large_as_they_may_become_with_the_system_pool(root: Path) -> None:
+    declared = declare(on_aws(), WHERE, root)
+    assert declared.foundation.aws is not None
+    assert most_gpus(declared.node_pools) == GPUS
+    assert highest_cost(declared.node_pools, declared.foundation.aws) == CEILING
 
 
-def test_every_price_is_of_a_machine_that_there_is() -> None:
-    assert prices().keys() <= instance_types().keys()
-    assert min(prices().values()) > 0
+def test_of_several_types_the_most_expensive_one_is_counted(root: Path) -> None:
+    types = {"nodePools.plain.aws.instanceTypes": ["m7i.2xlarge", "m7i.4xlarge", "m6i.2xlarge"]}
+    declared = declare(on_aws(**types), WHERE, root)
+    assert declared.foundation.aws is not None
+    assert highest_cost({}, declared.foundation.aws) == 6 * PRICES["system"]
+    plain = {"plain": declared.node_pools["plain"]}
+    assert highest_cost(plain, declared.foundation.aws) == 6 * PRICES["system"] + 4 * 2 * PRICES["plain"]
+
+
+BEYOND: list[tuple[dict[str, object], str]] = [
+    ({"limits.gpus": GPUS - 1}, "platform.limits.gpus: the node pools may have 20 GPUs, more than 19; declare fewer nodes, or raise the limit"),
+    ({"nodePools.a10g.max": 17}, "platform.limits.gpus: the node pools may have 33 GPUs, more than 32; declare fewer nodes, or raise the limit"),
+    ({"limits.hourlyCost": 120}, "platform.limits.hourlyCost: the node pools and the system pool may cost $120.66 an hour, more than $120.00; declare fewer or cheaper nodes, or raise the limit"),
+    ({"nodePools.plain.max": 500}, "platform.limits.hourlyCost: the node pools and the system pool may cost $388.97 an hour, more than $200.00; declare fewer or cheaper nodes, or raise the limit"),
+    ({"foundation.aws.systemPool": {"max": 600}}, "platform.limits.hourlyCost: the node pools and the system pool may cost $281.32 an hour, more than $200.00; declare fewer or cheaper nodes, or raise the limit"),
+]  # fmt: skip
+"""Each ceiling is exceeded by each of the settings that count towards it."""
+
+
+@pytest.mark.parametrize(("changes", "line"), BEYOND, ids=[" ".join(changes) for changes, _ in BEYOND])
+def test_check_and_the_policy_pack_refuse_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], line: str
+) -> None:
+    assert refusal(root, on_aws(**changes)) == [f"{WHERE}: {line}"]
+    assert [f"platform.{violation}" for violation in violations(root, monkeypatch, on_aws(**changes))] == [line]
+
+
+def test_at_its_ceilings_a_stack_is_valid(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = on_aws(**{"limits": {"gpus": GPUS, "hourlyCost": float(CEILING)}})
+    assert declare(limits, WHERE, root).limits.gpus == GPUS
+    assert violations(root, monkeypatch, limits) == []
+
+
+def test_gpus_are_limited_on_every_foundation(root: Path) -> None:
+    line = "platform.limits.gpus: the node pools may have 2 GPUs, more than 1; declare fewer nodes, or raise the limit"
+    assert refused(root, **{"limits.gpus": 1}) == [f"{WHERE}: {line}"]
+
+
+def test_a_machine_without_a_price_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = on_aws(**{"nodePools.plain.aws.instanceTypes": ["m7i.2xlarge", UNPRICED]})
+    hint = "write another instance type, or add its price"
+    line = f"limits.hourlyCost: the price of {UNPRICED} is unknown (infra/catalogue/aws/prices.json); {hint}"
+    assert refusal(root, unknown) == [f"{WHERE}: platform.{line}"]
+    assert violations(root, monkeypatch, unknown) == [line]
+
+
+def violations(root: Path, monkeypatch: pytest.MonkeyPatch, declaration: dict[str, Any]) -> list[str]:
+    """What the ceilings of the policy pack say of a stack, each without its advice."""
+    (root / "Pulumi.ceilings.yaml").write_text(yaml.safe_dump({"config": {"ml-platform:platform": declaration}}))
+    monkeypatch.chdir(root)
+    _platform.cache_clear()
+    stack = "pulumi:pulumi:Stack"
+    urn = f"urn:pulumi:ceilings::ml-platform::{stack}::ml-platform-ceilings"
+    args = ResourceValidationArgs(stack, {}, urn, "ml-platform-ceilings", None, None, None)  # type: ignore[arg-type]
+    return [finding for rule in ceilings.RULES for finding in rule.check(args)]
