@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from infra.catalogue.names import PROJECT
+from infra.declaration.loader import SETTING, read_config
 
 
 def setting(urn: str, *path: str) -> Any:
@@ -25,6 +24,5 @@ def setting(urn: str, *path: str) -> Any:
 
 @cache
 def _platform(file: Path) -> Any:
-    content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    config = (content or {}).get("config") or {}
-    return config.get(f"{PROJECT}:platform") or {}
+    config, _ = read_config(file)
+    return config.get(f"{PROJECT}:{SETTING}") or {}
