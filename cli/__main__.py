@@ -49,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument("--wait", action="store_true", help="first wait for the training runs; 1 if one has failed")
     status.add_argument("--html", type=Path, metavar="FILE", help="save the status page as one file")
-    preview = add("preview", _preview, "show what `up` would change, without credentials, cluster or Docker")
+    preview = add("preview", _preview, "show what `up` would change and cost, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
+    preview.add_argument("--details", action="store_true", help="also print a line for each resource")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
     add("preflight", _preflight, "check what the stack's account or cluster and registry offer; read-only")
     kubeconfig = add("kubeconfig", _kubeconfig, "a kubeconfig for one role of a team that expires after some hours")
@@ -92,7 +93,8 @@ def _status(options: argparse.Namespace) -> int:
 def _preview(options: argparse.Namespace) -> int:
     from cli import preview
 
-    return preview.preview(options.stack, as_json=options.json, official=options.plugins == "official")
+    official = options.plugins == "official"
+    return preview.preview(options.stack, as_json=options.json, details=options.details, official=official)
 
 
 def _preflight(options: argparse.Namespace) -> int:

@@ -1,4 +1,5 @@
-"""`make preview`: what `up` would create, with the policies applied, without credentials, cluster or Docker.
+"""`make preview`: what `up` would create and what it costs, with the policies applied, without credentials, cluster or
+Docker.
 
 It starts from an empty state in a temporary folder, so that it needs no secrets: every resource shows as created.
 """
@@ -8,14 +9,16 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from cli import plan, preflight, stack
+from cli import cost, plan, plan_screen, preflight, stack
 from common import paths, run
 from common.console import Progress, console
-from common.errors import CommandError
+from common.errors import CommandError, without_ansi
 from infra.declaration.loader import is_encrypted
 from infra.declaration.model import Platform
 from offline import machine
@@ -23,14 +26,19 @@ from offline import machine
 NO_CLUSTER = "/nonexistent/kubeconfig"
 """The same path in every preview, so that plans can be compared."""
 
+_LAST_LINES = 20
+
 _NOWHERE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 STAND_INS = paths.STATE / "preview"
 """A `PULUMI_HOME` with stand-ins for the plugins that need a Docker engine or credentials even for a preview."""
 
 
-def preview(name: str, *, as_json: bool, official: bool = False) -> int:
-    """Preview stack `name` from an empty state, with the stand-ins unless `official` is set; the exit code."""
+def preview(name: str, *, as_json: bool = False, details: bool = False, official: bool = False) -> int:
+    """Preview stack `name` from an empty state, with the stand-ins unless `official` is set; the exit code.
+
+    With `details`, Pulumi's own output follows, which has a line for each resource.
+    """
     console.stderr = as_json  # stdout is the JSON document alone
     declared = preflight.declaration(name, values=False)
     progress = Progress()
@@ -47,14 +55,29 @@ def preview(name: str, *, as_json: bool, official: bool = False) -> int:
     environment = {**_environment(home), **({} if official else _NOWHERE)}
     with tempfile.TemporaryDirectory(prefix="ml-platform-preview-") as folder:
         events = Path(folder) / "events"
-        done = _run(engine, name, declared, Path(folder), events, environment, quiet=as_json)
-        if as_json:
-            print(json.dumps(plan.read(events), indent=2))
-        why = plan.why_failed(plan.logged_events(events))
+        with progress.step(f"plan of stack {name}, and policies"):
+            done = _run(engine, name, declared, Path(folder), events, environment)
+        planned = plan.read(events)
+    monthly = cost.monthly(declared, planned["steps"])
+    if as_json:
+        print(json.dumps({**planned, "cost": monthly.as_json() if monthly else None}, indent=2))
+    elif not done.returncode:
+        plan_screen.show(name, planned, monthly)
+    if details:
+        console.out(f"\n{done.stdout}", highlight=False)
     if done.returncode:
-        why = why or f"pulumi exited with {done.returncode}"
-        raise CommandError(f"preview of stack {name}", why, hint="see the errors above")
+        why = "\n".join(_reasons(planned["problems"])) or _end(done.stdout)
+        raise CommandError(f"preview of stack {name}", why, hint="all that Pulumi says: make preview DETAILS=1")
     return 0
+
+
+def _reasons(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Without the engine's own summary of the others."""
+    return (plan_screen.complaint(problem) for problem in problems if problem["message"] != "preview failed")
+
+
+def _end(output: str) -> str:
+    return "\n".join(without_ansi(output).strip().splitlines()[-_LAST_LINES:])
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -69,9 +92,7 @@ def _run(
     folder: Path,
     events: Path,
     environment: dict[str, str],
-    *,
-    quiet: bool,
-) -> subprocess.CompletedProcess[bytes]:
+) -> subprocess.CompletedProcess[str]:
     environment = {**environment, "PULUMI_BACKEND_URL": f"file://{folder}"}
     project = folder / "project"
     project.mkdir()
@@ -86,8 +107,15 @@ def _run(
     command += ["--config-file", str(settings)]
     if (paths.REPOSITORY / "policies" / "PulumiPolicy.yaml").exists():
         command += ["--policy-pack", str(paths.REPOSITORY / "policies")]
-    output = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, stdout=output, check=False)
+    return subprocess.run(
+        command,
+        cwd=paths.REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def _settings(name: str, folder: Path) -> Path:

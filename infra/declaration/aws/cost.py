@@ -28,8 +28,6 @@ class PoolCost:
     max: int
     min: int
     disk: str
-    managed_by_eks: bool
-    """Whether EKS Auto Mode runs the nodes, for a fee."""
 
     @property
     def prices(self) -> list[Price]:
@@ -58,29 +56,21 @@ class PoolCost:
         return nodes * (hour * HOURS + self.disk_of_a_month.dollars)
 
     def _with_fee(self, price: Price) -> Decimal:
-        return price.dollars * (1 + AUTO_MODE if self.managed_by_eks else 1)
+        return price.dollars * (1 + AUTO_MODE)
 
 
 def pool_costs(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Iterator[PoolCost]:
     """The declared pools."""
     for name, pool in pools.items():
         if (ec2 := pool.aws) is not None:
-            yield PoolCost(
-                name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk, managed_by_eks=not ec2.fixed_size
-            )
+            yield PoolCost(name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk)
 
 
 def system_pool_cost(aws: AwsFoundation, least: int = 1) -> PoolCost:
     """The system pool, whose pods need at least so many nodes."""
     system = aws.system_pool
     return PoolCost(
-        "system",
-        system.instance_types,
-        aws.region,
-        system.max,
-        min(least, system.max),
-        system.disk,
-        managed_by_eks=True,
+        "system", system.instance_types, aws.region, system.max, min(least, system.max), system.disk
     )
 
 

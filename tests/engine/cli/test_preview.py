@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cli import shell
+from cli.components import component, is_component, purpose
 from cli.preflight import declaration
 from cli.preview import preview
 from common import paths
 from common.errors import CommandError
-from tests.examples import CLUSTER, DEV
+from tests.examples import CLUSTER, DEV, PROD
 from tests.project_copy import copy_project, use_this_environment
 from tests.pulumi_engine import find_engine
 from tests.unit.declaration.samples import REPOSITORY
 
+BAD_NAMESPACE = """
+import pulumi_kubernetes
+outside = pulumi_kubernetes.Provider("outside", kubeconfig="{}")
+pulumi_kubernetes.core.v1.Namespace(
+    "forgotten", metadata={"name": "forgotten"}, opts=pulumi.ResourceOptions(provider=outside)
+)
+"""
 ENCRYPTED = "v1:QxhwK2F37+A=:cannot-be-read-here"
 
 
@@ -59,9 +69,8 @@ def test_prod_is_shown_without_network_credentials_cluster_or_docker(tmp_path: P
     command = [*lonely, sys.executable, "-m", "cli", "preview", "--stack", "prod"]
     shown = subprocess.run(command, cwd=tmp_path / "project", env=kept, capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    for part in ("aws:eks:Cluster", "aws:rds:Instance", "kubernetes:apps/v1:Deployment", "docker:index:Image"):
+    for part in ("+ cluster:", "AccessEntry", "NatGateway", "Deployment", "Image", "no mandatory policy is violated"):
         assert part in shown.stdout
-    assert "Policies" in shown.stdout
 
 
 def test_a_preview_shows_that_a_secret_has_a_value_and_needs_to_read_none(
@@ -105,3 +114,71 @@ def test_a_preview_comes_before_the_first_secret_has_a_value(own: str, capfd: py
     assert preview(own, as_json=True) == 0
     steps = json.loads(capfd.readouterr().out)["steps"]
     assert {"docker:index/image:Image", "kubernetes:batch/v1:Job"} <= {step["type"] for step in steps}
+
+
+def test_a_stack_on_aws_fits_on_two_screens_and_begins_with_its_cost(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (root / "Pulumi.costs.yaml").write_text(PROD.read_text())
+    assert preview("costs") == 0
+    lines = [line.rstrip() for line in capfd.readouterr().out.partition("Stack costs: ")[2].splitlines()]
+    assert len(lines) < 90
+    least, most = re.findall(r"\$([0-9,.]+)", lines[0])
+    table = lines[: next(number for number, line in enumerate(lines) if line.startswith(" total"))]
+    rows = {row[0]: row[1:] for line in table if len(row := re.split(r" {2,}", line.strip())) > 1}
+    priced = {name: row[:2] for name, row in rows.items() if re.fullmatch(r"[0-9,]+\.\d\d", row[0])}
+    assert list(priced) == [
+        *("keys", "network", "cluster", "system pool", "pool a10g", "pool cpu", "pool h100", "database"),
+        *("Grafana", "monitoring", "secrets"),
+    ]
+    for column, total in enumerate((least, most)):
+        rounded = sum(Decimal(row[column].replace(",", "")) for row in priced.values())
+        assert abs(rounded - Decimal(total.replace(",", ""))) <= Decimal("0.05")
+    assert rows["network"] == [
+        *("282.51", "282.51", "48 create"),
+        "3 public addresses, 6 interface endpoints in 3 zones, 3 NAT gateways",
+    ]
+    after = "\n".join(lines[len(table) :])
+    for part in (
+        *("List prices of eu-central-1", "Pool a10g is priced on demand; spot costs less.", "By use, not included: "),
+        *(
+            "Priced as in us-east-1, since the price in eu-central-1 is not known: 2 x p5.48xlarge.",
+            "+ keys: 9 Alias, 9 Key",
+        ),
+    ):
+        assert part in after
+
+
+def test_every_component_of_the_examples_has_a_name_and_a_purpose(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for example in (PROD, CLUSTER, DEV):
+        document = yaml.safe_load(example.read_text())
+        settings = {"config": {"ml-platform:platform": document["config"]["ml-platform:platform"]}}
+        (root / "Pulumi.named.yaml").write_text(yaml.safe_dump(settings))
+        assert preview("named", as_json=True) == 0
+        planned = json.loads(capfd.readouterr().out)
+        names = {component(step) for step in planned["steps"] if not is_component(step)}
+        assert [name for name in sorted(names) if not purpose(name)] == []
+        assert (planned["cost"] is None) == (example != PROD)
+
+
+def test_what_exceeds_a_ceiling_is_refused_with_the_reason(root: Path) -> None:
+    document = yaml.safe_load(DEV.read_text())
+    document["config"]["ml-platform:platform"]["limits"] = {"gpus": 0}
+    (root / "Pulumi.large.yaml").write_text(yaml.safe_dump({"config": document["config"]}))
+    with pytest.raises(CommandError) as refused:
+        preview("large")
+    assert "platform.limits.gpus: the node pools may have 2 GPUs, more than 0" in refused.value.why
+
+
+def test_a_violated_policy_is_the_reason(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    program = (root / "__main__.py").read_text()
+    (root / "__main__.py").unlink()
+    (root / "__main__.py").write_text(program + BAD_NAMESPACE)
+    with pytest.raises(CommandError) as refused:
+        preview("dev")
+    assert "policy namespaces-with-pod-security, forgotten: Every namespace" in refused.value.why
+    assert "this namespace enforces no Pod Security level" in refused.value.why
+    assert "preview failed" not in refused.value.why
+    assert "Stack dev" not in capfd.readouterr().out
