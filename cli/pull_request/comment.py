@@ -53,4 +53,5 @@ def report(stack: str, before: Planned, after: Planned) -> Report:
     if before.failure:
         notice = "The base branch can't be previewed, so everything shows as created."
     base = EMPTY if before.failure else before.plan
-    return Report(stack, compare(base, after.plan), problems, notice=notice)
+    costs = after.plan.get("cost"), base.get("cost")
+    return Report(stack, compare(base, after.plan), problems, notice=notice, cost=costs[0], cost_before=costs[1])

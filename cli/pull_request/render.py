@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from cli.pull_request.changes import Change, Difference, Kind
@@ -14,6 +15,7 @@ MARKER = "<!-- ml-platform preview -->"
 KINDS: tuple[Kind, ...] = ("created", "changed", "replaced", "deleted")
 LONGEST_BODY = 60_000  # GitHub takes 65536 characters
 LONGEST_VALUE = 120
+_NOTHING = ("0.00", "0.00")
 _SIGNS = {"created": "+", "changed": "~", "replaced": "±", "deleted": "-"}
 
 
@@ -26,6 +28,9 @@ class Report:
     problems: Sequence[Mapping[str, Any]] = ()
     failure: str = ""
     notice: str = ""
+    cost: Mapping[str, Any] | None = None
+    """Of the head, as `cli.cost` writes it; None where nothing is bought."""
+    cost_before: Mapping[str, Any] | None = None
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -67,6 +72,8 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
     yield ""
     if report.notice:
         yield from [report.notice, ""]
+    if report.cost:
+        yield from [*_cost(report.cost, report.cost_before or {}), ""]
     for problem in report.problems:
         yield from [*_problem(problem), ""]
     if report.failure and not report.problems:
@@ -75,6 +82,22 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
         of_kind = sorted((one for one in report.changes if one.kind == kind), key=lambda one: not one.carries_data)
         if of_kind:
             yield from _folded(kind, of_kind, details=details)
+
+
+def _cost(cost: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
+    """The monthly cost, and what it is more or less than the base's, by component."""
+    least = f"**${Decimal(cost['least']):,.2f} a month** without jobs{_more(cost['least'], before.get('least'))}"
+    yield f"{least}, ${Decimal(cost['most']):,.2f} at most{_more(cost['most'], before.get('most'))}; list prices"
+    old, new = before.get("components", {}), cost["components"]
+    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)] if before else []
+    for name in changed:
+        (least, most), (new_least, new_most) = old.get(name, _NOTHING), new.get(name, _NOTHING)
+        yield f"- {name}: ${new_least}{_more(new_least, least)}, ${new_most} at most{_more(new_most, most)}"
+
+
+def _more(now: str, before: str | None) -> str:
+    difference = Decimal(now) - Decimal(before) if before is not None else Decimal()
+    return f" ({'+' if difference > 0 else '-'}${abs(difference):,.2f})" if difference else ""
 
 
 def _counts(changes: Sequence[Change]) -> str:

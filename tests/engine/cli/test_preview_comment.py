@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cli import plan
-from cli.pull_request.changes import compare
+from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
 from cli.pull_request.comment import declared_stacks, report
 from cli.pull_request.publish import PullRequest, publish
@@ -300,3 +300,27 @@ def test_a_token_without_permission_is_one_clear_line(github: GitHub, pull_reque
     github.refuses = True
     with pytest.raises(CommandError, match="can't be published"):
         pull_request(f"{MARKER} first")
+
+
+def priced(least: str, most: str, **components: list[str]) -> dict[str, Any]:
+    return planned() | {"cost": {"least": least, "most": most, "components": components}}
+
+
+def test_the_cost_and_its_difference_come_before_the_changes() -> None:
+    before = priced("1089.33", "10076.87", network=["282.51", "282.51"], keys=["9.00", "9.00"])
+    after = priced("999.44", "10476.87", network=["200.00", "200.00"], keys=["9.00", "9.00"], more=["0.00", "400.00"])
+    text = render([report("prod", Planned(before), Planned(after))])
+    assert (
+        "**$999.44 a month** without jobs (-$89.89), $10,476.87 at most (+$400.00); list prices\n"
+        "- network: $200.00 (-$82.51), $200.00 at most (-$82.51)\n"
+        "- more: $0.00, $400.00 at most (+$400.00)\n"
+    ) in text
+    assert "keys" not in text
+
+
+def test_without_the_base_s_cost_there_is_no_difference_and_elsewhere_no_cost() -> None:
+    after = priced("1089.33", "10076.87", keys=["9.00", "9.00"])
+    for before in (Planned(planned()), Planned(EMPTY, "no preview")):
+        text = render([report("prod", before, Planned(after))])
+        assert "**$1,089.33 a month** without jobs, $10,076.87 at most; list prices\n\n" in text
+    assert "a month" not in render([report("dev", Planned(planned()), Planned(planned() | {"cost": None}))])
