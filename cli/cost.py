@@ -20,8 +20,8 @@ from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.aws.prices import HOURS, Price, database_price, service_price
 from infra.catalogue.names import POOL_LABEL
 from infra.catalogue.versions import EKS_VERSIONS
-from infra.declaration.aws.cost import PoolCost, pool_costs, system_pool_cost
 from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memory
+from infra.declaration.aws.cost import PoolCost, pool_costs, system_pool_cost
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.model import Platform
 from infra.declaration.types import cpu_millis, memory_bytes

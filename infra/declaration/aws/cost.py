@@ -69,9 +69,7 @@ def pool_costs(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Iterator[Po
 def system_pool_cost(aws: AwsFoundation, least: int = 1) -> PoolCost:
     """The system pool, whose pods need at least so many nodes."""
     system = aws.system_pool
-    return PoolCost(
-        "system", system.instance_types, aws.region, system.max, min(least, system.max), system.disk
-    )
+    return PoolCost("system", system.instance_types, aws.region, system.max, min(least, system.max), system.disk)
 
 
 def highest_cost(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Decimal:
