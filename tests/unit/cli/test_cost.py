@@ -102,7 +102,7 @@ def test_a_stack_in_a_region_where_nothing_stands_in() -> None:
     system pool                   1 m6i.xlarge, at most 6 m7i.xlarge
     plain, 0 to 4 m7i.2xlarge     (730 x 0.4032 x 1.12 + 8.00) x 4             = 1,350.625...
     a10g, 2 to 4 g5.2xlarge       730 x 1.212 x 1.12 + 8.00                    =   998.9312 each
-    h100, 2 p5.48xlarge           (730 x 55.04 + 8.00) x 2                     = 80,374.40, no fee for node groups
+    h100, 2 p5.48xlarge           (730 x 55.04 x 1.12 + 8.00) x 2              = 90,017.408
     """
     declaration = on_aws(
         **{
@@ -122,14 +122,14 @@ def test_a_stack_in_a_region_where_nothing_stands_in() -> None:
     hours = Decimal(730)
     fee = Decimal("1.12")
     fixed = Decimal("73.00") + Decimal("73.00") + Decimal("87.60") + Decimal("94.90") + Decimal("0.80")
-    fixed += Decimal("9.00") + Decimal("9.00") + Decimal("0.48") + Decimal("80374.40")
+    fixed += Decimal("9.00") + Decimal("9.00") + Decimal("0.48") + Decimal("90017.408")
     gpu = hours * Decimal("1.212") * fee + 8
     found = cost(declaration)
     assert found.least == fixed + Decimal("11.50") + (hours * Decimal("0.192") * fee + 8) + 2 * gpu
     plain = 4 * (hours * Decimal("0.4032") * fee + 8)
     system = 6 * (hours * Decimal("0.2016") * fee + 8)
     assert found.most == fixed + Decimal("46.00") + system + plain + 4 * gpu
-    assert dollars(found) == ("82896.52", "87151.50")
+    assert dollars(found) == ("92539.53", "96794.51")
     assert found.notes == [
         "pool a10g is priced on demand; spot costs less",
         "pool h100 is priced on demand; reserved capacity costs less",
@@ -152,15 +152,15 @@ def test_the_prod_example() -> None:
                          6 m7i.xlarge             1,241.8224
     cpu, at most 4       m7i.2xlarge  (730 x 0.483 x 1.12 + 9.52) x 4       = 1,617.6832
     a10g, at most 4      g5.4xlarge   (730 x 2.03081 x 1.12 + 9.52) x 4     = 6,679.64...
-    h100, 2              (730 x 55.04 + 500 x 0.0952) x 2                   = 80,453.60, a price of us-east-1
+    h100, 2              (730 x 55.04 x 1.12 + 500 x 0.0952) x 2            = 90,096.608, a price of us-east-1
     """
     found = cost(examples.declaration(examples.PROD))
-    fixed = [*("73.00", "113.88", "10.95", "157.68", "108.04", "0.80", "9.00", "9.00", "0.5712", "80453.60")]
+    fixed = [*("73.00", "113.88", "10.95", "157.68", "108.04", "0.80", "9.00", "9.00", "0.5712", "90096.608")]
     total = sum(map(Decimal, fixed), start=Decimal())
     assert found.least == total + Decimal("13.70") + 3 * Decimal("197.568")
     a10g = 4 * (730 * Decimal("2.03081") * Decimal("1.12") + Decimal("9.52"))
     assert found.most == total + Decimal("54.80") + Decimal("1241.8224") + Decimal("1617.6832") + a10g
-    assert dollars(found) == ("81542.93", "90530.47")
+    assert dollars(found) == ("91185.93", "100173.48")
     assert found.stand_ins == ["2 x p5.48xlarge"]
 
 

@@ -68,8 +68,8 @@ def test_a_stack_has_ceilings_without_declaring_any(root: Path) -> None:
 
 
 PRICES = {"plain": Decimal("0.483") * FEE, "a10g": Decimal("1.5156") * FEE, "system": Decimal("0.2415") * FEE}
-"""Of one node in eu-central-1, with EKS Auto Mode's fee; a fixed pool has none."""
-CEILING = 4 * PRICES["plain"] + 4 * PRICES["a10g"] + 6 * PRICES["system"] + 2 * Decimal("55.04")
+"""Of one node in eu-central-1, with EKS Auto Mode's fee."""
+CEILING = 4 * PRICES["plain"] + 4 * PRICES["a10g"] + 6 * PRICES["system"] + 2 * Decimal("55.04") * FEE
 GPUS = 4 * 1 + 2 * 8
 
 
@@ -92,9 +92,9 @@ def test_of_several_types_the_most_expensive_one_is_counted(root: Path) -> None:
 BEYOND: list[tuple[dict[str, object], str]] = [
     ({"limits.gpus": GPUS - 1}, "platform.limits.gpus: the node pools may have 20 GPUs, more than 19; declare fewer nodes, or raise the limit"),
     ({"nodePools.a10g.max": 17}, "platform.limits.gpus: the node pools may have 33 GPUs, more than 32; declare fewer nodes, or raise the limit"),
-    ({"limits.hourlyCost": 120}, "platform.limits.hourlyCost: the node pools and the system pool may cost $120.66 an hour, more than $120.00; declare fewer or cheaper nodes, or raise the limit"),
-    ({"nodePools.plain.max": 500}, "platform.limits.hourlyCost: the node pools and the system pool may cost $388.97 an hour, more than $200.00; declare fewer or cheaper nodes, or raise the limit"),
-    ({"foundation.aws.systemPool": {"max": 600}}, "platform.limits.hourlyCost: the node pools and the system pool may cost $281.32 an hour, more than $200.00; declare fewer or cheaper nodes, or raise the limit"),
+    ({"limits.hourlyCost": 120}, "platform.limits.hourlyCost: the node pools and the system pool may cost $133.87 an hour, more than $120.00; declare fewer or cheaper nodes, or raise the limit"),
+    ({"nodePools.plain.max": 500}, "platform.limits.hourlyCost: the node pools and the system pool may cost $402.18 an hour, more than $200.00; declare fewer or cheaper nodes, or raise the limit"),
+    ({"foundation.aws.systemPool": {"max": 600}}, "platform.limits.hourlyCost: the node pools and the system pool may cost $294.53 an hour, more than $200.00; declare fewer or cheaper nodes, or raise the limit"),
 ]  # fmt: skip
 """Each ceiling is exceeded by each of the settings that count towards it."""
 
