@@ -35,6 +35,7 @@ from infra.tenancy import (
 from infra.tenancy.admission import Admission, AdmissionArgs
 from infra.tenancy.team_secrets import TeamSecret, TeamSecrets, TeamSecretsArgs
 from infra.tracking import PORT, Tracking, TrackingArgs
+from infra.workloads.access import Outside
 from infra.workloads.runtime import Runtime, Workloads, create_workloads
 from infra.workloads.serving.settings import SERVING
 from infra.workloads.training.settings import TRAINING
@@ -54,7 +55,15 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     teams = {name: namespaces.of_team(name, team, tracking, logins) for name, team in declared.teams.items()}
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
 
-    runtime = Runtime(images, teams, secrets, foundation.pools, foundation.bind_identity, foundation.volume)
+    runtime = Runtime(
+        images,
+        teams,
+        secrets,
+        foundation.pools,
+        foundation.bind_identity,
+        foundation.volume,
+        _outside(declared, foundation),
+    )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
     views = _observability(declared, stack, foundation, runtime, own, devices, workloads)
@@ -117,11 +126,13 @@ class _Namespaces:
         tracking: TrackingAccess | None = None,
         settings: Team | None = None,
     ) -> Workspace:
+        store = self.foundation.object_stores.get(name) if settings else None
         args = WorkspaceArgs(
             platform=self.platform,
             component=component,
             pull_config=self.foundation.registry.pull_config,
             tracking=tracking,
+            dataset_credentials=store.credentials if store else None,
             team=name if settings else None,
             settings=settings,
             policies=policies,
@@ -162,6 +173,10 @@ def _gpu_checks(declared: Platform, foundation: Foundation, images: Images, work
     if not checks:
         return {}
     return GpuChecks("gpu-checks", GpuChecksArgs(workspace, checks), _on_cluster(foundation)).cron_jobs
+
+
+def _outside(declared: Platform, foundation: Foundation) -> Outside:
+    return Outside(declared.datasets, foundation.object_stores, foundation.domain_egress)
 
 
 def _logins(declared: Platform, foundation: Foundation) -> TrackingLogins:

@@ -90,7 +90,7 @@ def _too_wide(statement: dict[str, Any]) -> Iterator[str]:
         yield "a statement allows all principals except some (NotPrincipal)"
     principal = statement.get("Principal")
     named = principal.values() if isinstance(principal, dict) else [principal]
-    if any("*" in _listed(each) for each in named):
+    if any("*" in _listed(each) for each in named) and "aws:PrincipalAccount" not in _exact_keys(statement):
         yield "a statement allows every principal ('*')"
 
 

@@ -20,8 +20,12 @@ ADMINISTRATOR = "admin"
 """The tracking server's administrator; teams log in by their names."""
 
 PULL_SECRET, TRACKING_SECRET, RECEIVERS = REGISTRY, "tracking-credentials", "receivers"
-"""Kubernetes Secrets: registry login and tracking login of each namespace, and the values of alert receivers."""
-RESERVED_SECRETS = frozenset({PLATFORM, TRACKING, STATUS, GRAFANA, PULL_SECRET, TRACKING_SECRET, RECEIVERS})
+DATASET_SECRET = "dataset-credentials"
+"""Kubernetes Secrets: logins of each namespace to the registry, the tracking server and the object store, and the
+values of alert receivers."""
+RESERVED_SECRETS = frozenset(
+    {PLATFORM, TRACKING, STATUS, GRAFANA, PULL_SECRET, TRACKING_SECRET, DATASET_SECRET, RECEIVERS}
+)
 """Not allowed for declared secrets: the stack's own setting, passwords that `make rotate` knows, and the above."""
 
 METRICS_PORT_NAME = "metrics"

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.catalogue.names import LOCAL_CONTEXT, PLATFORM
 from infra.catalogue.versions import PUBLIC_BASE_IMAGE
+from infra.declaration.egress import Addresses, overlapping
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.types import BUCKET, Address, LabelKey, LabelValue, Name, NonEmpty, Settings, matching
 
@@ -130,6 +131,28 @@ class ArtifactStore(Settings):
     access_key: AccessKey = Field(description="The key of a user that may list, read, write and delete objects")
 
 
+class DatasetStore(Settings):
+    """A bucket for datasets, in any store that speaks S3's protocol. Pods read it directly, each team with its own key:
+    the store must limit that key's user to reading the prefixes of the team's datasets.
+    """
+
+    bucket: Bucket = Field(description="A bucket that exists")
+    endpoint: Url = Field(description="URL of the store, as pods reach it, such as https://minio.example.com")
+    addresses: Annotated[tuple[Addresses, ...], Field(strict=False, min_length=1)] = Field(
+        description="IPv4 addresses or CIDRs of `endpoint`, which network policies let pods reach on its port"
+    )
+    region: NonEmpty = Field(default="us-east-1", description="Region of the bucket; other stores ignore it")
+    access_keys: dict[Name, AccessKey] = Field(
+        min_length=1, description="By team, the key of a user that may list and read objects of its datasets"
+    )
+
+    @property
+    def port(self) -> int:
+        """Of the endpoint."""
+        parts = urlsplit(self.endpoint)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+
 class ClusterFoundation(Settings):
     """A Kubernetes cluster and a registry that exist already, wherever they are. Node pools are existing nodes."""
 
@@ -148,6 +171,14 @@ class ClusterFoundation(Settings):
     artifact_store: ArtifactStore | None = Field(
         default=None, description="A bucket for models; none: a volume of the tracking server"
     )
+    dataset_store: DatasetStore | None = Field(
+        default=None, description="A bucket for datasets; none: datasets are volumes"
+    )
+    internal_cidrs: Annotated[tuple[Addresses, ...], Field(strict=False)] = Field(
+        default=(),
+        description="CIDRs of the cluster's pods, Services and nodes, which no declared egress may reach; required "
+        "where a workload declares `egress`",
+    )
 
     def logins(self) -> Iterator[tuple[str, RegistryLogin]]:
         """The registry's users, by their paths below the foundation."""
@@ -161,6 +192,8 @@ class ClusterFoundation(Settings):
             yield f"{place}.password", login.password
         if self.artifact_store is not None:
             yield "artifactStore.accessKey.secret", self.artifact_store.access_key.secret
+        for team, key in self.dataset_store.access_keys.items() if self.dataset_store else ():
+            yield f"datasetStore.accessKeys.{team}.secret", key.secret
 
 
 def its_secrets_are_declared(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -218,10 +251,42 @@ def pools_select_existing_nodes(platform: Platform, root: Path) -> Iterator[Prob
             yield Problem(f"nodePools.{name}.min", message)
 
 
+def dataset_keys_are_of_one_team(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Each team with datasets has a key, which lets nobody read or write anything else."""
+    cluster = platform.foundation.cluster
+    store = cluster.dataset_store if cluster else None
+    if cluster is None or store is None:
+        return
+    owners = {cluster.artifact_store.access_key.secret: "artifactStore"} if cluster.artifact_store else {}
+    for team, key in store.access_keys.items():
+        path = f"foundation.cluster.datasetStore.accessKeys.{team}"
+        if team not in platform.teams:
+            yield Problem(path, f"team '{team}' is not declared{suggestion(team, platform.teams)}")
+        elif team not in platform.dataset_teams():
+            yield Problem(path, f"no dataset of team '{team}' has 'objects'; declare one, or remove this")
+        if key.secret in owners:
+            message = f"secret '{key.secret}' is that of {owners[key.secret]}, too; write a key of team '{team}' only"
+            yield Problem(f"{path}.secret", message)
+        owners.setdefault(key.secret, f"team '{team}'")
+
+
+def the_dataset_store_is_outside(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Policies select pods by labels, and translate the addresses of Services before they apply."""
+    cluster = platform.foundation.cluster
+    store = cluster.dataset_store if cluster else None
+    for position, addresses in enumerate(store.addresses if store else ()):
+        inside = overlapping(addresses, platform.foundation.internal_networks)
+        if inside:
+            message = f"{addresses} overlaps {inside}; write addresses of a store outside the cluster"
+            yield Problem(f"foundation.cluster.datasetStore.addresses.{position}", message)
+
+
 CLUSTER_RULES = (
     the_context_is_of_an_existing_cluster,
     pods_cannot_push,
     its_secrets_are_declared,
     its_secrets_are_its_own,
+    dataset_keys_are_of_one_team,
+    the_dataset_store_is_outside,
     pools_select_existing_nodes,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import Field, model_validator
 
 from infra.declaration.aws.settings import AwsFoundation
@@ -9,9 +11,10 @@ from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.types import NonEmpty, Settings
 
 LOCAL_BASE_IMAGE = "ml-platform/python:local"
-"""The Debian image with Python that `make up` builds. `offline` defines this and the value below, too."""
+"""The Debian image with Python that `make up` builds. `offline` defines this and the values below, too."""
 LOCAL_DNS = "10.244.0.1"
 """The local cluster's node, on which CoreDNS runs and the registry's metrics are forwarded."""
+LOCAL_PODS, LOCAL_SERVICES = "10.244.0.0/16", "10.96.0.0/16"
 
 
 class LocalFoundation(Settings):
@@ -69,6 +72,15 @@ class Foundation(Settings):
     def manages_grafana(self) -> bool:
         """Whether the foundation provides a Grafana."""
         return self.aws is not None and self.aws.managed_grafana is not None
+
+    @property
+    def internal_networks(self) -> Mapping[str, str]:
+        """What each of the cluster's own networks has; empty: nobody has declared them."""
+        if self.aws is not None:
+            return {self.aws.network.cidr: "the VPC's nodes and pods", self.aws.cluster.service_cidr: "Services"}
+        if self.cluster is not None:
+            return dict.fromkeys(self.cluster.internal_cidrs, "foundation.cluster.internalCidrs")
+        return {LOCAL_PODS: "pods and the node", LOCAL_SERVICES: "Services"}
 
     @property
     def simulates_pools(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.catalogue.names import PROJECT
+from infra.declaration.datasets import Dataset
 from infra.declaration.foundations import Foundation
 from infra.declaration.monitoring import Monitoring
 from infra.declaration.policy import Limits, Policy
@@ -39,6 +40,7 @@ class Platform(Settings):
     teams: dict[Name, Team] = Field(default={}, description="Teams by name, which is also the name of their namespace")
     models: dict[Name, Model] = Field(default={}, description="Models, by their name in the model registry")
     secrets: dict[ShortName, Secret] = Field(default={}, description="Secrets by name; values are never in this file")
+    datasets: dict[ShortName, Dataset] = Field(default={}, description="Data that workloads read, by name")
     rotations: dict[Name, Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
         default={}, description="Number of rotations of each generated secret; incremented by `make rotate`"
     )
@@ -68,6 +70,10 @@ class Platform(Settings):
             if asked.pool is not None and asked.seconds is not None:
                 longest[asked.pool] = max(longest.get(asked.pool, 0), asked.seconds)
         return longest
+
+    def dataset_teams(self) -> list[str]:
+        """Teams that have datasets as objects."""
+        return sorted({dataset.team for dataset in self.datasets.values() if dataset.objects})
 
     @property
     def deploys_grafana(self) -> bool:

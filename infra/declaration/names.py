@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, bucket_name
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS, bucket_name
 from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN, OWN_IMAGES
 from infra.catalogue.names import GPU_CHECK, devices_namespace
 from infra.declaration.problems import Problem, shortened
@@ -38,7 +38,9 @@ def broken_stack_name(file: str, platform: Platform) -> Iterator[Problem]:
     longest, pattern = _LONGEST_LABEL, _LABEL_VALUE
     where, write = "labels", "letters, digits, '-', '_' and '.', with a letter or digit first and last"
     if aws is not None:
-        longest = _LONGEST_BUCKET - max(len(bucket_name("", each, aws.account)) for each in (ARTIFACTS, ACCESS_LOGS))
+        longest = _LONGEST_BUCKET - max(
+            len(bucket_name("", each, aws.account)) for each in (ARTIFACTS, DATASETS, ACCESS_LOGS)
+        )
         pattern, where = _IN_AWS, "the names of buckets, the database and the cluster"
         write = "lower-case letters, digits and single '-' between them"
     fix = f"rename the file to Pulumi.<stack>.yaml with a name of at most {longest} characters: {write}"

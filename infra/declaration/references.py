@@ -15,6 +15,7 @@ from infra.workloads.kinds import KINDS
 _REFERENCES = (
     ("models", "team", "teams"),
     ("secrets", "team", "teams"),
+    ("datasets", "team", "teams"),
     ("nodePools", "gpu.checkImage", "images"),
     *((kind.section, setting, target) for kind in KINDS for setting, target in kind.all_references.items()),
 )
@@ -23,7 +24,14 @@ _REFERENCES = (
 _ALSO = {("secrets", "team"): {PLATFORM}}
 """Names that are valid without being declared."""
 
-_KIND = {"teams": "team", "images": "image", "models": "model", "nodePools": "node pool", "secrets": "secret"}
+_KIND = {
+    "teams": "team",
+    "images": "image",
+    "models": "model",
+    "nodePools": "node pool",
+    "secrets": "secret",
+    "datasets": "dataset",
+}
 
 
 def undeclared(raw: Mapping[Any, Any], root: str) -> list[Problem]:

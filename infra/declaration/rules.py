@@ -13,6 +13,8 @@ from infra.declaration.aws.pools import broken_pool_rules, jobs_end_before_their
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.aws.rules import groups_are_mapped
 from infra.declaration.cluster import CLUSTER_RULES
+from infra.declaration.datasets import DATASET_RULES
+from infra.declaration.egress import EGRESS_RULES, declared_egress
 from infra.declaration.model import Platform
 from infra.declaration.monitoring_rules import RULES as MONITORING_RULES
 from infra.declaration.names import NAME_RULES
@@ -56,6 +58,36 @@ def costs_are_known(platform: Platform, root: Path) -> Iterator[Problem]:
         yield Problem("limits.hourlyCost", "only nodes of the aws foundation have a known price; remove it")
 
 
+def objects_have_a_store(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The foundation has a bucket for datasets, which the team's pods can reach and log in to."""
+    foundation = platform.foundation
+    store = foundation.cluster.dataset_store if foundation.cluster else None
+    for name, dataset in platform.datasets.items():
+        path = f"datasets.{name}.objects"
+        if dataset.objects is None:
+            continue
+        if foundation.aws is not None and not foundation.aws.network.isolated_subnets:
+            message = "pods reach S3 by an endpoint in the isolated subnets, and there are none"
+            yield Problem(path, f"{message}; remove isolatedSubnets: false from foundation.aws.network")
+        elif foundation.cluster is not None and store is None:
+            message = "no bucket for datasets is declared; declare foundation.cluster.datasetStore, or write 'volume'"
+            yield Problem(path, message)
+        elif store is not None and dataset.team not in store.access_keys:
+            keys = "foundation.cluster.datasetStore.accessKeys"
+            yield Problem(path, f"team '{dataset.team}' has no access key; write one in {keys}.{dataset.team}")
+        elif foundation.local is not None:
+            yield Problem(path, "the local foundation has no object store; write 'volume' in this stack")
+
+
+def egress_by_name_is_enforced(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Kubernetes' network policies know addresses only; those of EKS Auto Mode know DNS names, too."""
+    for path, egress in declared_egress(platform):
+        if egress.cidr is None and platform.foundation.aws is None:
+            message = "network policies know addresses only on this foundation"
+            fix = f"write the IPv4 address of {egress.host}, or its network as a CIDR"
+            yield Problem(f"{path}.host", f"{message}; {fix}")
+
+
 def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
     """The rules of the aws foundation, if it is declared."""
     aws = platform.foundation.aws
@@ -79,6 +111,8 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     *NODE_RULES,
     *NAME_RULES,
     *SECRET_RULES,
+    *DATASET_RULES,
+    *EGRESS_RULES,
     exceptions_are_for_own_namespaces,
     pools_are_within_the_limits,
     *MONITORING_RULES,
@@ -86,6 +120,8 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     stored_metrics_are_collected,
     tracking_has_a_volume,
     costs_are_known,
+    objects_have_a_store,
+    egress_by_name_is_enforced,
     aws_can_create_it,
     *CLUSTER_RULES,
     *(rule for kind in KINDS for rule in kind.rules),

@@ -11,9 +11,11 @@ from infra.declaration.model import Platform
 from infra.foundation.contract import (
     STORAGE_FILES,
     AllowedEgress,
+    DomainEgress,
     Foundation,
     IdentityBinder,
     ManagedGrafana,
+    ObjectStore,
     Pipeline,
     Placement,
     Port,
@@ -32,9 +34,11 @@ from infra.foundation.contract import (
 __all__ = [
     "STORAGE_FILES",
     "AllowedEgress",
+    "DomainEgress",
     "Foundation",
     "IdentityBinder",
     "ManagedGrafana",
+    "ObjectStore",
     "Pipeline",
     "Placement",
     "Port",
@@ -64,6 +68,7 @@ def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[
             longest_jobs=platform.longest_jobs(),
             topics=sorted(platform.monitoring.topics()) if platform.monitoring else [],
             protect_data=platform.protect_data,
+            dataset_teams=platform.dataset_teams(),
         )
         return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).outputs
     if platform.foundation.cluster is not None:

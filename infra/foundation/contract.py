@@ -183,13 +183,43 @@ class AllowedEgress:
 
 
 @dataclass(frozen=True)
+class ObjectStore:
+    """Where the pods of one team read datasets that are objects, by S3's protocol."""
+
+    address: str
+    """The bucket's URI; keys of objects follow a slash."""
+    env: Mapping[str, pulumi.Input[str]]
+    """How S3's clients reach it."""
+    egress: Sequence[AllowedEgress]
+    """The store, and what else its readers must reach."""
+    credentials: pulumi.Output[str] | None = None
+    """A file in the format of AWS' shared credentials; None: an identity of the foundation."""
+    credentials_variable: str = "AWS_SHARED_CREDENTIALS_FILE"
+    """The environment variable by which clients find that file."""
+
+
+class DomainEgress(Protocol):
+    """Lets pods with these labels reach hosts, each a DNS name and a TCP port."""
+
+    def __call__(
+        self,
+        name: str,
+        namespace: str,
+        pods: Mapping[str, str],
+        hosts: Sequence[tuple[str, int]],
+        opts: pulumi.ResourceOptions,
+    ) -> pulumi.Resource: ...
+
+
+@dataclass(frozen=True)
 class WorkloadIdentity:
     """A service account, and what it may access outside the cluster."""
 
     name: str
     namespace: str
     service_account: str
-    reads: Sequence[str] = ()
+    datasets: Sequence[str] = ()
+    """Key prefixes that it reads in the bucket for datasets, each with a slash at its end."""
     writes: Sequence[str] = ()
     """Key prefixes in the artifact store."""
     database: bool = False
@@ -200,6 +230,12 @@ class WorkloadIdentity:
     """Names of the topics it may publish to."""
     dashboards: bool = False
     """Whether it may create tokens for the managed Grafana."""
+
+    @property
+    def has_access(self) -> bool:
+        """Whether it may access anything: otherwise it needs no identity."""
+        named = (self.datasets, self.writes, self.publishes)
+        return any(named) or self.database or self.writes_metrics or self.dashboards
 
 
 class IdentityBinder(Protocol):
@@ -259,6 +295,10 @@ class Foundation:
     """None: the foundation runs no Grafana."""
     pipeline: Pipeline | None = None
     """None: deployments use the caller's own permissions."""
+    object_stores: Mapping[str, ObjectStore] = field(default_factory=dict)
+    """By team that has datasets as objects."""
+    domain_egress: DomainEgress | None = None
+    """None: network policies know addresses only."""
 
     @property
     def volume(self) -> Volume:

@@ -53,6 +53,11 @@ def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Pol
     }
 
 
+def workload_policy(pods: Mapping[str, str], egress: Sequence[AllowedEgress]) -> NetworkPolicySpecArgs:
+    """What a team's pods with these labels reach besides what all pods of the team do."""
+    return _policy(egress=[_to([_peer(hole)], hole.ports) for hole in egress], pods=pods)
+
+
 def platform_policies(tracking: Destination) -> Policies:
     """Teams of the platform reach the tracking server, and nothing else in the platform's namespace.
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from infra.catalogue.names import PLATFORM_LABEL, PROJECT, PULL_SECRET, TEAM_LABEL, TRACKING_SECRET, labels
+from infra.catalogue.names import (
+    DATASET_SECRET,
+    PLATFORM_LABEL,
+    PROJECT,
+    PULL_SECRET,
+    TEAM_LABEL,
+    TRACKING_SECRET,
+    labels,
+)
 from infra.declaration.teams import Team
 from infra.networking.network_policies import Policies, network_policies
 from infra.secrets.generated import Login, mlflow_credentials, public_fingerprint
@@ -33,6 +41,8 @@ class WorkspaceArgs:
     component: str
     pull_config: pulumi.Output[str] | None
     tracking: TrackingAccess | None = None
+    dataset_credentials: pulumi.Output[str] | None = None
+    """The login to the object store; None: pods have an identity for it, or read no objects."""
     team: str | None = None
     settings: Team | None = None
     """Access and quota of a team; without them only administrators have access."""
@@ -68,6 +78,8 @@ class Workspace(pulumi.ComponentResource):
         if args.tracking is not None:
             self._secret(TRACKING_SECRET, "Opaque", {"credentials": mlflow_credentials(args.tracking.login)})
             self.credentials_fingerprint = public_fingerprint(args.tracking.login.password)
+        if args.dataset_credentials is not None:
+            self._secret(DATASET_SECRET, "Opaque", {"credentials": args.dataset_credentials})
         self._isolate(args)
         self.register_outputs({"namespace": name})
 

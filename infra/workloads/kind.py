@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from infra.catalogue.alerts.alert import Alert
+from infra.declaration.egress import Egress
 from infra.declaration.problems import Problem
 from infra.declaration.types import Name, Seconds, Settings, ShortName, written
 from infra.declaration.workloads import Resources
@@ -32,6 +33,12 @@ class Workload(Settings):
     image: Name = Field(description="The image to run, a name in `images`")
     secrets: SecretNames = Field(
         default=(), description="Secrets to mount, each as the file /var/run/secrets/<name>/value"
+    )
+    datasets: Annotated[tuple[ShortName, ...], Field(strict=False)] = Field(
+        default=(), description="Datasets to read, names in `datasets`; `DATASET_<NAME>` in its pods says where one is"
+    )
+    egress: Annotated[tuple[Egress, ...], Field(strict=False)] = Field(
+        default=(), description="Hosts outside the cluster that its pods may reach; none: no host"
     )
 
 
@@ -88,4 +95,4 @@ class Kind:
 
     @property
     def all_references(self) -> Mapping[str, str]:
-        return {"team": "teams", "image": "images", "secrets": "secrets", **self.references}
+        return {"team": "teams", "image": "images", "secrets": "secrets", "datasets": "datasets", **self.references}

@@ -137,11 +137,6 @@ def job_env(resources: Resources, gpus: int) -> dict[str, pulumi.Input[str]]:
     return {"OMP_NUM_THREADS": str(threads), **({"GPUS": str(gpus)} if gpus else {})}
 
 
-def team_prefix(workspace: Workspace) -> str:
-    """The prefix of a team's own files in the artifact store; models go through the tracking server."""
-    return f"teams/{workspace.namespace}"
-
-
 def tracking_mounts(workspace: Workspace) -> list[Mount]:
     """The tracking login, at the path that MLflow's client reads."""
     return [secret_mount("tracking", TRACKING_SECRET, _CREDENTIALS_FOLDER)] if workspace.tracking_uri else []

@@ -14,6 +14,7 @@ from infra.foundation import IdentityBinder, Placement, Volume
 from infra.images import BuiltImage, Images
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
+from infra.workloads.access import Access, Outside
 from infra.workloads.kind import Kind, Workload
 
 
@@ -28,6 +29,7 @@ class Runtime:
     bind_identity: IdentityBinder
     volume: Volume
     """How to claim a volume."""
+    outside: Outside
 
     def image(self, workload: Workload) -> BuiltImage:
         return self.images.get(workload.image)
@@ -37,6 +39,10 @@ class Runtime:
 
     def mounted(self, workload: Workload) -> list[TeamSecret]:
         return [self.secrets[secret] for secret in workload.secrets]
+
+    def access(self, component: str, name: str, workload: Workload) -> Access:
+        """What it reaches; `component` is the component label of its pods."""
+        return self.outside.access(component, name, workload, self.workspace(workload), self.bind_identity)
 
     def placement(self, pool: str | None) -> Placement | None:
         return self.pools[pool] if pool else None

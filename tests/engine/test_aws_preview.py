@@ -69,7 +69,7 @@ def test_plain_values_stay_plain_where_the_cluster_does_not_exist_yet(steps: lis
     assert deployment["metadata"]["namespace"] == "vision"
     spec = inputs(steps, "kubernetes:karpenter.sh/v1:NodePool", "a10g")["spec"]
     assert spec["limits"] == {"nvidia.com/gpu": "4"}
-    role = inputs(steps, "aws:iam/role:Role", "vision-serving-digits")
+    role = inputs(steps, "aws:iam/role:Role", "vision-training-digits-gpu")
     assert "kubernetes-service-account" in role["assumeRolePolicy"]
 
 

@@ -31,24 +31,31 @@ from tests.engine.iam_evaluator.weaker import (
 )
 from tests.unit.components.recorder import created
 
-BUCKET = PLACE.bucket_arn("artifacts")
-WRITERS = {"vision-training-digits": "teams/vision", "ml-platform-tracking": "models"}
-READERS = {"vision-serving-digits": "teams/vision"}
+WRITERS = {"ml-platform-tracking": "models"}
+"""In the artifact store; a team's pods reach models through the tracking server only."""
+READERS = {"vision-training-digits-gpu": "vision/imagenet"}
+"""In the bucket for datasets."""
 PREFIXES = WRITERS | READERS
-"""What is whose in the artifact store; a team's pods reach models through the tracking server only."""
+
+
+def purpose(name: str) -> str:
+    return "artifacts" if name in WRITERS else "datasets"
 
 
 def on_object(name: str, action: str, prefix: str, context: Context | None = None) -> Request:
     """Something that is done to a file below a prefix."""
-    return prod_role(name).asks(action, f"{BUCKET}/{prefix}/1/model.onnx", context, bucket_policy())
+    key = f"{PLACE.bucket_arn(purpose(name))}/{prefix}/1/model.onnx"
+    return prod_role(name).asks(action, key, context, bucket_policy(purpose(name)))
 
 
 def listing(name: str, prefix: str | None) -> Request:
     """A list of what is below a prefix, or of everything."""
-    return prod_role(name).asks("s3:ListBucket", BUCKET, {"s3:prefix": prefix} if prefix else {}, bucket_policy())
+    context = {"s3:prefix": prefix} if prefix else {}
+    bucket = PLACE.bucket_arn(purpose(name))
+    return prod_role(name).asks("s3:ListBucket", bucket, context, bucket_policy(purpose(name)))
 
 
-def key_use(purpose: str = "artifacts", through: str | None = "s3.eu-central-1.amazonaws.com") -> Context:
+def key_use(purpose: str, through: str | None = "s3.eu-central-1.amazonaws.com") -> Context:
     """How a key is asked for."""
     via = {"kms:ViaService": through} if through else {}
     return {"kms:ResourceAliases": [PLACE.key_alias(purpose)], **via}
@@ -59,7 +66,7 @@ def reading(name: str, prefix: str) -> dict[str, Request]:
     return {
         "s3:GetObject": on_object(name, "s3:GetObject", prefix),
         "s3:ListBucket": listing(name, f"{prefix}/1"),
-        "kms:Decrypt": prod_role(name).asks("kms:Decrypt", KEY, key_use(), key_policy()),
+        "kms:Decrypt": prod_role(name).asks("kms:Decrypt", KEY, key_use(purpose(name)), key_policy(purpose(name))),
     }
 
 
@@ -68,7 +75,9 @@ def writing(name: str, prefix: str) -> dict[str, Request]:
     return {
         "s3:PutObject": on_object(name, "s3:PutObject", prefix),
         "s3:DeleteObject": on_object(name, "s3:DeleteObject", prefix),
-        "kms:GenerateDataKey": prod_role(name).asks("kms:GenerateDataKey", KEY, key_use(), key_policy()),
+        "kms:GenerateDataKey": prod_role(name).asks(
+            "kms:GenerateDataKey", KEY, key_use(purpose(name)), key_policy(purpose(name))
+        ),
     }
 
 
@@ -81,7 +90,7 @@ def test_every_workload_reads_its_own_prefix() -> None:
     assert allowed(requests) == dict.fromkeys(requests, True)
 
 
-def test_a_job_writes_its_own_prefix_and_an_endpoint_writes_nothing() -> None:
+def test_the_tracking_server_writes_its_own_prefix_and_a_job_writes_nothing() -> None:
     requests = every({name: writing(name, own) for name, own in WRITERS.items()})
     assert allowed(requests) == dict.fromkeys(requests, True)
     attempts = every({name: writing(name, own) for name, own in READERS.items()})
@@ -91,7 +100,7 @@ def test_a_job_writes_its_own_prefix_and_an_endpoint_writes_nothing() -> None:
 @pytest.mark.parametrize("name", PREFIXES)
 def test_a_workload_reaches_nothing_of_a_sibling(name: str) -> None:
     own = PREFIXES[name]
-    others = sorted({"teams/speech", f"{own}-2", "elsewhere", *PREFIXES.values()} - {own})
+    others = sorted({"vision", "speech", f"{own}-2", "elsewhere", *PREFIXES.values()} - {own})
     actions = ["s3:GetObject", *(["s3:PutObject", "s3:DeleteObject"] if name in WRITERS else [])]
     refused(
         {
@@ -100,22 +109,22 @@ def test_a_workload_reaches_nothing_of_a_sibling(name: str) -> None:
             for action in actions
         }
     )
-    lists = [*(f"{prefix}/" for prefix in others), "teams/", None]
+    lists = [*(f"{prefix}/" for prefix in others), own, None]
     refused({f"a list of {prefix}": (listing(name, prefix), without_condition("s3:prefix")) for prefix in lists})
 
 
 def test_the_bucket_and_its_key_are_used_in_one_way_only() -> None:
-    name = "vision-training-digits"
+    name = "vision-training-digits-gpu"
     role, own = prod_role(name), PREFIXES[name]
     refused(
         {
             "without TLS": (on_object(name, "s3:GetObject", own, {"aws:SecureTransport": "false"}), without_denials),
             "the key without S3": (
-                role.asks("kms:Decrypt", KEY, key_use(through=None), key_policy()),
+                role.asks("kms:Decrypt", KEY, key_use("datasets", through=None), key_policy("datasets")),
                 without_condition("kms:ViaService"),
             ),
             "the key of another purpose": (
-                role.asks("kms:Decrypt", KEY, key_use("database"), key_policy()),
+                role.asks("kms:Decrypt", KEY, key_use("database"), key_policy("datasets")),
                 without_condition("kms:ResourceAliases"),
             ),
         }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from infra.catalogue.names import PROJECT
 
-ARTIFACTS, ACCESS_LOGS = "artifacts", "access-logs"
-"""The buckets of a stack."""
+ARTIFACTS, DATASETS, ACCESS_LOGS = "artifacts", "datasets", "access-logs"
+"""The buckets of a stack; that of datasets only if objects are declared."""
 
 GITHUB = "token.actions.githubusercontent.com"
 """The OIDC issuer of GitHub Actions. An account has at most one identity provider for it."""

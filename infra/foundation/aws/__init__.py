@@ -22,6 +22,7 @@ from infra.foundation.aws.ci import Ci, CiArgs
 from infra.foundation.aws.cluster import Cluster, ClusterArgs
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database, DatabaseArgs
+from infra.foundation.aws.datasets import DatasetEndpoint, DatasetEndpointArgs
 from infra.foundation.aws.endpoints import Endpoints, EndpointsArgs
 from infra.foundation.aws.grafana import GrafanaWorkspace, GrafanaWorkspaceArgs
 from infra.foundation.aws.identity import PodRole, PodRoleArgs
@@ -29,7 +30,7 @@ from infra.foundation.aws.keys import Keys, KeysArgs
 from infra.foundation.aws.metrics import MetricsStore, MetricsStoreArgs
 from infra.foundation.aws.network import Network, NetworkArgs
 from infra.foundation.aws.node_pools import NodesArgs, Pool, PoolArgs, SystemPool, SystemPoolArgs
-from infra.foundation.aws.pod_network import egress, enforced_policies
+from infra.foundation.aws.pod_network import domain_egress, egress, enforced_policies
 from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_image
 from infra.foundation.aws.secrets import stored_secret
 from infra.foundation.aws.topics import Topics, TopicsArgs
@@ -37,6 +38,7 @@ from infra.foundation.aws.volumes import storage_class
 from infra.foundation.contract import (
     CLIENT_SETTINGS,
     Foundation,
+    ObjectStore,
     Pipeline,
     Placement,
     Registry,
@@ -58,6 +60,8 @@ class AwsFoundationArgs:
     """Seconds that a job may take, by pool."""
     topics: Sequence[str]
     protect_data: bool
+    dataset_teams: Sequence[str]
+    """Teams that have datasets as objects."""
 
 
 class AwsFoundation(pulumi.ComponentResource):
@@ -79,7 +83,11 @@ class AwsFoundation(pulumi.ComponentResource):
 
         self._keys = Keys(
             "keys",
-            KeysArgs(context, args.protect_data, self._more_purposes()),
+            KeysArgs(
+                context,
+                args.protect_data,
+                [*self._more_purposes(), *([keys.DATASETS] if args.dataset_teams else [])],
+            ),
             self._in_account,
         ).arns
         self._network = Network(
@@ -99,7 +107,13 @@ class AwsFoundation(pulumi.ComponentResource):
         )
         artifacts = ArtifactStore(
             "artifacts",
-            ArtifactStoreArgs(context, self._keys[keys.ARTIFACTS], settings.log_days, args.protect_data),
+            ArtifactStoreArgs(
+                context,
+                self._keys[keys.ARTIFACTS],
+                settings.log_days,
+                args.protect_data,
+                self._keys.get(keys.DATASETS),
+            ),
             self._in_account,
         )
         self._random = random.Provider("random", opts=child)
@@ -134,6 +148,8 @@ class AwsFoundation(pulumi.ComponentResource):
             topics=self._make_topics(),
             grafana=self._grafana.outputs if self._grafana else None,
             pipeline=Pipeline(preview=self._ci.preview, deploy=self._ci.deploy) if self._ci else None,
+            object_stores=self._make_object_stores(),
+            domain_egress=domain_egress(settings.cluster.service_cidr),
         )
         self.register_outputs({"registry": context.registry})
 
@@ -201,6 +217,13 @@ class AwsFoundation(pulumi.ComponentResource):
         args = TopicsArgs(self._context, self._args.topics, self._keys[keys.ALERTS])
         return Topics("topics", args, self._in_account).outputs
 
+    def _make_object_stores(self) -> Mapping[str, ObjectStore]:
+        if not self._args.dataset_teams:
+            return {}
+        args = DatasetEndpointArgs(self._args.settings.network, self._network, self._context)
+        store = DatasetEndpoint("datasets", args, self._in_account).outputs
+        return dict.fromkeys(self._args.dataset_teams, store)
+
     def _make_database(self) -> Database:
         args = DatabaseArgs(
             settings=self._args.settings.database,
@@ -252,6 +275,8 @@ class AwsFoundation(pulumi.ComponentResource):
 
     def _bind_identity(self, identity: WorkloadIdentity, opts: pulumi.ResourceOptions) -> Sequence[pulumi.Resource]:
         """Pods wait for the association: a pod that started before it would not get the role."""
+        if not identity.has_access:
+            return []
         args = PodRoleArgs(identity, self._context, self._cluster.name, self._database, self._metrics, self._grafana)
         in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account], depends_on=[self._boundary])
         return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]

@@ -1,4 +1,4 @@
-"""The artifact store: an S3 bucket, versioned, encrypted, private, TLS only."""
+"""The artifact store and the bucket for datasets: versioned, encrypted, private, TLS only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
-from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import Statement, document, grant
@@ -22,10 +22,12 @@ class ArtifactStoreArgs:
     key: pulumi.Input[str]
     log_days: int
     protect: bool
+    datasets_key: pulumi.Input[str] | None = None
+    """None: there is no bucket for datasets."""
 
 
 class ArtifactStore(pulumi.ComponentResource):
-    """The bucket, and one for its access logs."""
+    """The buckets, and one for their access logs."""
 
     uri: pulumi.Output[str]
     """The bucket's URI; depends on everything that protects the bucket."""
@@ -46,19 +48,31 @@ class ArtifactStore(pulumi.ComponentResource):
                 expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=args.log_days),
             ),
         )
-        log_policy = self._policy(ACCESS_LOGS, logs, document(tls_only(context, ACCESS_LOGS), access_logs(context)))
+        keys = {ARTIFACTS: args.key, **({DATASETS: args.datasets_key} if args.datasets_key is not None else {})}
+        log_policy = self._policy(
+            ACCESS_LOGS,
+            logs,
+            document(tls_only(context, ACCESS_LOGS), *(access_logs(context, purpose) for purpose in keys)),
+        )
+        stores = {purpose: self._store(purpose, key, logs, log_policy) for purpose, key in keys.items()}
+        self.uri = pulumi.Output.concat("s3://", stores[ARTIFACTS].bucket)
+        self.register_outputs({"uri": self.uri})
 
-        artifacts = self._bucket(ARTIFACTS)
-        self._encrypt(ARTIFACTS, artifacts, args.key)
+    def _store(
+        self, purpose: str, key: pulumi.Input[str], logs: s3.Bucket, log_policy: pulumi.Resource
+    ) -> s3.BucketPolicy:
+        """A bucket whose objects are kept for some time after they have been overwritten or deleted."""
+        bucket = self._bucket(purpose)
+        self._encrypt(purpose, bucket, key)
         s3.BucketVersioning(
-            ARTIFACTS,
-            bucket=artifacts.bucket,
+            purpose,
+            bucket=bucket.bucket,
             versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=self._child,
         )
         self._expire(
-            ARTIFACTS,
-            artifacts,
+            purpose,
+            bucket,
             s3.BucketLifecycleConfigurationRuleArgs(
                 id="old-versions",
                 status="Enabled",
@@ -73,15 +87,13 @@ class ArtifactStore(pulumi.ComponentResource):
             ),
         )
         s3.BucketLogging(
-            ARTIFACTS,
-            bucket=artifacts.bucket,
+            purpose,
+            bucket=bucket.bucket,
             target_bucket=logs.bucket,
-            target_prefix=f"{ARTIFACTS}/",
+            target_prefix=f"{purpose}/",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[log_policy]),
         )
-        policy = self._policy(ARTIFACTS, artifacts, document(tls_only(context, ARTIFACTS)))
-        self.uri = pulumi.Output.concat("s3://", policy.bucket)
-        self.register_outputs({"uri": self.uri})
+        return self._policy(purpose, bucket, document(tls_only(self._args.context, purpose)))
 
     def _bucket(self, purpose: str) -> s3.Bucket:
         """The account owns all objects, and none is public."""
@@ -144,14 +156,14 @@ def tls_only(context: AwsContext, purpose: str) -> Statement:
     }
 
 
-def access_logs(context: AwsContext) -> Statement:
-    """Allows S3's log delivery to write access logs of our bucket."""
+def access_logs(context: AwsContext, purpose: str) -> Statement:
+    """Allows S3's log delivery to write access logs of one of our buckets."""
     return grant(
         {"Service": "logging.s3.amazonaws.com"},
         ["s3:PutObject"],
-        [f"{context.bucket_arn(ACCESS_LOGS)}/{ARTIFACTS}/*"],
+        [f"{context.bucket_arn(ACCESS_LOGS)}/{purpose}/*"],
         {
             "StringEquals": {"aws:SourceAccount": context.account},
-            "ArnLike": {"aws:SourceArn": context.bucket_arn(ARTIFACTS)},
+            "ArnLike": {"aws:SourceArn": context.bucket_arn(purpose)},
         },
     )

@@ -125,7 +125,8 @@ def read_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) ->
         allow(
             ["s3:ListBucket"],
             [bucket],
-            {"StringLike": {"s3:prefix": [pattern for prefix in prefixes for pattern in (prefix, f"{prefix}/*")]}},
+            # Not the prefix without a slash, which longer names of others begin with, too.
+            {"StringLike": {"s3:prefix": [f"{prefix}/*" for prefix in prefixes]}},
         ),
         use_key(context, purpose, "s3", ["kms:Decrypt"]),
     ]

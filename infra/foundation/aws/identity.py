@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import eks
 
-from infra.catalogue.aws.names import ARTIFACTS
+from infra.catalogue.aws.names import ARTIFACTS, DATASETS
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database
@@ -39,8 +38,11 @@ class PodRole(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:foundation:AwsPodRole", name, None, opts)
         identity, context = args.identity, args.context
         policies: dict[str, pulumi.Input[str]] = {}
-        if artifacts := artifact_statements(context, identity):
-            policies["artifacts"] = document(*artifacts)
+        if identity.writes:
+            policies["artifacts"] = document(*artifact_statements(context, identity))
+        if identity.datasets:
+            folders = [prefix.rstrip("/") for prefix in identity.datasets]
+            policies["datasets"] = document(*read_prefixes(context, DATASETS, folders))
         if identity.database:
             policies["database"] = args.database.login.apply(lambda secret: database_policy(context, secret))
         if identity.writes_metrics and args.metrics is not None:
@@ -67,10 +69,9 @@ class PodRole(pulumi.ComponentResource):
 
 def artifact_statements(context: AwsContext, identity: WorkloadIdentity) -> list[Statement]:
     """Write access includes read access."""
-    readable: Sequence[str] = [*identity.reads, *(each for each in identity.writes if each not in identity.reads)]
     return [
-        *(read_prefixes(context, ARTIFACTS, readable) if readable else []),
-        *(write_prefixes(context, ARTIFACTS, identity.writes) if identity.writes else []),
+        *read_prefixes(context, ARTIFACTS, identity.writes),
+        *write_prefixes(context, ARTIFACTS, identity.writes),
     ]
 
 

@@ -14,7 +14,7 @@ from infra.foundation.aws.iam import Statement, document, grant
 
 CLUSTER, REGISTRY, ARTIFACTS, DATABASE, LOGS = "cluster", "registry", "artifacts", "database", "logs"
 SECRETS, DISKS = "secrets", "disks"
-METRICS, ALERTS = "metrics", "alerts"
+METRICS, ALERTS, DATASETS = "metrics", "alerts", "datasets"
 _PURPOSES = {
     CLUSTER: "Kubernetes secrets",
     REGISTRY: "images",
@@ -24,7 +24,7 @@ _PURPOSES = {
     DISKS: "nodes' disks and volumes",
     LOGS: "logs of cluster and network",
 }
-_MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to subscribers"}
+_MORE_PURPOSES = {METRICS: "metrics", ALERTS: "alerts on their way to subscribers", DATASETS: "datasets"}
 """Purposes that only some stacks have."""
 _USE = [
     *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),

@@ -11,7 +11,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
 from infra.catalogue.names import PROJECT
-from infra.declaration.cluster import ClusterDns, ContainerRegistry
+from infra.declaration.cluster import AccessKey, ClusterDns, ContainerRegistry, DatasetStore
 from infra.declaration.cluster import ClusterFoundation as Settings
 from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
@@ -21,6 +21,7 @@ from infra.foundation.contract import (
     STORAGE_FILES,
     AllowedEgress,
     Foundation,
+    ObjectStore,
     Placement,
     Port,
     Registry,
@@ -77,6 +78,7 @@ class ClusterFoundation(pulumi.ComponentResource):
             store_secret=nowhere_else,
             seconds_for_a_node=_SECONDS_FOR_A_NODE,
             egress=egress(settings.dns),
+            object_stores=object_stores(settings.dataset_store, args.passwords),
         )
         self.register_outputs({"registry": settings.registry.server})
 
@@ -112,14 +114,26 @@ def storage(settings: Settings, passwords: Mapping[str, pulumi.Output[str]]) -> 
             "AWS_DEFAULT_REGION": store.region,
             "AWS_SHARED_CREDENTIALS_FILE": f"{STORAGE_FILES}/{_CREDENTIALS}",
         },
-        files={
-            _CREDENTIALS: pulumi.Output.format(
-                "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-                store.access_key.id,
-                passwords[store.access_key.secret],
-            )
-        },
+        files={_CREDENTIALS: credentials(store.access_key, passwords)},
     )
+
+
+def credentials(key: AccessKey, passwords: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
+    """A file in the format of AWS' shared credentials."""
+    lines = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
+    return pulumi.Output.format(lines, key.id, passwords[key.secret])
+
+
+def object_stores(store: DatasetStore | None, passwords: Mapping[str, pulumi.Output[str]]) -> Mapping[str, ObjectStore]:
+    """The declared bucket, with each team's own key."""
+    if store is None:
+        return {}
+    egress = [AllowedEgress("objects", [("TCP", store.port)], cidr=addresses) for addresses in store.addresses]
+    env = {"AWS_ENDPOINT_URL_S3": store.endpoint, "AWS_REGION": store.region, "AWS_DEFAULT_REGION": store.region}
+    return {
+        team: ObjectStore(f"s3://{store.bucket}", env, egress, credentials(key, passwords))
+        for team, key in store.access_keys.items()
+    }
 
 
 def placement(name: str, pool: NodePool) -> Placement:

@@ -12,10 +12,11 @@ from pulumi_kubernetes.batch.v1 import CronJobSpecArgs, JobSpecArgs, JobTemplate
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import NEVER, PROJECT, SIMULATED_LABEL, labels
-from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
+from infra.foundation import Placement
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
+from infra.workloads.access import Access
 from infra.workloads.batch.settings import Batch as Settings
 from infra.workloads.pod import (
     DISRUPTIONS_ARE_NO_FAILURES,
@@ -24,8 +25,6 @@ from infra.workloads.pod import (
     job_env,
     pod_template,
     secret_mounts,
-    service_account,
-    team_prefix,
     tracking_env,
     tracking_mounts,
 )
@@ -48,7 +47,7 @@ class BatchArgs:
     settings: Settings
     image: BuiltImage
     workspace: Workspace
-    bind_identity: IdentityBinder
+    access: Access
     secrets: Sequence[TeamSecret]
     placement: Placement | None
 
@@ -61,7 +60,6 @@ class Batch(pulumi.ComponentResource):
     def __init__(self, name: str, args: BatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Batch", name, None, opts)
         self._name, self._args = name, args
-        self._account = f"{_COMPONENT}-{name}"
         self._simulated = args.placement is not None and args.placement.simulated
         self._cron_job()
         self.output = CronJob(
@@ -74,9 +72,8 @@ class Batch(pulumi.ComponentResource):
 
     def _cron_job(self) -> None:
         args, settings = self._args, self._args.settings
-        namespace, prefix = args.workspace.namespace, team_prefix(args.workspace)
-        identity = WorkloadIdentity(f"{_COMPONENT}-{self._name}", namespace, self._account, writes=(prefix,))
-        account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
+        namespace = args.workspace.namespace
+        account = args.access.create(self)
         nodes = list(args.placement.ready) if args.placement else []
         kubernetes.batch.v1.CronJob(
             self._name,
@@ -97,7 +94,7 @@ class Batch(pulumi.ComponentResource):
                         template=pod_template(
                             self._container(),
                             args.workspace,
-                            account=self._account,
+                            account=args.access.account,
                             labels=self._labels(),
                             annotations=NOT_MOVED,
                             placement=args.placement,
@@ -130,8 +127,9 @@ class Batch(pulumi.ComponentResource):
                 **job_env(settings.resources, settings.gpus),
                 "MLFLOW_EXPERIMENT_NAME": self._name,
                 **model,
+                **args.access.env,
             },
-            mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets)],
+            mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets), *args.access.mounts],
             gpus=settings.gpus,
             loads_data=True,
         )
@@ -143,7 +141,7 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         settings=settings,
         image=runtime.image(settings),
         workspace=runtime.workspace(settings),
-        bind_identity=runtime.bind_identity,
+        access=runtime.access(_COMPONENT, name, settings),
         secrets=runtime.mounted(settings),
         placement=runtime.placement(settings.pool),
     )

@@ -13,18 +13,17 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.types import memory_bytes
-from infra.foundation import IdentityBinder, Placement, WorkloadIdentity
+from infra.foundation import Placement
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
+from infra.workloads.access import Access
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import (
     Container,
     pod_template,
     secret_folder,
     secret_mounts,
-    service_account,
-    team_prefix,
     tracking_env,
     tracking_mounts,
 )
@@ -55,7 +54,7 @@ class ServingArgs:
     settings: Settings
     image: BuiltImage
     workspace: Workspace
-    bind_identity: IdentityBinder
+    access: Access
     secrets: Sequence[TeamSecret]
     api_key: TeamSecret | None
     placement: Placement | None
@@ -72,7 +71,6 @@ class Serving(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
         self._args = args
-        self._account = f"{_COMPONENT}-{name}"
         self._server = DeploymentFactory(name, _COMPONENT, args.workspace, self)
         self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
         key = [args.api_key] if args.api_key else []
@@ -92,12 +90,11 @@ class Serving(pulumi.ComponentResource):
 
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
-        identity = WorkloadIdentity(self.service, self.namespace, self._account, reads=(team_prefix(args.workspace),))
-        account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
+        account = args.access.create(self)
         template = pod_template(
             self._container(),
             args.workspace,
-            account=self._account,
+            account=args.access.account,
             labels=self._server.labels,
             annotations=self._roll_on(),
             grace_seconds=_GRACE_SECONDS,
@@ -115,6 +112,7 @@ class Serving(pulumi.ComponentResource):
         return {
             **({f"{DOMAIN}/credentials": credentials} if credentials is not None else {}),
             **{f"secret.{DOMAIN}/{secret.name}": secret.fingerprint for secret in self._read},
+            **self._args.access.roll_on,
         }
 
     def _container(self) -> Container:
@@ -130,10 +128,11 @@ class Serving(pulumi.ComponentResource):
                 "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
                 "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
+                **args.access.env,
             },
             gpus=args.settings.gpus,
             ports={"http": PORT},
-            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read)],
+            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read), *args.access.mounts],
             startup_probe=_probe("live", period=1, failures=60),
             readiness_probe=_probe("ready", period=2, failures=2),
             liveness_probe=_probe("live", period=10, failures=3),
@@ -160,7 +159,7 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         settings=settings,
         image=runtime.image(settings),
         workspace=runtime.workspace(settings),
-        bind_identity=runtime.bind_identity,
+        access=runtime.access(_COMPONENT, name, settings),
         secrets=runtime.mounted(settings),
         api_key=runtime.secrets[settings.api_key] if settings.api_key else None,
         placement=runtime.placement(settings.pool),

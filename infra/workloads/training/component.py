@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -12,10 +12,11 @@ from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
-from infra.foundation import IdentityBinder, Placement, Volume, WorkloadIdentity
+from infra.foundation import Placement, Volume
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
+from infra.workloads.access import Access
 from infra.workloads.pod import (
     DISRUPTIONS_ARE_NO_FAILURES,
     GRACE_SECONDS,
@@ -25,8 +26,6 @@ from infra.workloads.pod import (
     job_env,
     pod_template,
     secret_mounts,
-    service_account,
-    team_prefix,
     tracking_env,
     tracking_mounts,
 )
@@ -55,7 +54,7 @@ class TrainingArgs:
     settings: Settings
     image: BuiltImage
     workspace: Workspace
-    bind_identity: IdentityBinder
+    access: Access
     secrets: Sequence[TeamSecret]
     placement: Placement | None
     volume: Volume
@@ -76,11 +75,10 @@ class Training(pulumi.ComponentResource):
     def __init__(self, name: str, args: TrainingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Training", name, None, opts)
         self._name, self._args = name, args
-        self._account = f"{_COMPONENT}-{name}"
         self.namespace = args.workspace.namespace
         self.model = args.settings.model
         self.simulated = args.placement is not None and args.placement.simulated
-        self.job_name = f"{name}-{fingerprint(run_identity(args.settings, args.image))}"
+        self.job_name = f"{name}-{fingerprint(run_identity(args.settings, args.image) | args.access.content)}"
         self._job()
         self.register_outputs({"job": self.job_name})
 
@@ -92,8 +90,7 @@ class Training(pulumi.ComponentResource):
     def _job(self) -> None:
         args, settings = self._args, self._args.settings
         namespace = args.workspace.namespace
-        identity = WorkloadIdentity(self._name, namespace, self._account, writes=(team_prefix(args.workspace),))
-        account = service_account(self._account, args.workspace, identity, args.bind_identity, self)
+        account = args.access.create(self)
         nodes = list(args.placement.ready) if args.placement else []
         saved, claims = self._checkpoint()
         kubernetes.batch.v1.Job(
@@ -151,14 +148,20 @@ class Training(pulumi.ComponentResource):
                     **({"MODEL_URI": f"models:/{settings.model}@{settings.from_}"} if settings.from_ else {}),
                     **_promotion_env(settings.promotion),
                     **({"CHECKPOINT_DIR": checkpoint.FOLDER} if saved else {}),
+                    **args.access.env,
                 },
                 ports={METRICS_PORT_NAME: METRICS_PORT},
-                mounts=[*tracking_mounts(args.workspace), *secret_mounts(args.secrets), *saved],
+                mounts=[
+                    *tracking_mounts(args.workspace),
+                    *secret_mounts(args.secrets),
+                    *args.access.mounts,
+                    *saved,
+                ],
                 gpus=settings.gpus,
                 loads_data=True,
             ),
             args.workspace,
-            account=self._account,
+            account=args.access.account,
             labels=self._labels(),
             annotations=NOT_MOVED,
             placement=args.placement,
@@ -178,13 +181,13 @@ def _promotion_env(declared: Promotion | None) -> dict[str, str]:
     }
 
 
-def run_identity(settings: Settings, image: BuiltImage) -> Mapping[str, object]:
+def run_identity(settings: Settings, image: BuiltImage) -> dict[str, object]:
     """What makes two runs the same: settings that are declared, without defaults, which the platform may change.
 
     Of the image its own folder: a patch of the base image is no reason to train.
     """
     declared = settings.model_dump(
-        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint"}
+        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint", "egress"}
     )
     return {**declared, "image": image.own_content, "secrets": sorted(settings.secrets)}
 
@@ -195,7 +198,7 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         settings=settings,
         image=runtime.image(settings),
         workspace=runtime.workspace(settings),
-        bind_identity=runtime.bind_identity,
+        access=runtime.access(_COMPONENT, name, settings),
         secrets=runtime.mounted(settings),
         placement=runtime.placement(settings.pool),
         volume=runtime.volume,

@@ -29,9 +29,9 @@ def prod_role(name: str) -> Role:
     return role(stack(), PLACE, name)
 
 
-def bucket_policy() -> Policy:
-    """Of the artifact store."""
-    return dict(json.loads(inputs(stack(), "aws:s3/bucketPolicy:BucketPolicy", "artifacts")["policy"]))
+def bucket_policy(purpose: str = "artifacts") -> Policy:
+    """Of the artifact store, or of another bucket."""
+    return dict(json.loads(inputs(stack(), "aws:s3/bucketPolicy:BucketPolicy", purpose)["policy"]))
 
 
 def topic_policy() -> Policy:

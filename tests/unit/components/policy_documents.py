@@ -59,7 +59,8 @@ def _faults(statement: Mapping[str, Any], trust: bool) -> Iterator[str]:
     actions = listed(statement.get("Action", []))
     if not (actions == ["kms:*"] and list(principals) == ["AWS"] and principals["AWS"][0].endswith(":root")):
         yield from _wide(actions, statement)
-    if any("*" in names for names in principals.values()) or "NotPrincipal" in statement:
+    of_account = "aws:PrincipalAccount" in statement.get("Condition", {}).get("StringEquals", {})
+    if (any("*" in names for names in principals.values()) and not of_account) or "NotPrincipal" in statement:
         yield "lets everybody in"
     if trust:
         yield from _open_trust(principals, statement.get("Condition", {}).get("StringEquals", {}))

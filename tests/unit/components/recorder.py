@@ -75,6 +75,12 @@ _AWS: dict[str, dict[str, Any]] = {
         "certificateAuthority": {"data": "Q0E="},
         "vpcConfig": {"clusterSecurityGroupId": "sg-cluster", "subnetIds": []},
     },
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {
+        "dnsEntries": [
+            {"dnsName": "*.vpce-1-2.s3.eu-central-1.vpce.amazonaws.com"},
+            {"dnsName": "*.vpce-1-2-eu-central-1a.s3.eu-central-1.vpce.amazonaws.com"},
+        ]
+    },
     "aws:amp/workspace:Workspace": {
         "arn": "arn:aws:aps:eu-central-1:123456789012:workspace/ws-1",
         "prometheusEndpoint": "https://metrics.example/workspaces/ws-1/",

@@ -138,26 +138,25 @@ def test_a_service_acts_for_this_account_only() -> None:
     assert not admits(trust, {"aws:SourceAccount": "999999999999"})
 
 
-def test_every_workload_has_a_role_of_its_own(prod: Recorder) -> None:
+def test_every_workload_that_uses_aws_has_a_role_of_its_own(prod: Recorder) -> None:
+    """The endpoint and the job without datasets have none: no packet of theirs could use it."""
     associations = created(prod, "aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert associations == [
         "ml-platform-alertmanager",
         "ml-platform-dashboards",
         "ml-platform-prometheus",
         "ml-platform-tracking",
-        "vision-serving-digits",
-        "vision-training-digits",
         "vision-training-digits-gpu",
     ]
     assert set(associations) <= set(created(prod, ROLE))
 
 
-def test_an_endpoint_reads_its_teams_files_and_writes_nothing(prod: Recorder) -> None:
-    found = statements(prod, "vision-serving-digits-artifacts")
+def test_a_job_reads_its_datasets_and_writes_nothing(prod: Recorder) -> None:
+    found = statements(prod, "vision-training-digits-gpu-datasets")
     actions = {action for statement in found for action in statement["Action"]}
     assert actions == {"s3:GetObject", "s3:ListBucket", "kms:Decrypt"}
     objects = [statement["Resource"] for statement in found if statement["Action"] == ["s3:GetObject"]]
-    assert objects == [["arn:aws:s3:::ml-platform-test-artifacts-123456789012/teams/vision/*"]]
+    assert objects == [["arn:aws:s3:::ml-platform-test-datasets-123456789012/vision/imagenet/*"]]
 
 
 def test_only_the_tracking_server_reads_the_database_login(prod: Recorder) -> None:

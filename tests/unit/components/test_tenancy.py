@@ -158,9 +158,6 @@ def test_on_aws_names_are_answered_at_the_services_tenth_address() -> None:
     recorder = platform(on_aws(**{"foundation.aws.cluster.serviceCidr": "172.21.0.0/16"}))
     assert dns_address("172.21.0.0/16") == "172.21.0.10"
     assert policy(recorder, "vision-dns")["egress"][0]["to"] == [{"ipBlock": {"cidr": "172.21.0.10/32"}}]
-    agent = policy(recorder, "vision-identity")["egress"][0]
-    assert agent["to"] == [{"ipBlock": {"cidr": "169.254.170.23/32"}}]
-    assert agent["ports"] == [{"protocol": "TCP", "port": 80}]
     switch = inputs(recorder, "kubernetes:core/v1:ConfigMapPatch", "amazon-vpc-cni")
     assert switch["data"] == {"enable-network-policy-controller": "true"}
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from infra.catalogue.names import LOCAL_CONTEXT
-from infra.declaration.foundations import LOCAL_DNS, LocalFoundation
+from infra.declaration.foundations import LOCAL_DNS, LOCAL_PODS, LOCAL_SERVICES, LocalFoundation
 from infra.declaration.loader import load
 from infra.declaration.problems import DeclarationError
 from infra.declaration.schema import FILE
 from offline.base_image import IMAGE
-from offline.cluster.addresses import CONTEXT, NODE_IP
+from offline.cluster.addresses import CONTEXT, NODE_IP, POD_CIDR, SERVICE_CIDR
 from tests.unit.declaration.samples import REPOSITORY, small
 
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
@@ -60,6 +60,7 @@ def test_every_stack_file_tells_editors_its_schema(file: Path) -> None:
 
 def test_defaults_of_the_local_foundation_are_those_of_the_local_cluster() -> None:
     assert (LOCAL_CONTEXT, LocalFoundation().base_image, LOCAL_DNS) == (CONTEXT, IMAGE, NODE_IP)
+    assert (LOCAL_PODS, LOCAL_SERVICES) == (POD_CIDR, SERVICE_CIDR)
 
 
 def test_a_key_written_twice_is_refused(root: Path) -> None:
