@@ -145,7 +145,8 @@ def _type_at(annotation: object, loc: Sequence[int | str]) -> object:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = _settings(annotation).get(str(loc[0]))
         return _type_at(field.annotation if field else None, loc[1:])
-    return _type_at(get_args(annotation)[-1] if get_args(annotation) else None, loc[1:])
+    inner = [part for part in get_args(annotation) if part is not Ellipsis]
+    return _type_at(inner[-1] if inner else None, loc[1:])
 
 
 def bare(annotation: object) -> object:

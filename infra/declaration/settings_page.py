@@ -77,6 +77,8 @@ def _references(setting: Schema) -> Iterator[tuple[str, str]]:
     for entry in _entries(setting):
         for group, suffix in _references(entry):
             yield group, f".<name>{suffix}"
+    for group, suffix in _references(setting["items"]) if "items" in setting else ():
+        yield group, f"[]{suffix}"
 
 
 def _section(schema: Schema, paths: list[str], links: Mapping[str, str]) -> str:

@@ -212,7 +212,7 @@ def test_the_boundary_holds_even_where_a_role_may_everything() -> None:
         "read a foreign bucket": role.asks("s3:GetObject", "arn:aws:s3:::someone-else/secret"),
         "use a key in another region": role.asks("kms:Decrypt", KEY, {REGION: "us-east-1"}, key_policy()),
         "change a foreign cluster": role.asks("eks:CreateAccessEntry", FOREIGN_CLUSTER),
-        "change who uses a key": role.asks("kms:PutKeyPolicy", KEY, key_use(), key_policy()),
+        "change who uses a key": role.asks("kms:PutKeyPolicy", KEY, key_use("artifacts"), key_policy()),
         "change a secret": role.asks("secretsmanager:PutSecretValue", PLACE.arn("secretsmanager", "secret:x-AbCdEf")),
     }
     reads = {what: reading_secret("ml-platform-tracking", *secret) for what, secret in FOREIGN_SECRETS.items()}

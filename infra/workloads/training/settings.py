@@ -38,7 +38,7 @@ class Promotion(Settings):
 
 class Training(Job):
     """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
-    resources, pool, GPUs, names of secrets, or revision. `up` submits it and does not wait for it.
+    resources, pool, GPUs, datasets, names of secrets, or revision. `up` submits it and does not wait for it.
     """
 
     model: Name = Field(description="The model to register versions of, a name in `models`")

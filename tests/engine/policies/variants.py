@@ -209,6 +209,14 @@ TRUSTS: Mapping[str, tuple[dict[str, Any], str | None]] = {
     "deny": ({**_SERVICE, "Effect": "Deny", "Principal": "*", "Action": "*"}, None),
     "anybody": ({**_SERVICE, "Principal": "*"}, WILDCARD),
     "any-account": ({**_SERVICE, "Principal": {"AWS": ["*"]}}, WILDCARD),
+    "anybody-of-one-account": (
+        {**_SERVICE, "Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"aws:PrincipalAccount": "1"}}},
+        None,
+    ),
+    "anybody-of-any-account": (
+        {**_SERVICE, "Principal": {"AWS": "*"}, "Condition": {"StringLike": {"aws:PrincipalAccount": "*"}}},
+        WILDCARD,
+    ),
     **{f"any-action-{number}": ({**_SERVICE, "Action": action}, WILDCARD) for number, action in enumerate(_ALL)},
     "any-action": ({**_SERVICE, "Action": ["sts:AssumeRole", "*"]}, WILDCARD),
     "all-of-iam-in-capitals": ({**_SERVICE, "Action": ["IAM:*"]}, WILDCARD),

@@ -54,6 +54,7 @@ AUDIENCE = {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}
 ANY_SUBJECT = {"token.actions.githubusercontent.com:sub": "repo:example/*"}
 POD = {"Service": "pods.eks.amazonaws.com"}
 
+ANY_ACCOUNT = {"StringLike": {"aws:PrincipalAccount": "*"}}
 HERE = {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}
 
 PLANTED = [
@@ -68,6 +69,7 @@ PLANTED = [
     (policy(Action=["ec2:DescribeVpcs", "ec2:**"]), False, "allows all of ec2"),
     (policy(Action="s3:GetObject", Principal="*"), False, "lets everybody in"),
     (policy(Action="s3:GetObject", Principal={"AWS": ["*"]}), False, "lets everybody in"),
+    (policy(Action="s3:GetObject", Principal="*", Condition=ANY_ACCOUNT), False, "lets everybody in"),
     (policy(Action="sts:AssumeRole", Principal=POD), True, "does not pin cluster, namespace and service account"),
     (policy(Action="sts:AssumeRole", Principal={"Service": "eks.amazonaws.com"}), True, "does not pin the account"),
     (

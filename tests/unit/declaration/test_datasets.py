@@ -230,6 +230,18 @@ def test_names_are_refused_where_nothing_enforces_them(root: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"hots": "192.0.2.7", "port": 443}, "unknown setting 'hots'; did you mean 'host'?"),
+        ({"host": "192.0.2.7"}, "missing setting 'port'"),
+    ],
+)
+def test_a_mistyped_host_is_reported_at_its_position(root: Path, entry: dict[str, object], expected: str) -> None:
+    found = lines(refused(root, **{"training.digits.egress": [entry]}))
+    assert f"platform.training.digits.egress.0: {expected}" in found
+
+
 def test_a_host_is_listed_once(root: Path) -> None:
     hosts = [{"host": "192.0.2.7", "port": 443}, {"host": "192.0.2.7", "port": 443}]
     assert lines(refused(root, **{"training.digits.egress": hosts})) == [
