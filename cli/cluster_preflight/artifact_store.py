@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.cluster_preflight.object_store import client_of
 from cli.cluster_preflight.wanted import CLUSTER, Wanted
 from cli.finding import Finding
 
 _PATH = f"{CLUSTER}.artifactStore"
-_BRIEF = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 2})
 _NO_BUCKET = ("NoSuchBucket", "404")
 _NO_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId")
 
@@ -21,16 +19,8 @@ def bucket_opens(wanted: Wanted) -> Iterator[Finding]:
     if store is None:
         return
     key = store.access_key
-    client = boto3.client(
-        "s3",
-        endpoint_url=store.endpoint,
-        region_name=store.region,
-        aws_access_key_id=key.id,
-        aws_secret_access_key=wanted.passwords[key.secret],
-        config=_BRIEF,
-    )
     try:
-        client.list_objects_v2(Bucket=store.bucket, Prefix=f"{store.prefix}/", MaxKeys=1)
+        client_of(store, key, wanted).list_objects_v2(Bucket=store.bucket, Prefix=f"{store.prefix}/", MaxKeys=1)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in _NO_BUCKET:

@@ -9,7 +9,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from cli import same_cluster, stack
-from cli.cluster_preflight import artifact_store, cluster, packets, pools, registry, rights
+from cli.cluster_preflight import artifact_store, cluster, dataset_store, packets, pools, registry, rights
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
 from cli.docker_preflight import engine_builds_images
 from cli.finding import Finding, report
@@ -49,7 +49,8 @@ def check(name: str, declared: Platform, settings: ClusterFoundation, *, starts_
 
 def examine(wanted: Wanted) -> list[Finding]:
     """All findings; none about the cluster's content if it does not answer."""
-    findings = [*_of_cluster(wanted), *artifact_store.bucket_opens(wanted)]
+    stores = [*artifact_store.bucket_opens(wanted), *dataset_store.keys_are_limited(wanted)]
+    findings = [*_of_cluster(wanted), *stores]
     for place, login in wanted.settings.logins():
         found = list(registry.login_works(wanted.settings.registry, place, login, wanted.passwords[login.password]))
         findings += found

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS, bucket_name
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, bucket_name
 from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN, OWN_IMAGES
 from infra.catalogue.names import GPU_CHECK, devices_namespace
 from infra.declaration.problems import Problem, shortened
