@@ -38,9 +38,7 @@ def broken_stack_name(file: str, platform: Platform) -> Iterator[Problem]:
     longest, pattern = _LONGEST_LABEL, _LABEL_VALUE
     where, write = "labels", "letters, digits, '-', '_' and '.', with a letter or digit first and last"
     if aws is not None:
-        longest = _LONGEST_BUCKET - max(
-            len(bucket_name("", each, aws.account)) for each in (ARTIFACTS, DATASETS, ACCESS_LOGS)
-        )
+        longest = _LONGEST_BUCKET - max(len(bucket_name("", each, aws.account)) for each in (ARTIFACTS, ACCESS_LOGS))
         pattern, where = _IN_AWS, "the names of buckets, the database and the cluster"
         write = "lower-case letters, digits and single '-' between them"
     fix = f"rename the file to Pulumi.<stack>.yaml with a name of at most {longest} characters: {write}"
