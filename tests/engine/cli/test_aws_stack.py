@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from cli import aws_preflight, docker_preflight, down, preflight, recovery, shell, stack, status, up
+from cli import aws_preflight, docker_preflight, down, preflight, preview, recovery, shell, stack, status, up
 from cli import rotate as rotation
 from common import paths
 from common.errors import CommandError
 from infra.declaration.model import Platform
-from offline import toolchain
+from offline import machine, toolchain
 from offline.cluster import lifecycle
 from offline.go_tools import GoModule
 from offline.plugins.install import ensure_plugins
@@ -214,3 +215,27 @@ def test_status_tells_how_to_add_the_cluster_to_the_kubeconfig(
     monkeypatch.setattr(stack, "outputs", lambda _: outputs)
     status.print_status(status.collect("prod", preflight.declaration("prod")))
     assert "aws eks update-kubeconfig --region eu-central-1 --name ml-platform-prod" in capsys.readouterr().out
+
+
+def previewed(home: Path, monkeypatch: pytest.MonkeyPatch, *, official: bool) -> int:
+    """A preview up to where the engine would start."""
+    monkeypatch.setattr(machine, "ensure_engine", lambda _: home / "no-engine")
+    monkeypatch.setattr(machine, "engine_environment", lambda _: {})
+    monkeypatch.setattr(machine, "ensure_plugins", lambda *_, **__: machine.installed_plugins(home))
+    monkeypatch.setattr(preview, "_run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    return preview.preview("prod", as_json=False, official=official)
+
+
+def test_a_preview_says_which_plugins_are_stand_ins(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert previewed(home, monkeypatch, official=False) == 0
+    assert "stand-ins for previews: aws, docker, random" in capsys.readouterr().out
+
+
+def test_a_preview_with_official_plugins_takes_no_stand_ins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CommandError, match="the official plugins can't be downloaded") as refused:
+        previewed(home, monkeypatch, official=True)
+    assert refused.value.why.endswith("aws, docker, random")
+    published(home, *PLUGINS)
+    assert previewed(home, monkeypatch, official=True) == 0
