@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.engine.deploy_role.things import OWN
 from tests.engine.iam_evaluator import Context, Request, allowed
 from tests.engine.iam_evaluator.prod import (
     FOREIGN_CLUSTER,
@@ -142,14 +143,14 @@ PROMETHEUS, ALERTMANAGER = "ml-platform-prometheus", "ml-platform-alertmanager"
 
 def test_prometheus_adds_to_its_workspace_and_does_nothing_else_there() -> None:
     prometheus, alertmanager = prod_role(PROMETHEUS), prod_role(ALERTMANAGER)
-    assert allowed({"own": prometheus.asks("aps:RemoteWrite", WORKSPACE)}) == {"own": True}
+    assert allowed({"own": prometheus.asks("aps:RemoteWrite", WORKSPACE, OWN)}) == {"own": True}
     refused(
         {
             "another workspace": (
-                prometheus.asks("aps:RemoteWrite", PLACE.arn("aps", "workspace/ws-2")),
+                prometheus.asks("aps:RemoteWrite", PLACE.arn("aps", "workspace/ws-2"), OWN),
                 about_everything,
             ),
-            "by Alertmanager": (alertmanager.asks("aps:RemoteWrite", WORKSPACE), may_everything),
+            "by Alertmanager": (alertmanager.asks("aps:RemoteWrite", WORKSPACE, OWN), may_everything),
             "reading": (
                 prometheus.asks("aps:QueryMetrics", WORKSPACE),
                 lambda request: unbounded(may_everything(request)),
@@ -221,11 +222,9 @@ def test_the_boundary_holds_even_where_a_role_may_everything() -> None:
 
 def test_within_the_boundary_a_role_may_what_the_stack_needs() -> None:
     role = prod_role("ml-platform-tracking")
-    own = PLACE.arn("eks", f"access-entry/{PLACE.name}/role/1/nodes/0f0f0f0f")
     requests = {
         "the login of its database": reading_secret("ml-platform-tracking", LOGIN, OWN_DATABASE),
         "its cluster": may_everything(role.asks("eks:DescribeCluster", PLACE.cluster_arn)),
-        "its access": may_everything(role.asks("eks:DescribeAccessEntry", own)),
         "its disks' key": may_everything(role.asks("kms:CreateGrant", KEY, key_use("disks"), key_policy())),
     }
     assert allowed(requests) == dict.fromkeys(requests, True)

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from common import paths
 from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
 from infra.foundation.aws.iam import github_trust
 from tests.engine.iam_evaluator import Request, allowed
 from tests.engine.iam_evaluator.prod import PLACE, prod_role, stack
-from tests.engine.iam_evaluator.weaker import open_to, refused, without_condition
+from tests.engine.iam_evaluator.weaker import EVERYTHING, open_to, refused, without_condition
 from tests.unit.components.recorder import created, inputs
 
 ELSEWHERE = "999999999999"
@@ -184,3 +185,22 @@ def test_a_question_without_sense_is_an_error_and_no_refusal() -> None:
     ):
         with pytest.raises(AssertionError, match=complaint):
             allowed({"asked": request})
+
+
+def test_the_administrators_role_of_the_docs_takes_the_people_it_names_with_mfa() -> None:
+    page = (paths.REPOSITORY / "docs" / "aws.md").read_text()
+    trust = json.loads(page.partition("--assume-role-policy-document '")[2].partition("'\n")[0])
+    arn, mfa = PLACE.iam_arn("role/platform-admin"), "aws:MultiFactorAuthPresent"
+    (alice, _) = trust["Statement"][0]["Principal"]["AWS"]
+
+    def asked(who: str, present: str) -> Request:
+        everything = (EVERYTHING,)
+        return Request(who, "sts:AssumeRole", arn, PLACE.account, {mfa: present}, everything, resource_policy=trust)
+
+    assert allowed({"alice": asked(alice, "true")}) == {"alice": True}
+    refused(
+        {
+            "without MFA": (asked(alice, "false"), without_condition(mfa)),
+            "somebody whom a policy allows everything": (asked(PERSON, "true"), open_to({"AWS": PERSON})),
+        }
+    )

@@ -15,6 +15,7 @@ from infra.declaration.aws.types import (
     Cidr,
     GitRepository,
     IdentityGroup,
+    KeyAlias,
     KubernetesMinor,
     ProviderArn,
     RoleArn,
@@ -106,6 +107,10 @@ class Ci(Settings):
         default=None, description="ARN of an existing OIDC provider for GitHub; none: it is created"
     )
     state_bucket: Bucket | None = Field(default=None, description="S3 bucket of the Pulumi state backend, if it is one")
+    state_key: KeyAlias = Field(
+        default="alias/ml-platform-state",
+        description="Alias of the KMS key that encrypts the stack's secrets, as in `pulumi stack init`",
+    )
     environment: str = Field(default="prod", description="GitHub environment that deploys require")
 
 

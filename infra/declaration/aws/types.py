@@ -20,6 +20,7 @@ _PLACEMENT_GROUP = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
 _REPOSITORY = r"^([\w.-]+/[\w.-]+|[\w.-]+@\d+/[\w.-]+@\d+)$"
 _PROVIDER_ARN = rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{re.escape(GITHUB)}$"
 _IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+_KEY_ALIAS = r"^alias/(?!aws/)[\w/-]{1,250}$"
 _CACHE_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 _TAG = r"^[\w .:/=+@-]{1,255}$"
 
@@ -90,6 +91,13 @@ IdentityGroup = Annotated[
     WithJsonSchema(
         {"type": "string", "pattern": _IDENTITY_GROUP, "examples": ["93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55"]}
     ),
+]
+KeyAlias = Annotated[
+    str,
+    AfterValidator(
+        matching(_KEY_ALIAS, "the alias of a KMS key of the account's own", "one such as alias/ml-platform-state")
+    ),
+    WithJsonSchema({"type": "string", "pattern": _KEY_ALIAS, "examples": ["alias/ml-platform-state"]}),
 ]
 CachePrefix = Annotated[
     str,

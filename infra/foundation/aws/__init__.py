@@ -81,21 +81,27 @@ class AwsFoundation(pulumi.ComponentResource):
         self._in_account = pulumi.ResourceOptions(parent=self, providers=[self._account], depends_on=[self._boundary])
         child = pulumi.ResourceOptions(parent=self)
 
+        self._ci = self._make_ci()
         self._keys = Keys(
             "keys",
             KeysArgs(
                 context,
                 args.protect_data,
                 [*self._more_purposes(), *([keys.DATASETS] if args.dataset_teams else [])],
+                context.role_arn("ci-deploy") if self._ci else None,
             ),
-            self._in_account,
+            pulumi.ResourceOptions(
+                parent=self,
+                providers=[self._account],
+                # KMS refuses a policy that names a role which does not exist.
+                depends_on=[self._boundary, *([self._ci] if self._ci else [])],
+            ),
         ).arns
         self._network = Network(
             "network",
             NetworkArgs(settings.network, context, settings.log_days, self._keys[keys.LOGS]),
             self._in_account,
         )
-        self._ci = self._make_ci()
         self._cluster = self._make_cluster()
         in_cluster = kubernetes.Provider(
             "kubernetes",
@@ -167,8 +173,9 @@ class AwsFoundation(pulumi.ComponentResource):
         settings = self._args.settings
         if settings.ci is None:
             return None
+        caches = [self._context.cache_prefix(prefix) for prefix in settings.registry.mirrors]
         access = [*settings.cluster.admins, *settings.cluster.groups.values()]
-        args = CiArgs(settings.ci, self._context, settings.managed_grafana is not None, access)
+        args = CiArgs(settings.ci, self._context, caches, settings.managed_grafana is not None, access)
         return Ci("ci", args, self._in_account)
 
     def _make_cluster(self) -> Cluster:

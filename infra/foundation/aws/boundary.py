@@ -11,19 +11,20 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws import grafana_access as grafana
 from infra.foundation.aws.context import AwsContext
-from infra.foundation.aws.iam import Statement, allow, cluster_parts, database_secrets, document
-
-_REGIONAL = (
-    "autoscaling",
-    "ec2",
-    "ecr",
-    "eks-auth",
-    "elasticloadbalancing",
-    "logs",
+from infra.foundation.aws.iam import (
+    IN_CREATION,
+    Statement,
+    allow,
+    database_secrets,
+    document,
+    no_other_stack,
+    of_stack,
 )
+
 _KEY_USES = [
     f"kms:{action}"
     for action in (
@@ -38,27 +39,24 @@ _KEY_USES = [
     )
 ]
 """Uses of a key; none of them changes its policy."""
-_SECRET_READS = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
-_LOAD_BALANCER_READS = [
+_READS = [
     "acm:DescribeCertificate",
     "acm:ListCertificates",
-    "cognito-idp:DescribeUserPoolClient",
+    "ec2:Describe*",
+    "ec2:GetSecurityGroupsForVpc",
+    "ecr:GetAuthorizationToken",
+    "elasticloadbalancing:Describe*",
     "wafv2:GetWebACL",
     "wafv2:GetWebACLForResource",
 ]
-_INSTANCE_PROFILES = [
-    f"iam:{action}"
-    for action in (
-        "AddRoleToInstanceProfile",
-        "CreateInstanceProfile",
-        "DeleteInstanceProfile",
-        "GetInstanceProfile",
-        "ListInstanceProfiles",
-        "RemoveRoleFromInstanceProfile",
-        "TagInstanceProfile",
-    )
-]
-"""Instance profiles through which EKS Auto Mode gives nodes their role."""
+_PULLS = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+_CREATED = (
+    *("CreateFleet", "CreateLaunchTemplate", "CreateNetworkInterface", "CreateSecurityGroup", "CreateSnapshot"),
+    *("CreateVolume", "RunInstances", "AuthorizeSecurityGroupIngress"),
+)
+"""What EKS Auto Mode creates in EC2, with its cluster's name as a tag."""
+_BALANCING = [f"elasticloadbalancing:Create{kind}" for kind in ("Listener", "LoadBalancer", "Rule", "TargetGroup")]
+_TAG = "eks:eks-cluster-name"
 
 
 @dataclass(frozen=True)
@@ -82,19 +80,74 @@ class Boundary(pulumi.ComponentResource):
 
 
 def boundary_statements(context: AwsContext) -> list[Statement]:
-    """What EKS and nodes need for the cluster, and access to the stack's data; no IAM and no other buckets."""
+    """What EKS and nodes need for the cluster, and access to the stack's data; no IAM, and no keys or data of others.
+
+    AmazonEKSClusterPolicy asks for no tags, since it is older than Auto Mode: only what has the cluster's tag remains.
+    IAM accepts at most 6144 characters.
+    """
+    aliases = {"ForAnyValue:StringLike": {"kms:ResourceAliases": context.key_alias("*")}}
+    own, buckets = context.account, [context.bucket_arn(purpose) for purpose in (ARTIFACTS, DATASETS, ACCESS_LOGS)]
     here = {"StringEquals": {"aws:RequestedRegion": context.region}}
-    roles = [context.iam_arn(f"role/{context.name}-*")]
     return [
-        allow([*(f"{service}:*" for service in _REGIONAL), *_LOAD_BALANCER_READS, *_KEY_USES], ["*"], here),
-        allow(["eks:*"], cluster_parts(context)),
-        allow(_SECRET_READS, [context.arn("secretsmanager", f"secret:{context.name}/*")]),
-        database_secrets(context, _SECRET_READS),
-        allow(["s3:*"], [f"arn:{context.partition}:s3:::{context.name}-*"]),
-        allow(["aps:RemoteWrite"], [context.arn("aps", "workspace/*")]),
-        allow(["sns:Publish"], [context.arn("sns", f"{context.name}-*")]),
-        *grafana.boundary_statements(context),
-        allow(_INSTANCE_PROFILES, [context.iam_arn("instance-profile/*")]),
-        allow(["iam:GetRole", "iam:PassRole"], roles),
-        allow(["iam:CreateServiceLinkedRole"], [context.iam_arn("role/aws-service-role/*")]),
+        allow(_READS, ["*"]),
+        *_cluster_machines(context),
+        # Images of EKS's add-ons are in accounts of AWS.
+        allow(_PULLS, ["*"], {"StringNotEquals": {"aws:ResourceAccount": own}, **here}),
+        allow([*_PULLS, "ecr:BatchImportUpstreamImage"], [context.arn("ecr", f"repository/{context.name}/*")]),
+        allow(_KEY_USES, [context.arn("kms", "key/*")], aliases),
+        allow(["eks:DescribeCluster", "eks-auth:AssumeRoleForPodIdentity"], [context.cluster_arn]),
+        allow(
+            ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            [context.arn("logs", f"log-group:/{context.name}/*")],
+        ),
+        database_secrets(context, ["secretsmanager:GetSecretValue"]),
+        allow(["s3:*"], [each for bucket in buckets for each in (bucket, f"{bucket}/*")]),
+        allow(["aps:RemoteWrite", *grafana.QUERIES], [context.arn("aps", "workspace/*")], of_stack(context)),
+        allow(grafana.TOKENS, [context.arn("grafana", "/workspaces/*")], of_stack(context)),
+        allow(["sns:Publish"], [context.arn("sns", f"{context.name}-*")], no_other_stack(context)),
+        allow(["iam:AddRoleToInstanceProfile"], [context.iam_arn("instance-profile/eks*")]),
+        allow(
+            ["iam:PassRole"],
+            [context.role_arn("node")],
+            {"StringEquals": {"iam:PassedToService": f"ec2.{context.domain}"}},
+        ),
+        allow(
+            ["iam:CreateServiceLinkedRole"],
+            [context.iam_arn("role/aws-service-role/*")],
+            {
+                "StringEquals": {
+                    "iam:AWSServiceName": [f"{each}.amazonaws.com" for each in ("elasticloadbalancing", "spot")]
+                }
+            },
+        ),
+    ]
+
+
+def _cluster_machines(context: AwsContext) -> list[Statement]:
+    """Machines, disks, network interfaces and load balancers of the cluster, by the tag that EKS gives them."""
+    new = {"StringEquals": {f"aws:RequestTag/{_TAG}": context.name}}
+    tagged = {"StringEquals": {f"aws:ResourceTag/{_TAG}": context.name}}
+    group = {"StringEquals": {f"aws:ResourceTag/kubernetes.io/cluster/{context.name}": "owned"}}
+    # Images are AWS's, ARNs of snapshots have no account, and reservations and subnets may be shared by another one.
+    ec2 = f"arn:{context.partition}:ec2:{context.region}:*"
+    in_ec2, balancers = f"{ec2}:*", context.arn("elasticloadbalancing", "*")
+    creates = [f"ec2:{action}" for action in _CREATED]
+    parts = ("capacity-reservation", "image", "placement-group", "security-group", "subnet")
+    return [
+        allow(["ec2:*", "elasticloadbalancing:*"], [in_ec2, balancers], tagged),
+        allow([*creates, *_BALANCING], [in_ec2, balancers], new),
+        allow(["ec2:CreateTags"], [in_ec2], IN_CREATION),
+        allow(["elasticloadbalancing:AddTags"], [balancers], {"Null": {"elasticloadbalancing:CreateAction": "false"}}),
+        # What exists and is used for a machine or an interface, but not changed.
+        allow(
+            [
+                "ec2:CreateFleet",
+                "ec2:CreateNetworkInterface",
+                "ec2:ModifyNetworkInterfaceAttribute",
+                "ec2:RunInstances",
+            ],
+            [f"{ec2}:{kind}/*" for kind in parts],
+        ),
+        allow(["ec2:CreateSecurityGroup"], [context.arn("ec2", "vpc/*")]),
+        allow([f"ec2:{action}SecurityGroupIngress" for action in ("Authorize", "Revoke")], [in_ec2], group),
     ]

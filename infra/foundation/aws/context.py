@@ -92,12 +92,17 @@ class AwsContext:
         return f"arn:{self.partition}:s3:::{self.bucket_name(purpose)}"
 
     def key_alias(self, purpose: str) -> str:
-        return f"alias/{self.name}-{purpose}"
+        """Below a prefix that no other stack's aliases have; `*` is all of the stack's."""
+        return f"alias/{self.name}/{purpose}"
 
     def cache_prefix(self, prefix: str) -> str:
         """The repository prefix of a pull-through cache: at most 30 characters, unique in the account."""
         name = f"{self.name}/{prefix}"
         return name if len(name) <= _LONGEST_PREFIX else f"{prefix}-{fingerprint(name)}"
+
+    def role_arn(self, purpose: str) -> str:
+        """Known before the role exists."""
+        return self.iam_arn(f"role/{self.role_name(purpose)}")
 
     def role_name(self, purpose: str) -> str:
         """At most 64 characters: longer names are cut and end with a fingerprint."""

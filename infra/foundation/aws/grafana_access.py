@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from infra.foundation.aws.context import AwsContext
-from infra.foundation.aws.iam import Statement, allow, document
+from infra.foundation.aws.iam import Statement, allow, document, new_of_stack, of_stack
 
 SERVICE = "grafana.amazonaws.com"
-_QUERIES = [f"aps:{action}" for action in ("GetLabels", "GetMetricMetadata", "GetSeries", "QueryMetrics")]
-_TOKENS = [
+QUERIES = [f"aps:{action}" for action in ("GetLabels", "GetMetricMetadata", "GetSeries", "QueryMetrics")]
+TOKENS = [
     f"grafana:{action}"
     for action in (
         "CreateWorkspaceServiceAccount",
@@ -44,27 +44,22 @@ _SIGN_ON = [
 
 def query_policy(metrics: str) -> str:
     """Querying one metrics store: neither writing nor administering it."""
-    return document(allow(_QUERIES, [metrics]))
+    return document(allow(QUERIES, [metrics]))
 
 
 def token_policy(workspace: str) -> str:
     """Creating tokens for one workspace, for the delivery of dashboards."""
-    return document(allow(_TOKENS, [workspace]))
-
-
-def boundary_statements(context: AwsContext) -> list[Statement]:
-    """The maximum for the workspace's role and for the delivery of dashboards."""
-    return [
-        allow(_QUERIES, [context.arn("aps", "workspace/*")]),
-        allow(_TOKENS, [context.arn("grafana", "/workspaces/*")]),
-    ]
+    return document(allow(TOKENS, [workspace]))
 
 
 def deploy_statements(context: AwsContext) -> list[Statement]:
     """Creating a workspace and assigning its users."""
     linked = context.iam_arn(f"role/aws-service-role/{SERVICE}/*")
+    created = new_of_stack(context)["StringEquals"]
     return [
-        allow(["grafana:*"], ["*"], {"StringEquals": {"aws:RequestedRegion": context.region}}),
+        allow(["grafana:CreateWorkspace"], ["*"], {"StringEquals": {**created, "aws:RequestedRegion": context.region}}),
+        allow(["grafana:ListVersions", "grafana:ListWorkspaces"], ["*"]),
+        allow(["grafana:*"], [context.arn("grafana", "/workspaces/*")], of_stack(context)),
         allow(_SIGN_ON, ["*"]),
         allow(["iam:CreateServiceLinkedRole"], [linked], {"StringEquals": {"iam:AWSServiceName": SERVICE}}),
         allow(

@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.aws.names import GITHUB, GITHUB_AUDIENCE
+from infra.catalogue.names import STACK_LABEL
 from infra.foundation.aws.context import AwsContext
 
 Statement = dict[str, Any]
 Conditions = Mapping[str, Mapping[str, str | list[str]]]
+
+IN_CREATION: Conditions = {"Null": {"ec2:CreateAction": "false"}}
+"""Tags are given to what is being created: existing resources of EC2 get none."""
 
 
 def document(*statements: Statement) -> str:
@@ -83,6 +87,21 @@ def github_trust(context: AwsContext, subject: str) -> str:
         ["sts:AssumeRoleWithWebIdentity"],
         {"StringEquals": {f"{GITHUB}:aud": GITHUB_AUDIENCE, f"{GITHUB}:sub": subject}},
     )
+
+
+def of_stack(context: AwsContext) -> Conditions:
+    """The resource exists and has the stack's tag."""
+    return {"StringEquals": {f"aws:ResourceTag/{STACK_LABEL}": context.stack}}
+
+
+def new_of_stack(context: AwsContext) -> Conditions:
+    """The resource is created with the stack's tag."""
+    return {"StringEquals": {f"aws:RequestTag/{STACK_LABEL}": context.stack}}
+
+
+def no_other_stack(context: AwsContext) -> Conditions:
+    """The resource is not one of another stack whose name begins alike."""
+    return {"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_LABEL}": context.stack}}
 
 
 def cluster_parts(context: AwsContext) -> list[str]:

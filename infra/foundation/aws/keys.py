@@ -30,15 +30,39 @@ _USE = [
     *("kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"),
     *("kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
 ]
+_ADMINISTRATION = [
+    f"kms:{action}"
+    for action in (
+        "CancelKeyDeletion",
+        "CreateAlias",
+        "CreateGrant",
+        "DeleteAlias",
+        "DisableKeyRotation",
+        "EnableKeyRotation",
+        "GetKeyPolicy",
+        "GetKeyRotationStatus",
+        "ListGrants",
+        "ListResourceTags",
+        "PutKeyPolicy",
+        "RetireGrant",
+        "RevokeGrant",
+        "ScheduleKeyDeletion",
+        "TagResource",
+        "UntagResource",
+        "UpdateAlias",
+        "UpdateKeyDescription",
+    )
+]
 
 
 @dataclass(frozen=True)
 class KeysArgs:
-    """`more`: more purposes."""
+    """`more`: more purposes. `deployer`: the ARN of the pipeline's deploy role, if there is one; it must exist."""
 
     context: AwsContext
     protect: bool
     more: Sequence[str] = ()
+    deployer: str | None = None
 
 
 class Keys(pulumi.ComponentResource):
@@ -58,7 +82,7 @@ class Keys(pulumi.ComponentResource):
             description=f"{args.context.name}: {what}",
             enable_key_rotation=True,
             deletion_window_in_days=30 if args.protect else 7,
-            policy=key_policy(args.context, purpose),
+            policy=key_policy(args.context, purpose, args.deployer),
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         # The ARN depends on the alias, because policies refer to the key by its alias.
@@ -72,11 +96,15 @@ class Keys(pulumi.ComponentResource):
         return arn
 
 
-def key_policy(context: AwsContext, purpose: str) -> str:
-    """Delegates to the account's IAM policies; services without a role of ours are allowed here."""
+def key_policy(context: AwsContext, purpose: str, deployer: str | None = None) -> str:
+    """Delegates to the account's IAM policies; services without a role of ours are allowed here.
+
+    So is the deploy role: an IAM policy that names no key would allow it keys of others.
+    """
     account = grant({"AWS": context.iam_arn("root")}, ["kms:*"], ["*"])
     logs = [_log_service(context)] if purpose == LOGS else []
-    return document(account, *logs)
+    deploys = [grant({"AWS": deployer}, [*_ADMINISTRATION, *_USE], ["*"])] if deployer else []
+    return document(account, *deploys, *logs)
 
 
 def _log_service(context: AwsContext) -> Statement:

@@ -14,12 +14,17 @@ from infra.foundation.aws.context import AwsContext
 
 @dataclass(frozen=True)
 class ServiceRoleArgs:
-    """`managed`: AWS managed policies; `own`: inline ones; `unbounded`: without the boundary, for the pipeline."""
+    """`managed`: AWS managed policies; `own`: inline ones; `attached`: the stack's managed ones.
+
+    Inline policies of a role have at most 10240 characters together, an attached one has 6144.
+    `unbounded`: without the boundary, for the pipeline.
+    """
 
     context: AwsContext
     trust: str
     managed: Sequence[str] = ()
     own: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    attached: Mapping[str, str] = field(default_factory=dict)
     unbounded: bool = False
     longest_session: int | None = None
     """Seconds for which credentials may be valid; None: an hour."""
@@ -48,6 +53,10 @@ class ServiceRole(pulumi.ComponentResource):
             short = policy.rpartition("/")[2]
             arn = args.context.managed_policy(policy)
             iam.RolePolicyAttachment(f"{name}-{short}", role=role.name, policy_arn=arn, opts=child)
+        for policy, content in args.attached.items():
+            full = f"{name}-{policy}"
+            made = iam.Policy(full, name=args.context.role_name(full), policy=content, opts=child)
+            iam.RolePolicyAttachment(full, role=role.name, policy_arn=made.arn, opts=child)
         for policy, text in args.own.items():
             iam.RolePolicy(f"{name}-{policy}", name=policy, role=role.name, policy=text, opts=child)
         self.register_outputs({"arn": self.arn})

@@ -11,6 +11,7 @@ from tests.unit.components.recorder import Recorder, inputs
 
 _ROLE = "aws:iam/role:Role"
 _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 _POLICY = "aws:iam/policy:Policy"
 
 
@@ -47,14 +48,18 @@ class Role:
 
 
 def role(stack: Recorder, place: AwsContext, name: str) -> Role:
-    """One with the policies that are put into it; what AWS's own managed ones say is not known here."""
+    """One with the stack's own policies, inline and attached; what AWS's managed ones say is not known here."""
     declared = inputs(stack, _ROLE, name)
-    own = (each.inputs for each in stack.resources if each.type == _ROLE_POLICY)
+    inline = [each.inputs for each in stack.resources if each.type == _ROLE_POLICY]
+    attached = [each.inputs for each in stack.resources if each.type == _ATTACHMENT]
+    policies = {f"arn:Policy/{each.name}": each.inputs for each in stack.resources if each.type == _POLICY}
+    own = [each for each in inline if each["role"] == declared["name"]]
+    named = [each["policyArn"] for each in attached if each["role"] == declared["name"]]
     return Role(
         place,
         declared["name"],
         json.loads(declared["assumeRolePolicy"]),
-        tuple(json.loads(each["policy"]) for each in own if each["role"] == declared["name"]),
+        tuple(json.loads(each["policy"]) for each in [*own, *(policies[arn] for arn in named if arn in policies)]),
         _boundary(stack, place, declared.get("permissionsBoundary")),
     )
 

@@ -11,7 +11,7 @@ from tests.engine.iam_evaluator import Policy, Request, allowed
 Weaken = Callable[[Request], Request]
 Statement = Mapping[str, Any]
 
-_EVERYTHING: Policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EVERYTHING: Policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 def refused(attempts: Mapping[str, tuple[Request, Weaken]]) -> None:
@@ -31,7 +31,13 @@ def without_condition(*keys: str) -> Weaken:
 
 def open_to(principal: Mapping[str, str]) -> Weaken:
     """The policy of the resource names somebody else."""
-    return lambda request: _changed(request, lambda statement: [{**statement, "Principal": principal}])
+
+    def weaken(request: Request) -> Request:
+        assert request.resource_policy
+        return replace(request, resource_policy=_each(request.resource_policy, lambda each: [{**each, **opened}]))
+
+    opened = {"Principal": dict(principal)}
+    return weaken
 
 
 def without_denials(request: Request) -> Request:
@@ -46,7 +52,7 @@ def about_everything(request: Request) -> Request:
 
 def may_everything(request: Request) -> Request:
     """The own policies allow all; a boundary stays."""
-    return replace(request, own=(_EVERYTHING,))
+    return replace(request, own=(EVERYTHING,))
 
 
 def unbounded(request: Request) -> Request:

@@ -141,11 +141,11 @@ def test_the_prod_example() -> None:
     control plane                                    73.00
     3 NAT gateways       730 x 0.052 x 3            113.88
     3 public addresses   730 x 0.005 x 3             10.95
-    6 endpoints          730 x 0.012 x 3 x 6        157.68
+    7 endpoints          730 x 0.012 x 3 x 7        183.96
     db.t4g.medium x 2    730 x 0.074 x 2            108.04
     its 50 GiB x 2       50 x 0.137 x 2              13.70, at most 200 GiB 54.80
     2 secrets                                         0.80
-    9 keys                                            9.00
+    10 keys                                          10.00
     Grafana's editor                                  9.00
     6 GiB of volumes     6 x 0.0952                   0.5712
     system pool          3 m6i.xlarge for the 3 replicas of `digits`, which are spread: 3 x 197.568
@@ -155,12 +155,12 @@ def test_the_prod_example() -> None:
     h100, 2              (730 x 55.04 x 1.12 + 500 x 0.0952) x 2            = 90,096.608, a price of us-east-1
     """
     found = cost(examples.declaration(examples.PROD))
-    fixed = [*("73.00", "113.88", "10.95", "157.68", "108.04", "0.80", "9.00", "9.00", "0.5712", "90096.608")]
+    fixed = [*("73.00", "113.88", "10.95", "183.96", "108.04", "0.80", "10.00", "9.00", "0.5712", "90096.608")]
     total = sum(map(Decimal, fixed), start=Decimal())
     assert found.least == total + Decimal("13.70") + 3 * Decimal("197.568")
     a10g = 4 * (730 * Decimal("2.03081") * Decimal("1.12") + Decimal("9.52"))
     assert found.most == total + Decimal("54.80") + Decimal("1241.8224") + Decimal("1617.6832") + a10g
-    assert dollars(found) == ("91185.93", "100173.48")
+    assert dollars(found) == ("91213.21", "100200.76")
     assert found.stand_ins == ["2 x p5.48xlarge"]
 
 

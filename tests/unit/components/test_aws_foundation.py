@@ -121,7 +121,7 @@ def test_each_purpose_has_a_key_that_is_renewed() -> None:
     keys = all_of(recorder, "aws:kms/key:Key")
     assert sorted(keys) == ["artifacts", "cluster", "database", "disks", "logs", "registry", "secrets"]
     assert all(key["enableKeyRotation"] for key in keys.values())
-    assert all_of(recorder, "aws:kms/alias:Alias")["logs"]["name"] == "alias/ml-platform-test-logs"
+    assert all_of(recorder, "aws:kms/alias:Alias")["logs"]["name"] == "alias/ml-platform-test/logs"
 
 
 def test_images_have_repositories_that_refuse_no_push() -> None:

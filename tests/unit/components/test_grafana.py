@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.foundation.aws.ci import deploy_statements
+from infra.catalogue.names import STACK_LABEL
+from infra.foundation.aws.deploy_policy import deploy_statements
 from infra.observability.dashboards import as_json
 from tests.engine.iam_evaluator import allowed
 from tests.engine.iam_evaluator.prod import PLACE
@@ -25,6 +26,7 @@ IMAGE, ROLE = "docker:index/image:Image", "aws:iam/role:Role"
 PASSWORD = "password-of-grafana-0"
 TOKEN = "glsa_very-secret"
 OWN, OTHER = (f"arn:aws:grafana:eu-central-1:123456789012:/workspaces/{id}" for id in ("g-1", "g-2"))
+OF_STACK = {f"aws:ResourceTag/{STACK_LABEL}": PLACE.stack}
 METRICS = "arn:aws:aps:eu-central-1:123456789012:workspace/{}"
 
 
@@ -210,17 +212,17 @@ def test_another_one_needs_no_identity_on_aws_either() -> None:
 def test_the_job_makes_tokens_for_its_own_workspace_only() -> None:
     job = roles("ml-platform-dashboards")
     tokens = "grafana:CreateWorkspaceServiceAccountToken"
-    assert allowed({"own": job.asks(tokens, OWN)}) == {"own": True}
+    assert allowed({"own": job.asks(tokens, OWN, OF_STACK)}) == {"own": True}
     more = ("grafana:UpdatePermissions", "grafana:DeleteWorkspace", "grafana:UpdateWorkspace")
-    refused({"another workspace": (job.asks(tokens, OTHER), about_everything)})
+    refused({"another workspace": (job.asks(tokens, OTHER, OF_STACK), about_everything)})
     refused({action: (job.asks(action, OWN), lambda each: unbounded(may_everything(each))) for action in more})
 
 
 def test_grafana_reads_the_stacks_own_metrics_only() -> None:
     grafana = roles("grafana")
-    assert allowed({"query": grafana.asks("aps:QueryMetrics", METRICS.format("ws-1"))}) == {"query": True}
-    refused({"another store": (grafana.asks("aps:QueryMetrics", METRICS.format("ws-2")), about_everything)})
-    refused({"writing": (grafana.asks("aps:RemoteWrite", METRICS.format("ws-1")), may_everything)})
+    assert allowed({"query": grafana.asks("aps:QueryMetrics", METRICS.format("ws-1"), OF_STACK)}) == {"query": True}
+    refused({"another store": (grafana.asks("aps:QueryMetrics", METRICS.format("ws-2"), OF_STACK), about_everything)})
+    refused({"writing": (grafana.asks("aps:RemoteWrite", METRICS.format("ws-1"), OF_STACK), may_everything)})
 
 
 def test_only_grafana_of_this_account_takes_its_role() -> None:
@@ -236,7 +238,7 @@ def test_only_grafana_of_this_account_takes_its_role() -> None:
 def test_the_pipeline_makes_a_workspace_only_where_one_is_declared() -> None:
     deploy, own = roles("ci-deploy"), PLACE.iam_arn(f"role/{PLACE.name}-grafana")
     asked = {
-        "workspace": deploy.asks("grafana:CreateWorkspace", "*"),
+        "workspace": deploy.asks("grafana:CreateWorkspace", "*", {f"aws:RequestTag/{STACK_LABEL}": PLACE.stack}),
         "people": deploy.asks("sso:AssociateProfile", "*"),
         "role": deploy.asks("iam:PassRole", own, {"iam:PassedToService": "grafana.amazonaws.com"}),
     }

@@ -33,6 +33,7 @@ MISTAKES = [
     (f"{AWS}.ci.provider", "github", f"{AWS}.ci.provider: 'github' is not the ARN of an OIDC provider for GitHub; write {PROVIDER}"),
     (f"{AWS}.ci.provider", PROVIDER.replace("123456789012", "999999999999"), f"{AWS}.ci.provider: arn:aws:iam::999999999999:oidc-provider/token.actions.githubusercontent.com is not in account 123456789012; write {PROVIDER}"),
     (f"{AWS}.ci.stateBucket", "s3://state", f"{AWS}.ci.stateBucket: 's3://state' is not a bucket name; write the name alone, such as example-ml-platform-state"),
+    (f"{AWS}.ci.stateKey", "alias/aws/s3", f"{AWS}.ci.stateKey: 'alias/aws/s3' is not the alias of a KMS key of the account's own; write one such as alias/ml-platform-state"),
     (f"{AWS}.ci.stateBucket", "state\n", f"{AWS}.ci.stateBucket: 'state\\n' is not a bucket name; write the name alone, such as example-ml-platform-state"),
     (f"{AWS}.registry.baseImage", "python:3.12", f"{AWS}.registry.baseImage: 'python:3.12' has no prefix of a mirror; write it with one of ecr-public/"),
     (f"{AWS}.managedPrometheus", {}, f"{AWS}.managedPrometheus: no metrics are written to it without 'monitoring'; declare 'monitoring' too"),

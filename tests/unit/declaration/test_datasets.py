@@ -224,10 +224,6 @@ def test_names_are_refused_where_nothing_enforces_them(root: Path) -> None:
     assert lines(refusal(root, in_cluster(**change, **{INTERNAL: ["10.42.0.0/16"]}))) == [f"{HOST}: {here}"]
     platform = declare(on_aws(**change), "Pulumi.dev.yaml", root)
     assert platform.training["digits"].egress[0].host == "api.example.com"
-    on_group = on_aws(**change, **{"training.digits.pool": "h100", "training.digits.gpus": 8})
-    assert lines(refusal(root, on_group)) == [
-        f"{HOST}: network policies know addresses only on nodes of pool 'h100', which has a fixed size; write the IPv4 address of api.example.com, or another pool"
-    ]
 
 
 @pytest.mark.parametrize(
