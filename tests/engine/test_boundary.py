@@ -32,7 +32,7 @@ NAME = "eks:eks-cluster-name"
 """The tag that EKS gives the cluster's role and everything that Auto Mode creates."""
 
 NOT_NEEDED = {
-    *(f"autoscaling:{action}" for action in ("UpdateAutoScalingGroup",)),
+    *(f"autoscaling:{action}" for action in ("DescribeAutoScalingGroups", "UpdateAutoScalingGroup")),
     *(f"wafv2:{action}" for action in ("AssociateWebACL", "DisassociateWebACL", "ListWebACLs")),
     *(f"shield:{action}" for action in ("CreateProtection", "DeleteProtection", "TagResource")),
     *("cognito-idp:DescribeUserPoolClient", "elasticloadbalancing:SetWebAcl"),

@@ -139,10 +139,6 @@ CALLS: Mapping[str, list[Call]] = {
             for call in calls(ec2(f"{end}/x"), "ec2:AttachInternetGateway DetachInternetGateway", OWN)
         ),
     ],
-    "aws:ec2/launchTemplate:LaunchTemplate": _created(
-        *("launch-template", "CreateLaunchTemplate", (), "DeleteLaunchTemplate"),
-        "CreateLaunchTemplateVersion ModifyLaunchTemplate",
-    ),
     "aws:ec2/natGateway:NatGateway": _created(
         "natgateway", "CreateNatGateway", ("subnet", "elastic-ip"), "DeleteNatGateway"
     ),
@@ -205,10 +201,6 @@ CALLS: Mapping[str, list[Call]] = {
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": calls(
         _ENTRY, "eks:AssociateAccessPolicy ListAssociatedAccessPolicies DisassociateAccessPolicy"
     ),
-    "aws:eks/addon:Addon": [
-        *calls(_CLUSTER, "eks:CreateAddon", NEW),
-        *calls(_part("addon"), "eks:DescribeAddon UpdateAddon DeleteAddon"),
-    ],
     "aws:eks/cluster:Cluster": [
         *calls("*", "eks:CreateCluster", NEW),
         *calls(
@@ -219,26 +211,6 @@ CALLS: Mapping[str, list[Call]] = {
         *_passed("cluster", "eks"),
         *_linked("eks"),
         *_for_service("cluster"),
-    ],
-    "aws:eks/nodeGroup:NodeGroup": [
-        *calls(_CLUSTER, "eks:CreateNodegroup", NEW),
-        *calls(
-            _part("nodegroup"), "eks:DescribeNodegroup UpdateNodegroupConfig UpdateNodegroupVersion DeleteNodegroup"
-        ),
-        *_passed("managed-node", "eks"),
-        *_passed("managed-node", "ec2"),
-        *_linked("eks-nodegroup"),
-        *_linked("autoscaling"),
-        # EKS tries the launch template as the caller.
-        *calls(ec2("launch-template/x"), "ec2:RunInstances", OWN),
-        *calls(_SUBNET, "ec2:RunInstances", OWN),
-        *calls(f"arn:{PLACE.partition}:ec2:{PLACE.region}::image/ami-1", "ec2:RunInstances"),
-        *(
-            call
-            for kind in ("capacity-reservation", "instance", "network-interface", "security-group", "volume")
-            for call in calls(ec2(f"{kind}/x"), "ec2:RunInstances")
-        ),
-        *calls(ec2("instance/x"), "ec2:CreateTags", created_by("RunInstances")),
     ],
     "aws:eks/podIdentityAssociation:PodIdentityAssociation": [
         *calls(_CLUSTER, "eks:CreatePodIdentityAssociation", NEW),
@@ -300,6 +272,17 @@ CALLS: Mapping[str, list[Call]] = {
     "aws:rds/parameterGroup:ParameterGroup": calls(
         _PARAMETERS, "rds:CreateDBParameterGroup ModifyDBParameterGroup DescribeDBParameters DeleteDBParameterGroup"
     ),
+    "aws:rds/snapshot:Snapshot": [
+        *calls(_DATABASE, "rds:CreateDBSnapshot", OWN),
+        *calls(
+            PLACE.arn("rds", f"snapshot:{PLACE.name}-tracking-before-mlflow-3-17-0-a1b2c3"),
+            "rds:CreateDBSnapshot AddTagsToResource",
+            {REQUEST_TAG: PLACE.stack},
+        ),
+        *calls(
+            PLACE.arn("rds", f"snapshot:{PLACE.name}-tracking-before-mlflow-3-17-0-a1b2c3"), "rds:DeleteDBSnapshot", OWN
+        ),
+    ],
     "aws:rds/subnetGroup:SubnetGroup": calls(
         _SUBNETS, "rds:CreateDBSubnetGroup ModifyDBSubnetGroup DescribeDBSubnetGroups DeleteDBSubnetGroup"
     ),

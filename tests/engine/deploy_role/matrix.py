@@ -532,7 +532,7 @@ def machines() -> list[Row]:
         Row("changes the routes of a foreign network", "ec2:CreateRoute", ec2("route-table/rtb-1"), untagged, outside),
         Row("starts an instance in the stack's network", "ec2:RunInstances", subnet, yes, yes, OWN),
         shown(Row("starts an instance in a foreign network", "ec2:RunInstances", subnet, untagged, yes)),
-        Row("starts an instance from any image", "ec2:RunInstances", image, yes, yes),
+        shown(Row("starts an instance", "ec2:RunInstances", image, together(untagged, about_everything), yes)),
         Row("terminates a node of the stack", "ec2:TerminateInstances", machine, untagged, yes, OF_CLUSTER),
         shown(Row("terminates a foreign instance", "ec2:TerminateInstances", machine, untagged, outside)),
         Row(
@@ -553,7 +553,7 @@ def machines() -> list[Row]:
         ),
         shown(Row("creates a snapshot of a foreign volume", "ec2:CreateSnapshot", disk, untagged, outside)),
         Row("deletes a foreign volume", "ec2:DeleteVolume", disk, untagged, outside),
-        shown(Row("detaches a foreign network interface", "ec2:DetachNetworkInterface", interface, untagged, yes)),
+        shown(Row("detaches a foreign network interface", "ec2:DetachNetworkInterface", interface, untagged, outside)),
         Row(
             "deletes a load balancer of the cluster",
             "elasticloadbalancing:DeleteLoadBalancer",
