@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from infra.declaration.monitoring_types import (
     Http,
     Interval,
     Latency,
+    Mailbox,
     Mailboxes,
     MailServer,
     Number,
@@ -99,6 +100,10 @@ class Sns(Settings):
     """Publishes messages to an Amazon SNS topic that the stack creates."""
 
     topic: Name = Field(description="The topic's name within the stack")
+    email: Annotated[tuple[Mailbox, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Addresses that are subscribed to the topic; each must confirm with the link that Amazon SNS sends",
+    )
 
 
 class Receiver(Settings):
@@ -207,9 +212,18 @@ class Monitoring(Settings):
         default="docs/runbooks", description="The folder or URL of the runbooks that alerts link to"
     )
 
-    def topics(self) -> set[str]:
-        """The SNS topics that receivers name."""
-        return {receiver.topic for receiver in self.receivers.values() if receiver.topic is not None}
+    def topics(self) -> dict[str, list[str]]:
+        """The SNS topics that receivers name, with the addresses that are subscribed to each."""
+        named = [receiver.sns for receiver in self.receivers.values() if receiver.sns is not None]
+        return {
+            topic: sorted({address for sns in named if sns.topic == topic for address in sns.email})
+            for topic in sorted({sns.topic for sns in named})
+        }
+
+    def platform_topic(self) -> str | None:
+        """The SNS topic that the platform team's alerts go to, if they go to one."""
+        receiver = self.routes.get(PLATFORM, self.default_receiver)
+        return self.receivers[receiver].topic if receiver is not None else None
 
     def named_secrets(self) -> Iterator[tuple[str, str]]:
         """The declared secrets that it uses, after the path of the setting that names them."""

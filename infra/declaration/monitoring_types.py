@@ -124,6 +124,12 @@ def _mailboxes(value: str) -> str:
     return value
 
 
+def _mailbox(value: str) -> str:
+    if not _MAILBOX.fullmatch(value):
+        raise ValueError(f"{value!r} is not an email address; write one such as team@example.com")
+    return value
+
+
 def _runbooks(value: str) -> str:
     if not re.fullmatch(r"[^\s{}]+", value):
         raise ValueError(
@@ -174,6 +180,7 @@ MailServer = Annotated[
     AfterValidator(_server),
     WithJsonSchema({"type": "string", "pattern": _SERVER, "examples": ["smtp.example.com:587"]}),
 ]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Mailboxes = Annotated[str, AfterValidator(_mailboxes)]
 Runbooks = Annotated[str, AfterValidator(_runbooks)]
 AlertName = Annotated[str, AfterValidator(_alert), WithJsonSchema({"type": "string", "pattern": _ALERT})]

@@ -66,7 +66,8 @@ def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[
             stack=stack,
             pools=platform.node_pools,
             longest_jobs=platform.longest_jobs(),
-            topics=sorted(platform.monitoring.topics()) if platform.monitoring else [],
+            topics=platform.monitoring.topics() if platform.monitoring else {},
+            alarm_topic=platform.monitoring.platform_topic() if platform.monitoring else None,
             protect_data=platform.protect_data,
             dataset_teams=platform.dataset_teams(),
         )

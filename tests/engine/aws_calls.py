@@ -76,6 +76,15 @@ def _members(inputs: Inputs) -> Inputs:
     return {"workspaceId": inputs["workspaceId"], "updateInstructionBatch": batch}
 
 
+def _alarm(inputs: Inputs) -> Inputs:
+    dimensions = [{"Name": name, "Value": value} for name, value in inputs["dimensions"].items()]
+    actions = {"OKActions": inputs["okActions"]}
+    return {key: inputs[key] for key in inputs if key not in ("dimensions", "okActions")} | {
+        "dimensions": dimensions,
+        **actions,
+    }
+
+
 def _topic(inputs: Inputs) -> Inputs:
     attributes = {f"{key[0].upper()}{key[1:]}": value for key, value in inputs.items() if key != "name"}
     return {"name": inputs["name"], "attributes": attributes}
@@ -88,6 +97,9 @@ def _plugin(*only: str) -> Call:
 
 CALLS: Mapping[str, tuple[Call, ...]] = {
     "aws:amp/workspace:Workspace": (Call("amp.CreateWorkspace"),),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": (
+        Call("cloudwatch.PutMetricAlarm", {"name": "AlarmName"}, prepare=_alarm),
+    ),
     "aws:cloudwatch/logGroup:LogGroup": (
         Call("logs.CreateLogGroup", {"name": "logGroupName"}),
         Call("logs.PutRetentionPolicy", only=["retentionInDays"], fixed={"logGroupName": "a"}),
@@ -168,6 +180,12 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
             fixed={"DBInstanceIdentifier": "a"},
         ),
     ),
+    "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication": (
+        Call(
+            "rds.StartDBInstanceAutomatedBackupsReplication",
+            {"sourceDbInstanceArn": "SourceDBInstanceArn", "retentionPeriod": "BackupRetentionPeriod"},
+        ),
+    ),
     "aws:rds/parameterGroup:ParameterGroup": (
         Call(
             "rds.CreateDBParameterGroup",
@@ -209,6 +227,12 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         ignorePublicAcls=f"{_BLOCK}.IgnorePublicAcls",
         restrictPublicBuckets=f"{_BLOCK}.RestrictPublicBuckets",
     ),
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": _bucket(
+        "PutBucketReplication",
+        role="ReplicationConfiguration.Role",
+        rules="ReplicationConfiguration.Rules",
+        replicaKmsKeyId="ReplicaKmsKeyID",
+    ),
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _bucket(
         "PutBucketEncryption",
         rules="ServerSideEncryptionConfiguration.Rules",
@@ -220,5 +244,6 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         Call("secretsmanager.DeleteSecret", only=["recoveryWindowInDays"], fixed={"SecretId": "a"}),
     ),
     "aws:secretsmanager/secretVersion:SecretVersion": (Call("secretsmanager.PutSecretValue"),),
+    "aws:sns/topicSubscription:TopicSubscription": (Call("sns.Subscribe", {"topic": "TopicArn"}),),
     "aws:sns/topic:Topic": (Call("sns.CreateTopic", prepare=_topic),),
 }

@@ -60,7 +60,7 @@ def test_everything_would_be_created_on_the_account_and_on_the_cluster(steps: li
 
 def test_no_provider_is_a_default_one(steps: list[Step]) -> None:
     providers = sorted(step.name for step in steps if step.type.startswith("pulumi:providers:"))
-    assert providers == ["aws", "docker", "kubernetes", "random"]
+    assert providers == ["aws", "aws-backup", "docker", "kubernetes", "random"]
 
 
 def test_plain_values_stay_plain_where_the_cluster_does_not_exist_yet(steps: list[Step]) -> None:
@@ -164,6 +164,8 @@ def test_aws_takes_every_planned_resource(steps: list[Step]) -> None:
         ("aws:iam/role:Role", "flow", {"name": "no spaces"}, "'no spaces' does not match"),
         ("aws:ecr/repository:Repository", "tracking", {"imageTagMutability": "YES"}, "'YES' is none of MUTABLE"),
         ("aws:rds/instance:Instance", "tracking", {"identifier": None}, "DBInstanceIdentifier"),
+        ("aws:s3/bucketReplicationConfig:BucketReplicationConfig", "artifacts", {"role": None}, '"Role"'),
+        ("aws:cloudwatch/metricAlarm:MetricAlarm", "CPUUtilization", {"statistic": "Mean"}, "'Mean' is none of"),
         ("aws:ec2/subnet:Subnet", "public-eu-central-1a", {"vpcId": None}, 'required parameter in input: "VpcId"'),
     ],
 )
@@ -188,6 +190,7 @@ def test_what_aws_would_refuse_is_found(
         (["kubernetes:"], [CLUSTER]),
         (["kubernetes:apps/v1:Deployment tracking"], ["aws:s3/bucket:Bucket artifacts", "aws:rds/instance:"]),
         (["aws:s3/bucketPolicy:BucketPolicy artifacts"], ["aws:s3/bucket:Bucket artifacts"]),
+        (["aws:s3/bucketReplicationConfig:"], ["aws:s3/bucketVersioning:"]),
     ],
 )
 def test_a_stack_is_destroyed_from_workloads_to_network(steps: list[Step], first: list[str], then: list[str]) -> None:

@@ -228,3 +228,28 @@ def test_within_the_boundary_a_role_may_what_the_stack_needs() -> None:
         "its disks' key": may_everything(role.asks("kms:CreateGrant", KEY, key_use("disks"), key_policy())),
     }
     assert allowed(requests) == dict.fromkeys(requests, True)
+
+
+def test_objects_are_replicated_to_the_second_region_and_nowhere_else() -> None:
+    role, replica = prod_role("replication"), f"{PLACE.bucket_arn('replica')}/models/1"
+    there = {REGION: "eu-west-1", **key_use("backup", "s3.eu-west-1.amazonaws.com")}
+    own = {
+        "reads": role.asks("s3:GetObjectVersionForReplication", f"{BUCKET}/models/1"),
+        "decrypts": role.asks("kms:Decrypt", KEY, key_use(), key_policy()),
+        "writes": role.asks("s3:ReplicateObject", replica, {REGION: "eu-west-1"}),
+        "encrypts": role.asks("kms:Encrypt", KEY.replace(PLACE.region, "eu-west-1"), there, key_policy("backup")),
+    }
+    assert allowed(own) == dict.fromkeys(own, True)
+    refused(
+        {
+            "the replica is read": (role.asks("s3:GetObject", replica), may_everything),
+            "another bucket": (
+                role.asks("s3:ReplicateObject", "arn:aws:s3:::someone-else/1"),
+                lambda request: unbounded(about_everything(request)),
+            ),
+            "a key that is not of the second region": (
+                role.asks("kms:Encrypt", KEY, key_use(), key_policy()),
+                may_everything,
+            ),
+        }
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from infra.catalogue.names import PROJECT
 
-ARTIFACTS, DATASETS, ACCESS_LOGS = "artifacts", "datasets", "access-logs"
-"""The buckets of a stack; that of datasets only if objects are declared."""
+ARTIFACTS, DATASETS, ACCESS_LOGS, REPLICA = "artifacts", "datasets", "access-logs", "replica"
+"""The buckets of a stack; that of datasets only if objects are declared, and a replica only in a second region."""
 
 GITHUB = "token.actions.githubusercontent.com"
 """The OIDC issuer of GitHub Actions. An account has at most one identity provider for it."""

@@ -139,6 +139,38 @@ def base_image_is_mirrored(aws: AwsFoundation) -> Iterator[Problem]:
         yield Problem("registry.baseImage", f"'{image}' has no prefix of a mirror; write it with one of {prefixes}")
 
 
+def former_instances_are_not_the_present_one(aws: AwsFoundation) -> Iterator[Problem]:
+    """Each instance has one name, and each name one instance."""
+    for position, name in enumerate(aws.database.retained):
+        path = f"database.retained.{position}"
+        if name == aws.database.name:
+            yield Problem(path, f"'{name}' is the present instance; write another database.name, or remove it here")
+        elif name in aws.database.retained[:position]:
+            yield Problem(path, f"'{name}' is listed twice; write each instance once")
+
+
+def database_is_restored_beside_its_source(aws: AwsFoundation) -> Iterator[Problem]:
+    """RDS restores into a new instance, from a source in the same region."""
+    database = aws.database
+    if database.restore_from is not None:
+        path = "database.restoreFrom"
+        yield from database.restore_from.problems(path, database.name, database.retained, aws.region)
+
+
+def backup_is_in_another_region(aws: AwsFoundation) -> Iterator[Problem]:
+    """A copy in the same region is lost with the region; other partitions are other accounts."""
+    if aws.backup is None:
+        return
+    path, region = "backup.region", aws.backup.region
+    others = [each for each in regions() if each != aws.region and partition(each) == partition(aws.region)]
+    if region == aws.region:
+        yield Problem(path, f"{region} is the stack's own region; write another one")
+    elif region not in regions():
+        yield Problem(path, f"'{region}' is not an AWS region{suggestion(region, others)}")
+    elif region not in others:
+        yield Problem(path, f"{region} is in another partition than {aws.region}; write a region of the same one")
+
+
 def grafana_has_metrics_to_show(aws: AwsFoundation) -> Iterator[Problem]:
     """Managed Grafana is outside the VPC and cannot reach the cluster's Prometheus."""
     if aws.managed_grafana is not None and aws.managed_prometheus is None:
@@ -172,6 +204,9 @@ RULES: tuple[Callable[[AwsFoundation], Iterator[Problem]], ...] = (
     identity_provider_is_of_the_account,
     base_image_is_mirrored,
     system_nodes_are_ordinary_machines,
+    former_instances_are_not_the_present_one,
+    database_is_restored_beside_its_source,
+    backup_is_in_another_region,
     grafana_has_metrics_to_show,
     grafana_groups_have_one_role,
     mapped_groups_are_possible,

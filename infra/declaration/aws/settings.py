@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from infra.catalogue.versions import EKS_DEFAULT, MANAGED_GRAFANA_DEFAULT, MIRRORED_BASE_IMAGE, POSTGRESQL_DEFAULT
+from infra.declaration.aws.recovery import Backup, InstanceName, RestoreFrom
 from infra.declaration.aws.system_pool import MaintenanceWindow, SystemPool
 from infra.declaration.aws.types import (
     Account,
@@ -43,6 +44,11 @@ class Network(Settings):
         description="NAT gateways: one per zone, or a single one, which is cheaper and fails with its zone",
     )
     isolated_subnets: bool = Field(default=True, description="Add subnets without internet access for the database")
+    interface_endpoints: bool = Field(
+        default=False,
+        description="Reach the AWS services that nodes and the platform use through interface endpoints instead of NAT "
+        "gateways; each costs about 9 $ a month and zone. S3 has a gateway endpoint, which is free, in any case",
+    )
     peers: Annotated[tuple[Cidr, ...], Field(strict=False)] = Field(
         default=(), description="CIDRs of networks to be peered; they must not overlap"
     )
@@ -90,11 +96,24 @@ class ImageRegistry(Settings):
 class Database(Settings):
     """The tracking server's PostgreSQL in RDS, which manages and rotates its password."""
 
+    name: InstanceName = Field(
+        default="tracking",
+        description="Name of the instance within the stack. A restored instance needs another one than the instance "
+        "that it replaces",
+    )
     instance_class: str = Field(default="db.t4g.medium", description="RDS instance class")
     version: str = Field(default=POSTGRESQL_DEFAULT, description="PostgreSQL major version")
     storage: int = Field(default=50, ge=20, le=65536, description="Storage in GiB")
     multi_zone: bool = Field(default=True, description="Multi-AZ: a standby in another zone")
     backup_days: int = Field(default=14, ge=1, le=35, description="Days that automated backups are kept")
+    restore_from: RestoreFrom | None = Field(
+        default=None,
+        description="What the instance is created from; later changes are refused, and it may be removed then; none: "
+        "an empty database",
+    )
+    retained: Annotated[tuple[InstanceName, ...], Field(strict=False)] = Field(
+        default=(), description="Former instances, by name, that are kept beside the present one; nothing uses them"
+    )
 
 
 class Ci(Settings):
@@ -146,6 +165,9 @@ class AwsFoundation(Settings):
     cluster: Cluster = Field(description="The EKS cluster")
     registry: ImageRegistry = Field(default=ImageRegistry(), description="The private registry in ECR")
     database: Database = Field(default=Database(), description="The tracking server's database in RDS")
+    backup: Backup | None = Field(
+        default=None, description="Copies of backups and artifacts in a second region; none: one region only"
+    )
     system_pool: SystemPool = Field(default=SystemPool(), description="Nodes of everything that names no pool")
     maintenance_window: MaintenanceWindow = Field(
         default="sun:02:00-sun:06:00",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_aws as aws
@@ -16,6 +16,7 @@ from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation as Settings
 from infra.declaration.pools import NodePool
 from infra.foundation.aws import keys
+from infra.foundation.aws.backup import Backup, BackupArgs
 from infra.foundation.aws.boundary import Boundary, BoundaryArgs
 from infra.foundation.aws.bucket import ArtifactStore, ArtifactStoreArgs
 from infra.foundation.aws.ci import Ci, CiArgs
@@ -33,7 +34,7 @@ from infra.foundation.aws.node_pools import NodesArgs, Pool, PoolArgs, SystemPoo
 from infra.foundation.aws.pod_network import domain_egress, egress, enforced_policies
 from infra.foundation.aws.registry import AwsRegistry, AwsRegistryArgs, cached_image
 from infra.foundation.aws.secrets import stored_secret
-from infra.foundation.aws.topics import Topics, TopicsArgs
+from infra.foundation.aws.topics import Topics, TopicsArgs, topic_arn
 from infra.foundation.aws.volumes import storage_class
 from infra.foundation.contract import (
     CLIENT_SETTINGS,
@@ -58,7 +59,10 @@ class AwsFoundationArgs:
     pools: Mapping[str, NodePool]
     longest_jobs: Mapping[str, int]
     """Seconds that a job may take, by pool."""
-    topics: Sequence[str]
+    topics: Mapping[str, Sequence[str]]
+    """Email addresses that are subscribed, by topic."""
+    alarm_topic: str | None
+    """The topic for alarms of CloudWatch."""
     protect_data: bool
     dataset_teams: Sequence[str]
     """Teams that have datasets as objects."""
@@ -75,20 +79,22 @@ class AwsFoundation(pulumi.ComponentResource):
         self._context = context = AwsContext(
             settings.account, settings.region, args.stack, settings.team, settings.cost_centre
         )
-        self._account = self._make_provider()
+        self._account = self._make_provider("aws", context.region)
         of_account = pulumi.ResourceOptions(parent=self, providers=[self._account])
-        self._boundary = Boundary("boundary", BoundaryArgs(context), of_account)
+        self._second_region = replace(context, region=settings.backup.region) if settings.backup else None
+        self._boundary = Boundary("boundary", BoundaryArgs(context, self._second_region), of_account)
         self._in_account = pulumi.ResourceOptions(parent=self, providers=[self._account], depends_on=[self._boundary])
         child = pulumi.ResourceOptions(parent=self)
 
         self._ci = self._make_ci()
+        self._deployer = context.role_arn("ci-deploy") if self._ci else None
         self._keys = Keys(
             "keys",
             KeysArgs(
                 context,
                 args.protect_data,
                 [*self._more_purposes(), *([keys.DATASETS] if args.dataset_teams else [])],
-                context.role_arn("ci-deploy") if self._ci else None,
+                self._deployer,
             ),
             pulumi.ResourceOptions(
                 parent=self,
@@ -124,6 +130,7 @@ class AwsFoundation(pulumi.ComponentResource):
         )
         self._random = random.Provider("random", opts=child)
         self._database = self._make_database()
+        self._make_backup(artifacts)
         self._metrics = self._make_metrics_store()
         self._grafana = self._make_grafana()
         self._on_cluster = pulumi.ResourceOptions(parent=self, providers=[in_cluster])
@@ -159,11 +166,11 @@ class AwsFoundation(pulumi.ComponentResource):
         )
         self.register_outputs({"registry": context.registry})
 
-    def _make_provider(self) -> aws.Provider:
+    def _make_provider(self, name: str, region: str) -> aws.Provider:
         """Refuses any account but the declared one, before anything is created."""
         return aws.Provider(
-            "aws",
-            region=self._context.region,
+            name,
+            region=region,
             allowed_account_ids=[self._context.account],
             default_tags=aws.ProviderDefaultTagsArgs(tags=dict(self._context.tags)),
             opts=pulumi.ResourceOptions(parent=self),
@@ -175,13 +182,15 @@ class AwsFoundation(pulumi.ComponentResource):
             return None
         caches = [self._context.cache_prefix(prefix) for prefix in settings.registry.mirrors]
         access = [*settings.cluster.admins, *settings.cluster.groups.values()]
-        args = CiArgs(settings.ci, self._context, caches, settings.managed_grafana is not None, access)
+        grafana = settings.managed_grafana is not None
+        args = CiArgs(settings.ci, self._context, caches, grafana, access, self._second_region)
         return Ci("ci", args, self._in_account)
 
     def _make_cluster(self) -> Cluster:
         """Nodes need NAT gateways and VPC endpoints until the last node is deleted."""
         settings, context, network = self._args.settings, self._context, self._network
-        private = EndpointsArgs(network, context, settings.network.cidr, self._more_purposes())
+        purposes = self._more_purposes()
+        private = EndpointsArgs(network, context, settings.network.cidr, settings.network.interface_endpoints, purposes)
         endpoints = Endpoints("endpoints", private, self._in_account)
         return Cluster(
             "cluster",
@@ -200,7 +209,7 @@ class AwsFoundation(pulumi.ComponentResource):
         )
 
     def _more_purposes(self) -> list[str]:
-        """Optional services, each of which needs a key and a VPC endpoint."""
+        """Optional services, each of which needs a key."""
         metrics = [keys.METRICS] if self._args.settings.managed_prometheus else []
         return [*metrics, *([keys.ALERTS] if self._args.topics else [])]
 
@@ -243,10 +252,28 @@ class AwsFoundation(pulumi.ComponentResource):
             log_days=self._args.settings.log_days,
             protect=self._args.protect_data,
             window=self._args.settings.maintenance_window,
+            alarms=topic_arn(self._context, self._args.alarm_topic) if self._args.alarm_topic else None,
         )
         providers = [self._account, self._random]
         opts = pulumi.ResourceOptions(parent=self, providers=providers, depends_on=[self._boundary])
         return Database("tracking", args, opts)
+
+    def _make_backup(self, artifacts: ArtifactStore) -> None:
+        there, database = self._second_region, self._args.settings.database
+        if there is None:
+            return
+        args = BackupArgs(
+            context=self._context,
+            there=there,
+            provider=self._make_provider("aws-backup", there.region),
+            artifacts=artifacts.versioned,
+            database=database.name,
+            database_arn=self._database.arn,
+            days=database.backup_days,
+            protect=self._args.protect_data,
+            deployer=self._deployer,
+        )
+        Backup("backup", args, self._in_account)
 
     def _make_registry(self, builder: docker.Provider) -> Registry:
         args = AwsRegistryArgs(

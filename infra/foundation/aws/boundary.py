@@ -13,6 +13,7 @@ from pulumi_aws import iam
 
 from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS
 from infra.catalogue.names import PROJECT
+from infra.foundation.aws import backup
 from infra.foundation.aws import grafana_access as grafana
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import (
@@ -62,6 +63,8 @@ _TAG = "eks:eks-cluster-name"
 @dataclass(frozen=True)
 class BoundaryArgs:
     context: AwsContext
+    backup: AwsContext | None = None
+    """The second region, if there is one."""
 
 
 class Boundary(pulumi.ComponentResource):
@@ -73,13 +76,13 @@ class Boundary(pulumi.ComponentResource):
             name,
             name=args.context.boundary_name,
             description="The most that a role of this stack may do",
-            policy=document(*boundary_statements(args.context)),
+            policy=document(*boundary_statements(args.context, args.backup)),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})
 
 
-def boundary_statements(context: AwsContext) -> list[Statement]:
+def boundary_statements(context: AwsContext, second: AwsContext | None = None) -> list[Statement]:
     """What EKS and nodes need for the cluster, and access to the stack's data; no IAM, and no keys or data of others.
 
     AmazonEKSClusterPolicy asks for no tags, since it is older than Auto Mode: only what has the cluster's tag remains.
@@ -105,6 +108,7 @@ def boundary_statements(context: AwsContext) -> list[Statement]:
         allow(["aps:RemoteWrite", *grafana.QUERIES], [context.arn("aps", "workspace/*")], of_stack(context)),
         allow(grafana.TOKENS, [context.arn("grafana", "/workspaces/*")], of_stack(context)),
         allow(["sns:Publish"], [context.arn("sns", f"{context.name}-*")], no_other_stack(context)),
+        *(backup.boundary_statements(second) if second else []),
         allow(["iam:AddRoleToInstanceProfile"], [context.iam_arn("instance-profile/eks*")]),
         allow(
             ["iam:PassRole"],

@@ -29,7 +29,7 @@ LONGEST_DEPLOYMENT = 3 * 3600
 @dataclass(frozen=True)
 class CiArgs:
     """`caches`: prefixes of the registry's mirrors; `grafana`: whether the stack has a managed Grafana; `access`: the
-    roles that have access to the cluster.
+    roles that have access to the cluster; `backup`: the second region, if there is one.
     """
 
     settings: Settings
@@ -37,6 +37,7 @@ class CiArgs:
     caches: Sequence[str] = ()
     grafana: bool = False
     access: Sequence[str] = ()
+    backup: AwsContext | None = None
 
 
 class Ci(pulumi.ComponentResource):
@@ -64,10 +65,12 @@ class Ci(pulumi.ComponentResource):
         deploying = ServiceRoleArgs(
             context,
             environment,
-            own={"platform": document(*deploy_statements(context, bucket, key, grafana=args.grafana), *more)},
+            own={
+                "platform": document(*deploy_statements(context, bucket, key, args.backup, grafana=args.grafana), *more)
+            },
             attached={
                 "network": document(*network_statements(context)),
-                "data": document(*data_statements(context, args.caches)),
+                "data": document(*data_statements(context, args.caches, args.backup)),
             },
             unbounded=True,
             longest_session=LONGEST_DEPLOYMENT,

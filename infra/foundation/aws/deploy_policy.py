@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS, REPLICA
 from infra.catalogue.names import PROJECT
+from infra.foundation.aws import backup
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import (
     IN_CREATION,
@@ -27,6 +28,9 @@ from infra.foundation.aws.iam import (
 _CREATED_IN_EC2 = (
     *("FlowLogs", "InternetGateway", "NatGateway", "RouteTable"),
     *("SecurityGroup", "Subnet", "Vpc", "VpcEndpoint"),
+)
+_OF_AN_INSTANCE = (
+    *("CreateDBInstance", "ModifyDBInstance", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"),
 )
 _READS = [
     "ec2:Describe*",
@@ -135,14 +139,22 @@ def preflight_statements(
 
 
 def deploy_statements(
-    context: AwsContext, state_bucket: str | None = None, state_key: str | None = None, *, grafana: bool = False
+    context: AwsContext,
+    state_bucket: str | None = None,
+    state_key: str | None = None,
+    second: AwsContext | None = None,
+    *,
+    grafana: bool = False,
 ) -> list[Statement]:
-    """All but network and data. `state_key`: the alias of the key that encrypts the stack's secrets."""
+    """All but network and data. `state_key`: the alias of the key that encrypts the stack's secrets; `second`: the region
+    of backups.
+    """
     return [
         allow([*_READS, *_LEFTOVER_READS], ["*"]),
         # It lists all roles for the check for leftovers; their names would fill up the policy.
         *preflight_statements(context, [context.iam_arn("role/*")], state_bucket, grafana=grafana),
         *_keys(context),
+        *([*_keys(second), *backup.deploy_statements(context, second)] if second else []),
         *_cluster(context),
         *_roles(context),
         *(_state(context, state_bucket) if state_bucket else []),
@@ -184,14 +196,17 @@ def _keys(context: AwsContext) -> list[Statement]:
     ]
 
 
-def data_statements(context: AwsContext, caches: Sequence[str] = ()) -> list[Statement]:
+def data_statements(
+    context: AwsContext, caches: Sequence[str] = (), second: AwsContext | None = None
+) -> list[Statement]:
     """Registry, buckets, database, secrets, logs, metrics and topics. `caches`: prefixes of the registry's mirrors."""
     here = {"StringEquals": {"aws:RequestedRegion": context.region}}
     prefixes = [context.name, *(each for each in caches if not each.startswith(f"{context.name}/"))]
     repositories = [context.arn("ecr", f"repository/{prefix}/*") for prefix in prefixes]
     groups = (f"/{context.name}/*", f"/aws/eks/{context.name}/*", f"/aws/rds/instance/{context.name}-tracking/*")
-    databases = [f"{kind}:{context.name}-*" for kind in ("db", "pg", "snapshot", "subgrp")]
+    databases = [f"{kind}:{context.name}-*" for kind in ("db", "pg", "snapshot", "snapshot:rds", "subgrp")]
     buckets = [context.bucket_arn(purpose) for purpose in (ARTIFACTS, DATASETS, ACCESS_LOGS)]
+    buckets += [second.bucket_arn(REPLICA)] if second else []
     created_secret = database_secrets(context, ["secretsmanager:CreateSecret", "secretsmanager:TagResource"])
     created_secret["Condition"] = {
         "StringLikeIfExists": created_secret["Condition"]["StringLike"],
@@ -203,7 +218,7 @@ def data_statements(context: AwsContext, caches: Sequence[str] = ()) -> list[Sta
         allow(["s3:*"], [each for bucket in buckets for each in (bucket, f"{bucket}/*")]),
         # A database is created with AWS's default option group.
         allow(["rds:*"], [context.arn("rds", each) for each in databases], no_other_stack(context)),
-        allow(["rds:CreateDBInstance", "rds:ModifyDBInstance"], [context.arn("rds", "og:default:*")]),
+        allow([f"rds:{action}" for action in _OF_AN_INSTANCE], [context.arn("rds", "og:default:*")]),
         allow(_SECRET_CHANGES, [context.arn("secretsmanager", f"secret:{context.name}/*")]),
         # RDS creates the secret with the caller's permissions; the pipeline can't read its value.
         created_secret,
@@ -212,6 +227,7 @@ def data_statements(context: AwsContext, caches: Sequence[str] = ()) -> list[Sta
         allow(["aps:CreateWorkspace"], ["*"], _here_and(context, new_of_stack(context))),
         allow(["aps:*"], [context.arn("aps", "workspace/*")], of_stack(context)),
         allow(["sns:*"], [context.arn("sns", f"{context.name}-*")], no_other_stack(context)),
+        allow(["cloudwatch:*"], [context.arn("cloudwatch", f"alarm:{context.name}-*")], no_other_stack(context)),
     ]
 
 

@@ -13,7 +13,8 @@ from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.keys import ALERTS, METRICS
 from infra.foundation.aws.network import Network
 
-_INTERFACES = ("ecr.api", "ecr.dkr", "sts", "logs")
+_INTERFACES = ("ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "secretsmanager", "sts")
+"""What nodes and the platform's pods call."""
 _MORE_INTERFACES = {METRICS: "aps-workspaces", ALERTS: "sns"}
 """Services that only some stacks use, by purpose."""
 
@@ -25,11 +26,13 @@ class EndpointsArgs:
     network: Network
     context: AwsContext
     cidr: str
+    interfaces: bool
     more: Sequence[str] = ()
 
 
 class Endpoints(pulumi.ComponentResource):
-    """A gateway endpoint for S3, which stores image layers; interface endpoints for the rest."""
+    """A gateway endpoint for S3, which stores image layers, is free. An interface endpoint in three zones costs as much
+    as some 600 GB a month through NAT gateways, more than any of these services ever carries here."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsEndpoints", name, None, opts)
@@ -43,6 +46,12 @@ class Endpoints(pulumi.ComponentResource):
             route_table_ids=list(network.route_tables),
             opts=child,
         )
+        if args.interfaces:
+            self._interfaces(name, args)
+        self.register_outputs({})
+
+    def _interfaces(self, name: str, args: EndpointsArgs) -> None:
+        child, network = pulumi.ResourceOptions(parent=self), args.network
         group = ec2.SecurityGroup(
             name,
             name=f"{args.context.name}-endpoints",
@@ -55,11 +64,10 @@ class Endpoints(pulumi.ComponentResource):
             ec2.VpcEndpoint(
                 interface,
                 vpc_id=network.vpc,
-                service_name=f"{service}.{interface}",
+                service_name=f"com.amazonaws.{args.context.region}.{interface}",
                 vpc_endpoint_type="Interface",
                 subnet_ids=list(network.private.values()),
                 security_group_ids=[group.id],
                 private_dns_enabled=True,
                 opts=child,
             )
-        self.register_outputs({})

@@ -60,9 +60,14 @@ def service_trust(
     return _trust({"Service": service}, actions, {"StringEquals": {"aws:SourceAccount": context.account}, **sources})
 
 
+def bare_service_trust(service: str) -> str:
+    """Trust in a service that sends no source account; only this account can pass the role to it."""
+    return _trust({"Service": service}, ["sts:AssumeRole"], None)
+
+
 def instance_trust(context: AwsContext) -> str:
-    """Trust in EC2, which sends no source account; only this account can pass the role to an instance."""
-    return _trust({"Service": f"ec2.{context.domain}"}, ["sts:AssumeRole"], None)
+    """Trust in EC2."""
+    return bare_service_trust(f"ec2.{context.domain}")
 
 
 def pod_trust(context: AwsContext, namespace: str, service_account: str) -> str:

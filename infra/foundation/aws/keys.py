@@ -15,6 +15,8 @@ from infra.foundation.aws.iam import Statement, document, grant
 CLUSTER, REGISTRY, ARTIFACTS, DATABASE, LOGS = "cluster", "registry", "artifacts", "database", "logs"
 SECRETS, DISKS = "secrets", "disks"
 METRICS, ALERTS, DATASETS = "metrics", "alerts", "datasets"
+BACKUP = "backup"
+"""In the second region."""
 _PURPOSES = {
     CLUSTER: "Kubernetes secrets",
     REGISTRY: "images",
@@ -73,27 +75,34 @@ class Keys(pulumi.ComponentResource):
     def __init__(self, name: str, args: KeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsKeys", name, None, opts)
         purposes = _PURPOSES | {purpose: _MORE_PURPOSES[purpose] for purpose in args.more}
-        self.arns = {purpose: self._key(purpose, what, args) for purpose, what in purposes.items()}
+        opts = pulumi.ResourceOptions(parent=self)
+        self.arns = {
+            purpose: create_key(purpose, what, args.context, args.protect, opts, args.deployer)
+            for purpose, what in purposes.items()
+        }
         self.register_outputs({})
 
-    def _key(self, purpose: str, what: str, args: KeysArgs) -> pulumi.Output[str]:
-        key = kms.Key(
-            purpose,
-            description=f"{args.context.name}: {what}",
-            enable_key_rotation=True,
-            deletion_window_in_days=30 if args.protect else 7,
-            policy=key_policy(args.context, purpose, args.deployer),
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
-        )
-        # The ARN depends on the alias, because policies refer to the key by its alias.
-        alias = kms.Alias(
-            purpose,
-            name=args.context.key_alias(purpose),
-            target_key_id=key.key_id,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        arn: pulumi.Output[str] = alias.target_key_arn
-        return arn
+
+def create_key(
+    purpose: str,
+    what: str,
+    context: AwsContext,
+    protect: bool,
+    opts: pulumi.ResourceOptions,
+    deployer: str | None = None,
+) -> pulumi.Output[str]:
+    """The ARN of a key for `what`. It depends on the alias, because policies refer to the key by its alias."""
+    key = kms.Key(
+        purpose,
+        description=f"{context.name}: {what}",
+        enable_key_rotation=True,
+        deletion_window_in_days=30 if protect else 7,
+        policy=key_policy(context, purpose, deployer),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=protect)),
+    )
+    alias = kms.Alias(purpose, name=context.key_alias(purpose), target_key_id=key.key_id, opts=opts)
+    arn: pulumi.Output[str] = alias.target_key_arn
+    return arn
 
 
 def key_policy(context: AwsContext, purpose: str, deployer: str | None = None) -> str:
@@ -103,8 +112,15 @@ def key_policy(context: AwsContext, purpose: str, deployer: str | None = None) -
     """
     account = grant({"AWS": context.iam_arn("root")}, ["kms:*"], ["*"])
     logs = [_log_service(context)] if purpose == LOGS else []
+    alarms = [_alarms(context)] if purpose == ALERTS else []
     deploys = [grant({"AWS": deployer}, [*_ADMINISTRATION, *_USE], ["*"])] if deployer else []
-    return document(account, *deploys, *logs)
+    return document(account, *deploys, *logs, *alarms)
+
+
+def _alarms(context: AwsContext) -> Statement:
+    """CloudWatch, to publish the account's alarms to encrypted topics."""
+    source = {"StringEquals": {"aws:SourceAccount": context.account}}
+    return grant({"Service": "cloudwatch.amazonaws.com"}, ["kms:Decrypt", "kms:GenerateDataKey"], ["*"], source)
 
 
 def _log_service(context: AwsContext) -> Statement:

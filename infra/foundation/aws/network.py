@@ -16,6 +16,8 @@ from infra.foundation.aws.iam import allow, document, service_trust
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
 
 _ANYWHERE = "0.0.0.0/0"
+_FLOW_SECONDS = 600
+"""One record of each flow in that time; CloudWatch Logs charges by volume."""
 
 
 @dataclass(frozen=True)
@@ -158,12 +160,14 @@ class Network(pulumi.ComponentResource):
             ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
             [context.arn("logs", f"log-group:{group_name}:*")],
         )
+        finds = allow(["logs:DescribeLogGroups"], [context.arn("logs", "log-group:*")])
         trust = service_trust(context, "vpc-flow-logs.amazonaws.com", context.arn("ec2", "vpc-flow-log/*"))
-        role = ServiceRole("flow", ServiceRoleArgs(context, trust, own={"logs": document(writes)}), self._child)
+        role = ServiceRole("flow", ServiceRoleArgs(context, trust, own={"logs": document(writes, finds)}), self._child)
         ec2.FlowLog(
             name,
             vpc_id=self.vpc,
             traffic_type="ALL",
+            max_aggregation_interval=_FLOW_SECONDS,
             log_destination=group.arn,
             iam_role_arn=role.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role]),

@@ -1,4 +1,4 @@
-"""SNS topics that alerts are published to. Subscriptions are made outside this project."""
+"""SNS topics that alerts are published to, and their subscriptions by email."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulumi_aws import sns
 
 from infra.catalogue.names import PROJECT
 from infra.foundation.aws.context import AwsContext
-from infra.foundation.aws.iam import Statement, allow, document, use_key
+from infra.foundation.aws.iam import Statement, allow, document, grant, use_key
 from infra.foundation.aws.keys import ALERTS
 from infra.foundation.contract import Topic
 
@@ -22,12 +22,13 @@ _SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }}"
 @dataclass(frozen=True)
 class TopicsArgs:
     context: AwsContext
-    names: Sequence[str]
+    subscribers: Mapping[str, Sequence[str]]
+    """Email addresses by topic."""
     key: pulumi.Input[str]
 
 
 class Topics(pulumi.ComponentResource):
-    """Encrypted, and reached over TLS only. The publisher's role grants `sns:Publish`."""
+    """Encrypted, and reached over TLS only. Alertmanager's role grants `sns:Publish`; alarms of CloudWatch may too."""
 
     outputs: Mapping[str, Topic]
 
@@ -39,11 +40,20 @@ class Topics(pulumi.ComponentResource):
                 topic,
                 name=f"{context.name}-{topic}",
                 kms_master_key_id=args.key,
-                policy=document(tls_only(context, topic)),
+                policy=document(tls_only(context, topic), alarms(context, topic)),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for topic in args.names
+            for topic in args.subscribers
         }
+        for topic, addresses in args.subscribers.items():
+            for address in addresses:
+                sns.TopicSubscription(
+                    f"{topic}-{address}",
+                    topic=topics[topic].arn,
+                    protocol="email",
+                    endpoint=address,
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
         self.outputs = {topic: Topic(receiver(made.arn, context.region)) for topic, made in topics.items()}
         self.register_outputs({})
 
@@ -68,6 +78,19 @@ def tls_only(context: AwsContext, topic: str) -> Statement:
         "Resource": [topic_arn(context, topic)],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
+
+
+def alarms(context: AwsContext, topic: str) -> Statement:
+    """Allows CloudWatch to publish the stack's alarms."""
+    return grant(
+        {"Service": "cloudwatch.amazonaws.com"},
+        ["sns:Publish"],
+        [topic_arn(context, topic)],
+        {
+            "StringEquals": {"aws:SourceAccount": context.account},
+            "ArnLike": {"aws:SourceArn": context.arn("cloudwatch", f"alarm:{context.name}-*")},
+        },
+    )
 
 
 def publish_policy(context: AwsContext, topics: Sequence[str]) -> str:

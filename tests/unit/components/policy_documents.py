@@ -13,8 +13,8 @@ _PROPERTIES = ("assumeRolePolicy", "policy")
 _NOT_IAM = ("LifecyclePolicy",)
 _TRUST = "assumeRolePolicy"
 _NAMED_ONE_BY_ONE = {"iam", "kms", "secretsmanager", "sts"}
-_UNPINNABLE = {"ec2.amazonaws.com"}
-"""Sends no account; its roles can be given to this account's instances only."""
+_UNPINNABLE = {"ec2.amazonaws.com", "s3.amazonaws.com"}
+"""They send no account; only this account can give its roles to its instances and buckets."""
 
 
 @dataclass(frozen=True)

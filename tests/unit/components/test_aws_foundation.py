@@ -83,17 +83,22 @@ def test_the_default_security_group_lets_nothing_through() -> None:
     assert (group["ingress"], group["egress"]) == ([], [])
 
 
-def test_aws_services_are_reached_inside_the_network() -> None:
-    endpoints = all_of(stack(), "aws:ec2/vpcEndpoint:VpcEndpoint")
-    assert sorted(endpoints) == ["ecr.api", "ecr.dkr", "logs", "s3", "sts"]
+def test_aws_services_are_reached_inside_the_network_where_that_is_declared() -> None:
+    assert created(stack(), "aws:ec2/vpcEndpoint:VpcEndpoint") == ["s3"]
+    endpoints = all_of(stack(**{f"{AWS}.network.interfaceEndpoints": True}), "aws:ec2/vpcEndpoint:VpcEndpoint")
+    assert sorted(endpoints) == ["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "s3", "secretsmanager", "sts"]
     assert endpoints["s3"]["vpcEndpointType"] == "Gateway"
+    assert endpoints["sts"]["serviceName"] == "com.amazonaws.eu-central-1.sts"
     assert "isolated-id" in endpoints["s3"]["routeTableIds"]
     assert all(each["privateDnsEnabled"] for name, each in endpoints.items() if name != "s3")
 
 
 def test_traffic_is_recorded() -> None:
     recorder = stack()
-    assert inputs(recorder, "aws:ec2/flowLog:FlowLog", "network")["trafficType"] == "ALL"
+    flow_log = inputs(recorder, "aws:ec2/flowLog:FlowLog", "network")
+    assert (flow_log["trafficType"], flow_log["maxAggregationInterval"]) == ("ALL", 600)
+    allowed = json.loads(inputs(recorder, "aws:iam/rolePolicy:RolePolicy", "flow-logs")["policy"])["Statement"]
+    assert {f"logs:Describe{what}" for what in ("LogGroups", "LogStreams")} <= {a for s in allowed for a in s["Action"]}
     groups = all_of(recorder, "aws:cloudwatch/logGroup:LogGroup")
     assert all(group["retentionInDays"] == 90 for group in groups.values())
     assert {name: group["name"] for name, group in groups.items()} == {
@@ -157,6 +162,16 @@ def test_the_base_image_comes_through_the_mirror() -> None:
     assert cache["encryptionConfigurations"][0]["encryptionType"] == "KMS"
 
 
+def test_a_new_digest_of_the_base_image_builds_all_images_again() -> None:
+    def tags(digest: str) -> dict[str, str]:
+        image = f"ecr-public/docker/library/python:3.12-slim-bookworm@sha256:{digest * 64}"
+        recorder = stack(**{f"{AWS}.registry.baseImage": image})
+        return {name: each["imageName"] for name, each in all_of(recorder, "docker:index/image:Image").items()}
+
+    before, after = tags("0"), tags("1")
+    assert [name for name in before if before[name] == after[name]] == []
+
+
 @pytest.mark.parametrize(("stack", "prefix"), [("test", "ml-platform-test/ecr-public"), ("evaluation", "ecr-public-")])
 def test_caches_of_two_stacks_have_prefixes_that_ecr_takes(stack: str, prefix: str) -> None:
     found = AwsContext("123456789012", "eu-central-1", stack, "ml", "ml").cache_prefix("ecr-public")
@@ -195,6 +210,13 @@ def test_buckets_are_reached_over_tls_only() -> None:
         assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
+def test_lifecycle_rules_are_for_the_whole_bucket_and_leave_no_markers_of_deleted_objects() -> None:
+    rules = all_of(stack(), "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+    assert sorted(rules) == ["access-logs", "artifacts"]
+    assert all(rule["filter"] == {"prefix": ""} for each in rules.values() for rule in each["rules"])
+    assert rules["artifacts"]["rules"][0]["expiration"] == {"expiredObjectDeleteMarker": True}
+
+
 def test_the_database_keeps_its_password_to_itself() -> None:
     recorder = stack()
     database = inputs(recorder, "aws:rds/instance:Instance", "tracking")
@@ -218,6 +240,95 @@ def test_data_goes_when_the_declaration_says_so_and_not_before(protect: bool) ->
     assert all(each["forceDelete"] is not protect for each in all_of(recorder, CARRIERS[1]).values())
     database = inputs(recorder, "aws:rds/instance:Instance", "tracking")
     assert (database["deletionProtection"], database["skipFinalSnapshot"]) == (protect, not protect)
+
+
+# Recovery
+
+INSTANCE = "aws:rds/instance:Instance"
+LOST = {"name": "tracking-2", "retained": ["tracking"]}
+
+
+def test_a_database_is_restored_beside_the_one_that_it_replaces() -> None:
+    source = {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00Z"}
+    before, after = stack(), stack(**{f"{AWS}.database": {**LOST, "restoreFrom": source}})
+    restored = inputs(after, INSTANCE, "tracking-2")
+    assert restored["identifier"] == "ml-platform-test-tracking-2"
+    assert restored["restoreToPointInTime"] == {
+        "sourceDbInstanceIdentifier": "ml-platform-test-tracking",
+        "restoreTime": "2026-11-27T10:40:00Z",
+    }
+    assert restored["manageMasterUserPassword"] is True
+    assert inputs(after, INSTANCE, "tracking") == inputs(before, INSTANCE, "tracking")
+    for type_ in ("aws:rds/subnetGroup:SubnetGroup", "aws:rds/parameterGroup:ParameterGroup"):
+        assert all_of(after, type_) == all_of(before, type_)
+    logs = {"tracking-postgresql", "tracking-upgrade", "tracking-2-postgresql", "tracking-2-upgrade"}
+    assert logs <= set(created(after, "aws:cloudwatch/logGroup:LogGroup"))
+
+
+BACKUP_ARN = "arn:aws:rds:eu-central-1:123456789012:auto-backup:ab-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("source", "made_from"),
+    [
+        ({"snapshot": "rds:some-day"}, {"snapshotIdentifier": "rds:some-day"}),
+        (
+            {"automatedBackup": BACKUP_ARN, "pointInTime": "latest"},
+            {
+                "restoreToPointInTime": {
+                    "sourceDbInstanceAutomatedBackupsArn": BACKUP_ARN,
+                    "useLatestRestorableTime": True,
+                }
+            },
+        ),
+    ],
+)
+def test_a_database_is_made_from_backups(source: dict[str, str], made_from: dict[str, Any]) -> None:
+    database = inputs(stack(**{f"{AWS}.database": {"restoreFrom": source}}), INSTANCE, "tracking")
+    fields = ("snapshotIdentifier", "restoreToPointInTime")
+    assert {field: database[field] for field in fields if field in database} == made_from
+    assert "dbName" not in database
+
+
+def test_a_second_region_has_copies_that_are_as_well_kept() -> None:
+    recorder = stack(**{f"{AWS}.backup": {"region": "eu-west-1"}})
+    there = inputs(recorder, "pulumi:providers:aws", "aws-backup")
+    assert (there["region"], json.loads(there["allowedAccountIds"])) == ("eu-west-1", ["123456789012"])
+    copies = [each for each in recorder.resources if "pulumi:providers:aws::aws-backup" in each.provider]
+    assert {f"{each.type.rpartition(':')[2]} {each.name}" for each in copies} == {
+        "Key backup",
+        "Alias backup",
+        "InstanceAutomatedBackupsReplication tracking",
+        *(f"Bucket{part} replica" for part in ("", "OwnershipControls", "Policy", "PublicAccessBlock", "Versioning")),
+        *(f"Bucket{part} replica" for part in ("LifecycleConfiguration", "ServerSideEncryptionConfiguration")),
+    }
+    database = inputs(
+        recorder, "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication", "tracking"
+    )
+    assert (database["sourceDbInstanceArn"], database["retentionPeriod"]) == ("arn:Instance/tracking", 14)
+    assert database["kmsKeyId"].startswith("arn:aws:kms:")
+    replication = inputs(recorder, "aws:s3/bucketReplicationConfig:BucketReplicationConfig", "artifacts")
+    (rule,) = replication["rules"]
+    assert rule["destination"]["bucket"] == "arn:aws:s3:::ml-platform-test-replica-123456789012"
+    assert rule["sourceSelectionCriteria"] == {"sseKmsEncryptedObjects": {"status": "Enabled"}}
+
+
+def test_objects_are_replicated_by_a_role_that_can_do_nothing_else() -> None:
+    recorder = stack(**{f"{AWS}.backup": {"region": "eu-west-1"}})
+    text = inputs(recorder, "aws:iam/rolePolicy:RolePolicy", "replication-objects")["policy"]
+    keys = [each for each in json.loads(text)["Statement"] if each["Action"][0].startswith("kms:")]
+    assert [
+        (each["Condition"]["StringEquals"]["kms:ViaService"], *each["Condition"]["ForAnyValue:StringEquals"].values())
+        for each in keys
+    ] == [
+        ("s3.eu-central-1.amazonaws.com", "alias/ml-platform-test-artifacts"),
+        ("s3.eu-west-1.amazonaws.com", "alias/ml-platform-test-backup"),
+    ]
+    boundary = json.loads(inputs(recorder, "aws:iam/policy:Policy", "boundary")["policy"])["Statement"]
+    assert keys[1] in boundary
+    plain = stack()
+    assert "eu-west-1" not in inputs(plain, "aws:iam/policy:Policy", "boundary")["policy"]
+    assert created(plain, "aws:s3/bucket:Bucket") == ["access-logs", "artifacts"]
 
 
 # The cluster

@@ -80,7 +80,7 @@ def test_alerts_are_published_to_a_topic_of_the_stack() -> None:
 def test_a_topic_is_encrypted_and_reached_over_tls_only() -> None:
     topic = inputs(watched(), TOPIC, "alerts")
     assert topic["kmsMasterKeyId"].startswith("arn:aws:kms:")
-    (refusal,) = json.loads(topic["policy"])["Statement"]
+    refusal, _ = json.loads(topic["policy"])["Statement"]
     assert (refusal["Effect"], refusal["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert "*" not in str(refusal["Principal"])
 
@@ -98,11 +98,44 @@ def test_alertmanager_may_publish_to_the_topics_and_do_nothing_else() -> None:
     assert key["Condition"]["StringEquals"] == {"kms:ViaService": "sns.eu-central-1.amazonaws.com"}
 
 
+def test_subscriptions_are_declared_by_address() -> None:
+    receivers = {name: {"sns": {"topic": "alerts", "email": [f"{name}@example.com"]}} for name in ("a", "b")}
+    recorder = watched(monitoring={"receivers": receivers})
+    subscription = "aws:sns/topicSubscription:TopicSubscription"
+    assert created(recorder, subscription) == ["alerts-a@example.com", "alerts-b@example.com"]
+    made = inputs(recorder, subscription, "alerts-a@example.com")
+    assert (made["topic"], made["protocol"], made["endpoint"]) == ("arn:Topic/alerts", "email", "a@example.com")
+
+
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+
+
+def test_alarms_of_the_database_go_to_the_platform_teams_topic() -> None:
+    recorder, arn = watched(), "arn:aws:sns:eu-central-1:123456789012:ml-platform-test-alerts"
+    assert created(recorder, ALARM) == ["CPUUtilization", "DatabaseConnections", "FreeStorageSpace"]
+    alarm = inputs(recorder, ALARM, "FreeStorageSpace")
+    assert alarm["dimensions"] == {"DBInstanceIdentifier": "ml-platform-test-tracking"}
+    assert (alarm["comparisonOperator"], alarm["threshold"]) == ("LessThanThreshold", 2.5 * 2**30)
+    assert alarm["alarmActions"] == alarm["okActions"] == [arn]
+    _, publish = json.loads(inputs(recorder, TOPIC, "alerts")["policy"])["Statement"]
+    assert (publish["Principal"], publish["Resource"]) == ({"Service": "cloudwatch.amazonaws.com"}, [arn])
+    allowed = publish["Condition"]["ArnLike"]["aws:SourceArn"].removesuffix("*")
+    assert f"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:{alarm['name']}".startswith(allowed)
+    assert "cloudwatch.amazonaws.com" in inputs(recorder, KEY, "alerts")["policy"]
+
+
+@pytest.mark.parametrize("monitoring", [{}, {**ON_CALL, "routes": {"platform": "chat"}}])
+def test_without_a_topic_for_the_platform_team_there_are_no_alarms(monitoring: dict[str, Any]) -> None:
+    chat = {"chat": {"webhook": {"url": "https://example.com"}}}
+    declared = {**monitoring, "receivers": {**monitoring.get("receivers", {}), **chat}}
+    assert created(watched(monitoring=declared), ALARM) == []
+
+
 def test_keys_and_private_ways_are_made_for_what_there_is() -> None:
-    with_both = watched()
+    with_both = watched(**{"foundation.aws.network.interfaceEndpoints": True})
     assert {"aps-workspaces", "sns"} <= set(created(with_both, ENDPOINT))
     assert {"metrics", "alerts"} <= set(created(with_both, KEY))
-    without = platform(on_aws(monitoring={}))
+    without = platform(on_aws(**{"monitoring": {}, "foundation.aws.network.interfaceEndpoints": True}))
     assert not {"aps-workspaces", "sns"} & set(created(without, ENDPOINT))
     assert not {"metrics", "alerts"} & set(created(without, KEY))
 

@@ -18,6 +18,8 @@ PROVIDER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercont
 NOT_FOR_SERVICES = (
     "is not supported by EKS; write a network of /12 to /24 inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
 )
+TIMES = "write one such as 2026-11-27T10:40:00Z, in UTC, or latest"
+ELSEWHERE = "arn:aws:rds:eu-west-1:123456789012:snapshot:before-upgrade"
 GPUS = {"model": "NVIDIA-A10G", "count": 1}
 
 MISTAKES = [
@@ -67,6 +69,24 @@ MISTAKES = [
     (f"{AWS}.maintenanceWindow", "sunday", f"{AWS}.maintenanceWindow: 'sunday' is not a maintenance window; write one such as sun:02:00-sun:06:00, in UTC"),
     (f"{AWS}.cluster.admins", [], f"{AWS}.cluster.admins: has 0 entries; write at least 1"),
     (f"{AWS}.cluster.admins", ["arn:aws:iam::999999999999:role/a"], f"{AWS}.cluster.admins.0: arn:aws:iam::999999999999:role/a is not in account 123456789012; write a role of that account"),
+    # The database
+    (f"{AWS}.database", {"name": "tracking-"}, f"{AWS}.database.name: 'tracking-' is not a name of an RDS instance; write at most 30 lower-case letters and digits, such as tracking-2"),
+    (f"{AWS}.database", {"retained": ["tracking"]}, f"{AWS}.database.retained.0: 'tracking' is the present instance; write another database.name, or remove it here"),
+    (f"{AWS}.database", {"name": "b", "retained": ["a", "a"]}, f"{AWS}.database.retained.1: 'a' is listed twice; write each instance once"),
+    (f"{AWS}.database", {"restoreFrom": {}}, f"{AWS}.database.restoreFrom: needs exactly one of 'snapshot', 'instance' and 'automatedBackup'"),
+    (f"{AWS}.database", {"restoreFrom": {"snapshot": "a", "instance": "b"}}, f"{AWS}.database.restoreFrom: needs exactly one of 'snapshot', 'instance' and 'automatedBackup'"),
+    (f"{AWS}.database", {"restoreFrom": {"instance": "tracking"}}, f"{AWS}.database.restoreFrom: has no 'pointInTime'; {TIMES}"),
+    (f"{AWS}.database", {"restoreFrom": {"snapshot": "a", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom: has a 'pointInTime', which a snapshot has not; remove it, or write 'instance'"),
+    (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "yesterday"}}, f"{AWS}.database.restoreFrom.pointInTime: 'yesterday' is not a point in time; {TIMES}"),
+    (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00+01:00"}}, f"{AWS}.database.restoreFrom.pointInTime: '2026-11-27T10:40:00+01:00' is not a point in time; {TIMES}"),
+    (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00"}}, f"{AWS}.database.restoreFrom.pointInTime: '2026-11-27T10:40:00' is not a point in time; {TIMES}"),
+    (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' can't be restored over itself; write another database.name, such as tracking-2"),
+    (f"{AWS}.database", {"name": "tracking-2", "restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' would be deleted; keep it: add it to database.retained"),
+    (f"{AWS}.database", {"restoreFrom": {"snapshot": "a--b"}}, f"{AWS}.database.restoreFrom.snapshot: 'a--b' is not a DB snapshot; write its identifier, such as rds:ml-platform-prod-tracking-2026-11-27-03-10"),
+    (f"{AWS}.database", {"restoreFrom": {"snapshot": ELSEWHERE}}, f"{AWS}.database.restoreFrom.snapshot: {ELSEWHERE} is in eu-west-1; write one of eu-central-1, or copy it there"),
+    (f"{AWS}.backup", {"region": "eu-central-1"}, f"{AWS}.backup.region: eu-central-1 is the stack's own region; write another one"),
+    (f"{AWS}.backup", {"region": "eu-wst-1"}, f"{AWS}.backup.region: 'eu-wst-1' is not an AWS region; did you mean 'eu-west-1'?"),
+    (f"{AWS}.backup", {"region": "cn-north-1"}, f"{AWS}.backup.region: cn-north-1 is in another partition than eu-central-1; write a region of the same one"),
     # Groups
     (f"{AWS}.cluster.groups", {"system:masters": ROLE}, f"{AWS}.cluster.groups.system:masters: 'system:masters' is reserved by Kubernetes; write a group of your own"),
     (f"{AWS}.cluster.groups", {"eks:a": ROLE}, f"{AWS}.cluster.groups.eks:a: 'eks:a' has a prefix that EKS reserves; write another name"),
@@ -183,7 +203,7 @@ def test_a_topic_of_sns_is_known_in_aws(root: Path) -> None:
     receivers = {"on-call": {"sns": {"topic": "alerts"}}, "vision": {"sns": {"topic": "alerts"}}}
     platform = declare(on_aws(monitoring={"receivers": receivers}), "Pulumi.dev.yaml", root)
     assert platform.monitoring is not None
-    assert platform.monitoring.topics() == {"alerts"}
+    assert platform.monitoring.topics() == {"alerts": []}
 
 
 def test_a_valid_declaration_is_valid(root: Path) -> None:
