@@ -24,7 +24,7 @@ def down(name: str) -> int:
         _destroy(name, declared, progress)
     if local is None:
         if declared.foundation.aws is not None:
-            leftovers.require_none(name, declared.foundation.aws.account, declared.foundation.aws.region)
+            leftovers.require_none(name, declared.foundation.aws)
         return 0
     machine.stop(progress)
     console.print("[bold]Nothing of the platform is running[/]; built tools and image layers stay in the cache.")

@@ -1,6 +1,6 @@
-"""Resources of a stack that are still in its AWS account after `make down`, found by their tags."""
+"""Resources of a stack that are still in its AWS account after `make down`, found by their tags or their names."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from cli.aws_preflight.wanted import Client
 from common.console import console
 from common.errors import CommandError
 from infra.catalogue.names import DOMAIN, PROJECT
+from infra.declaration.aws.settings import AwsFoundation
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,17 @@ class Leftover:
     ending: str = ""
 
 
-def require_none(stack: str, account: str, region: str) -> None:
-    """Print what is left, and fail unless all of it is being deleted."""
-    client = clients(region)
-    if client is None:
+def require_none(stack: str, aws: AwsFoundation) -> None:
+    """Print what is left in the stack's regions, and fail unless all of it is being deleted."""
+    account = aws.account
+    regions = [aws.region, *([aws.backup.region] if aws.backup else [])]
+    searched = [client for region in regions if (client := clients(region)) is not None]
+    if not searched:
         console.print(f"[yellow]![/] leftovers in account {account} not checked: no credentials")
         return
     try:
-        _require_account(client, account)
-        found = list(listed(client, stack))
+        _require_account(searched[0], account)
+        found = list(listed(searched, stack, aws))
     except UNANSWERED as error:
         hint = "renew the credentials, or allow the caller tag:GetResources and iam:List*, and run `make down` again"
         raise CommandError(f"leftovers in account {account} can't be listed", str(error), hint=hint) from None
@@ -40,22 +43,32 @@ def require_none(stack: str, account: str, region: str) -> None:
         noun = "resource" if len(left) == 1 else "resources"
         verb = "is" if len(left) == 1 else "are"
         raise CommandError(
-            f"{len(left)} {noun} of stack {stack} {verb} left in account {account}, region {region}",
+            f"{len(left)} {noun} of stack {stack} {verb} left in account {account}, {_named(regions)}",
             "\n".join(item.arn for item in left),
             hint="something outside the stack created or uses them: delete them in AWS, and run `make down` again",
         )
-    console.print(f"[green]✓[/] no resource of stack {stack} is left in account {account}, region {region}")
+    console.print(f"[green]✓[/] no resource of stack {stack} is left in account {account}, {_named(regions)}")
 
 
-def listed(client: Client, stack: str) -> Iterator[Leftover]:
-    """Everything with the stack's tags, by ARN. The tagging API does not cover IAM, so IAM is listed itself."""
+def _named(regions: Sequence[str]) -> str:
+    return f"region {regions[0]}" if len(regions) == 1 else f"regions {' and '.join(regions)}"
+
+
+def listed(searched: Sequence[Client], stack: str, aws: AwsFoundation) -> Iterator[Leftover]:
+    """Everything with the stack's tags or a name of its own, by ARN; `searched` has a client for each region."""
     tags = {f"{DOMAIN}/project": PROJECT, f"{DOMAIN}/stack": stack}
-    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
-    pages = client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
-    arns = {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
-    arns |= set(_identities(client("iam"), tags))
-    for arn in sorted(arns):
+    first, found = searched[0], {arn: client for client in searched for arn in _tagged(client, tags)}
+    # The tagging API does not cover IAM.
+    for arn in (*_identities(first("iam"), tags), *_log_groups(first, stack, aws)):
+        found.setdefault(arn, first)
+    for arn, client in sorted(found.items(), key=lambda item: item[0]):
         yield Leftover(arn, _ending(client, arn))
+
+
+def _tagged(client: Client, tags: Mapping[str, str]) -> Iterator[str]:
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    for page in client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters):
+        yield from (entry["ResourceARN"] for entry in page["ResourceTagMappingList"])
 
 
 def _identities(iam: Any, wanted: Mapping[str, str]) -> Iterator[str]:
@@ -72,6 +85,15 @@ def _identities(iam: Any, wanted: Mapping[str, str]) -> Iterator[str]:
     for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
         if _has(iam.list_open_id_connect_provider_tags(OpenIDConnectProviderArn=provider["Arn"]), wanted):
             yield provider["Arn"]
+
+
+def _log_groups(client: Client, stack: str, aws: AwsFoundation) -> Iterator[str]:
+    """EKS and RDS make a log group again, without tags, if they log something after its deletion."""
+    name, database = f"{PROJECT}-{stack}", aws.database
+    instances = (database.name, *database.retained)
+    for prefix in (f"/aws/eks/{name}/", *(f"/aws/rds/instance/{name}-{instance}/" for instance in instances)):
+        for page in client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+            yield from (group["arn"].removesuffix(":*") for group in page["logGroups"])
 
 
 def _has(answer: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:

@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from cli import leftovers
 from common.errors import CommandError
+from infra.declaration.aws.settings import AwsFoundation
 from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.iam import allow, document
 
@@ -35,17 +36,26 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.stop()
 
 
-def client(service: str) -> Any:
-    return boto3.client(service, region_name=PLACE.region)
+def client(service: str, region: str = PLACE.region) -> Any:
+    return boto3.client(service, region_name=region)
 
 
-def look(stack: str = PLACE.stack, account: str = ACCOUNT) -> None:
-    leftovers.require_none(stack, account, PLACE.region)
+def look(stack: str = PLACE.stack, account: str = ACCOUNT, **settings: object) -> None:
+    declared = {
+        "account": account,
+        "region": PLACE.region,
+        "team": "ml",
+        "costCentre": "ml",
+        "network": {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1b"]},
+        "cluster": {"admins": [f"arn:aws:iam::{ACCOUNT}:role/admin"]},
+        **settings,
+    }
+    leftovers.require_none(stack, AwsFoundation.model_validate(declared))
 
 
-def key(stack: str = PLACE.stack) -> str:
+def key(stack: str = PLACE.stack, region: str = PLACE.region) -> str:
     tags = [{"TagKey": tag["Key"], "TagValue": stack if tag["Value"] == PLACE.stack else tag["Value"]} for tag in TAGS]
-    return str(client("kms").create_key(Tags=tags)["KeyMetadata"]["KeyId"])
+    return str(client("kms", region).create_key(Tags=tags)["KeyMetadata"]["KeyId"])
 
 
 @pytest.mark.usefixtures("moto")
@@ -101,6 +111,27 @@ def test_roles_and_policies_are_asked_of_iam_itself() -> None:
     with pytest.raises(CommandError, match="2 resources of stack trial are left") as error:
         look()
     assert set(error.value.why.splitlines()) == {PLACE.boundary, PLACE.iam_arn(f"role/{PLACE.role_name('node')}")}
+
+
+@pytest.mark.usefixtures("moto")
+def test_log_groups_that_were_made_again_are_found_by_their_names() -> None:
+    names = {f"/aws/eks/{PLACE.name}/cluster", f"/aws/rds/instance/{PLACE.name}-tracking-2/postgresql"}
+    for name in (*names, f"/aws/eks/{PLACE.name}-eu/cluster", f"/aws/rds/instance/{PLACE.name}-other/postgresql"):
+        client("logs").create_log_group(logGroupName=name)
+    with pytest.raises(CommandError, match="2 resources of stack trial are left") as error:
+        look(database={"name": "tracking-2"})
+    assert set(error.value.why.splitlines()) == {PLACE.arn("logs", f"log-group:{name}") for name in names}
+
+
+@pytest.mark.usefixtures("moto")
+def test_the_second_region_is_searched_too_and_roles_are_listed_once() -> None:
+    iam, second = client("iam"), "eu-west-1"
+    iam.create_role(RoleName=PLACE.role_name("node"), AssumeRolePolicyDocument="{}", Tags=TAGS)
+    made = key(region=second)
+    shown = "2 resources of stack trial are left in account .*, regions eu-central-1 and eu-west-1"
+    with pytest.raises(CommandError, match=shown) as error:
+        look(backup={"region": second})
+    assert f"arn:aws:kms:{second}:{ACCOUNT}:key/{made}" in error.value.why.splitlines()
 
 
 @pytest.mark.usefixtures("moto")
