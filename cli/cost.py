@@ -183,6 +183,7 @@ _PRICED: Mapping[str, _Pricing] = {
     "aws:grafana/workspace:Workspace": _one("grafana-editor", "Grafana's first editor"),
     "kubernetes:core/v1:PersistentVolumeClaim": _volume,
 }
+_COPIES = "copies in the second region, and the data on its way there"
 _BY_USE: Mapping[str, str] = {
     "aws:amp/workspace:Workspace": "samples stored and queried (Managed Prometheus)",
     "aws:cloudwatch/logGroup:LogGroup": "log data (CloudWatch)",
@@ -192,6 +193,9 @@ _BY_USE: Mapping[str, str] = {
     "aws:grafana/workspace:Workspace": "Grafana's further users",
     "aws:kms/key:Key": "requests to keys (KMS), their rotations",
     "aws:rds/instance:Instance": "backups beyond the database's size",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "alarms beyond the account's first ten (CloudWatch)",
+    "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication": _COPIES,
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": _COPIES,
     "aws:rds/snapshot:Snapshot": "backups beyond the database's size",
     "aws:s3/bucket:Bucket": "files of runs and models (S3)",
     "aws:sns/topic:Topic": "alerts sent (SNS)",
@@ -212,7 +216,7 @@ FREE = frozenset(
         *("s3/bucketOwnershipControls:BucketOwnershipControls", "s3/bucketVersioning:BucketVersioning"),
         "s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
         "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-        "secretsmanager/secretVersion:SecretVersion",
+        *("secretsmanager/secretVersion:SecretVersion", "sns/topicSubscription:TopicSubscription"),
     )
 )
 """Types without a price of their own; nodes are priced by their pool."""

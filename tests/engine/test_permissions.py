@@ -234,21 +234,24 @@ def test_objects_are_replicated_to_the_second_region_and_nowhere_else() -> None:
     role, replica = prod_role("replication"), f"{PLACE.bucket_arn('replica')}/models/1"
     there = {REGION: "eu-west-1", **key_use("backup", "s3.eu-west-1.amazonaws.com")}
     own = {
-        "reads": role.asks("s3:GetObjectVersionForReplication", f"{BUCKET}/models/1"),
-        "decrypts": role.asks("kms:Decrypt", KEY, key_use(), key_policy()),
+        "reads": role.asks("s3:GetObjectVersionForReplication", f"{PLACE.bucket_arn('artifacts')}/models/1"),
+        "decrypts": role.asks("kms:Decrypt", KEY, key_use("artifacts"), key_policy("artifacts")),
         "writes": role.asks("s3:ReplicateObject", replica, {REGION: "eu-west-1"}),
         "encrypts": role.asks("kms:Encrypt", KEY.replace(PLACE.region, "eu-west-1"), there, key_policy("backup")),
     }
     assert allowed(own) == dict.fromkeys(own, True)
     refused(
         {
-            "the replica is read": (role.asks("s3:GetObject", replica), may_everything),
+            "the replica is read": (
+                role.asks("s3:GetObject", replica),
+                lambda request: unbounded(may_everything(request)),
+            ),
             "another bucket": (
                 role.asks("s3:ReplicateObject", "arn:aws:s3:::someone-else/1"),
                 lambda request: unbounded(about_everything(request)),
             ),
             "a key that is not of the second region": (
-                role.asks("kms:Encrypt", KEY, key_use(), key_policy()),
+                role.asks("kms:Encrypt", KEY, key_use("artifacts"), key_policy("artifacts")),
                 may_everything,
             ),
         }

@@ -146,8 +146,8 @@ def deploy_statements(
     *,
     grafana: bool = False,
 ) -> list[Statement]:
-    """All but network and data. `state_key`: the alias of the key that encrypts the stack's secrets; `second`: the region
-    of backups.
+    """All but network and data. `state_key`: the alias of the key that encrypts the stack's secrets. `second`: the
+    region of backups.
     """
     return [
         allow([*_READS, *_LEFTOVER_READS], ["*"]),

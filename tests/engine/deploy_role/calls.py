@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/. Calls that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.engine.deploy_role.things import (
     ALIASES,
@@ -81,6 +81,10 @@ _GROUPS = [
         f"/aws/rds/instance/{PLACE.name}-tracking/postgresql",
     )
 ]
+_ALARM = PLACE.arn("cloudwatch", f"alarm:{PLACE.name}-tracking-storage")
+_REPLICATION = "StartDBInstanceAutomatedBackupsReplication StopDBInstanceAutomatedBackupsReplication"
+SECOND = replace(PLACE, region="eu-west-1")
+"""Where copies are."""
 _CLUSTER = PLACE.cluster_arn
 _DATABASE, _SUBNETS, _PARAMETERS = (
     PLACE.arn("rds", f"{kind}:{PLACE.name}-tracking") for kind in ("db", "subgrp", "pg")
@@ -114,6 +118,10 @@ CALLS: Mapping[str, list[Call]] = {
         *calls(WORKSPACE, "aps:DescribeWorkspace UpdateWorkspaceAlias DeleteWorkspace", OWN),
         *calls(WORKSPACE, "aps:TagResource", {**OWN, **NEW}),
         *_for_service("metrics"),
+    ],
+    "aws:cloudwatch/metricAlarm:MetricAlarm": [
+        *calls(_ALARM, "cloudwatch:PutMetricAlarm TagResource", NEW),
+        *calls(_ALARM, "cloudwatch:PutMetricAlarm TagResource DescribeAlarms DeleteAlarms ListTagsForResource", OWN),
     ],
     "aws:cloudwatch/logGroup:LogGroup": [
         call
@@ -269,6 +277,15 @@ CALLS: Mapping[str, list[Call]] = {
         *_for_service("database"),
         *_linked("rds"),
     ],
+    "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication": [
+        *calls(_DATABASE, f"rds:{_REPLICATION}", {"aws:RequestedRegion": SECOND.region}),
+        *calls(
+            SECOND.arn("rds", "auto-backup:ab-1"),
+            "rds:StartDBInstanceAutomatedBackupsReplication",
+            {"aws:RequestedRegion": SECOND.region},
+        ),
+        *calls("*", "kms:CreateKey", {**NEW, "aws:RequestedRegion": SECOND.region}),
+    ],
     "aws:rds/parameterGroup:ParameterGroup": calls(
         _PARAMETERS, "rds:CreateDBParameterGroup ModifyDBParameterGroup DescribeDBParameters DeleteDBParameterGroup"
     ),
@@ -301,6 +318,11 @@ CALLS: Mapping[str, list[Call]] = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _bucket(
         "PutBucketPublicAccessBlock", "GetBucketPublicAccessBlock"
     ),
+    "aws:s3/bucketReplicationConfig:BucketReplicationConfig": [
+        *_bucket("GetReplicationConfiguration", "PutReplicationConfiguration"),
+        *_passed("replication", "s3"),
+        *calls(SECOND.bucket_arn("replica"), "s3:CreateBucket PutBucketPolicy PutBucketVersioning DeleteBucket"),
+    ],
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _bucket(
         "PutEncryptionConfiguration", "GetEncryptionConfiguration"
     ),
@@ -312,6 +334,9 @@ CALLS: Mapping[str, list[Call]] = {
     ],
     "aws:secretsmanager/secretVersion:SecretVersion": calls(
         _SECRET, "secretsmanager:PutSecretValue GetSecretValue UpdateSecretVersionStage"
+    ),
+    "aws:sns/topicSubscription:TopicSubscription": calls(
+        TOPIC, "sns:Subscribe GetSubscriptionAttributes Unsubscribe", OWN, topic_policy()
     ),
     "aws:sns/topic:Topic": [
         *calls(TOPIC, "sns:CreateTopic", NEW, topic_policy()),

@@ -321,8 +321,8 @@ def test_objects_are_replicated_by_a_role_that_can_do_nothing_else() -> None:
         (each["Condition"]["StringEquals"]["kms:ViaService"], *each["Condition"]["ForAnyValue:StringEquals"].values())
         for each in keys
     ] == [
-        ("s3.eu-central-1.amazonaws.com", "alias/ml-platform-test-artifacts"),
-        ("s3.eu-west-1.amazonaws.com", "alias/ml-platform-test-backup"),
+        ("s3.eu-central-1.amazonaws.com", "alias/ml-platform-test/artifacts"),
+        ("s3.eu-west-1.amazonaws.com", "alias/ml-platform-test/backup"),
     ]
     boundary = json.loads(inputs(recorder, "aws:iam/policy:Policy", "boundary")["policy"])["Statement"]
     assert keys[1] in boundary
