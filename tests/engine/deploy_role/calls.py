@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/. Calls that 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tests.engine.deploy_role.things import (
     ALIASES,
@@ -17,6 +17,7 @@ from tests.engine.deploy_role.things import (
     OWN,
     PASSED,
     REQUEST_TAG,
+    SECOND,
     WITHIN,
     created_by,
     ec2,
@@ -83,8 +84,6 @@ _GROUPS = [
 ]
 _ALARM = PLACE.arn("cloudwatch", f"alarm:{PLACE.name}-tracking-storage")
 _REPLICATION = "StartDBInstanceAutomatedBackupsReplication StopDBInstanceAutomatedBackupsReplication"
-SECOND = replace(PLACE, region="eu-west-1")
-"""Where copies are."""
 _CLUSTER = PLACE.cluster_arn
 _DATABASE, _SUBNETS, _PARAMETERS = (
     PLACE.arn("rds", f"{kind}:{PLACE.name}-tracking") for kind in ("db", "subgrp", "pg")

@@ -24,6 +24,7 @@ from tests.engine.deploy_role.things import (
     PASSED,
     REQUEST_TAG,
     RESOURCE_TAG,
+    SECOND,
     SIBLING,
     SIBLINGS,
     STATE,
@@ -296,7 +297,7 @@ def roles() -> list[Row]:
 
 def _passing(own: str) -> list[Row]:
     node, pod = PLACE.role_arn("node"), PLACE.role_arn("vision-training-digits")
-    to_ec2, to_eks, to_pods = ({PASSED: f"{each}.amazonaws.com"} for each in ("ec2", "eks", "pods.eks"))
+    to_ec2, to_eks, to_pods, to_s3 = ({PASSED: f"{each}.amazonaws.com"} for each in ("ec2", "eks", "pods.eks", "s3"))
     linked = {each: PLACE.iam_arn(f"role/aws-service-role/{each}.amazonaws.com/x") for each in ("eks", "support")}
     return [
         Row("passes the cluster's role to EKS", "iam:PassRole", PLACE.role_arn("cluster"), yes, outside, to_eks),
@@ -320,6 +321,15 @@ def _passing(own: str) -> list[Row]:
                 {PASSED: "lambda.amazonaws.com"},
             )
         ),
+        Row(
+            "passes the role that replicates objects to S3",
+            "iam:PassRole",
+            PLACE.role_arn("replication"),
+            yes,
+            outside,
+            to_s3,
+        ),
+        Row("passes another role to S3", "iam:PassRole", node, about_everything, outside, to_s3),
         Row("passes a pod's role to EC2", "iam:PassRole", pod, without_condition(PASSED), outside, to_ec2),
         Row("passes its own role to EKS Pod Identity", "iam:PassRole", own, without_denials, outside, to_pods),
         Row(
@@ -443,6 +453,8 @@ def secrets() -> list[Row]:
     database, other = (PLACE.arn("rds", f"db:{each.name}-tracking") for each in (PLACE, SIBLING))
     foreign, snapshot = PLACE.arn("rds", "db:someone-else"), PLACE.arn("rds", "snapshot:someone-else")
     owner = next(iter(OWN_DATABASE))
+    deleted, copies = (place.arn("rds", "auto-backup:ab-1") for place in (PLACE, SECOND))
+    there = {REGION: SECOND.region}
     return [
         shown(Row("reads a team's secret", read, token, yes, outside)),
         shown(Row("reads the login of the stack's database", read, secret(LOGIN), about_everything, yes, OWN_DATABASE)),
@@ -495,6 +507,17 @@ def secrets() -> list[Row]:
         Row("gives a foreign database a new password", "rds:ModifyDBInstance", foreign, about_everything, outside),
         Row("deletes another stack's database", "rds:DeleteDBInstance", other, _TAGGED, outside, SIBLINGS),
         Row("copies a foreign database", "rds:RestoreDBInstanceFromDBSnapshot", snapshot, about_everything, outside),
+        Row("copies a deleted database", "rds:RestoreDBInstanceToPointInTime", deleted, about_everything, outside),
+        Row("replicates its backups", "rds:StartDBInstanceAutomatedBackupsReplication", copies, yes, outside, there),
+        Row(
+            "restores a database in the second region",
+            "rds:RestoreDBInstanceToPointInTime",
+            copies,
+            about_everything,
+            outside,
+            there,
+        ),
+        Row("deletes the copy of the artifacts", "s3:DeleteBucket", SECOND.bucket_arn("replica"), yes, outside, there),
     ]
 
 

@@ -8,6 +8,8 @@ from infra.catalogue.names import STACK_LABEL
 from tests.engine.iam_evaluator import Context, Policy
 from tests.engine.iam_evaluator.prod import PLACE
 
+SECOND = replace(PLACE, region="eu-west-1")
+"""The region of backups."""
 SIBLING = replace(PLACE, stack=f"{PLACE.stack}-eu")
 """Another stack of the account, whose name begins alike."""
 
