@@ -134,7 +134,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
         Call("ec2.CreateVpc"),
         Call("ec2.ModifyVpcAttribute", only=["enableDnsHostnames", "enableDnsSupport"], fixed={"VpcId": "a"}),
     ),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": (Call("ec2.CreateVpcEndpoint"),),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": (Call("ec2.CreateVpcEndpoint", {"policy": "PolicyDocument"}),),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": (
         Call("ecr.PutLifecyclePolicy", {"repository": "repositoryName", "policy": "lifecyclePolicyText"}),
     ),

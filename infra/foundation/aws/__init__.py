@@ -39,7 +39,6 @@ from infra.foundation.aws.volumes import storage_class
 from infra.foundation.contract import (
     CLIENT_SETTINGS,
     Foundation,
-    ObjectStore,
     Pipeline,
     Placement,
     Registry,
@@ -108,6 +107,7 @@ class AwsFoundation(pulumi.ComponentResource):
             NetworkArgs(settings.network, context, settings.log_days, self._keys[keys.LOGS]),
             self._in_account,
         )
+        self._datasets = self._make_dataset_endpoint()
         self._cluster = self._make_cluster()
         in_cluster = kubernetes.Provider(
             "kubernetes",
@@ -161,7 +161,7 @@ class AwsFoundation(pulumi.ComponentResource):
             topics=self._make_topics(),
             grafana=self._grafana.outputs if self._grafana else None,
             pipeline=Pipeline(preview=self._ci.preview, deploy=self._ci.deploy) if self._ci else None,
-            object_stores=self._make_object_stores(),
+            object_stores=dict.fromkeys(args.dataset_teams, self._datasets.outputs) if self._datasets else {},
             domain_egress=domain_egress(settings.cluster.service_cidr),
         )
         self.register_outputs({"registry": context.registry})
@@ -187,7 +187,7 @@ class AwsFoundation(pulumi.ComponentResource):
         return Ci("ci", args, self._in_account)
 
     def _make_cluster(self) -> Cluster:
-        """Nodes need NAT gateways and VPC endpoints until the last node is deleted."""
+        """Nodes and pods need NAT gateways and VPC endpoints until the last node is deleted."""
         settings, context, network = self._args.settings, self._context, self._network
         purposes = self._more_purposes()
         private = EndpointsArgs(network, context, settings.network.cidr, settings.network.interface_endpoints, purposes)
@@ -203,7 +203,7 @@ class AwsFoundation(pulumi.ComponentResource):
                 log_days=settings.log_days,
                 deployer=self._ci.deploy if self._ci else None,
                 protect=self._args.protect_data,
-                after=[network, endpoints],
+                after=[network, endpoints, *([self._datasets] if self._datasets else [])],
             ),
             self._in_account,
         )
@@ -233,12 +233,11 @@ class AwsFoundation(pulumi.ComponentResource):
         args = TopicsArgs(self._context, self._args.topics, self._keys[keys.ALERTS])
         return Topics("topics", args, self._in_account).outputs
 
-    def _make_object_stores(self) -> Mapping[str, ObjectStore]:
+    def _make_dataset_endpoint(self) -> DatasetEndpoint | None:
         if not self._args.dataset_teams:
-            return {}
+            return None
         args = DatasetEndpointArgs(self._args.settings.network, self._network, self._context)
-        store = DatasetEndpoint("datasets", args, self._in_account).outputs
-        return dict.fromkeys(self._args.dataset_teams, store)
+        return DatasetEndpoint("datasets", args, self._in_account)
 
     def _make_database(self) -> Database:
         args = DatabaseArgs(
