@@ -86,6 +86,11 @@ def test_data_is_protected(steps: list[Step]) -> None:
     }
 
 
+def test_the_snapshot_before_an_upgrade_outlives_the_next_one(steps: list[Step]) -> None:
+    (snapshot,) = [step for step in steps if step.type == "aws:rds/snapshot:Snapshot"]
+    assert snapshot.state["retainOnDelete"] is True
+
+
 @pytest.mark.parametrize(
     ("user", "used"),
     [

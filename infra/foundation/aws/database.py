@@ -55,7 +55,7 @@ class Database(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsDatabase", name, None, opts)
-        self._name, self._protect = name, args.protect
+        self._database, self._keeps_snapshots = name, args.protect
         child = pulumi.ResourceOptions(parent=self)
         settings, full_name = args.settings, f"{args.context.name}-{name}"
         subnets = rds.SubnetGroup(name, name=full_name, subnet_ids=list(args.subnets), opts=child)
@@ -156,7 +156,7 @@ class Database(pulumi.ComponentResource):
         Later ones don't delete it, because it is the way back. Its name is used once: a version may come again.
         """
         suffix = random.RandomPassword(
-            f"{self._name}-snapshot",
+            f"{self._database}-snapshot",
             length=6,
             special=False,
             upper=False,
@@ -164,7 +164,7 @@ class Database(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         ).result
         taken = rds.Snapshot(
-            self._name,
+            self._database,
             db_instance_identifier=self._current.identifier,
             db_snapshot_identifier=pulumi.Output.format(
                 "{}-before-mlflow-{}-{}",
@@ -174,7 +174,7 @@ class Database(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                retain_on_delete=self._protect,
+                retain_on_delete=self._keeps_snapshots,
                 custom_timeouts=pulumi.CustomTimeouts(create=_SNAPSHOT_TIMEOUT),
             ),
         )

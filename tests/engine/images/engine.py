@@ -41,14 +41,13 @@ class Engine:
         if name not in self.built:
             base = _BASES.get(name) or self.image(_BUILT_ON.get(name, "base"))
             folder = next(parent / name for parent in (CONTEXTS, IMAGES) if (parent / name).is_dir())
-            self.built[name] = f"{self.name}/{name}"
+            tag = f"{self.name}/{name}"
             try:
-                self.client.images.build(
-                    path=str(folder), tag=self.built[name], buildargs={"BASE": base}, rm=True, forcerm=True
-                )
+                self.client.images.build(path=str(folder), tag=tag, buildargs={"BASE": base}, rm=True, forcerm=True)
             except BuildError as error:
                 lines = [str(line.get("stream", "")).rstrip() for line in error.build_log]
                 pytest.fail(f"{name}: {error}\n" + "\n".join(lines[-20:]), pytrace=False)
+            self.built[name] = tag
         return self.built[name]
 
     def start(self, image: str, alias: str | None = None, **options: Any) -> Container:
