@@ -18,11 +18,13 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "AwsNetwork": ("network", "VPC, subnets, ways out, endpoints of AWS services"),
     "AwsEndpoints": ("network", ""),
     "AwsCluster": ("cluster", "EKS in Auto Mode, and who may use it"),
-    "AwsNodeGroups": ("cluster", ""),
     "AwsSystemPool": (SYSTEM_POOL, "nodes of everything that names no pool"),
     "AwsElasticPool": ("pool", "nodes of the jobs and endpoints that name it"),
+    "AwsFixedPool": ("pool", ""),
     "AwsDatabase": ("database", "PostgreSQL of the tracking server"),
     "AwsArtifactStore": ("storage", "files of runs and models"),
+    "AwsDatasetEndpoint": ("storage", ""),
+    "AwsBackup": ("backups", "copies in a second region"),
     "AwsRegistry": ("registry", "the private image registry"),
     "AwsMetricsStore": ("metrics store", "Amazon Managed Prometheus"),
     "AwsTopics": ("alert topics", "SNS topics for receivers of alerts"),
@@ -55,6 +57,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
 }
 """By the last part of a component's type: its name, and what it is for. Some share a name."""
 
+_POOLS = ("AwsElasticPool", "AwsFixedPool")
 _FOUNDATIONS = {f"{PROJECT}:foundation:{name}" for name in ("Aws", "Local", "Cluster")}
 
 
@@ -65,7 +68,7 @@ def component(step: Mapping[str, Any]) -> str:
     inner = [kind for kind in own if kind not in _FOUNDATIONS] or own
     kind = inner[0].rpartition(":")[2] if inner else STACK
     name = COMPONENTS[kind][0] if kind in COMPONENTS else kind
-    return pool_component(urn_name(step["urn"])) if kind == "AwsElasticPool" else name
+    return pool_component(urn_name(step["urn"])) if kind in _POOLS else name
 
 
 def pool_component(name: str) -> str:

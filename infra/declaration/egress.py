@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"({_LABEL}\.)+[a-z]([-a-z0-9]{{0,61}}[a-z0-9])?", re.ASCII)
 _LONGEST_NAME = 253
-_INTERNAL_NAMES = (
-    "svc",
-    "svc.cluster.local",
-    "localhost",
-    "ec2.internal",
-    "compute.internal",
-    "metadata.google.internal",
-)
-"""Names of Services, nodes and metadata services, each with all names below it."""
+_INTERNAL_NAMES = ("svc", "local", "localhost", "internal")
+"""Names of Services, pods, nodes and metadata services, each with all names below it."""
+_OF_THE_VPC = re.compile(r".*\.(rds|eks|vpce)\.amazonaws\.com(\.cn)?")
+"""Names of AWS that lead to addresses inside of networks."""
 _NEVER = {
     "0.0.0.0/8": "addresses of the pod itself",
     "127.0.0.0/8": "loopback addresses",
@@ -83,7 +78,8 @@ def _require_name(value: str, host: str) -> None:
         raise ValueError(f"{value!r} is not a CIDR; write the first address of the network, such as 203.0.113.0/28")
     if "*" in host:
         raise ValueError(f"{value!r} is a pattern; write each host by its own name")
-    if any(host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES):
+    inside = any(host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES)
+    if inside or _OF_THE_VPC.fullmatch(host):
         raise ValueError(f"{value!r} is a name inside the cluster or of a node; write that of a host outside")
     if not _NAME.fullmatch(host) or len(host) > _LONGEST_NAME:
         raise ValueError(f"{value!r} is not a host; {example}")
@@ -125,9 +121,11 @@ class Egress(Settings):
         return str(addresses) if addresses else None
 
 
-def declared_egress(platform: Platform) -> Iterator[tuple[str, Egress]]:
-    """Each with its path."""
+def declared_egress(platform: Platform, team: str | None = None) -> Iterator[tuple[str, Egress]]:
+    """Each with its path, of one team or of all."""
     for kind, name, workload in platform.workloads():
+        if team not in (None, workload.team):
+            continue
         for position, egress in enumerate(workload.egress):
             yield f"{kind.section}.{name}.egress.{position}", egress
 
@@ -153,6 +151,21 @@ def egress_leaves_the_cluster(platform: Platform, root: Path) -> Iterator[Proble
         if inside:
             message = f"{egress.host} overlaps {inside}; write the address of a host outside the cluster"
             yield Problem(f"{path}.host", message)
+        namespace = egress.host.rpartition(".")[2]
+        if namespace in {"default", "kube-system", platform.namespace, *platform.teams}:
+            message = (
+                f"'{egress.host}' is a Service's name in the namespace '{namespace}'; write a host outside the cluster"
+            )
+            yield Problem(f"{path}.host", message)
 
 
-EGRESS_RULES = (egress_is_declared_once, egress_leaves_the_cluster)
+def egress_is_no_large_part_of_the_internet(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Nor is that of all workloads of a team, which reach each other."""
+    for team in platform.teams:
+        declared = [(path, each.cidr) for path, each in declared_egress(platform, team) if each.cidr]
+        if declared and is_anybody(cidr for _, cidr in declared):
+            message = f"team '{team}' declares a large part of the internet in all; write the networks of single hosts"
+            yield Problem(f"{declared[-1][0]}.host", message)
+
+
+EGRESS_RULES = (egress_is_declared_once, egress_leaves_the_cluster, egress_is_no_large_part_of_the_internet)

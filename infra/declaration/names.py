@@ -85,4 +85,16 @@ def names_of_images_are_repositories(platform: Platform, root: Path) -> Iterator
             yield Problem("foundation.cluster.registry.prefix", message)
 
 
-NAME_RULES = (device_namespace_fits, names_of_pools_fit, names_of_images_are_repositories)
+def roles_of_workloads_differ(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A workload's IAM role is named after its team, kind and name, joined by '-'."""
+    if platform.foundation.aws is None:
+        return
+    taken: dict[str, str] = {}
+    for kind, name, workload in platform.workloads():
+        role, path = f"{workload.team}-{kind.section}-{name}", f"{kind.section}.{name}"
+        if role in taken:
+            yield Problem(path, f"its IAM role would have the name of that of '{taken[role]}'; write another name")
+        taken.setdefault(role, path)
+
+
+NAME_RULES = (roles_of_workloads_differ, device_namespace_fits, names_of_pools_fit, names_of_images_are_repositories)

@@ -39,6 +39,10 @@ READERS = {"vision-training-digits-gpu": "vision/imagenet"}
 PREFIXES = WRITERS | READERS
 
 
+INSIDE = {"aws:SourceVpce": "datasets-id"}
+"""By the recorder's endpoint for datasets."""
+
+
 def purpose(name: str) -> str:
     return "artifacts" if name in WRITERS else "datasets"
 
@@ -46,12 +50,12 @@ def purpose(name: str) -> str:
 def on_object(name: str, action: str, prefix: str, context: Context | None = None) -> Request:
     """Something that is done to a file below a prefix."""
     key = f"{PLACE.bucket_arn(purpose(name))}/{prefix}/1/model.onnx"
-    return prod_role(name).asks(action, key, context, bucket_policy(purpose(name)))
+    return prod_role(name).asks(action, key, {**INSIDE, **(context or {})}, bucket_policy(purpose(name)))
 
 
 def listing(name: str, prefix: str | None) -> Request:
     """A list of what is below a prefix, or of everything."""
-    context = {"s3:prefix": prefix} if prefix else {}
+    context = {**INSIDE, **({"s3:prefix": prefix} if prefix else {})}
     bucket = PLACE.bucket_arn(purpose(name))
     return prod_role(name).asks("s3:ListBucket", bucket, context, bucket_policy(purpose(name)))
 
@@ -199,6 +203,14 @@ def test_no_role_of_the_stack_makes_users_or_their_keys() -> None:
             for action in ("iam:CreateUser", "iam:CreateAccessKey")
         }
     )
+
+
+@pytest.mark.parametrize("way", [None, "vpce-of-someone-else"])
+def test_the_credentials_of_a_pod_read_no_dataset_from_elsewhere(way: str | None) -> None:
+    for name, prefix in READERS.items():
+        key, context = f"{PLACE.bucket_arn('datasets')}/{prefix}/1", {"aws:SourceVpce": way} if way else {}
+        outside = prod_role(name).asks("s3:GetObject", key, context, bucket_policy("datasets"))
+        refused({name: (outside, without_condition("aws:SourceVpce"))})
 
 
 def test_the_boundary_holds_even_where_a_role_may_everything() -> None:

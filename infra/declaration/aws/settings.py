@@ -14,6 +14,7 @@ from infra.declaration.aws.types import (
     Bucket,
     CachePrefix,
     Cidr,
+    GitEnvironment,
     GitRepository,
     IdentityGroup,
     KeyAlias,
@@ -130,7 +131,7 @@ class Ci(Settings):
         default="alias/ml-platform-state",
         description="Alias of the KMS key that encrypts the stack's secrets, as in `pulumi stack init`",
     )
-    environment: str = Field(default="prod", description="GitHub environment that deploys require")
+    environment: GitEnvironment = Field(default="prod", description="GitHub environment that deploys require")
 
 
 IdentityGroups = Annotated[tuple[IdentityGroup, ...], Field(strict=False)]

@@ -17,6 +17,7 @@ _ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
 _RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 _PLACEMENT_GROUP = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
+_ENVIRONMENT = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$"
 _REPOSITORY = r"^([\w.-]+/[\w.-]+|[\w.-]+@\d+/[\w.-]+@\d+)$"
 _PROVIDER_ARN = rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{re.escape(GITHUB)}$"
 _IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
@@ -104,6 +105,11 @@ CachePrefix = Annotated[
     AfterValidator(matching(_CACHE_PREFIX, "a repository prefix", "one such as ecr-public")),
     Field(max_length=20),
     WithJsonSchema({"type": "string", "pattern": _CACHE_PREFIX, "examples": ["ecr-public"]}),
+]
+GitEnvironment = Annotated[
+    str,
+    AfterValidator(matching(_ENVIRONMENT, "a GitHub environment", "letters, digits and any of _.-, such as prod")),
+    WithJsonSchema({"type": "string", "pattern": _ENVIRONMENT, "examples": ["prod"]}),
 ]
 GitRepository = Annotated[
     str,

@@ -310,7 +310,15 @@ class AwsFoundation(pulumi.ComponentResource):
         """Pods wait for the association: a pod that started before it would not get the role."""
         if not identity.has_access:
             return []
-        args = PodRoleArgs(identity, self._context, self._cluster.name, self._database, self._metrics, self._grafana)
+        args = PodRoleArgs(
+            identity,
+            self._context,
+            self._cluster.name,
+            self._database,
+            self._metrics,
+            self._grafana,
+            self._datasets.endpoint if self._datasets else None,
+        )
         in_account = pulumi.ResourceOptions(parent=opts.parent, providers=[self._account], depends_on=[self._boundary])
         return [PodRole(f"{identity.namespace}-{identity.service_account}", args, in_account)]
 

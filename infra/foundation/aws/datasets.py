@@ -37,6 +37,8 @@ class DatasetEndpoint(pulumi.ComponentResource):
     """
 
     outputs: ObjectStore
+    endpoint: pulumi.Output[str]
+    """Its id."""
 
     def __init__(self, name: str, args: DatasetEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:foundation:AwsDatasetEndpoint", name, None, opts)
@@ -71,6 +73,7 @@ class DatasetEndpoint(pulumi.ComponentResource):
             {"AWS_ENDPOINT_URL_S3": url, "AWS_REGION": context.region, "AWS_DEFAULT_REGION": context.region},
             [IDENTITY, *endpoint_egress(settings)],
         )
+        self.endpoint = endpoint.id
         self.register_outputs({"url": url})
 
 

@@ -203,7 +203,7 @@ def data_statements(
     here = {"StringEquals": {"aws:RequestedRegion": context.region}}
     prefixes = [context.name, *(each for each in caches if not each.startswith(f"{context.name}/"))]
     repositories = [context.arn("ecr", f"repository/{prefix}/*") for prefix in prefixes]
-    groups = (f"/{context.name}/*", f"/aws/eks/{context.name}/*", f"/aws/rds/instance/{context.name}-tracking/*")
+    groups = (f"/{context.name}/*", f"/aws/eks/{context.name}/*", f"/aws/rds/instance/{context.name}-*")
     databases = [f"{kind}:{context.name}-*" for kind in ("db", "pg", "snapshot", "snapshot:rds", "subgrp")]
     buckets = [context.bucket_arn(purpose) for purpose in (ARTIFACTS, DATASETS, ACCESS_LOGS)]
     buckets += [second.bucket_arn(REPLICA)] if second else []
@@ -227,8 +227,18 @@ def data_statements(
         allow(["aps:CreateWorkspace"], ["*"], _here_and(context, new_of_stack(context))),
         allow(["aps:*"], [context.arn("aps", "workspace/*")], of_stack(context)),
         allow(["sns:*"], [context.arn("sns", f"{context.name}-*")], no_other_stack(context)),
-        allow(["cloudwatch:*"], [context.arn("cloudwatch", f"alarm:{context.name}-*")], no_other_stack(context)),
+        *_alarms(context),
     ]
+
+
+def _alarms(context: AwsContext) -> list[Statement]:
+    """CloudWatch acts as itself: an alarm could stop instances of others, so it only notifies the stack's topics."""
+    alarms, topics = [context.arn("cloudwatch", f"alarm:{context.name}-*")], context.arn("sns", f"{context.name}-*")
+    only = {**no_other_stack(context), "ForAllValues:StringLike": {"cloudwatch:AlarmActions": topics}}
+    others = [
+        f"cloudwatch:{action}" for action in ("DeleteAlarms", "Describe*", "List*", "TagResource", "UntagResource")
+    ]
+    return [allow(["cloudwatch:PutMetricAlarm"], alarms, only), allow(others, alarms, no_other_stack(context))]
 
 
 def _cluster(context: AwsContext) -> list[Statement]:

@@ -156,6 +156,19 @@ def read_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) ->
     ]
 
 
+def only_by(endpoint: str, statements: Sequence[Statement]) -> list[Statement]:
+    """The same on S3 through one VPC endpoint only: credentials of a pod are of no use elsewhere."""
+    source = {"StringEquals": {"aws:SourceVpce": endpoint}}
+    return [
+        {**each, "Condition": {**each.get("Condition", {}), **source}} if _is_about_s3(each) else each
+        for each in statements
+    ]
+
+
+def _is_about_s3(statement: Statement) -> bool:
+    return all(str(action).startswith("s3:") for action in statement["Action"])
+
+
 def write_prefixes(context: AwsContext, purpose: str, prefixes: Sequence[str]) -> list[Statement]:
     """Writing and deleting objects under prefixes of a bucket."""
     objects = [f"{context.bucket_arn(purpose)}/{prefix}/*" for prefix in prefixes]

@@ -13,7 +13,16 @@ from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database
 from infra.foundation.aws.grafana import GrafanaWorkspace
 from infra.foundation.aws.grafana_access import token_policy
-from infra.foundation.aws.iam import Statement, allow, document, pod_trust, read_prefixes, use_key, write_prefixes
+from infra.foundation.aws.iam import (
+    Statement,
+    allow,
+    document,
+    only_by,
+    pod_trust,
+    read_prefixes,
+    use_key,
+    write_prefixes,
+)
 from infra.foundation.aws.keys import DATABASE
 from infra.foundation.aws.metrics import MetricsStore, write_policy
 from infra.foundation.aws.roles import ServiceRole, ServiceRoleArgs
@@ -29,6 +38,8 @@ class PodRoleArgs:
     database: Database
     metrics: MetricsStore | None
     grafana: GrafanaWorkspace | None
+    dataset_endpoint: pulumi.Output[str] | None
+    """The id of the VPC endpoint for datasets; None: there are none."""
 
 
 class PodRole(pulumi.ComponentResource):
@@ -42,7 +53,11 @@ class PodRole(pulumi.ComponentResource):
             policies["artifacts"] = document(*artifact_statements(context, identity))
         if identity.datasets:
             folders = [prefix.rstrip("/") for prefix in identity.datasets]
-            policies["datasets"] = document(*read_prefixes(context, DATASETS, folders))
+            statements = read_prefixes(context, DATASETS, folders)
+            assert args.dataset_endpoint is not None, "datasets are declared, and there is no endpoint"
+            policies["datasets"] = args.dataset_endpoint.apply(
+                lambda endpoint: document(*only_by(endpoint, statements))
+            )
         if identity.database:
             policies["database"] = args.database.login.apply(lambda secret: database_policy(context, secret))
         if identity.writes_metrics and args.metrics is not None:

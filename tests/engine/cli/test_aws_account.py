@@ -120,7 +120,7 @@ def test_nodes_need_roles_that_only_an_administrator_creates(moto: Client) -> No
     assert linked(moto, Wanted(foundation(), pools, CLUSTER)) == [
         "✗ platform.nodePools.a10g.aws.capacity: AWSServiceRoleForEC2Spot",
     ]
-    first, _ = marked(service_linked_roles_exist(moto, Wanted(foundation(), pools, CLUSTER)))
+    (first,) = marked(service_linked_roles_exist(moto, Wanted(foundation(), pools, CLUSTER)))
     assert first.endswith(
         "; run `aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`, once per account"
     )

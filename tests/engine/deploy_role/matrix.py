@@ -455,6 +455,8 @@ def secrets() -> list[Row]:
     owner = next(iter(OWN_DATABASE))
     deleted, copies = (place.arn("rds", "auto-backup:ab-1") for place in (PLACE, SECOND))
     there = {REGION: SECOND.region}
+    alarm = PLACE.arn("cloudwatch", f"alarm:{PLACE.name}-tracking-storage")
+    notifies = {"cloudwatch:AlarmActions": [PLACE.arn("sns", f"{PLACE.name}-alerts")]}
     return [
         shown(Row("reads a team's secret", read, token, yes, outside)),
         shown(Row("reads the login of the stack's database", read, secret(LOGIN), about_everything, yes, OWN_DATABASE)),
@@ -507,6 +509,19 @@ def secrets() -> list[Row]:
         Row("gives a foreign database a new password", "rds:ModifyDBInstance", foreign, about_everything, outside),
         Row("deletes another stack's database", "rds:DeleteDBInstance", other, _TAGGED, outside, SIBLINGS),
         Row("copies a foreign database", "rds:RestoreDBInstanceFromDBSnapshot", snapshot, about_everything, outside),
+        shown(
+            Row("lets an alarm notify the stack's topic", "cloudwatch:PutMetricAlarm", alarm, yes, outside, notifies)
+        ),
+        shown(
+            Row(
+                "lets an alarm terminate an instance",
+                "cloudwatch:PutMetricAlarm",
+                alarm,
+                without_condition("cloudwatch:AlarmActions"),
+                outside,
+                {"cloudwatch:AlarmActions": [f"arn:aws:automate:{PLACE.region}:ec2:terminate"]},
+            )
+        ),
         Row("copies a deleted database", "rds:RestoreDBInstanceToPointInTime", deleted, about_everything, outside),
         Row("replicates its backups", "rds:StartDBInstanceAutomatedBackupsReplication", copies, yes, outside, there),
         Row(

@@ -128,7 +128,9 @@ def test_in_s3_a_job_has_a_role_for_its_prefix_and_finds_the_endpoint() -> None:
     read, listed, decrypt = policy["Statement"]
     bucket = PLACE.bucket_arn("datasets")
     assert (read["Action"], read["Resource"]) == (["s3:GetObject"], [f"{bucket}/imagenet/*"])
-    assert listed["Condition"] == {"StringLike": {"s3:prefix": ["imagenet/*"]}}
+    inside = {"StringEquals": {"aws:SourceVpce": "datasets-id"}}
+    assert read["Condition"] == inside
+    assert listed["Condition"] == {"StringLike": {"s3:prefix": ["imagenet/*"]}, **inside}
     assert decrypt["Action"] == ["kms:Decrypt"]
     assert PLACE.key_alias("datasets") in json.dumps(decrypt)
     found = env(recorder, "training")

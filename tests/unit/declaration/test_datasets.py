@@ -227,6 +227,36 @@ def test_names_are_refused_where_nothing_enforces_them(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        *("10-20-0-5.vision.pod.cluster.local", "foo.cluster.local", "tracking.ml-platform.svc", "a.internal"),
+        *("x.eu-central-1.rds.amazonaws.com", "x.gr7.eu-central-1.eks.amazonaws.com", "x.vpce.amazonaws.com"),
+    ],
+)
+def test_names_that_lead_inside_are_refused(root: Path, host: str) -> None:
+    declaration = on_aws(**{"training.digits.egress": [{"host": host, "port": 443}]})
+    (line,) = lines(refusal(root, declaration))
+    assert line.endswith("is a name inside the cluster or of a node; write that of a host outside")
+
+
+@pytest.mark.parametrize("host", ["kubernetes.default", "tracking.ml-platform", "digits.vision", "x.kube-system"])
+def test_a_service_by_its_short_name_is_refused(root: Path, host: str) -> None:
+    (line,) = lines(refusal(root, on_aws(**{"training.digits.egress": [{"host": host, "port": 443}]})))
+    assert line.endswith(
+        f"is a Service's name in the namespace '{host.split('.')[1]}'; write a host outside the cluster"
+    )
+
+
+def test_networks_are_counted_together_over_a_team(root: Path) -> None:
+    large = [{"host": f"{first}.0.0.0/6", "port": 443} for first in (4, 20, 32, 40)]
+    accepted(root, **{"training.digits.egress": large[:2]})
+    (line,) = lines(refused(root, **{"training.digits.egress": large[:2], "serving.digits.egress": large[2:]}))
+    assert line.endswith(
+        "team 'vision' declares a large part of the internet in all; write the networks of single hosts"
+    )
+
+
+@pytest.mark.parametrize(
     ("entry", "expected"),
     [
         ({"hots": "192.0.2.7", "port": 443}, "unknown setting 'hots'; did you mean 'host'?"),

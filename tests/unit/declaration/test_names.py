@@ -98,3 +98,17 @@ def test_a_prefix_leaves_room_for_the_longest_image(root: Path) -> None:
         f"Pulumi.dev.yaml: platform.{REGISTRY}.prefix: has {longest + 1} characters; for image 'nvidia-device-plugin', write one of at most {longest}"
     ]
     assert declare(in_cluster(**{f"{REGISTRY}.prefix": "a" * longest}), "Pulumi.dev.yaml", root).foundation.cluster
+
+
+def test_two_workloads_have_two_iam_roles(root: Path) -> None:
+    job = {"image": "training", "model": "digits"}
+    changes = {
+        "teams.vision-training": {},
+        "models.other": {"team": "vision-training"},
+        "training.training-x": {**job, "team": "vision"},
+        "training.x": {**job, "model": "other", "team": "vision-training"},
+    }
+    (line,) = refusal(root, on_aws(**changes))
+    assert line.endswith(
+        "platform.training.x: its IAM role would have the name of that of 'training.training-x'; write another name"
+    )
