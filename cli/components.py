@@ -68,7 +68,8 @@ def component(step: Mapping[str, Any]) -> str:
     inner = [kind for kind in own if kind not in _FOUNDATIONS] or own
     kind = inner[0].rpartition(":")[2] if inner else STACK
     name = COMPONENTS[kind][0] if kind in COMPONENTS else kind
-    return pool_component(urn_name(step["urn"])) if kind in _POOLS else name
+    # A pool of fixed size has objects with a suffix; no pool's name has a dot.
+    return pool_component(urn_name(step["urn"]).partition(".")[0]) if kind in _POOLS else name
 
 
 def pool_component(name: str) -> str:

@@ -21,6 +21,7 @@ class DataStore:
     """Whether it must be protected. A secret needn't: its value comes from the stack, and AWS keeps a deleted one."""
 
 
+_CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 _BUCKET = DataStore("bucket", ("forceDestroy", False))
 
 DATA_STORES: Mapping[str, DataStore] = {
@@ -32,7 +33,7 @@ DATA_STORES: Mapping[str, DataStore] = {
     "aws:ecr/repository:Repository": DataStore("image repository", ("forceDelete", False)),
     "aws:eks/cluster:Cluster": DataStore("cluster", ("deletionProtection", True)),
     "aws:secretsmanager/secret:Secret": DataStore("secret", protected=False),
-    "kubernetes:core/v1:PersistentVolumeClaim": DataStore("volume"),
+    _CLAIM: DataStore("volume"),
     "docker:index/volume:Volume": DataStore("volume"),
 }
 """By type."""
@@ -40,5 +41,7 @@ DATA_STORES: Mapping[str, DataStore] = {
 
 def data_store(type_: str, inputs: Mapping[str, Any]) -> DataStore | None:
     """What a resource stores; None: nothing that outlives its purpose, such as a run's checkpoint."""
+    if type_ != _CLAIM:
+        return DATA_STORES.get(type_)
     labels = (inputs.get("metadata") or {}).get("labels") or {}
-    return None if labels.get("app.kubernetes.io/component") == CHECKPOINT else DATA_STORES.get(type_)
+    return None if labels.get("app.kubernetes.io/component") == CHECKPOINT else DATA_STORES[_CLAIM]

@@ -195,7 +195,10 @@ def test_what_aws_would_refuse_is_found(
         (["kubernetes:"], [CLUSTER]),
         (["kubernetes:apps/v1:Deployment tracking"], ["aws:s3/bucket:Bucket artifacts", "aws:rds/instance:"]),
         (["aws:s3/bucketPolicy:BucketPolicy artifacts"], ["aws:s3/bucket:Bucket artifacts"]),
-        (["aws:s3/bucketReplicationConfig:"], ["aws:s3/bucketVersioning:"]),
+        (
+            ["aws:s3/bucketReplicationConfig:"],
+            [f"aws:s3/bucketVersioning:BucketVersioning {bucket}" for bucket in ("artifacts", "replica")],
+        ),
     ],
 )
 def test_a_stack_is_destroyed_from_workloads_to_network(steps: list[Step], first: list[str], then: list[str]) -> None:

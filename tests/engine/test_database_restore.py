@@ -42,23 +42,28 @@ class Stack(Pulumi):
         self.program(PROGRAM.replace("{settings!r}", repr(settings)))
 
     def deployed(self, **settings: object) -> None:
+        """Twice: what a preview does not know is known to one that starts from the planned state."""
         self.declare(**settings)
-        steps = json.loads(self.run("preview", "--json").text)["steps"]
-        resources = [_created(step["newState"]) for step in steps if step["op"] != "delete"]
-        text = json.dumps({"version": 3, "deployment": {"manifest": {}, "resources": resources}})
-        file = self.root / "state.json"
-        file.write_text(text.replace(UNKNOWN_TEXT, KNOWN_TEXT))
-        self.run("stack", "import", "--stack", STACK, "--file", str(file))
+        state: dict[str, Any] = {}  # by URN, in the order of creation
+        for _ in range(2):
+            steps = json.loads(self.run("preview", "--json").text)["steps"]
+            state |= {step["urn"]: _created(step["newState"]) for step in steps}
+            deployment = {"manifest": {}, "resources": list(state.values())}
+            text = json.dumps({"version": 3, "deployment": deployment})
+            file = self.root / "state.json"
+            file.write_text(text.replace(UNKNOWN_TEXT, KNOWN_TEXT))
+            self.run("stack", "import", "--stack", STACK, "--file", str(file))
 
     def instances(self) -> dict[str, str]:
         """What would be done to each instance."""
-        steps = json.loads(self.run("preview", "--json").text)["steps"]
+        steps = json.loads(self.run("preview", "--json", "--show-sames").text)["steps"]
         return {step["urn"].rpartition("::")[2]: step["op"] for step in steps if f"{INSTANCE}::" in step["urn"]}
 
 
 def _created(state: Mapping[str, Any]) -> dict[str, Any]:
-    """With an id, if it is one of a provider; that of a provider is part of its users' references."""
-    return {**state, "id": UNKNOWN_TEXT} if state["custom"] else dict(state)
+    """As if the plugin had created it. A provider's id is part of its users' references."""
+    outputs = {**state.get("inputs", {}), **state.get("outputs", {})}
+    return {**state, "id": UNKNOWN_TEXT, "outputs": outputs} if state["custom"] else dict(state)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.pulumi_engine import STACK, Pulumi, find_engine
 from tests.unit.declaration.mutations import COUNT, PLATFORM, stack_files, texts, tokens
 from tests.unit.declaration.samples import REPOSITORY
 
-LEAST_ACCEPTED = COUNT // 5
+LEAST_ACCEPTED = COUNT // 6
 """With fewer, the comparison would say little."""
 
 
