@@ -46,7 +46,7 @@ class DatasetVolume(Settings):
 
 
 class Dataset(Settings):
-    """Data that workloads of its team read, and can't write. Exactly one of `objects` and `volume`."""
+    """Data that workloads of its team read. Exactly one of `objects` and `volume`."""
 
     team: Name = Field(description="The owning team, whose workloads may read it")
     objects: Objects | None = Field(default=None, description="Objects in the foundation's bucket for datasets")
