@@ -1,12 +1,24 @@
-"""Which networks are too many for an access list: the whole internet in one entry, or in several."""
+"""Which networks are too many for an access list, and which DNS names lead inside instead of to the internet."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 _SHARE = 16
 """No organisation has so large a part of all addresses: a /4."""
+
+_INTERNAL_NAMES = ("svc", "local", "localhost", "internal")
+"""Names of Services, pods, nodes and metadata services, each with all names below it."""
+_IN_A_VPC = re.compile(r".*\.(rds|eks|vpce)\.amazonaws\.com(\.cn)?")
+"""Names of AWS with addresses of the customer's own networks."""
+
+
+def is_internal(host: str) -> bool:
+    """Whether a DNS name in lower case is of a cluster, a node or a private network."""
+    below = any(host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES)
+    return below or _IN_A_VPC.fullmatch(host) is not None
 
 
 def is_anybody(networks: Iterable[object]) -> bool:

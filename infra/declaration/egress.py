@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from infra.catalogue.networks import is_anybody
+from infra.catalogue.networks import is_anybody, is_internal
 from infra.declaration.problems import Problem
 from infra.declaration.types import Settings
 
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"({_LABEL}\.)+[a-z]([-a-z0-9]{{0,61}}[a-z0-9])?", re.ASCII)
 _LONGEST_NAME = 253
-_INTERNAL_NAMES = ("svc", "local", "localhost", "internal")
-"""Names of Services, pods, nodes and metadata services, each with all names below it."""
-_OF_THE_VPC = re.compile(r".*\.(rds|eks|vpce)\.amazonaws\.com(\.cn)?")
-"""Names of AWS that lead to addresses inside of networks."""
 _NEVER = {
     "0.0.0.0/8": "addresses of the pod itself",
     "127.0.0.0/8": "loopback addresses",
@@ -78,8 +74,7 @@ def _require_name(value: str, host: str) -> None:
         raise ValueError(f"{value!r} is not a CIDR; write the first address of the network, such as 203.0.113.0/28")
     if "*" in host:
         raise ValueError(f"{value!r} is a pattern; write each host by its own name")
-    inside = any(host == name or host.endswith(f".{name}") for name in _INTERNAL_NAMES)
-    if inside or _OF_THE_VPC.fullmatch(host):
+    if is_internal(host):
         raise ValueError(f"{value!r} is a name inside the cluster or of a node; write that of a host outside")
     if not _NAME.fullmatch(host) or len(host) > _LONGEST_NAME:
         raise ValueError(f"{value!r} is not a host; {example}")
