@@ -84,10 +84,11 @@ def test_the_endpoint_serves_the_first_champion_soon_after_training(
 ) -> None:
     """`up` has ended: it awaits neither the run nor the champion."""
     served = outputs["endpoints"]["digits"]
-    endpoint = Endpoint(address(core, served), served["api_key"])
+    endpoint, deployed = Endpoint(address(core, served), served["api_key"]), datetime.now(UTC)
     ended = eventually(lambda: status(core, outputs["jobs"]["digits"]).completion_time, 300, "the end of training")
     eventually(lambda: version(endpoint, "digits"), 60, "the first champion to be served")
-    waited = (datetime.now(UTC) - ended).total_seconds()
+    # Images that are built for the first time may take longer than the run.
+    waited = (datetime.now(UTC) - max(ended, deployed)).total_seconds()
     print(f"the first champion was served {waited:.0f} s after the end of its run")
     assert waited < 30
 
