@@ -11,12 +11,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.batch.v1 import (
-    JobSpecArgs,
-    PodFailurePolicyArgs,
-    PodFailurePolicyOnExitCodesRequirementArgs,
-    PodFailurePolicyRuleArgs,
-)
+from pulumi_kubernetes.batch.v1 import JobSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.images import TRACKING
@@ -26,24 +21,14 @@ from infra.declaration.workloads import Resources
 from infra.foundation import Storage
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
-from infra.workloads.pod import IGNORE_DISRUPTION, NOT_MOVED, Container, Mount, pod_template
+from infra.workloads.pod import DISRUPTIONS_ARE_NO_FAILURES, NOT_MOVED, Container, Mount, pod_template
 
 NAME = "migration"
 
 _TIMEOUT = 3600
 """Seconds. A migration that takes longer is rolled back."""
-_RETRIES = 2
-_PERMANENT_FAILURE = 2
-"""The exit code of images/tracking/migrate.py for errors that a retry would not fix."""
-_FAILURES = PodFailurePolicyArgs(
-    rules=[
-        IGNORE_DISRUPTION,
-        PodFailurePolicyRuleArgs(
-            action="FailJob",
-            on_exit_codes=PodFailurePolicyOnExitCodesRequirementArgs(operator="In", values=[_PERMANENT_FAILURE]),
-        ),
-    ]
-)
+_RETRIES = 1
+"""Of failures that would come again, too: Pulumi waits on for a Job that its pod failure policy has failed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +62,7 @@ def migration(args: MigrationArgs, parent: pulumi.Resource) -> pulumi.Resource:
         spec=JobSpecArgs(
             backoff_limit=_RETRIES,
             active_deadline_seconds=seconds,
-            pod_failure_policy=_FAILURES,
+            pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
             template=pod_template(
                 Container(
                     name=NAME,

@@ -42,8 +42,6 @@ BACKUPS = "backups"
 """A folder beside the database file."""
 MESSAGE = Path("/dev/termination-log")
 """What Kubernetes, and so `make up`, shows of a pod that failed."""
-RETRY, GIVE_UP = 1, 2
-"""Exit codes. The Job runs the program again after the first only."""
 _RUNS_DONE = ", but can't be restarted, because the schema of runs and models is migrated already"
 _LOCK = 0x6D6C666C
 _BUSY_MS = 60_000
@@ -266,16 +264,16 @@ def _say(text: str) -> None:
     print(f"tracking: {text}", flush=True)
 
 
-def _fail(text: str, code: int) -> NoReturn:
+def _fail(text: str) -> NoReturn:
     message = f"tracking: {text}"
     print(message, file=sys.stderr, flush=True)
     if MESSAGE.exists():
         MESSAGE.write_text(message)
-    sys.exit(code)
+    sys.exit(1)
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(RETRY))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.umask(0o077)
     use_transactions_on_sqlite()
     if secret := os.environ.get("DATABASE_LOGIN_SECRET"):
@@ -290,9 +288,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except Refused as error:
-        _fail(str(error), GIVE_UP)
-    except NoLogin as error:
-        _fail(str(error), RETRY)
+    except (Refused, NoLogin) as error:
+        _fail(str(error))
     except Exception as error:
-        _fail(f"the database can't be migrated now: {_first_line(error)}: see {MANUAL}", RETRY)
+        _fail(f"the database can't be migrated now: {_first_line(error)}: see {MANUAL}")

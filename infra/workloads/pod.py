@@ -47,11 +47,14 @@ from infra.tenancy import Workspace
 from infra.tenancy.priorities import Purpose
 from infra.tenancy.team_secrets import TeamSecret
 
-IGNORE_DISRUPTION = PodFailurePolicyRuleArgs(
-    action="Ignore",
-    on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
+DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(
+    rules=[
+        PodFailurePolicyRuleArgs(
+            action="Ignore",
+            on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")],
+        )
+    ]
 )
-DISRUPTIONS_ARE_NO_FAILURES = PodFailurePolicyArgs(rules=[IGNORE_DISRUPTION])
 """Evictions, drains, preemption and lost nodes use up no retry of a Job."""
 
 NOT_MOVED = {"karpenter.sh/do-not-disrupt": "true", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}

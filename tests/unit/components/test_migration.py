@@ -76,7 +76,7 @@ def test_it_is_awaited_and_a_failed_one_runs_again() -> None:
     assert metadata["annotations"] == {"pulumi.com/replaceUnready": "true"}
     assert re.fullmatch(r"tracking-migration-[0-9a-f]{8}", metadata["name"])
     actions = [rule["action"] for rule in spec["podFailurePolicy"]["rules"]]
-    assert actions == ["Ignore", "FailJob"]
+    assert actions == ["Ignore"]
 
 
 def test_a_snapshot_is_made_for_each_version_of_mlflow() -> None:
