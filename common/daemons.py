@@ -81,7 +81,7 @@ class Daemon:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                umask=0o022,  # not the user's: it would be in the modes of what an engine builds,
+                umask=0o022,  # not the user's: it would be in the modes of what an engine builds
                 cwd="/",
                 env={**inherited_environment(), **self.environment},
             )
