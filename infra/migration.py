@@ -27,8 +27,9 @@ NAME = "migration"
 
 _TIMEOUT = 3600
 """Seconds. A migration that takes longer is rolled back."""
-_RETRIES = 1
-"""Of failures that would come again, too: Pulumi waits on for a Job that its pod failure policy has failed."""
+_RETRIES = 0
+"""Most failures would come again, and the next `up` runs the Job again. (Pulumi waits on for a Job that its pod failure
+policy has failed.)"""
 
 
 @dataclass(frozen=True)

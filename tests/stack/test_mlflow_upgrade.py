@@ -35,11 +35,15 @@ def deploy_older(trial: Pulumi) -> None:
 
 
 def pod(core: client.CoreV1Api) -> Any:
-    """The server's only one."""
+    """The server's only one, which may not have followed the one before yet."""
     selector = "app.kubernetes.io/name=tracking,app.kubernetes.io/component=tracking"
-    found = core.list_namespaced_pod(NAMESPACE, label_selector=selector).items
-    (running,) = [each for each in found if each.metadata.deletion_timestamp is None]
-    return running
+
+    def running() -> list[Any]:
+        found = core.list_namespaced_pod(NAMESPACE, label_selector=selector).items
+        return [each for each in found if each.metadata.deletion_timestamp is None and each.status.phase == "Running"]
+
+    (only,) = eventually(running, 120, "a tracking server")
+    return only
 
 
 def execute(core: client.CoreV1Api, *command: str) -> str:
@@ -86,7 +90,7 @@ def outputs(core: client.CoreV1Api, trial: Pulumi, current: str) -> dict[str, An
     file = trial.folder / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(file.read_text())
     platform = document["config"]["ml-platform:platform"]
-    kept = ("foundation", "namespace", "tracking")
+    kept = ("foundation", "namespace", "tracking", "protectData")
     document["config"]["ml-platform:platform"] = {
         **{name: platform[name] for name in kept if name in platform},
         "teams": {TEAM: {}},
