@@ -76,7 +76,8 @@ def answers(url: str) -> bool:
 
 def message_of(text: str) -> str:
     """What the migration's pod says, as `up` shows it: by itself, and as part of longer lines."""
-    return min(re.findall(r"tracking: .*docs/mlflow.md.*", text), key=len)
+    found: list[str] = re.findall(r"tracking: .*docs/mlflow.md.*", text)
+    return min(found, key=len)
 
 
 @pytest.fixture(scope="module")
