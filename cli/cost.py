@@ -24,11 +24,11 @@ from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memor
 from infra.declaration.aws.cost import PoolCost, pool_costs, system_pool_cost
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.model import Platform
+from infra.declaration.pool_nodes import GPU
 from infra.declaration.types import cpu_millis, memory_bytes
 
 Step = Mapping[str, Any]
 _GIB = 2**30
-_GPU = "nvidia.com/gpu"
 _HOSTNAME = "kubernetes.io/hostname"
 
 
@@ -252,7 +252,7 @@ def _running(steps: Iterable[Step]) -> Iterator[_Pods]:
             int(spec.get("replicas") or 1),
             sum(cpu_millis(str(each.get("cpu", "0"))) for each in asked),
             sum(memory_bytes(each["memory"]) for each in asked if "memory" in each),
-            sum(int(each.get(_GPU, 0)) for each in asked),
+            sum(int(each.get(GPU, 0)) for each in asked),
             _HOSTNAME in keys,
         )
 

@@ -30,7 +30,7 @@ from cli.finding import Finding, report
 from cli.stack import secrets_provider
 from common.console import console
 from common.errors import CommandError
-from infra.catalogue.names import PROJECT
+from infra.catalogue.aws.names import stack_prefix
 from infra.declaration.model import Platform
 
 Check = Callable[[Client, Wanted], Iterator[Finding]]
@@ -70,7 +70,7 @@ def check(name: str, declared: Platform) -> bool:
     wanted = Wanted(
         declared.foundation.aws,
         declared.node_pools,
-        f"{PROJECT}-{name}",
+        stack_prefix(name),
         backend=os.environ.get(state.BACKEND, ""),
         secrets_provider=secrets_provider(name),
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
@@ -55,7 +56,7 @@ class Wanted:
     @property
     def buckets(self) -> Sequence[str]:
         """The names of the stack's buckets."""
-        return [f"{self.cluster}-{purpose}-{self.aws.account}" for purpose in ("artifacts", "access-logs")]
+        return [f"{self.cluster}-{purpose}-{self.aws.account}" for purpose in (ARTIFACTS, ACCESS_LOGS)]
 
     @property
     def spot(self) -> Sequence[str]:

@@ -222,7 +222,7 @@ def _copy(found: Sequence[Schema]) -> Path | None:
 def _migrate(schema: Schema, after_runs: bool) -> None:
     try:
         schema.migrate()
-    except Exception as error:
+    except Exception as error:  # a migration of MLflow may raise anything
         if _may_pass(error):
             raise
         traceback.print_exc()
@@ -290,5 +290,5 @@ if __name__ == "__main__":
         main()
     except (Refused, NoLogin) as error:
         _fail(str(error))
-    except Exception as error:
+    except Exception as error:  # whatever it is, `make up` shows one line
         _fail(f"the database can't be migrated now: {_first_line(error)}: see {MANUAL}")

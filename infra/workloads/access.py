@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import PersistentVolumeClaimVolumeSourceArgs, VolumeArgs
 
 from infra.catalogue.names import DATASET_SECRET, DOMAIN, selector
 from infra.declaration.datasets import Dataset, variable
@@ -17,6 +16,7 @@ from infra.secrets.generated import public_fingerprint
 from infra.tenancy import Workspace
 from infra.workloads.kind import Workload
 from infra.workloads.pod import Mount, secret_folder, secret_mount, service_account
+from infra.workloads.volume_claims import claim_mount
 
 _VOLUMES = "/datasets"
 
@@ -70,7 +70,7 @@ class Access:
     def mounts(self) -> list[Mount]:
         """Volumes with datasets, and the login to the object store."""
         claims = {name: dataset.volume.claim for name, dataset in self.datasets.items() if dataset.volume}
-        volumes = [_mount(name, claim) for name, claim in claims.items()]
+        volumes = [claim_mount(f"dataset-{name}", claim, _path(name), read_only=True) for name, claim in claims.items()]
         if self.store is None or self.store.credentials is None:
             return volumes
         return [*volumes, secret_mount(DATASET_SECRET, DATASET_SECRET, secret_folder(DATASET_SECRET))]
@@ -113,8 +113,3 @@ class Access:
 
 def _path(dataset: str) -> str:
     return f"{_VOLUMES}/{dataset}"
-
-
-def _mount(dataset: str, claim: str) -> Mount:
-    source = PersistentVolumeClaimVolumeSourceArgs(claim_name=claim, read_only=True)
-    return Mount(VolumeArgs(name=f"dataset-{dataset}", persistent_volume_claim=source), _path(dataset), read_only=True)

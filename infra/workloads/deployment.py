@@ -11,14 +11,10 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs, RollingUpdateDeploymentArgs
 from pulumi_kubernetes.core.v1 import (
     HTTPGetActionArgs,
-    PersistentVolumeClaimSpecArgs,
-    PersistentVolumeClaimVolumeSourceArgs,
     PodTemplateSpecArgs,
     ProbeArgs,
     ServicePortArgs,
     ServiceSpecArgs,
-    VolumeArgs,
-    VolumeResourceRequirementsArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
@@ -26,6 +22,7 @@ from infra.catalogue import names as naming
 from infra.foundation import Volume
 from infra.tenancy import Workspace
 from infra.workloads.pod import Mount
+from infra.workloads.volume_claims import claim_mount, volume_claim
 
 HTTP = "http"
 """The default port name of Services and probes."""
@@ -65,18 +62,9 @@ class DeploymentFactory:
 
     def data(self, size: str, volume: Volume, protect: bool) -> tuple[Mount, pulumi.Resource]:
         """A volume that outlives the pod."""
-        claim = kubernetes.core.v1.PersistentVolumeClaim(
-            self.name,
-            metadata=self.metadata,
-            spec=PersistentVolumeClaimSpecArgs(
-                access_modes=["ReadWriteOnce"],
-                storage_class_name=volume.storage_class,
-                resources=VolumeResourceRequirementsArgs(requests={"storage": size}),
-            ),
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace], protect=protect),
-        )
-        source = PersistentVolumeClaimVolumeSourceArgs(claim_name=self.name)
-        return Mount(VolumeArgs(name="data", persistent_volume_claim=source), _DATA), claim
+        opts = pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace], protect=protect)
+        claim = volume_claim(self.name, self.metadata, size, volume, opts)
+        return claim_mount("data", self.name, _DATA), claim
 
     def deployment(
         self,

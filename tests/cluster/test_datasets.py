@@ -115,7 +115,7 @@ def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> I
             stack.up()
             fill_volume(core, team)
             for job in ("reader", "plain"):
-                eventually(lambda job=job: runs(core, team, job), 120, f"the pod of {job}")  # type: ignore[misc]
+                eventually(lambda job=job: runs(core, team, job), 120, f"the pod of {job}")  # type: ignore[misc] # by the default
             yield found
 
 

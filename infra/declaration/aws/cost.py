@@ -1,6 +1,6 @@
 """What the declared nodes cost, at on-demand list prices.
 
-Spot and reserved capacity cost less; by how much is not known beforehand, so that on-demand prices are the ceiling.
+Spot costs less; by how much is not known beforehand, so that on-demand prices are the ceiling.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def boundary_statements(context: AwsContext, second: AwsContext | None = None) -
     return [
         allow(_READS, ["*"]),
         *_cluster_machines(context),
-        # Images of EKS's add-ons are in accounts of AWS.
+        # Images of what EKS runs on nodes are in accounts of AWS.
         allow(_PULLS, ["*"], {"StringNotEquals": {"aws:ResourceAccount": own}, **here}),
         allow([*_PULLS, "ecr:BatchImportUpstreamImage"], [context.arn("ecr", f"repository/{context.name}/*")]),
         allow(_KEY_USES, [context.arn("kms", "key/*")], aliases),

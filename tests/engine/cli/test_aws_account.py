@@ -135,7 +135,10 @@ def test_the_pipeline_creates_no_service_linked_roles(
 ) -> None:
     """An administrator's `make up` does."""
     sts = stubbed({"sts": [session_of(role)]})
-    client: Client = lambda service: sts(service) if service == "sts" else moto(service)  # noqa: E731
+
+    def client(service: str) -> Any:
+        return sts(service) if service == "sts" else moto(service)
+
     found = linked(client, wanted(foundation(ci=CI)))
     services = [
         f"{AWS}.cluster: AWSServiceRoleForAmazonEKS",

@@ -133,5 +133,5 @@ def violations(root: Path, monkeypatch: pytest.MonkeyPatch, declaration: dict[st
     _platform.cache_clear()
     stack = "pulumi:pulumi:Stack"
     urn = f"urn:pulumi:ceilings::ml-platform::{stack}::ml-platform-ceilings"
-    args = ResourceValidationArgs(stack, {}, urn, "ml-platform-ceilings", None, None, None)  # type: ignore[arg-type]
+    args = ResourceValidationArgs(stack, {}, urn, "ml-platform-ceilings", None, None, None)  # type: ignore[arg-type] # not read
     return [finding for rule in ceilings.RULES for finding in rule.check(args)]
