@@ -17,7 +17,7 @@ up: setup ## install, start and deploy everything; idempotent
 status: setup ## show endpoints, jobs, images, nodes and GPUs (JSON=1, WAIT=1 for training, HTML=status.html)
 	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JSON),--json) $(if $(WAIT),--wait) $(if $(HTML),--html "$(HTML)")
 
-preview: setup ## show what `up` would change and cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
+preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))
 
 preflight: setup ## check what the account, or the cluster and the registry, offer; read-only

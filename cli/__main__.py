@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument("--wait", action="store_true", help="first wait for the training runs; 1 if one has failed")
     status.add_argument("--html", type=Path, metavar="FILE", help="save the status page as one file")
-    preview = add("preview", _preview, "show what `up` would change and cost, without credentials, cluster or Docker")
+    preview = add("preview", _preview, "show the whole plan and its cost, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--details", action="store_true", help="also print a line for each resource")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")

@@ -57,8 +57,8 @@ class Limits(Settings):
         default=200,
         ge=0,
         le=1_000_000,
-        description="US dollars per hour of all pools and the system pool, at on-demand list prices of the region and "
-        "with the fees for managed nodes",
+        description="US dollars per hour of all pools and the system pool at their maximum, at on-demand list prices "
+        "of the region, with the fee for managing nodes and without disks",
     )
 
 

@@ -113,7 +113,9 @@ class Database(Settings):
         "an empty database",
     )
     retained: Annotated[tuple[InstanceName, ...], Field(strict=False)] = Field(
-        default=(), description="Former instances, by name, that are kept beside the present one; nothing uses them"
+        default=(),
+        description="Former instances, by name, that are kept beside the present one; nothing uses them. They have the "
+        "same class, version, storage and standby, and cost as much",
     )
 
 
