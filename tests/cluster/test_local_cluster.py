@@ -9,10 +9,11 @@ import pytest
 import requests
 from kubernetes import client
 
-from common import paths
+from common import daemons, paths
 from common.daemons import process_of
-from offline.cluster import certificates, control_plane, pause_image
+from offline.cluster import certificates, control_plane, gateways, lifecycle, pause_image
 from offline.cluster.addresses import ETCD_PORT, NODE_IP, NODE_NAME
+from tests.ports import free_port
 from tests.waiting import eventually
 
 SIMULATED = {"kwok.x-k8s.io/node": "fake"}
@@ -120,3 +121,14 @@ def test_nothing_of_ours_listens_beyond_loopback_and_the_pods_bridge() -> None:
     listening = [found for found in psutil.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
     addresses = {next(iter(found.laddr)) for found in listening if found.pid in our_processes()}
     assert addresses == {"127.0.0.1", NODE_IP}
+
+
+def test_what_ended_with_the_machine_does_not_keep_the_cluster_from_starting() -> None:
+    """A pid file of a forward that another stack had started, before the machine was restarted."""
+    gateway = gateways.to_loopback(free_port())
+    gateway.pid_file.write_text("1 0.0\n")
+    try:
+        assert gateway.name in lifecycle.crashed()
+        lifecycle.start(lambda _: None)
+    finally:
+        daemons.stop(gateway.name)

@@ -22,6 +22,7 @@ from tests.pulumi_engine import Pulumi, find_engine, remove_installation
 
 PROJECT = "ml-platform"
 STACK = "test"
+NAMESPACE = "trial-platform"
 TEAM = "trial"
 GIVEN, GIVEN_VALUE = "given", f"given-{secrets.token_hex(16)}"
 """A secret whose value somebody has set in the stack's settings, and a job reads."""
@@ -57,6 +58,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     """A copy of the project with a stack of its own, destroyed at the end whatever happened."""
     if find_engine() is None or docker_engine.host() is None or not control_plane.is_ready():
         pytest.skip("needs pulumi, a Docker engine and the local cluster; `make test` starts them where it can")
+    _clear_killed_run()
     containers.trust_registry(registry_port)
     gateway = gateways.to_loopback(registry_port + 1)
     gateway.start()
@@ -70,6 +72,15 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
     finally:
         daemons.stop(gateway.name)
         remove_installation()
+
+
+def _clear_killed_run() -> None:
+    """Containers and volumes of these names that a killed run left behind: the names could not be taken again."""
+    engine = docker_engine.client()
+    for container in engine.containers.list(all=True, filters={"name": f"{NAMESPACE}-"}):
+        container.remove(force=True)
+    for volume in engine.volumes.list(filters={"name": f"{NAMESPACE}-"}):
+        volume.remove(force=True)
 
 
 def copy_project(folder: Path) -> None:
@@ -103,7 +114,7 @@ def _declaration(registry_port: int) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(DEV.read_text())
     platform = document["config"]["ml-platform:platform"]
     platform["foundation"]["local"]["registryPort"] = registry_port
-    platform["namespace"] = "trial-platform"
+    platform["namespace"] = NAMESPACE
     platform["teams"] = {TEAM: {"quota": next(iter(platform["teams"].values()))["quota"]}}
     _ask_for_little(platform)
     platform["nodePools"] = {"trialgpu": next(iter(platform["nodePools"].values()))}
