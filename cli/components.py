@@ -51,6 +51,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "Devices": ("GPUs", "device plugins, exporters, checks"),
     "DevicePlugins": ("GPUs", ""),
     "GpuChecks": ("GPUs", ""),
+    "JobSets": ("job sets", "the controller of jobs with several workers"),
     "Training": ("training", "training jobs"),
     "Batch": ("batch", "batch jobs"),
     "Serving": ("serving", "endpoints"),

@@ -1,7 +1,7 @@
 """What the cluster says of Jobs and their pods."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubernetes import client
@@ -19,6 +19,14 @@ def has_ended(status: client.V1JobStatus) -> bool:
 def pods_of(core: client.CoreV1Api, namespace: str, job: str) -> list[Any]:
     """The pods of a Job, including those that have ended."""
     return list(core.list_namespaced_pod(namespace, label_selector=f"batch.kubernetes.io/job-name={job}").items)
+
+
+def pods_of_run(core: client.CoreV1Api, output: Mapping[str, Any]) -> list[Any]:
+    """The pods of a training run, by its output; of several workers all of these."""
+    if not output.get("job_set"):
+        return pods_of(core, output["namespace"], output["job"])
+    selector = f"jobset.sigs.k8s.io/jobset-name={output['job_set']}"
+    return list(core.list_namespaced_pod(output["namespace"], label_selector=selector).items)
 
 
 def reasons(pod: Any) -> Iterator[str]:

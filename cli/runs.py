@@ -10,13 +10,13 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack, status
-from cli.jobs import pods_of, reasons
+from cli.jobs import pods_of_run, reasons
 from common.console import Progress, Report, console
 from common.pulumi import urn_name
 from infra.declaration.model import Platform
 
 _POLL_SECONDS = 0.5
-_TRAINING_JOB = ":Training$kubernetes:batch/v1:Job::"
+_TRAINING_RUNS = (":Training$kubernetes:batch/v1:Job::", ":Training$kubernetes:jobset.x-k8s.io/v1alpha2:JobSet::")
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,22 @@ class Run:
 
 
 def submitted(events: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The names of the runs that an `up` has submitted, from the engine's events."""
+    """The names of the Jobs and JobSets that an `up` has submitted, from the engine's events."""
     done = (event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event)
-    return {urn_name(step["urn"]) for step in done if step["op"] == "create" and _TRAINING_JOB in step["urn"]}
+    return {urn_name(step["urn"]) for step in done if step["op"] == "create" and _is_run(step["urn"])}
+
+
+def _is_run(urn: str) -> bool:
+    return any(kind in urn for kind in _TRAINING_RUNS)
 
 
 def wait(name: str, declared: Platform, progress: Progress, wanted: Collection[str] | None = None) -> list[Run]:
-    """Wait until all runs have ended, or those with the Job names `wanted`; what each has come to.
+    """Wait until all runs have ended, or those with the names `wanted`; what each has come to.
 
     For the latter it waits at most as long as all attempts may take; and never for runs on simulated nodes.
     """
     jobs = stack.outputs(name).get("jobs", {}) if wanted is None or wanted else {}
-    asked = {training: job for training, job in jobs.items() if wanted is None or job["job"] in wanted}
+    asked = {name: job for name, job in jobs.items() if wanted is None or (job.get("job_set") or job["job"]) in wanted}
     real = {training: job for training, job in asked.items() if not job["simulated"]}
     if not real:
         return []
@@ -106,6 +110,6 @@ def _run(api: client.ApiClient, training: str, output: Mapping[str, Any]) -> Run
     state = status.job(api, training, output).state
     if state.startswith("succeeded") or state == "missing":
         return Run(training, state)
-    pods = pods_of(client.CoreV1Api(api), output["namespace"], output["job"])
+    pods = pods_of_run(client.CoreV1Api(api), output)
     log = f"kubectl -n {output['namespace']} logs job/{output['job']}"
     return Run(training, state, next((reason for pod in pods for reason in reasons(pod)), ""), log)

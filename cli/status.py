@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from kubernetes import client
@@ -176,6 +178,8 @@ def job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload
     found = _read(client.BatchV1Api(api).read_namespaced_job, output["job"], output["namespace"])
     image = found.spec.template.spec.containers[0].image if found else ""
     state = _job_state(found.status) if found else "missing"
+    if output.get("job_set"):
+        state = _job_set_state(api, output, state)
     return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
 
 
@@ -188,6 +192,24 @@ def _job_state(status: Any) -> str:
     if status.active and status.ready:
         return "running"
     return "retrying" if status.failed else "pending"
+
+
+def _job_set_state(api: client.ApiClient, output: Mapping[str, Any], first: str) -> str:
+    """Of several workers; `first` is the state of the first one, whose Job is another one after each restart."""
+    read = partial(client.CustomObjectsApi(api).get_namespaced_custom_object, "jobset.x-k8s.io", "v1alpha2")
+    found = _read(lambda name, namespace: read(namespace, "jobsets", name), output["job_set"], output["namespace"])
+    if found is None:
+        return "missing"
+    status = found.get("status", {})
+    ended = {each["type"]: each for each in status.get("conditions", []) if each["status"] == "True"}
+    if "Completed" in ended:
+        began, end = found["metadata"]["creationTimestamp"], ended["Completed"]["lastTransitionTime"]
+        return f"succeeded in {(datetime.fromisoformat(end) - datetime.fromisoformat(began)).total_seconds():.0f} s"
+    if "Failed" in ended:
+        return "failed"
+    if first == "running":
+        return first
+    return "retrying" if status.get("restarts") else "pending"
 
 
 def _service_address(core: Any, output: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN, TRACKING
+from infra.catalogue.images import JOBSET, NVIDIA_DEVICE_PLUGIN, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM, selector
 from infra.catalogue.pod_exceptions import Exceptions, exceptions, pod_security
 from infra.declaration.model import Platform
@@ -18,6 +18,7 @@ from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images, ImagesArgs
+from infra.job_sets import JobSets, JobSetsArgs
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.outputs import outputs, workload_outputs
 from infra.secrets.generated import TrackingLogins
@@ -63,6 +64,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
         foundation.bind_identity,
         foundation.volume,
         _outside(declared, foundation),
+        _job_sets(declared, foundation, images, own, teams),
     )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
@@ -173,6 +175,15 @@ def _gpu_checks(declared: Platform, foundation: Foundation, images: Images, work
     if not checks:
         return {}
     return GpuChecks("gpu-checks", GpuChecksArgs(workspace, checks), _on_cluster(foundation)).cron_jobs
+
+
+def _job_sets(
+    declared: Platform, foundation: Foundation, images: Images, workspace: Workspace, teams: Mapping[str, Workspace]
+) -> list[pulumi.Resource]:
+    if all(job.workers == 1 for job in declared.training.values()):
+        return []
+    args = JobSetsArgs(images.get(JOBSET), workspace, teams)
+    return [JobSets("job-sets", args, _on_cluster(foundation)).ready]
 
 
 def _outside(declared: Platform, foundation: Foundation) -> Outside:

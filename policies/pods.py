@@ -30,12 +30,24 @@ def registries(urn: str) -> str:
 
 def _check(rule: PodRule) -> Callable[[ResourceValidationArgs], Iterator[str]]:
     def findings(args: ResourceValidationArgs) -> Iterator[str]:
-        kind = args.resource_type.rpartition(":")[2]
-        if args.resource_type.startswith("kubernetes:") and kind in rule.kinds and not excepted(rule.name, args):
-            for offender in _offenders(rule, {**plain(args.props), "kind": kind}, registries(args.urn)):
-                yield f"{offender}: {rule.message}"
+        if not args.resource_type.startswith("kubernetes:") or excepted(rule.name, args):
+            return
+        for manifest in _manifests(args.resource_type.rpartition(":")[2], plain(args.props)):
+            if manifest["kind"] in rule.kinds:
+                for offender in _offenders(rule, manifest, registries(args.urn)):
+                    yield f"{offender}: {rule.message}"
 
     return findings
+
+
+def _manifests(kind: str, props: Manifest) -> Iterator[Manifest]:
+    """The object, or the Jobs that are made of a JobSet."""
+    if kind != "JobSet":
+        yield {**props, "kind": kind}
+        return
+    jobs = props["spec"].get("replicatedJobs", [])
+    for job in [] if jobs is NOT_KNOWN else jobs:
+        yield {"metadata": props.get("metadata", {}), "spec": job["template"]["spec"], "kind": "Job"}
 
 
 def excepted(rule: str, args: ResourceValidationArgs, *namespace: str) -> bool:

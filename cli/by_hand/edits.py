@@ -20,7 +20,7 @@ from cli.by_hand import fields
 from cli.by_hand.fields import Path
 
 _PREFIX = "kubernetes:"
-_RUNS = "Job"
+_RUNS = ("Job", "JobSet")
 """A run that was deleted need not run again."""
 _ONLY_THERE = ("PersistentVolumeClaim", "Node")
 """Kinds whose fields are changed by many: only their absence is noticed."""
@@ -105,7 +105,7 @@ def _may_stay(entry: Mapping[str, Any]) -> bool:
 def _is_ours(resource: Mapping[str, Any]) -> bool:
     type_, kind = str(resource["type"]), str(resource["type"]).rpartition(":")[2]
     is_object = type_.startswith(_PREFIX) and resource.get("custom") and "metadata" in resource.get("outputs", {})
-    return bool(is_object) and kind != _RUNS and not kind.endswith("Patch") and not resource.get("delete")
+    return bool(is_object) and kind not in _RUNS and not kind.endswith("Patch") and not resource.get("delete")
 
 
 def _edit(api: client.ApiClient, urls: "_Urls", resource: Mapping[str, Any]) -> Edit | None:

@@ -16,6 +16,7 @@ Kind = Literal["created", "changed", "replaced", "deleted"]
 Plan = Mapping[str, Any]
 Step = Mapping[str, Any]
 _JOB, _SUBMITTED = "kubernetes:batch/v1:Job", "pulumi.com/skipAwait"
+_JOB_SET = "kubernetes:jobset.x-k8s.io/v1alpha2:JobSet"
 _CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 EMPTY: Plan = {"steps": [], "problems": []}
 
@@ -66,6 +67,8 @@ def _without_ignored(step: Step) -> Step:
     """A submitted run is left alone (`ignore_changes` in infra/workloads/training), which a plan does not tell."""
     inputs = step["inputs"]
     if step["type"] == _CLAIM and data_store(_CLAIM, inputs) is None:
+        return {**step, "inputs": {**inputs, "spec": {}}}
+    if step["type"] == _JOB_SET:
         return {**step, "inputs": {**inputs, "spec": {}}}
     if step["type"] != _JOB or _SUBMITTED not in (inputs["metadata"].get("annotations") or {}):
         return step

@@ -19,11 +19,12 @@ from infra.catalogue.images import GRAFANA
 from infra.catalogue.names import ADMINISTRATOR, DOMAIN, PROJECT, fingerprint
 from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
-from infra.observability.access import Access, monitoring_account
+from infra.observability.access import monitoring_account
 from infra.observability.dashboards import DashboardFiles
 from infra.secrets.generated import GeneratedPassword, public_fingerprint
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import VALUE
+from infra.workloads.api_access import Access
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, Mount, config_mount, pod_template, secret_mount
 

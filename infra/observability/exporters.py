@@ -17,9 +17,10 @@ from infra.catalogue.node_agents import NODE_EXPORTER
 from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.images import BuiltImage
-from infra.observability.access import READS_CLUSTER, READS_PODS, Access, Namespaced, monitoring_account, token_mount
+from infra.observability.access import READS_CLUSTER, READS_PODS, Namespaced, monitoring_account
 from infra.observability.deployment import config_files, deploy, monitoring_server, probe
 from infra.tenancy import Workspace
+from infra.workloads.api_access import Access, token_mount
 from infra.workloads.pod import Container, pod_template
 
 _OPTIONS = "options.yml"

@@ -16,13 +16,14 @@ from infra.declaration.workloads import Resources
 from infra.foundation import IdentityBinder, Placement, RemoteWrite, Topic, Volume, WorkloadIdentity
 from infra.gpu.exporter import GpuExporterArgs, gpu_exporter
 from infra.images import BuiltImage
-from infra.observability.access import ASKS_KUBELETS, Access, monitoring_account, token_mount
+from infra.observability.access import ASKS_KUBELETS, monitoring_account
 from infra.observability.alertmanager_config import SECRETS, alertmanager_config
 from infra.observability.deployment import config_files, deploy, monitoring_server, probe
 from infra.observability.exporters import gpu_simulator, kube_state_metrics, node_exporter
 from infra.observability.prometheus_config import prometheus_config
 from infra.observability.rules_file import rules_file
 from infra.tenancy import Workspace
+from infra.workloads.api_access import Access, token_mount
 from infra.workloads.pod import Container, secret_mount
 
 NAME, PORT = "prometheus", 9090

@@ -12,8 +12,7 @@ from infra.catalogue.metrics import CADVISOR_JOB, GPU_EXPORTER_JOB, KUBELET_JOB,
 from infra.catalogue.names import METRICS_PORT_NAME, SIMULATED_LABEL
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
-
-ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+from infra.workloads.api_access import SERVICE_ACCOUNT_FOLDER
 
 Config = Mapping[str, Any]
 
@@ -25,8 +24,8 @@ _SAMPLE_LIMIT = 2000
 """Per scrape of a pod with teams' own code."""
 _KUBELET_TLS = {
     "scheme": "https",
-    "authorization": {"credentials_file": f"{ACCOUNT}/token"},
-    "tls_config": {"ca_file": f"{ACCOUNT}/ca.crt"},
+    "authorization": {"credentials_file": f"{SERVICE_ACCOUNT_FOLDER}/token"},
+    "tls_config": {"ca_file": f"{SERVICE_ACCOUNT_FOLDER}/ca.crt"},
 }
 _NODE_AGENTS = f"{NODE_EXPORTER_JOB}|{GPU_EXPORTER_JOB}"
 """Exporters whose metrics are about the node that they run on."""

@@ -18,11 +18,12 @@ from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import Devices
 from infra.images import BuiltImage
-from infra.observability.access import Access, Namespaced, monitoring_account, token_mount
+from infra.observability.access import Namespaced, monitoring_account
 from infra.observability.dashboards import DashboardFiles
 from infra.secrets.generated import GeneratedPassword, lines
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED
+from infra.workloads.api_access import Access, token_mount
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, config_mount, pod_template, secret_mount
 from infra.workloads.serving.component import Serving

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -19,8 +20,10 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
+    EnvVarSourceArgs,
     KeyToPathArgs,
     LocalObjectReferenceArgs,
+    ObjectFieldSelectorArgs,
     PodAffinityArgs,
     PodAffinityTermArgs,
     PodSecurityContextArgs,
@@ -88,6 +91,8 @@ class Container:
     """Empty: the entry point of the image."""
     args: Sequence[str] = ()
     env: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    env_from_labels: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables with the values of the pod's labels."""
     ports: Mapping[str, int] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     gpus: int = 0
@@ -269,7 +274,7 @@ def _container(container: Container, mounts: Sequence[Mount], more: Mapping[str,
         image=container.image,
         command=list(container.command) or None,
         args=list(container.args) or None,
-        env=[EnvVarArgs(name=name, value=value) for name, value in container.env.items()] or None,
+        env=[*starmap(_given, container.env.items()), *starmap(_label, container.env_from_labels.items())] or None,
         ports=[
             kubernetes.core.v1.ContainerPortArgs(name=name, container_port=port)
             for name, port in container.ports.items()
@@ -289,6 +294,15 @@ def _container(container: Container, mounts: Sequence[Mount], more: Mapping[str,
         readiness_probe=container.readiness_probe,
         liveness_probe=container.liveness_probe,
     )
+
+
+def _given(name: str, value: pulumi.Input[str]) -> EnvVarArgs:
+    return EnvVarArgs(name=name, value=value)
+
+
+def _label(name: str, label: str) -> EnvVarArgs:
+    field = ObjectFieldSelectorArgs(field_path=f"metadata.labels['{label}']")
+    return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(field_ref=field))
 
 
 def tolerations(placement: Placement) -> list[TolerationArgs]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -30,6 +30,8 @@ class Runtime:
     volume: Volume
     """How to claim a volume."""
     outside: Outside
+    job_sets: Sequence[pulumi.Resource] = ()
+    """What must exist before a JobSet."""
 
     def image(self, workload: Workload) -> BuiltImage:
         return self.images.get(workload.image)

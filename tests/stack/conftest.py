@@ -115,7 +115,8 @@ def _declaration(registry_port: int) -> dict[str, Any]:
     platform = document["config"]["ml-platform:platform"]
     platform["foundation"]["local"]["registryPort"] = registry_port
     platform["namespace"] = NAMESPACE
-    platform["teams"] = {TEAM: {"quota": next(iter(platform["teams"].values()))["quota"]}}
+    quota = next(iter(platform["teams"].values()))["quota"]
+    platform["teams"] = {TEAM: {"quota": {**quota, "storage": "2Gi"}}}
     _ask_for_little(platform)
     platform["nodePools"] = {"trialgpu": next(iter(platform["nodePools"].values()))}
     platform["secrets"][GIVEN] = {}

@@ -219,8 +219,12 @@ def old_serving_pods(core: client.CoreV1Api, names: set[str]) -> list[str]:
     return [name for name in serving if name in names]
 
 
+def training_runs(planned: str) -> list[str]:
+    """The signs of what a preview does with runs; the migration of the tracking server is a Job, too."""
+    return re.findall(r"^ *(\S+) kubernetes:batch/v1:Job: .*\n(?: *\[(?!urn).*\n)* *\[urn=.*:Training\$", planned, re.M)
+
+
 def test_nothing_but_a_declared_change_runs_training_again(trial: Pulumi, outputs: dict[str, Any]) -> None:
-    job = "kubernetes:batch/v1:Job"
     changed = {
         "images/base/Dockerfile": ("", "\n# a patch\n"),
         "infra/declaration/workloads.py": ('default="500Mi"', 'default="600Mi"'),
@@ -234,11 +238,11 @@ def test_nothing_but_a_declared_change_runs_training_again(trial: Pulumi, output
             (trial.folder / name).write_text(before[name].replace(old, new, 1) if old else before[name] + new)
         planned = trial.preview().text
         assert "kubernetes:apps/v1:Deployment" in planned, "the changes reach nothing"
-        assert job not in planned
+        assert training_runs(planned) == []
         run = yaml.safe_load(declared)["config"]["ml-platform:platform"]["training"]["digits"]
         declare(trial, training={"digits": {**run, "revision": 1}})
         planned = trial.preview().text
-        assert (planned.count(f"+ {job}"), planned.count(f"- {job}")) == (1, 1), planned
+        assert sorted(training_runs(planned)) == ["+", "-"], planned
     finally:
         stack_file.write_text(declared)
         for name, text in before.items():

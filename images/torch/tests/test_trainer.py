@@ -2,6 +2,7 @@
 
 import tempfile
 import unittest
+from itertools import chain
 from pathlib import Path
 from unittest import mock
 
@@ -34,11 +35,19 @@ class Data(unittest.TestCase):
         self.assertFalse([image for image in digits.holdout_images if image.tobytes() in trained_on])
 
     def test_each_epoch_has_every_sample_once_in_another_order(self) -> None:
-        sampler = data.Shuffled(100, seed=0)
-        first, second = list(sampler), list(sampler)
+        batches = data.Batches(100, 32, seed=0)
+        first, second = list(chain(*batches)), list(chain(*batches))
         self.assertEqual([epoch for epoch, _ in second], [1] * 100)
         self.assertEqual(sorted(index for _, index in first), list(range(100)))
         self.assertNotEqual([index for _, index in first], [index for _, index in second])
+
+    def test_workers_share_each_batch_between_them(self) -> None:
+        for workers in (2, 3, 5):
+            parts = [list(data.Batches(100, 32, seed=0, worker=each, workers=workers)) for each in range(workers)]
+            for step, batch in enumerate(data.Batches(100, 32, seed=0)):
+                own = [parts[each][step][: data.part(len(batch), each, workers)] for each in range(workers)]
+                self.assertEqual(sorted(chain(*own)), sorted(batch))
+                self.assertTrue(all(parts[each][step] for each in range(workers)), "a worker without a sample")
 
     def test_a_shift_moves_a_digit_by_at_most_one_pixel(self) -> None:
         images = np.zeros((1, data.PIXELS), np.float32)

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
+import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from onnx import ModelProto
@@ -15,6 +16,7 @@ from trainer import data, errors, fit, network, progress, promotion
 from trainer.checkpoint import Checkpoint, Checkpoints
 from trainer.fit import Epoch, Hyperparameters, Saving
 from trainer.stop import Stop
+from trainer.workers import Workers, device, joined
 
 REQUIRED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MODEL_NAME")
 
@@ -27,10 +29,13 @@ def main() -> None:
     if missing:
         sys.exit(f"training: set {', '.join(missing)}")
     require_gpus()
-    progress.serve()
     uri, experiment, name = (os.environ[variable] for variable in REQUIRED)
     try:
-        train(settings, loader_workers, experiment, name, stop)
+        with joined() as workers:
+            if workers.leads:
+                train(settings, loader_workers, experiment, name, stop, workers)
+            else:
+                fit.fit(data.digits(), settings, loader_workers, lambda _: None, Saving(stop=stop), workers)
     except MlflowException as error:
         sys.exit(f"training: {errors.explain(error, uri)}")
 
@@ -38,7 +43,7 @@ def main() -> None:
 def require_gpus() -> None:
     """A pod with GPUs trains on them: on the CPU it would hold them for nothing, and be slow."""
     given = int(os.environ.get("GPUS", "0"))
-    if given > 0 and fit.device().type != "cuda":
+    if given > 0 and device().type != "cuda":
         sys.exit(f"training: the pod was given {given} GPUs, and PyTorch can't use them; run `make gpu-check`")
 
 
@@ -50,7 +55,7 @@ def parse(arguments: list[str]) -> tuple[Hyperparameters, int]:
         parser.add_argument(name, type=kind, default=default, help=f"{about} (default: %(default)s)")
 
     add("--epochs", count, 20, "how often each sample is seen")
-    add("--batch", count, 32, "samples a step")
+    add("--batch", count, 32, "samples a step, of all workers together")
     add("--learning-rate", positive, 3e-3, "of AdamW")
     add("--seed", natural, 0, "initial weights, order of the samples, shifts")
     add("--loader-workers", natural, 2, "processes that load samples; 0: the training process does")
@@ -80,16 +85,19 @@ def positive(text: str) -> float:
     return value
 
 
-def train(settings: Hyperparameters, loader_workers: int, experiment: str, name: str, stop: Stop) -> None:
+def train(
+    settings: Hyperparameters, loader_workers: int, experiment: str, name: str, stop: Stop, workers: Workers
+) -> None:
     import mlflow
 
     from trainer import registry
 
+    progress.serve()
     wanted = promotion.declared(registry.METRICS)
     checkpoints = Checkpoints(os.environ.get("CHECKPOINT_DIR"))
     last = checkpoints.load()
     first = None if last else start(name)
-    where = fit.device()
+    where = device()
     mlflow.set_experiment(experiment)
     with mlflow.start_run(run_id=last.run if last else None) as run:
         if last is None:
@@ -97,9 +105,13 @@ def train(settings: Hyperparameters, loader_workers: int, experiment: str, name:
         progress.begins("data")
         digits = data.digits()
         progress.begins("fit")
-        say(f"{settings.epochs} epochs of {len(digits.train_labels)} digits on {fit.device_name(where)}{resumed(last)}")
+        say(
+            f"{settings.epochs} epochs of {len(digits.train_labels)} digits on {devices(where, workers)}{resumed(last)}"
+        )
         saving = Saving(checkpoints, last, run.info.run_id, first, stop)
-        trained = fit.fit(digits, settings, loader_workers, lambda epoch: report(epoch, settings.epochs), saving)
+        trained = fit.fit(
+            digits, settings, loader_workers, lambda epoch: report(epoch, settings.epochs), saving, workers
+        )
         progress.begins("export")
         exported = network.export(trained)
         progress.begins("measure")
@@ -128,6 +140,11 @@ def start(name: str) -> dict[str, Tensor] | None:
         sys.exit(f"training: {name} version {version} is no model of this network ({error}); remove 'from'")
     say(f"starts from {name} version {version}")
     return found
+
+
+def devices(where: torch.device, workers: Workers) -> str:
+    """Such as `2 x NVIDIA A10G`."""
+    return f"{workers.number} x {fit.device_name(where)}" if workers.number > 1 else fit.device_name(where)
 
 
 def resumed(last: Checkpoint | None) -> str:

@@ -72,35 +72,47 @@ class Shifted(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(shifted.reshape(PIXELS).copy()), int(self._labels[index])
 
 
-class Shuffled(Sampler[Key]):
-    """The keys of one epoch after the other, each in an order of its own; of the first only those after `skipped`."""
+class Batches(Sampler[list[Key]]):
+    """The batches of one epoch after the other, each epoch in an order of its own; of the first those from `step` on.
 
-    def __init__(self, size: int, seed: int, epoch: int = 0, skipped: int = 0) -> None:
-        self._size, self._seed, self._epoch, self._skipped = size, seed, epoch, skipped
+    Of each batch every worker has its part. One for which there is nothing left gets a sample that does not count.
+    """
+
+    def __init__(
+        self, size: int, batch: int, seed: int, *, epoch: int = 0, step: int = 0, worker: int = 0, workers: int = 1
+    ) -> None:
+        self._size, self._batch, self._seed, self._epoch, self._step = size, batch, seed, epoch, step
+        self._worker, self._workers = worker, workers
 
     def __len__(self) -> int:
-        return self._size
+        return -(-self._size // self._batch)
 
-    def __iter__(self) -> Iterator[Key]:
-        epoch, skipped = self._epoch, self._skipped
-        self._epoch, self._skipped = epoch + 1, 0
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch, step = self._epoch, self._step
+        self._epoch, self._step = epoch + 1, 0
         order = np.random.default_rng((self._seed, epoch)).permutation(self._size)
-        return iter([(epoch, int(index)) for index in order[skipped:]])
+        starts = range(step * self._batch, self._size, self._batch)
+        return iter([[(epoch, int(index)) for index in self._part(order[at : at + self._batch])] for at in starts])
+
+    def _part(self, batch: NDArray[np.int64]) -> NDArray[np.int64]:
+        own = batch[self._worker :: self._workers]
+        return own if len(own) else batch[:1]
+
+
+def part(batch: int, worker: int, workers: int) -> int:
+    """How many samples of a batch are a worker's."""
+    return len(range(worker, batch, workers))
 
 
 def loader(
-    samples: Digits, *, batch: int, seed: int, workers: int, pinned: bool, epoch: int = 0, step: int = 0
+    samples: Digits, batches: Batches, *, seed: int, processes: int, pinned: bool
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Each iteration is one epoch, the first of them from `step` on.
-
-    The CPU does not wait for copies from `pinned` memory to a GPU.
-    """
+    """Each iteration is one epoch. The CPU does not wait for copies from `pinned` memory to a GPU."""
     return DataLoader(
         # The type of DataLoader wants a number as a key.
         Shifted(samples.train_images, samples.train_labels, seed),  # type: ignore[arg-type]
-        batch_size=batch,
-        sampler=Shuffled(len(samples.train_labels), seed, epoch, step * batch),
-        num_workers=workers,
-        persistent_workers=workers > 0,
+        batch_sampler=batches,
+        num_workers=processes,
+        persistent_workers=processes > 0,
         pin_memory=pinned,
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from trainer import data
 from trainer.checkpoint import Checkpoint, Checkpoints
 from trainer.network import Network
 from trainer.stop import Stop
+from trainer.workers import Workers, device
 
 Batch = tuple[Tensor, Tensor]
 """Images and labels."""
@@ -55,7 +56,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Saving:
-    """Where a run is saved after each epoch, where it goes on, and what stops it."""
+    """Where a run is saved after each epoch, by the first worker; where it goes on; and what stops it."""
 
     checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None))
     last: Checkpoint | None = None
@@ -64,10 +65,10 @@ class Saving:
     """Weights to begin with; None: those that follow from the seed."""
     stop: Stop = field(default_factory=Stop)
 
-
-def device() -> torch.device:
-    """A GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def of_all(self, workers: Workers) -> "tuple[Saving, bool]":
+        """The same for every worker, and whether a checkpoint is saved."""
+        saves, last, first = workers.from_leader((bool(self.checkpoints), self.last, self.first))
+        return replace(self, last=last, first=first), saves
 
 
 def device_name(where: torch.device) -> str:
@@ -88,12 +89,16 @@ def fit(
     loader_workers: int,
     report: Callable[[Epoch], None],
     saving: Saving | None = None,
+    workers: Workers | None = None,
 ) -> Network:
-    """A trained network; `report` is called after each epoch. One that went on from a checkpoint is the same."""
+    """A trained network; `report` is called after each epoch. One that went on from a checkpoint is the same.
+
+    Of several `workers` each has the network at the end.
+    """
     torch.manual_seed(settings.seed)
     torch.use_deterministic_algorithms(True)
-    job = _Job(settings, device(), saving or Saving())
-    with job.saving.stop.after_a_checkpoint() if job.saving.checkpoints else nullcontext():
+    job = _Job(settings, device(), saving or Saving(), workers or Workers())
+    with job.saving.stop.after_a_checkpoint() if job.saves else nullcontext():
         job.train(digits, loader_workers, report)
     return job.network
 
@@ -101,31 +106,35 @@ def fit(
 class _Job:
     """A run between two steps."""
 
-    def __init__(self, settings: Hyperparameters, where: torch.device, saving: Saving) -> None:
-        self.settings, self.where, self.saving = settings, where, saving
+    def __init__(self, settings: Hyperparameters, where: torch.device, saving: Saving, workers: Workers) -> None:
+        self.settings, self.where, self.workers = settings, where, workers
+        self.saving, self.saves = saving.of_all(workers)
         self.network = Network().to(where)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=settings.learning_rate)
         self.epoch = self.step = 0
-        # On the device: reading the loss of each step would wait for it.
+        # Of this worker's samples, and on the device: reading the loss of each step would wait for it.
         self.loss = torch.zeros((), device=where)
-        if saving.last is not None:
-            self._restore(saving.last)
-        elif saving.first is not None:
-            self.network.load_state_dict(saving.first)
+        if self.saving.last is not None:
+            self._restore(self.saving.last)
+        elif self.saving.first is not None:
+            self.network.load_state_dict(self.saving.first)
+        self.model = workers.alike(self.network)
 
     def train(self, digits: data.Digits, loader_workers: int, report: Callable[[Epoch], None]) -> None:
-        batches = data.loader(
-            digits,
-            batch=self.settings.batch,
-            seed=self.settings.seed,
-            workers=loader_workers,
-            pinned=self.where.type == "cuda",
+        batches = data.Batches(
+            len(digits.train_labels),
+            self.settings.batch,
+            self.settings.seed,
             epoch=self.epoch,
             step=self.step,
+            worker=self.workers.rank,
+            workers=self.workers.number,
         )
+        pinned = self.where.type == "cuda"
+        loader = data.loader(digits, batches, seed=self.settings.seed, processes=loader_workers, pinned=pinned)
         self._save()
         while self.epoch < self.settings.epochs:
-            report(self._train_epoch(batches, len(digits.train_labels)))
+            report(self._train_epoch(loader, len(digits.train_labels)))
             self.epoch, self.step = self.epoch + 1, 0
             self.loss.zero_()
             self._save()
@@ -137,27 +146,38 @@ class _Job:
         waits, begin = Waits(self.where), time.perf_counter()
         for images, labels in waits.of(batches):
             inputs, targets = (part.to(self.where, non_blocking=True) for part in (images, labels))
-            self.loss += _step(self.network, self.optimizer, inputs, targets) * len(labels)
+            batch = min(self.settings.batch, samples - self.step * self.settings.batch)
+            mine = data.part(batch, self.workers.rank, self.workers.number)
+            # The mean of the workers' gradients, and so of their losses, is that of the whole batch.
+            weight = mine * self.workers.number / batch
+            self.loss += _step(self.model, self.optimizer, inputs, targets, weight) * mine
             self.step += 1
-            steps, seen = steps + 1, seen + len(labels)
+            steps, seen = steps + 1, seen + batch
             if self.step < last:
                 self._stop_if_requested()
-        loss = float(self.loss) / samples  # waits for the device
+        loss = float(self.workers.total(self.loss)) / samples  # waits for the device
         return Epoch(self.epoch, loss, seen, steps, time.perf_counter() - begin, waits.seconds())
 
     def _stop_if_requested(self) -> None:
-        if self.saving.checkpoints and self.saving.stop.requested:
+        if not self.saves:
+            return
+        mine = self.saving.stop.requested
+        if self.workers.any(mine, self.where):
             self._save()
-            self.saving.stop.now(f", saved in epoch {self.epoch + 1} after step {self.step}")
+            saved = f", saved in epoch {self.epoch + 1} after step {self.step}"
+            self.saving.stop.now(saved) if mine else self.saving.stop.with_the_others(saved)
 
     def _save(self) -> None:
-        if self.saving.checkpoints:
+        if not self.saves:
+            return
+        loss = float(self.workers.total(self.loss))
+        if self.workers.leads:
             checkpoint = Checkpoint(
                 run=self.saving.run,
                 settings=vars(self.settings),
                 epoch=self.epoch,
                 step=self.step,
-                loss=float(self.loss),
+                loss=loss,
                 network=self.network.state_dict(),
                 optimizer=self.optimizer.state_dict(),
                 random=torch.get_rng_state(),
@@ -171,7 +191,7 @@ class _Job:
         self.optimizer.load_state_dict(last.optimizer)
         torch.set_rng_state(last.random)
         self.epoch, self.step = last.epoch, last.step
-        self.loss.fill_(last.loss)
+        self.loss.fill_(last.loss if self.workers.leads else 0)
 
 
 class Waits:
@@ -212,10 +232,12 @@ class Waits:
         return min(seconds, before.elapsed_time(after) / 1000) if self._cuda else seconds
 
 
-def _step(network: Network, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> Tensor:
+def _step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, weight: float
+) -> Tensor:
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=uses_bf16(images.device)):
         loss: Tensor = nn.functional.cross_entropy(network(images), labels)
-    loss.backward()
+    (loss * weight).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return loss.detach()

@@ -2,10 +2,13 @@
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_LONGEST_WAIT = 300
+"""Seconds."""
 _STOPPED = "training: stopped by SIGTERM"
 
 
@@ -31,6 +34,14 @@ class Stop:
 
     def now(self, what: str = "") -> None:
         sys.exit(_STOPPED + what)
+
+    def with_the_others(self, what: str) -> None:
+        """Another worker stops, for a reason that its own exit code tells. The pods of all are replaced then: this one
+        waits for that, since an exit of its own would count as a failure."""
+        self._saves = False
+        if not self.requested:
+            time.sleep(_LONGEST_WAIT)
+        self.now(what)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.requested = True

@@ -21,11 +21,12 @@ from infra.declaration.grafana import ExistingGrafana, Grafana
 from infra.declaration.workloads import Resources
 from infra.foundation import IdentityBinder, ManagedGrafana, WorkloadIdentity
 from infra.images import BuiltImage
-from infra.observability.access import Access, monitoring_account
+from infra.observability.access import monitoring_account
 from infra.observability.dashboards.grafana_json import as_json
 from infra.observability.dashboards.provision import DashboardFiles
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import VALUE, TeamSecret
+from infra.workloads.api_access import Access
 from infra.workloads.pod import Container, config_mount, pod_template, secret_folder, secret_mounts
 
 _FILES = "/etc/dashboards"

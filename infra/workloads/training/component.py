@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -30,7 +30,7 @@ from infra.workloads.pod import (
     tracking_mounts,
 )
 from infra.workloads.runtime import Runtime
-from infra.workloads.training import checkpoint
+from infra.workloads.training import checkpoint, gang
 from infra.workloads.training.settings import Promotion
 from infra.workloads.training.settings import Training as Settings
 
@@ -45,8 +45,11 @@ class Job(TypedDict):
 
     namespace: str
     job: str
+    """Of several workers the first one's."""
     model: str
     simulated: bool
+    job_set: NotRequired[str]
+    """Of several workers."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class TrainingArgs:
     secrets: Sequence[TeamSecret]
     placement: Placement | None
     volume: Volume
+    job_sets: Sequence[pulumi.Resource]
+    """What must exist before a JobSet."""
 
 
 class Training(pulumi.ComponentResource):
@@ -79,40 +84,59 @@ class Training(pulumi.ComponentResource):
         self.model = args.settings.model
         self.simulated = args.placement is not None and args.placement.simulated
         self.job_name = f"{name}-{fingerprint(run_identity(args.settings, args.image) | args.access.content)}"
-        self._job()
+        self._run()
         self.register_outputs({"job": self.job_name})
 
     @property
     def output(self) -> Job:
         """For the stack's outputs."""
-        return Job(namespace=self.namespace, job=self.job_name, model=self.model, simulated=self.simulated)
+        run = Job(namespace=self.namespace, job=self.job_name, model=self.model, simulated=self.simulated)
+        if self._args.settings.workers > 1:
+            return {**run, "job": gang.leader_job(self.job_name), "job_set": self.job_name}
+        return run
 
-    def _job(self) -> None:
-        args, settings = self._args, self._args.settings
-        namespace = args.workspace.namespace
+    def _run(self) -> None:
+        args = self._args
         account = args.access.create(self)
         nodes = list(args.placement.ready) if args.placement else []
         saved, claims = self._checkpoint()
+        after = [*account, *nodes, *claims, *(secret.ready for secret in args.secrets)]
+        if args.settings.workers > 1:
+            self._gang(saved, after)
+        else:
+            self._job(saved, after)
+
+    # Neither resource has the declared name: where changes are ignored, a replacement would get the old template.
+
+    def _job(self, saved: Sequence[Mount], after: Sequence[pulumi.Resource]) -> None:
         kubernetes.batch.v1.Job(
-            # Not the declared name: where changes are ignored, a replacement would get the old template.
             self.job_name,
             metadata=ObjectMetaArgs(
                 name=self.job_name,
-                namespace=namespace,
+                namespace=self.namespace,
                 labels=self._labels(),
                 annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(
-                backoff_limit=settings.retries,
+                backoff_limit=self._args.settings.retries,
                 pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
                 template=self._template(saved),
             ),
             opts=pulumi.ResourceOptions(
-                parent=self,
-                depends_on=[*account, *nodes, *claims, *(secret.ready for secret in args.secrets)],
-                ignore_changes=["spec.template", "spec.podFailurePolicy"],
+                parent=self, depends_on=list(after), ignore_changes=["spec.template", "spec.podFailurePolicy"]
             ),
         )
+
+    def _gang(self, saved: Sequence[Mount], after: Sequence[pulumi.Resource]) -> None:
+        settings = self._args.settings
+        env = gang.rendezvous_env(self.job_name, self.namespace, settings.workers, settings.gpus)
+
+        def template(leads: bool) -> PodTemplateSpecArgs:
+            return self._template(saved if leads else [], env, gang.RANK_ENV)
+
+        run = gang.Gang(self.job_name, self.namespace, settings.workers, settings.retries, self._labels(), template)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=[*after, *self._args.job_sets], ignore_changes=["spec"])
+        gang.job_set(run, opts)
 
     def _checkpoint(self) -> tuple[list[Mount], list[pulumi.Resource]]:
         """A volume, if one is declared: pods of simulated nodes save nothing."""
@@ -131,7 +155,12 @@ class Training(pulumi.ComponentResource):
     def _labels(self) -> dict[str, str]:
         return labels(self._name, _COMPONENT, **({SIMULATED_LABEL: "true"} if self.simulated else {}))
 
-    def _template(self, saved: Sequence[Mount]) -> PodTemplateSpecArgs:
+    def _template(
+        self,
+        saved: Sequence[Mount],
+        env: Mapping[str, pulumi.Input[str]] | None = None,
+        env_from_labels: Mapping[str, str] | None = None,
+    ) -> PodTemplateSpecArgs:
         args, settings = self._args, self._args.settings
         return pod_template(
             Container(
@@ -149,7 +178,9 @@ class Training(pulumi.ComponentResource):
                     **_promotion_env(settings.promotion),
                     **({"CHECKPOINT_DIR": checkpoint.FOLDER} if saved else {}),
                     **args.access.env,
+                    **(env or {}),
                 },
+                env_from_labels=env_from_labels or {},
                 ports={METRICS_PORT_NAME: METRICS_PORT},
                 mounts=[
                     *tracking_mounts(args.workspace),
@@ -202,5 +233,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         secrets=runtime.mounted(settings),
         placement=runtime.placement(settings.pool),
         volume=runtime.volume,
+        job_sets=runtime.job_sets,
     )
     return Training(name, args, opts)

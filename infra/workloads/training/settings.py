@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,15 +11,22 @@ from pydantic import Field
 
 from infra.declaration.problems import Problem
 from infra.declaration.types import Memory, Name, NonEmpty, Seconds, Settings, memory_bytes, written
-from infra.workloads.kind import Job, Kind, one_pod
+from infra.workloads.kind import Job, Kind, Request, one_pod
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
 
+LEADER, WORKER = "leader", "worker"
+"""Of the pods of a run: the first one, and each of the others."""
+_LONGEST_HOST = 63
+_HASH = 9
+"""Characters by which the name of a run is longer than that of its job."""
+
+
 class Checkpoint(Settings):
     """A volume of its own for each run of a job, on which it saves what it needs to resume: `CHECKPOINT_DIR` in its
-    pod. It outlives pods and nodes, and is deleted with the run.
+    pod, and of several workers in the first one's. It outlives pods and nodes, and is deleted with the run.
     """
 
     size: Memory = Field(description="Size of the volume; a change reaches the next run")
@@ -38,7 +46,7 @@ class Promotion(Settings):
 
 class Training(Job):
     """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
-    resources, pool, GPUs, datasets, names of secrets, or revision. `up` submits it and does not wait for it.
+    resources, pool, GPUs, workers, datasets, names of secrets, or revision. `up` submits it and does not wait for it.
     """
 
     model: Name = Field(description="The model to register versions of, a name in `models`")
@@ -57,6 +65,13 @@ class Training(Job):
         default=None,
         description="A volume on which a run saves what it needs to resume after an eviction, a drain or a failure; "
         "none: it starts from the beginning",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Pods that train together, each with the job's resources and GPUs. torchrun finds the others "
+        "(`PET_NNODES`, `PET_NODE_RANK`, `PET_MASTER_ADDR`); if one fails, all start again, which is one of `retries`",
     )
     revision: int = Field(default=0, ge=0, description="Raise it to run the job again though nothing else has changed")
 
@@ -82,10 +97,33 @@ def checkpoints_fit_the_quota(platform: Platform, root: Path) -> Iterator[Proble
             yield Problem(f"teams.{name}.quota.storage", f"{message}; write at least {least}")
 
 
+def names_of_workers_fit(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Each pod is a host, which is named after the job."""
+    for name, job in platform.training.items():
+        longest = _LONGEST_HOST - _HASH - len(f"-{WORKER}-{job.workers - 2}-0")
+        if job.workers > 1 and len(name) > longest:
+            message = (
+                f"the name has {len(name)} characters; with {job.workers} workers, write a name of at most {longest}"
+            )
+            yield Problem(f"training.{name}", message)
+
+
+def workers_need_jobset(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Its controller acts in the whole cluster, which on an existing one is not the platform's to decide."""
+    for name, job in platform.training.items():
+        if job.workers > 1 and platform.foundation.cluster is not None:
+            message = "several workers are not supported on the cluster foundation; remove it"
+            yield Problem(f"training.{name}.workers", message)
+
+
+def _request(job: Training) -> Request:
+    return replace(one_pod(job), pods=job.workers)
+
+
 TRAINING = Kind(
     section="training",
     outputs="jobs",
-    request=one_pod,
+    request=_request,
     references={"model": "models", "pool": "nodePools"},
-    rules=[only_owners_train, checkpoints_fit_the_quota],
+    rules=[only_owners_train, checkpoints_fit_the_quota, names_of_workers_fit, workers_need_jobset],
 )

@@ -1,5 +1,6 @@
 """A tracking server, a training job and a server of models, started the way the platform starts them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,14 @@ def train(
     metrics_port: int | None = None,
     image: str = "training",
     checkpoints: Path | None = None,
+    alias: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Container:
     told = {"METRICS_PORT": str(metrics_port)} if metrics_port else {}
     saved = {str(checkpoints): {"bind": "/checkpoint", "mode": "rw"}} if checkpoints else {}
     return engine.start(
         image,
+        alias,
         command=list(arguments),
         environment={
             "MLFLOW_TRACKING_URI": uri,
@@ -111,6 +115,7 @@ def train(
             "MODEL_NAME": model,
             **told,
             **({"CHECKPOINT_DIR": "/checkpoint"} if checkpoints else {}),
+            **(environment or {}),
         },
         volumes={**mounted(credentials, "/home/nonroot/.mlflow"), **saved},
         ports={f"{metrics_port}/tcp": ("127.0.0.1", 0)} if metrics_port else {},

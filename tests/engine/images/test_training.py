@@ -2,6 +2,7 @@
 
 import random
 import re
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -109,6 +110,75 @@ def test_a_job_that_is_killed_again_and_again_trains_what_it_would_have_trained(
     assert _logged(tracking, "killed") == whole
     assert len(tracking.runs("killed", latest=5)) == 1
     assert tracking.champion("killed")["version"] == "1"
+
+
+def test_two_workers_train_what_one_trains_on_the_same_batches(
+    engine: Engine, tracking: Tracking, credentials: Path
+) -> None:
+    """Up to rounding: gradients of both halves of a batch are added, not computed at once."""
+    arguments = ("--epochs", "3", "--seed", "6")
+    alone = _trained_by_pytorch(engine, tracking, credentials, *arguments)
+    jobs = _workers(engine, credentials, *arguments)
+    for job in jobs:
+        code, log = run_to_end(job)
+        assert code == 0, log
+    assert len(tracking.runs("together", latest=5)) == 1
+    together = _logged(tracking, "together")
+    print(f"alone {alone}, together {together}")
+    assert together["train_loss"] == pytest.approx(alone["train_loss"], rel=0.01)
+    assert together["holdout_accuracy"] == pytest.approx(alone["holdout_accuracy"], abs=0.01)
+    other = _trained_by_pytorch(engine, tracking, credentials, "--epochs", "3", "--seed", "7")
+    assert together["train_loss"] != pytest.approx(other["train_loss"], rel=0.01), "any seed would do"
+
+
+def test_workers_stop_together_with_a_checkpoint(
+    engine: Engine, tracking: Tracking, credentials: Path, tmp_path: Path
+) -> None:
+    """One that gets SIGTERM ends; the other waits to be replaced along with it, and ends when it is told so."""
+    arguments = ("--epochs", "6", "--seed", "6")
+    tmp_path.chmod(0o777)
+    leader, other = _workers(engine, credentials, *arguments, model="stopped", checkpoints=tmp_path)
+    for line in leader.logs(stream=True, follow=True):
+        if b"epoch 2 of" in line:
+            other.kill("SIGTERM")
+            break
+    code, log = run_to_end(other)
+    assert code == 1, log
+    leader.reload()
+    assert leader.status == "running"
+    leader.kill("SIGTERM")
+    assert run_to_end(leader)[0] == 1
+    for job in _workers(engine, credentials, *arguments, model="stopped", checkpoints=tmp_path):
+        code, log = run_to_end(job)
+        assert code == 0, log
+    assert len(tracking.runs("stopped", latest=5)) == 1
+    alone = _trained_by_pytorch(engine, tracking, credentials, *arguments)
+    assert _logged(tracking, "stopped")["holdout_accuracy"] == pytest.approx(alone["holdout_accuracy"], abs=0.01)
+
+
+def _workers(
+    engine: Engine,
+    credentials: Path,
+    *arguments: str,
+    model: str = "together",
+    checkpoints: Path | None = None,
+) -> list[Container]:
+    """Two, the first of which leads, with the environment that a JobSet gives them."""
+    leader = f"leader-{secrets.token_hex(4)}"
+    rendezvous = {"PET_NNODES": "2", "PET_NPROC_PER_NODE": "1", "PET_MASTER_ADDR": leader, "PET_MASTER_PORT": "29500"}
+    return [
+        train(
+            engine,
+            credentials,
+            *arguments,
+            model=model,
+            image="torch",
+            checkpoints=None if rank else checkpoints,
+            alias="" if rank else leader,
+            environment={**rendezvous, "PET_NODE_RANK": str(rank), "OMP_NUM_THREADS": "1"},
+        )
+        for rank in range(2)
+    ]
 
 
 def _kill_after(job: Container, epochs: int, signal: str) -> list[int]:

@@ -194,8 +194,8 @@ def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:
     on_h100 = {"serving.digits.pool": "h100", "serving.digits.gpus": 8}
     declare(on_aws(**on_h100, **{"serving.digits.replicas": 1}), "Pulumi.dev.yaml", root)
     assert refusal(root, on_aws(**on_h100, **{"serving.digits.replicas": 2})) == [
-        "Pulumi.dev.yaml: platform.serving.digits.gpus: 3 pods, one of them during a rollout, do not fit in pool 'h100' "
-        "at its maximum; raise nodePools.h100.max, or write fewer replicas or GPUs"
+        "Pulumi.dev.yaml: platform.serving.digits.gpus: 3 pods, of an endpoint one during a rollout, do not fit in pool 'h100' "
+        "at its maximum; raise nodePools.h100.max, or write fewer replicas, workers or GPUs"
     ]
 
 
