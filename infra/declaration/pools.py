@@ -141,7 +141,8 @@ def _fits(path: str, asked: Request, name: str, pool: NodePool) -> Iterator[Prob
         yield Problem(f"{path}.resources.memory", f"{memory} is more than {node} ({most}); write at most {most}")
     if asked.gpus and gpus >= asked.gpus and pool.max * (gpus // asked.gpus) < asked.pods:
         message = f"{asked.pods} pods, of an endpoint one during a rollout, do not fit in pool '{name}' at its maximum"
-        yield Problem(f"{path}.gpus", f"{message}; raise nodePools.{name}.max, or write fewer replicas, workers or GPUs")
+        fix = f"raise nodePools.{name}.max, or write fewer replicas, workers or GPUs"
+        yield Problem(f"{path}.gpus", f"{message}; {fix}")
     if asked.gpus > gpus:
         message = f"{asked.gpus} is more than {node} ({gpus}); write at most {gpus}, or another pool"
         yield Problem(f"{path}.gpus", message)
