@@ -106,7 +106,8 @@ class RestoreFrom(Settings):
             message = f"'{name}' can't be restored over itself; write another database.name, such as {name}-2"
             yield Problem(f"{path}.instance", message)
         elif self.instance is not None and self.instance not in retained:
-            message = f"'{self.instance}' would be deleted; keep it: add it to database.retained"
+            gone = f"'{self.instance}' is not in database.retained, so it would be deleted"
+            message = f"{gone}; add it, or remove restoreFrom if the restore is done"
             yield Problem(f"{path}.instance", message)
         for setting, source in (("snapshot", self.snapshot), ("automatedBackup", self.automated_backup)):
             place = source.split(":")[3] if source is not None and source.startswith("arn:") else region

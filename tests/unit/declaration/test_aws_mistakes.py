@@ -81,7 +81,7 @@ MISTAKES = [
     (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00+01:00"}}, f"{AWS}.database.restoreFrom.pointInTime: '2026-11-27T10:40:00+01:00' is not a point in time; {TIMES}"),
     (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00"}}, f"{AWS}.database.restoreFrom.pointInTime: '2026-11-27T10:40:00' is not a point in time; {TIMES}"),
     (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' can't be restored over itself; write another database.name, such as tracking-2"),
-    (f"{AWS}.database", {"name": "tracking-2", "restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' would be deleted; keep it: add it to database.retained"),
+    (f"{AWS}.database", {"name": "tracking-2", "restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' is not in database.retained, so it would be deleted; add it, or remove restoreFrom if the restore is done"),
     (f"{AWS}.database", {"restoreFrom": {"snapshot": "a--b"}}, f"{AWS}.database.restoreFrom.snapshot: 'a--b' is not a DB snapshot; write its identifier, such as rds:ml-platform-prod-tracking-2026-11-27-03-10"),
     (f"{AWS}.database", {"restoreFrom": {"snapshot": ELSEWHERE}}, f"{AWS}.database.restoreFrom.snapshot: {ELSEWHERE} is in eu-west-1; write one of eu-central-1, or copy it there"),
     (f"{AWS}.backup", {"region": "eu-central-1"}, f"{AWS}.backup.region: eu-central-1 is the stack's own region; write another one"),
