@@ -189,6 +189,42 @@ def test_efa_needs_a_machine_that_has_it_and_one_zone(root: Path) -> None:
     ]
 
 
+LATEST = "EKS Auto Mode replaces nodes after at most 21 days; write at most"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expiry", "line"),
+    [
+        ("168h", "336h", None),
+        ("24h", "600h", f"nodePools.plain.aws.expiry: a job may take 24 h, and {LATEST} 480h"),
+        ("200h", "336h", f"nodePools.plain.aws.expiry: a job may take 200 h, and {LATEST} 304h"),
+        ("503h", "336h", f"nodePools.plain.aws.expiry: a job may take 503 h, and {LATEST} 1h"),
+        *(
+            (
+                "720h",
+                expiry,
+                f"training.digits.timeout: {LATEST} 503h, and nodePools.plain.aws.expiry of at most 504h less the timeout",
+            )
+            for expiry in ("1h", "336h", "600h")
+        ),
+    ],
+)
+def test_a_job_that_may_outlive_its_node_costs_one_line_that_solves_it(
+    root: Path, timeout: str, expiry: str, line: str | None
+) -> None:
+    job = {"training.digits.pool": "plain", "training.digits.timeout": timeout}
+    changed = on_aws(**job, **{"nodePools.plain.aws.expiry": expiry})
+    if line is None:
+        declare(changed, "Pulumi.dev.yaml", root)
+    else:
+        assert refusal(root, changed) == [f"Pulumi.dev.yaml: platform.{line}"]
+
+
+def test_what_is_advised_for_a_long_job_is_accepted(root: Path) -> None:
+    job = {"training.digits.pool": "plain", "training.digits.timeout": "503h"}
+    declare(on_aws(**job, **{"nodePools.plain.aws.expiry": "1h"}), "Pulumi.dev.yaml", root)
+
+
 def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:
     """A pod that is added before one is taken away would wait for a GPU that none gives up."""
     on_h100 = {"serving.digits.pool": "h100", "serving.digits.gpus": 8}
