@@ -161,7 +161,10 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "eks:DescribeCluster": (PLACE.cluster_arn,),
     "servicequotas:GetServiceQuota": (PLACE.arn("servicequotas", "ec2/L-1216C47A"),),
     "kms:DescribeKey": (KEY,),
-    "s3:GetBucketLocation": (STATE, PLACE.bucket_arn("artifacts"), PLACE.bucket_arn("access-logs")),
+    "s3:GetBucketLocation": (
+        STATE,
+        *(PLACE.bucket_arn(purpose) for purpose in ("artifacts", "access-logs", "datasets", "replica")),
+    ),
     "s3:GetBucketVersioning": (STATE,),
     "identitystore:DescribeGroup": ("arn:aws:identitystore:::group/93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55",),
 }
@@ -200,8 +203,8 @@ def questions(moto: Client) -> set[str]:
     """What the pre-flight of prod asks, as policies name it; who one is, is told to everybody."""
     asked = {"servicequotas:GetAWSDefaultServiceQuota"}
 
-    def client(service: str) -> Any:
-        made = moto(service)
+    def client(service: str, *region: str) -> Any:
+        made = moto(service, *region)
         made.meta.events.register("before-call", note)
         return made
 
