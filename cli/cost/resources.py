@@ -1,111 +1,26 @@
-"""What a planned stack on AWS costs a month: at rest, without jobs, and with every pool at its maximum.
+"""Resources of a plan, which have a price by their type; nodes are priced by their pool.
 
-Resources of the plan have a price by their type, nodes by their declared pool. To price another type, add a function to
-`_PRICED`, and its service to `infra/catalogue/aws/prices.json`; what is billed by use is named in `_BY_USE`. A test
-requires that each AWS type of a plan is in `_PRICED`, `_BY_USE` or `FREE`.
+To price another type, add a function to `_PRICED`, and its service to `infra/catalogue/aws/prices.json`; what is billed
+by use is named in `_BY_USE`. A test requires that each AWS type of a plan is in `_PRICED`, `_BY_USE` or `FREE`.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from cli.components import SYSTEM_POOL, component, pool_component
-from infra.catalogue.aws.instance_types import instance_type
+from cli.components import component
+from cli.cost.items import Item
 from infra.catalogue.aws.prices import HOURS, Price, database_price, service_price
-from infra.catalogue.names import POOL_LABEL
 from infra.catalogue.versions import EKS_VERSIONS
-from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memory
-from infra.declaration.aws.cost import PoolCost, pool_costs, system_pool_cost
 from infra.declaration.aws.settings import AwsFoundation
-from infra.declaration.model import Platform
-from infra.declaration.pool_nodes import GPU
-from infra.declaration.types import cpu_millis, memory_bytes
+from infra.declaration.types import memory_bytes
 
 Step = Mapping[str, Any]
 _GIB = 2**30
-_HOSTNAME = "kubernetes.io/hostname"
-
-
-@dataclass(frozen=True)
-class Item:
-    """Dollars a month of some things of one kind in a component."""
-
-    component: str
-    what: str
-    count: int
-    least: Decimal
-    most: Decimal
-    prices: Sequence[Price] = ()
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of a whole stack. `stand_ins` are kinds of things that are priced as in another region."""
-
-    region: str
-    items: Sequence[Item]
-    by_use: Sequence[str]
-    stand_ins: Sequence[str]
-    unknown: Sequence[str]
-    notes: Sequence[str]
-    dates: Sequence[str]
-
-    @property
-    def least(self) -> Decimal:
-        return sum((item.least for item in self.items), start=Decimal())
-
-    @property
-    def most(self) -> Decimal:
-        return sum((item.most for item in self.items), start=Decimal())
-
-    def of(self, name: str) -> tuple[Decimal, Decimal] | None:
-        """Least and most of a component; None if it has no price."""
-        items = [item for item in self.items if item.component == name]
-        if not items:
-            return None
-        return sum((item.least for item in items), Decimal()), sum((item.most for item in items), Decimal())
-
-    def as_json(self) -> dict[str, Any]:
-        """Dollars to the cent, as texts."""
-        names = dict.fromkeys(item.component for item in self.items)
-        return {
-            "region": self.region,
-            "least": f"{self.least:.2f}",
-            "most": f"{self.most:.2f}",
-            "components": {name: [f"{dollars:.2f}" for dollars in self.of(name) or ()] for name in names},
-            "byUse": list(self.by_use),
-            "notes": [*self.notes, *self.stand_ins, *self.unknown],
-            "dates": list(self.dates),
-        }
-
-
-def monthly(platform: Platform, steps: Sequence[Step], today: date | None = None) -> Cost | None:
-    """The cost of a plan; None on foundations other than AWS, where nothing is bought."""
-    aws = platform.foundation.aws
-    if aws is None:
-        return None
-    kept = [step for step in steps if step["operation"] not in ("delete", "delete-replaced", "discard")]
-    known = _Known(aws, today or datetime.now(UTC).date())
-    items = [
-        *(item for step in kept if step["type"] in _PRICED for item in _PRICED[step["type"]](known, step)),
-        *_nodes(platform, aws, kept),
-    ]
-    prices = [price for item in items for price in item.prices]
-    return Cost(
-        aws.region,
-        _merged(items),
-        sorted({_BY_USE[step["type"]] for step in kept if step["type"] in _BY_USE}),
-        sorted({item.what for item in items if any(price.region != aws.region for price in item.prices)}),
-        sorted({item.what for item in items if not item.prices}),
-        _notes(platform),
-        [min(price.date for price in prices), max(price.date for price in prices)] if prices else [],
-    )
 
 
 @dataclass(frozen=True)
@@ -227,95 +142,14 @@ def is_classified(type_: str) -> bool:
     return type_ in _PRICED or type_ in _BY_USE or type_ in FREE
 
 
-@dataclass(frozen=True)
-class _Pods:
-    """The pods of one Deployment or StatefulSet, which always run."""
-
-    pool: str | None
-    replicas: int
-    cpu: int
-    memory: int
-    gpus: int
-    spread: bool
-
-
-def _running(steps: Iterable[Step]) -> Iterator[_Pods]:
+def resource_items(aws: AwsFoundation, steps: Iterable[Step], today: date) -> Iterator[Item]:
+    """What the resources of a plan cost, without those that are free or billed by use."""
+    known = _Known(aws, today)
     for step in steps:
-        if step["type"] not in ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"):
-            continue
-        spec = step["inputs"]["spec"]
-        pod = spec["template"]["spec"]
-        asked = [container.get("resources", {}).get("requests") or {} for container in pod["containers"]]
-        keys = [each.get("topologyKey") for each in pod.get("topologySpreadConstraints") or []]
-        yield _Pods(
-            (pod.get("nodeSelector") or {}).get(POOL_LABEL),
-            int(spec.get("replicas") or 1),
-            sum(cpu_millis(str(each.get("cpu", "0"))) for each in asked),
-            sum(memory_bytes(each["memory"]) for each in asked if "memory" in each),
-            sum(int(each.get(GPU, 0)) for each in asked),
-            _HOSTNAME in keys,
-        )
+        if step["type"] in _PRICED:
+            yield from _PRICED[step["type"]](known, step)
 
 
-def _nodes_for(pods: Sequence[_Pods], cpu: int, memory: int, gpus: int) -> int:
-    """How many nodes of a size the pods need: by their requests, and one for each replica that is spread over nodes."""
-    needs = [
-        math.ceil(sum(each.replicas * getattr(each, resource) for each in pods) / size) if size else 0
-        for resource, size in (("cpu", cpu), ("memory", memory), ("gpus", gpus))
-    ]
-    return max([*needs, *(each.replicas for each in pods if each.spread)], default=0)
-
-
-def _nodes(platform: Platform, aws: AwsFoundation, steps: Sequence[Step]) -> Iterator[Item]:
-    """The nodes of each pool, with their disks."""
-    by_pool: dict[str | None, list[_Pods]] = defaultdict(list)
-    for pods in _running(steps):
-        by_pool[pods.pool].append(pods)
-    machines = [instance_type(name) for name in aws.system_pool.instance_types]
-    cpu = min(map(allocatable_cpu, machines))
-    memory = min(allocatable_memory(machine, efa=False) for machine in machines) * 2**20
-    least = max(1, _nodes_for(by_pool[None], cpu, memory, 0))
-    yield _pool_item(SYSTEM_POOL, system_pool_cost(aws, least))
-    for pool in pool_costs(platform.node_pools, aws):
-        node = platform.node_pools[pool.name]
-        size = cpu_millis(node.instance.cpu), memory_bytes(node.instance.memory), node.gpu.count if node.gpu else 0
-        yield _pool_item(pool_component(pool.name), pool, _nodes_for(by_pool[pool.name], *size))
-
-
-def _pool_item(name: str, pool: PoolCost, needed: int = 0) -> Item:
-    least = min(max(pool.min, needed), pool.max)
-    nodes = f"{least} to {pool.max}" if least < pool.max else f"{least}"
-    return Item(
-        name,
-        f"{nodes} x {' or '.join(pool.types)}",
-        1,
-        pool.of_a_month(least, pool.cheapest),
-        pool.of_a_month(pool.max, pool.most_expensive),
-        [*pool.prices, pool.disk_of_a_month] if pool.prices else [],
-    )
-
-
-def _notes(platform: Platform) -> list[str]:
-    reduced = {"spot": "spot", "reserved": "reserved capacity", "capacityBlock": "a capacity block"}
-    return [
-        f"pool {name} is priced on demand; {reduced[capacity]} costs less"
-        for name, pool in platform.node_pools.items()
-        for capacity in (pool.aws.capacity if pool.aws else ())
-        if capacity in reduced
-    ]
-
-
-def _merged(items: Iterable[Item]) -> list[Item]:
-    """Those of one kind in one component as one."""
-    found: dict[tuple[str, str], Item] = {}
-    for item in items:
-        key = (item.component, item.what)
-        other = found.get(key)
-        found[key] = item if other is None else _sum(other, item)
-    return list(found.values())
-
-
-def _sum(one: Item, other: Item) -> Item:
-    return Item(
-        one.component, one.what, one.count + other.count, one.least + other.least, one.most + other.most, one.prices
-    )
+def billed_by_use(steps: Iterable[Step]) -> list[str]:
+    """What else is billed, by how much it is used."""
+    return sorted({_BY_USE[step["type"]] for step in steps if step["type"] in _BY_USE})
