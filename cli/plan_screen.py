@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.components import COMPONENTS, component, is_component, purpose
-from cli.cost import Cost, Item
+from cli.cost import Cost
 from common.console import console
 from common.pulumi import urn_name
 from infra.catalogue.aws.prices import AUTO_MODE, ELSEWHERE, HOURS
@@ -99,14 +99,7 @@ def _things(cost: Cost | None, name: str) -> Iterator[str]:
     """What a component is billed for."""
     for item in cost.items if cost is not None else ():
         if item.component == name:
-            yield _thing(item)
-
-
-def _thing(item: Item) -> str:
-    if item.count == 1:
-        return item.what
-    first, *rest = item.what.split(" in ")
-    return " in ".join([f"{item.count} {first}{'es' if first.endswith('s') else 's'}", *rest])
+            yield item.what if item.count == 1 else f"{item.count} x {item.what}"
 
 
 def _operations(counts: Mapping[str, int]) -> str:

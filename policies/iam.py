@@ -9,6 +9,7 @@ from typing import Any
 
 from pulumi_policy import ResourceValidationArgs
 
+from policies.declared import setting
 from policies.rule import ResourceRule, known, known_items
 
 _DOCUMENTS = ("policy", "assumeRolePolicy")
@@ -27,9 +28,10 @@ _ADMINISTRATOR = "AdministratorAccess"
 def _findings(args: ResourceValidationArgs) -> Iterator[str]:
     if not args.resource_type.startswith("aws:"):
         return
+    account = setting(args.urn, "foundation", "aws", "account")
     for text in _documents(args.props):
         for statement in _statements(text):
-            yield from _too_wide(statement)
+            yield from _too_wide(statement, account)
     for arn in [known(args.props, "policyArn"), *known_items(known(args.props, "managedPolicyArns"))]:
         if isinstance(arn, str) and arn.endswith(f"/{_ADMINISTRATOR}"):
             yield f"policy '{_ADMINISTRATOR}' allows every action"
@@ -81,17 +83,23 @@ def _statements(text: str) -> list[dict[str, Any]]:
     return [each for each in statements if isinstance(each, dict) and each.get("Effect") == "Allow"]
 
 
-def _too_wide(statement: dict[str, Any]) -> Iterator[str]:
+def _too_wide(statement: dict[str, Any], account: Any) -> Iterator[str]:
     if "NotAction" in statement:
         yield "a statement allows all actions except some (NotAction)"
-    if not _hands_key_to_account(statement):
+    if not _hands_key_to_account(statement, account):
         yield from _patterns(statement)
     if "NotPrincipal" in statement:
         yield "a statement allows all principals except some (NotPrincipal)"
     principal = statement.get("Principal")
     named = principal.values() if isinstance(principal, dict) else [principal]
-    if any("*" in _listed(each) for each in named) and "aws:PrincipalAccount" not in _exact_keys(statement):
-        yield "a statement allows every principal ('*')"
+    if any("*" in _listed(each) for each in named) and not _of_account(statement, account):
+        yield "a statement allows every principal ('*'), not only those of the declared account"
+
+
+def _of_account(statement: dict[str, Any], account: Any) -> bool:
+    """Whether a condition restricts the principals to the declared account."""
+    accounts = _listed((statement.get("Condition") or {}).get("StringEquals", {}).get("aws:PrincipalAccount"))
+    return bool(accounts) and all(each == account for each in accounts)
 
 
 def _patterns(statement: dict[str, Any]) -> Iterator[str]:
@@ -105,11 +113,11 @@ def _patterns(statement: dict[str, Any]) -> Iterator[str]:
             yield f"a statement allows every action of a service on all resources ('{action}')"
 
 
-def _hands_key_to_account(statement: dict[str, Any]) -> bool:
-    """The default first statement of a key policy, which delegates access to the account's IAM policies."""
+def _hands_key_to_account(statement: dict[str, Any], account: Any) -> bool:
+    """The default first statement of a key policy, which delegates access to the declared account's IAM policies."""
     principal, actions = statement.get("Principal"), _listed(statement.get("Action"))
     owners = _listed(principal.get("AWS")) if isinstance(principal, dict) and set(principal) == {"AWS"} else []
-    return actions == ["kms:*"] and bool(owners) and all(str(each).endswith(":root") for each in owners)
+    return actions == ["kms:*"] and bool(owners) and all(str(each).endswith(f":iam::{account}:root") for each in owners)
 
 
 def _about_everything(statement: dict[str, Any]) -> bool:

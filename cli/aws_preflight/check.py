@@ -58,6 +58,7 @@ CONTENT: Sequence[Check] = (
     pools.placement_groups_exist,
     quotas.quotas_suffice,
     database.database_is_offered,
+    database.backups_are_replicated,
     grafana.identity_center_has_the_groups,
 )
 UNANSWERED = (BotoCoreError, ClientError, ResponseParserError)
@@ -73,6 +74,7 @@ def check(name: str, declared: Platform) -> bool:
         stack_prefix(name),
         backend=os.environ.get(state.BACKEND, ""),
         secrets_provider=secrets_provider(name),
+        objects=bool(declared.dataset_teams()),
     )
     client = clients(wanted.aws.region)
     if client is None:
@@ -103,9 +105,9 @@ def _one_at_a_time(client: Client) -> Client:
     """Threads may share a client of boto3, but not make two at once."""
     lock = Lock()
 
-    def made(service: str) -> Any:
+    def made(service: str, *region: str) -> Any:
         with lock:
-            return client(service)
+            return client(service, *region)
 
     return made
 
@@ -126,7 +128,7 @@ def _refused(error: Exception) -> TypeGuard[ClientError]:
 
 
 def clients(region: str) -> Client | None:
-    """Clients for the declared region, or None without credentials."""
+    """Clients for the declared region and others, or None without credentials."""
     try:
         session = boto3.Session(region_name=region)
         if session.get_credentials() is None:
@@ -134,4 +136,4 @@ def clients(region: str) -> Client | None:
     except BotoCoreError as error:
         raise CommandError("the AWS settings can't be read", str(error), hint="see $AWS_PROFILE") from None
     brief = Config(connect_timeout=5, read_timeout=20, retries={"max_attempts": 3})
-    return cache(lambda service: session.client(service, config=brief))
+    return cache(lambda service, there=region: session.client(service, region_name=there, config=brief))

@@ -1,4 +1,4 @@
-"""Checks that RDS offers the declared database in the region."""
+"""Checks that RDS offers the declared database in the region, and copies of its backups in the second one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,6 +29,17 @@ def database_is_offered(client: Client, wanted: Wanted) -> Iterator[Finding]:
     if lacking := _lacking(offers, wanted):
         problem = f"'{settings.instance_class}' lacks {' and '.join(lacking)}"
         yield Finding(_CLASS, problem, _another(settings.instance_class))
+
+
+def backups_are_replicated(client: Client, wanted: Wanted) -> Iterator[Finding]:
+    """RDS replicates automated backups between certain pairs of regions, and the second one knows from where."""
+    if wanted.aws.backup is None:
+        return
+    here, there = wanted.aws.region, wanted.aws.backup.region
+    sources = client("rds", there).describe_source_regions(RegionName=here)["SourceRegions"]
+    if not any(source.get("SupportsDBInstanceAutomatedBackupsReplication") for source in sources):
+        problem = f"RDS does not replicate automated backups from {here} to {there}"
+        yield Finding(f"{AWS}.backup.region", problem, "write a region of RDS's list; docs/aws.md has its address")
 
 
 def _another(instance_class: str) -> str:

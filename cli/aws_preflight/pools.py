@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,6 +14,8 @@ from infra.declaration.pools import NodePool
 
 _RESERVED = {"reserved": "default", "capacityBlock": "capacity-block"}
 """The reservation type of each kind of capacity, as in EC2's API."""
+_LATER = {"pending", "scheduled", "payment-pending", "assessing", "delayed"}
+"""States of a reservation that may become active."""
 
 
 def zones_offer_the_types(client: Client, wanted: Wanted) -> Iterator[Finding]:
@@ -126,10 +128,7 @@ def _usable(
     if found["AvailabilityZone"] not in zones:
         zone = found["AvailabilityZone"]
         yield Finding(f"{POOLS}.{name}.aws.zones", f"'{identifier}' is in {zone}", f"write zones: [{zone}]")
-    group = found.get("PlacementGroupArn", "").rpartition("/")[2]
-    if group and group != settings.placement_group:
-        path = f"{POOLS}.{name}.aws.placementGroup"
-        yield Finding(path, f"'{identifier}' is in the placement group '{group}'", f"write placementGroup: {group}")
+    yield from _placed(f"{POOLS}.{name}.aws.placementGroup", str(identifier), settings.placement_group, found)
     if found["TotalInstanceCount"] < pool.max and set(settings.capacity) <= _RESERVED.keys():
         count = found["TotalInstanceCount"]
         yield Finding(
@@ -137,10 +136,23 @@ def _usable(
         )
 
 
+def _placed(setting: str, identifier: str, declared: str | None, found: Mapping[str, Any]) -> Iterator[Finding]:
+    """Capacity that is reserved in a group is of use in that group only; instances of other capacity may be too far
+    apart for a group, which EC2 answers with a lack of capacity."""
+    group = found.get("PlacementGroupArn", "").rpartition("/")[2]
+    if group and group != declared:
+        yield Finding(setting, f"'{identifier}' is in the placement group '{group}'", f"write placementGroup: {group}")
+    elif declared and not group:
+        problem = f"'{identifier}' was not made in '{declared}': EC2 may refuse to start its instances in that group"
+        block = found.get("ReservationType") == _RESERVED["capacityBlock"]
+        fix = f"remove placementGroup{'' if block else f', or reserve again in {declared!r}'}"
+        yield Finding(setting, problem, fix, blocking=False)
+
+
 def _inactive(setting: str, identifier: str, found: Mapping[str, Any]) -> Finding:
-    begins = found.get("StartDate")
-    if found["State"] == "scheduled" and isinstance(begins, datetime) and begins > datetime.now(UTC):
-        return Finding(
-            setting, f"'{identifier}' begins {begins:%Y-%m-%d %H:%M} UTC", "wait until then: nodes come up afterwards"
-        )
-    return Finding(setting, f"'{identifier}' is {found['State']}", "reserve again and write the new id")
+    state, begins = found["State"], found.get("StartDate")
+    if state not in _LATER:
+        return Finding(setting, f"'{identifier}' is {state}", "reserve again and write the new id")
+    scheduled = state == "scheduled" and isinstance(begins, datetime)
+    problem = f"'{identifier}' {f'begins {begins:%Y-%m-%d %H:%M} UTC' if scheduled else f'is {state}'}"
+    return Finding(setting, problem, "the pool has no nodes until it is active", blocking=False)

@@ -77,7 +77,7 @@ def secrets_key_is_usable(client: Client, wanted: Wanted) -> Iterator[Finding]:
 
 def bucket_names_are_free(client: Client, wanted: Wanted) -> Iterator[Finding]:
     """A bucket's name is taken in all regions, perhaps by another account."""
-    for bucket in wanted.buckets:
+    for bucket, region in wanted.buckets.items():
         try:
             place = _region(client, bucket)
         except ClientError as error:
@@ -87,9 +87,10 @@ def bucket_names_are_free(client: Client, wanted: Wanted) -> Iterator[Finding]:
             fix = f"look for it with `aws s3api list-buckets --prefix {bucket}`; if it is not there, rename the stack"
             yield Finding(f"{AWS}.account", problem, fix, blocking=False)
             continue
-        if place not in (None, wanted.aws.region):
-            fix = f"empty and delete the bucket, or deploy to {place}"
-            yield Finding(f"{AWS}.region", f"there is a bucket {bucket} in {place} already", fix)
+        if place not in (None, region):
+            setting = "region" if region == wanted.aws.region else "backup.region"
+            fix = f"empty and delete the bucket, or write region: {place}"
+            yield Finding(f"{AWS}.{setting}", f"there is a bucket {bucket} in {place} already", fix)
 
 
 def _of_url(backend: str) -> tuple[str, str]:

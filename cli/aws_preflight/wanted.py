@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS
+from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS, REPLICA
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.pools import NodePool
@@ -12,8 +12,8 @@ from infra.declaration.pools import NodePool
 AWS = "platform.foundation.aws"
 POOLS = "platform.nodePools"
 
-Client = Callable[[str], Any]
-"""A boto3 client by its service's name, in the declared region."""
+Client = Callable[..., Any]
+"""A boto3 client by its service's name, in the declared region; a second argument names another region."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Wanted:
     """The URL of the state backend, as in $PULUMI_BACKEND_URL."""
     secrets_provider: str = ""
     """The URL of the secrets provider, as in the stack file."""
+    objects: bool = False
+    """Whether datasets are declared as objects, for which there is a bucket."""
 
     @property
     def machines(self) -> Mapping[str, Machines]:
@@ -54,9 +56,11 @@ class Wanted:
         return {purpose: f"{self.cluster}-ci-{purpose}" for purpose in ("preview", "deploy")} if self.aws.ci else {}
 
     @property
-    def buckets(self) -> Sequence[str]:
-        """The names of the stack's buckets."""
-        return [f"{self.cluster}-{purpose}-{self.aws.account}" for purpose in (ARTIFACTS, ACCESS_LOGS)]
+    def buckets(self) -> Mapping[str, str]:
+        """The regions of the stack's buckets, by name."""
+        here = (ARTIFACTS, ACCESS_LOGS, *((DATASETS,) if self.objects else ()))
+        regions = dict.fromkeys(here, self.aws.region) | ({REPLICA: self.aws.backup.region} if self.aws.backup else {})
+        return {f"{self.cluster}-{purpose}-{self.aws.account}": region for purpose, region in regions.items()}
 
     @property
     def spot(self) -> Sequence[str]:

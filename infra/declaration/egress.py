@@ -23,7 +23,7 @@ _LONGEST_NAME = 253
 _NEVER = {
     "0.0.0.0/8": "addresses of the pod itself",
     "127.0.0.0/8": "loopback addresses",
-    "169.254.0.0/16": "addresses of the own link (RFC 3927), such as those of metadata services",
+    "169.254.0.0/16": "link-local addresses, such as those of metadata services",
     "224.0.0.0/4": "multicast addresses",
     "240.0.0.0/4": "reserved addresses",
 }
@@ -60,11 +60,11 @@ def _host(value: str) -> str:
 
 
 def _address(host: str) -> str:
+    if is_anybody([host]):
+        raise ValueError(f"{host!r} is a large part of the internet; write the address of one host, or its network")
     never = overlapping(host, _NEVER)
     if never:
         raise ValueError(f"{host!r} overlaps {never}; write the address of a host outside the cluster")
-    if is_anybody([host]):
-        raise ValueError(f"{host!r} is a large part of the internet; write the address of one host, or its network")
     return host
 
 

@@ -62,14 +62,14 @@ class Platform(Settings):
             for name, workload in getattr(self, kind.section).items():
                 yield kind, name, workload
 
+    def timeouts(self, pool: str) -> dict[str, int]:
+        """Seconds that each job in a pool may take, by the path of its timeout."""
+        asked = {f"{kind.section}.{name}.timeout": kind.request(each) for kind, name, each in self.workloads()}
+        return {path: each.seconds for path, each in asked.items() if each.pool == pool and each.seconds is not None}
+
     def longest_jobs(self) -> dict[str, int]:
         """Seconds that a job may take, by pool."""
-        longest: dict[str, int] = {}
-        for kind, _, workload in self.workloads():
-            asked = kind.request(workload)
-            if asked.pool is not None and asked.seconds is not None:
-                longest[asked.pool] = max(longest.get(asked.pool, 0), asked.seconds)
-        return longest
+        return {pool: max(timeouts.values()) for pool in self.node_pools if (timeouts := self.timeouts(pool))}
 
     def dataset_teams(self) -> list[str]:
         """Teams that have datasets as objects."""

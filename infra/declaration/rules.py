@@ -97,11 +97,10 @@ def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
     yield from cost_within_the_limit(platform.limits, platform.node_pools, aws)
     for problem in broken_aws_rules(aws):
         yield Problem(f"foundation.aws.{problem.path}", problem.message)
-    longest_jobs = platform.longest_jobs()
     for name, pool in platform.node_pools.items():
         yield from broken_pool_rules(name, pool, aws)
-        if pool.aws is not None and name in longest_jobs:
-            yield from jobs_end_before_their_nodes(name, longest_jobs[name], pool)
+        if pool.aws is not None:
+            yield from jobs_end_before_their_nodes(name, pool, platform.timeouts(name))
 
 
 RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (

@@ -6,6 +6,7 @@ DATASOURCE, or with Amazon Managed Prometheus at PROMETHEUS_URL, which becomes o
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,11 +15,21 @@ from dashboards import workspace
 from dashboards.grafana import Grafana, Refused, Unreachable
 from dashboards.push import Datasource, managed_prometheus, push
 
-TRY_AGAIN, GIVE_UP = 1, 2
-"""Exit codes: the job is run again after the first, and has failed with the second."""
+UNREACHABLE, REFUSED = 1, 2
+"""Exit codes."""
+SECONDS, PAUSE = 180, 10
+"""Seconds in which an unreachable Grafana may become reachable, and between two attempts."""
 
 
-def main(environment: Mapping[str, str]) -> int:
+def main(environment: Mapping[str, str], seconds: float = SECONDS) -> int:
+    end = time.monotonic() + seconds
+    while (code := _attempt(environment)) == UNREACHABLE and time.monotonic() < end:
+        time.sleep(PAUSE)
+    return code
+
+
+def _attempt(environment: Mapping[str, str]) -> int:
+    """The exit code; whatever has been put there already may be put there again."""
     try:
         with _token(environment) as token:
             grafana = Grafana(environment["GRAFANA_URL"], token)
@@ -26,11 +37,11 @@ def main(environment: Mapping[str, str]) -> int:
             for line in push(grafana, environment["STACK"], Path(environment["DASHBOARDS"]), datasource):
                 print(line)
     except Unreachable as error:
-        print(f"dashboards are not in Grafana yet: {error}", file=sys.stderr)
-        return TRY_AGAIN
+        print(f"dashboards are not in Grafana yet: {error}", file=sys.stderr, flush=True)
+        return UNREACHABLE
     except Refused as error:
-        print(f"dashboards can't be put into Grafana: {error}", file=sys.stderr)
-        return GIVE_UP
+        print(f"dashboards can't be put into Grafana: {error}", file=sys.stderr, flush=True)
+        return REFUSED
     return 0
 
 

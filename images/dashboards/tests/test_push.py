@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from unittest.mock import patch
 
-from dashboards.__main__ import GIVE_UP, TRY_AGAIN, main
+from dashboards.__main__ import REFUSED, UNREACHABLE, main
 from dashboards.push import short
 from fake_grafana import Held, Workspace, serving
 
@@ -21,6 +21,8 @@ TEAMS = {"uid": "ml-platform-teams", "title": "Teams", "templating": {"list": [V
 
 
 class Pushed(unittest.TestCase):
+    seconds = 0.0
+
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.folder / "token").write_text("glsa_right\n")
@@ -40,7 +42,7 @@ class Pushed(unittest.TestCase):
             **more,
         }
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = main(environment)
+            code = main(environment, self.seconds)
         self.assertNotIn("glsa_", said.getvalue())
         return code, said.getvalue()
 
@@ -91,22 +93,22 @@ class Failing(Pushed):
     def test_a_data_source_that_is_not_there_is_said_before_anything_is_put(self) -> None:
         self.held.role = "Admin"
         code, said = self.run_with(DATASOURCE="Promtheus")
-        self.assertEqual((code, self.held.folders), (GIVE_UP, {}))
+        self.assertEqual((code, self.held.folders), (REFUSED, {}))
         self.assertIn("has no data source 'Promtheus'; declare the name of one that it has", said)
 
     def test_a_wrong_token_is_final(self) -> None:
         self.held.token = "glsa_another"
         code, said = self.run_with()
-        self.assertEqual(code, GIVE_UP)
+        self.assertEqual(code, REFUSED)
         self.assertIn("401 Unauthorized: Invalid API key; the token is not known there, or has expired", said)
 
     def test_what_grafana_answers_is_said(self) -> None:
         refusal = json.dumps({"message": "quota reached"}).encode()
         for status, code, words in (
-            (403, GIVE_UP, "403 Forbidden: quota reached; the token's service account may not do that"),
-            (404, GIVE_UP, "404 Not Found: quota reached; nothing is there: the address may lack Grafana's path"),
-            (429, TRY_AGAIN, "429 Too Many Requests: quota reached"),
-            (503, TRY_AGAIN, "503 Service Unavailable: quota reached"),
+            (403, REFUSED, "403 Forbidden: quota reached; the token's service account may not do that"),
+            (404, REFUSED, "404 Not Found: quota reached; nothing is there: the address may lack Grafana's path"),
+            (429, UNREACHABLE, "429 Too Many Requests: quota reached"),
+            (503, UNREACHABLE, "503 Service Unavailable: quota reached"),
         ):
             self.held.instead = (status, {}, refusal)
             with self.subTest(status=status):
@@ -119,21 +121,44 @@ class Failing(Pushed):
         with serving(other) as elsewhere:
             self.held.instead = (302, {"Location": f"{elsewhere}/api/folders"}, b"")
             code, said = self.run_with()
-        self.assertEqual((code, other.asked), (GIVE_UP, []))
+        self.assertEqual((code, other.asked), (REFUSED, []))
         self.assertIn(f"302 Found, at {elsewhere}/api/folders; declare the address that answers itself", said)
 
     def test_a_page_is_no_answer(self) -> None:
         self.held.instead = (200, {"Content-Type": "text/html"}, b"<html>Log in</html>")
         code, said = self.run_with()
-        self.assertEqual(code, GIVE_UP)
+        self.assertEqual(code, REFUSED)
         self.assertIn("is there a login in front of it?", said)
 
     def test_nobody_there_may_be_there_later(self) -> None:
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
             code, said = self.run_with(GRAFANA_URL=f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        self.assertEqual(code, TRY_AGAIN)
+        self.assertEqual(code, UNREACHABLE)
         self.assertIn("Connection refused", said)
+
+
+class Waiting(Pushed):
+    seconds = 60.0
+
+    def test_a_grafana_that_answers_a_little_later_is_waited_for(self) -> None:
+        self.held.instead = (503, {}, b"{}")
+
+        def answers(_: float) -> None:
+            self.held.instead = None
+
+        with patch("dashboards.__main__.time.sleep", side_effect=answers) as slept:
+            code, said = self.run_with()
+        self.assertEqual(code, 0)
+        slept.assert_called_once()
+        self.assertIn("dashboards are not in Grafana yet: POST", said)
+        self.assertEqual(set(self.held.dashboards), {"ml-platform-overview-dev", "ml-platform-teams-dev"})
+
+    def test_what_is_refused_is_not_waited_for(self) -> None:
+        self.held.token = "glsa_another"
+        with patch("dashboards.__main__.time.sleep") as slept:
+            self.run_with()
+        slept.assert_not_called()
 
 
 class Managed(Pushed):
@@ -170,7 +195,7 @@ class Managed(Pushed):
 
     def test_a_failed_run_leaves_no_token_either(self) -> None:
         self.held.instead = (403, {}, b"{}")
-        self.assertEqual(self.run_with(**self.managed)[0], GIVE_UP)
+        self.assertEqual(self.run_with(**self.managed)[0], REFUSED)
         self.assertEqual(self.api.asked[-1], ("DELETE", "/7/tokens/3"))
 
     def test_managed_prometheus_becomes_the_data_source_and_stays_one(self) -> None:
@@ -187,7 +212,7 @@ class Managed(Pushed):
     def test_what_aws_refuses_it_may_allow_later(self) -> None:
         self.api.refused = True
         code, said = self.run_with(**self.managed)
-        self.assertEqual(code, TRY_AGAIN)
+        self.assertEqual(code, UNREACHABLE)
         self.assertIn("workspace g-0123456789: An error occurred (AccessDeniedException)", said)
 
 

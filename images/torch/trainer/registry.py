@@ -58,15 +58,27 @@ def signature(model: ModelProto) -> ModelSignature:
 
 
 def promote(name: str, candidate_version: str, candidate: float, wanted: Promotion, digits: Digits) -> Decision:
-    """Moves the alias if the candidate is as much better as declared, on the same held-out digits."""
+    """Moves the alias if the candidate is as much better as declared, on the same held-out digits.
+
+    Another job may have moved it while the champion was measured: the new champion is measured, too. The registry has
+    no compare-and-set, so that of two jobs which set the alias within milliseconds the later one wins.
+    """
     client = MlflowClient()
-    champion_version = current_champion(client, name)
-    champion = None if champion_version is None else worth(load(name, champion_version), wanted, digits)
-    decision = decide(wanted, candidate, champion, champion_version)
+    champion = current_champion(client, name)
+    decision = compare(name, champion, candidate, wanted, digits)
+    while decision.promoted and (latest := current_champion(client, name)) != champion:
+        champion = latest
+        decision = compare(name, champion, candidate, wanted, digits)
     if decision.promoted:
         client.set_registered_model_alias(name, CHAMPION, candidate_version)
     client.set_model_version_tag(name, candidate_version, "promotion", decision.reason)
     return decision
+
+
+def compare(name: str, champion: str | None, candidate: float, wanted: Promotion, digits: Digits) -> Decision:
+    """The candidate with a version that is champion; None: there is none."""
+    measured = None if champion is None else worth(load(name, champion), wanted, digits)
+    return decide(wanted, candidate, measured, champion)
 
 
 def worth(model: ModelProto, wanted: Promotion, digits: Digits) -> float:

@@ -106,6 +106,24 @@ class Promotes(unittest.TestCase):
         self.assertFalse(decide(wanted, 0.625, 0.75, "4").promoted)
         self.assertFalse(decide(wanted, 1.0, 0.75, "4").promoted)
 
+    def test_a_champion_that_came_meanwhile_is_measured_too(self) -> None:
+        for worth, aliases, promoted, reason in (
+            ({"1": 0.5, "2": 0.75}, ["1", "2", "2"], True, "champion version 2 has 0.7500"),
+            ({"1": 0.5, "2": 0.875}, ["1", "2"], False, "champion version 2 has 0.8750"),
+            ({"1": 0.5}, ["1", "1"], True, "champion version 1 has 0.5000"),
+        ):
+            with (
+                self.subTest(aliases),
+                mock.patch.object(registry, "MlflowClient") as client,
+                mock.patch.object(registry, "current_champion", side_effect=aliases),
+                mock.patch.object(registry, "load", side_effect=lambda _, version: version),
+                mock.patch.object(registry, "worth", side_effect=lambda version, *_, worth=worth: worth[version]),
+            ):
+                decision = registry.promote("digits", "3", 0.8, Promotion(), mock.Mock())
+                moved = client.return_value.set_registered_model_alias.call_args_list
+            self.assertEqual((decision.promoted, len(moved)), (promoted, promoted))
+            self.assertEqual(decision.reason, f"holdout_accuracy 0.8000, {reason}")
+
     def test_it_is_as_the_platform_declares(self) -> None:
         declared = {"PROMOTION_METRIC": "holdout_accuracy", "PROMOTION_MARGIN": "0.5", "PROMOTION_GOAL": "minimize"}
         with mock.patch.dict("os.environ", declared):

@@ -15,7 +15,7 @@ _ACCURACY = Gauge("training_accuracy", "The part of samples that are recognized.
 
 
 def serve() -> None:
-    """Nothing where nobody asks."""
+    """On METRICS_PORT, if it is set."""
     if port := os.environ.get("METRICS_PORT"):
         start_http_server(int(port))
 

@@ -1,6 +1,7 @@
 """What the declared nodes cost, at on-demand list prices.
 
-Spot costs less; by how much is not known beforehand, so that on-demand prices are the ceiling.
+Spot costs less; by how much is not known beforehand, so that on-demand prices are the ceiling. A capacity reservation
+costs the on-demand price of its machines, whether or not nodes run on them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from decimal import Decimal
 
 from infra.catalogue.aws.instance_types import InstanceType, instance_types
 from infra.catalogue.aws.prices import AUTO_MODE, HOURS, Price, instance_price, service_price
+from infra.declaration.aws.pools import RESERVED_CAPACITY
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.policy import Limits
 from infra.declaration.pools import NodePool
@@ -28,6 +30,8 @@ class PoolCost:
     max: int
     min: int
     disk: str
+    reserved: bool = False
+    """Whether all its capacity is reserved, which is paid for all nodes at its maximum."""
 
     @property
     def prices(self) -> list[Price]:
@@ -45,14 +49,27 @@ class PoolCost:
         return max((self._with_fee(price) for price in self.prices), default=Decimal())
 
     @property
+    def unused(self) -> Decimal:
+        """An hour of a reserved machine without a node, and so without the fee."""
+        return min((price.dollars for price in self.prices), default=Decimal())
+
+    @property
     def disk_of_a_month(self) -> Price:
         """The disk of one node, which is billed by the month."""
         gigabyte = service_price("gp3-gigabyte", self.region)
         dollars = gigabyte.dollars * memory_bytes(self.disk) / 2**30
         return Price(dollars, gigabyte.region, gigabyte.date)
 
-    def of_a_month(self, nodes: int, hour: Decimal) -> Decimal:
-        """Dollars for so many nodes, which run all month."""
+    def at_rest(self, nodes: int) -> Decimal:
+        """Dollars a month for so many nodes, each of the cheapest type, and for reserved machines without a node."""
+        unused = (self.max - nodes) * self.unused * HOURS if self.reserved else Decimal()
+        return self._of_a_month(nodes, self.cheapest) + unused
+
+    def at_most(self) -> Decimal:
+        """Dollars a month for all nodes, each of the most expensive type."""
+        return self._of_a_month(self.max, self.most_expensive)
+
+    def _of_a_month(self, nodes: int, hour: Decimal) -> Decimal:
         return nodes * (hour * HOURS + self.disk_of_a_month.dollars)
 
     def _with_fee(self, price: Price) -> Decimal:
@@ -63,7 +80,8 @@ def pool_costs(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Iterator[Po
     """The declared pools."""
     for name, pool in pools.items():
         if (ec2 := pool.aws) is not None:
-            yield PoolCost(name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk)
+            reserved = RESERVED_CAPACITY.issuperset(ec2.capacity)
+            yield PoolCost(name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk, reserved)
 
 
 def system_pool_cost(aws: AwsFoundation, least: int = 1) -> PoolCost:

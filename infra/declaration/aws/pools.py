@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 Capacity = Literal["onDemand", "spot", "reserved", "capacityBlock"]
 
-_MAX_NODE_AGE = 21 * 24 * 3600
+_HOUR = 3600
+_MAX_NODE_AGE = 21 * 24 * _HOUR
+_LONGEST_JOB = _MAX_NODE_AGE - _HOUR
+"""Seconds; the rest is the shortest expiry that is advised."""
 _TAKEN = {"default", "general-purpose", "system", "ml-platform-system"}
 RESERVED_CAPACITY = frozenset({"reserved", "capacityBlock"})
 
@@ -136,17 +140,20 @@ def size_fits_the_pool(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
     if not settings.fixed_size and pool.min > 0:
         message = f"an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: {pool.max}"
         yield Problem("min", message)
-    if settings.expiry > _MAX_NODE_AGE:
-        yield Problem("aws.expiry", "EKS Auto Mode replaces nodes after at most 21 days; write at most 504h")
 
 
-def jobs_end_before_their_nodes(name: str, longest_job: int, pool: NodePool) -> Iterator[Problem]:
-    """A node that is too old lets its jobs end, but EKS Auto Mode gives it 21 days in all."""
-    settings = ec2_settings(pool)
-    if settings.expiry + longest_job > _MAX_NODE_AGE:
-        most = max(1, (_MAX_NODE_AGE - longest_job) // 3600)
-        message = f"a job may take {longest_job // 3600} h, and EKS Auto Mode replaces nodes after at most 21 days"
-        yield Problem(f"nodePools.{name}.aws.expiry", f"{message}; write at most {most}h")
+def jobs_end_before_their_nodes(name: str, pool: NodePool, jobs: Mapping[str, int]) -> Iterator[Problem]:
+    """A node that is too old lets its jobs end, but EKS Auto Mode gives it 21 days in all. `jobs`: seconds that each
+    may take, by the path of its timeout."""
+    expiry, latest = f"nodePools.{name}.aws.expiry", "EKS Auto Mode replaces nodes after at most 21 days"
+    too_long = [path for path, seconds in jobs.items() if seconds > _LONGEST_JOB]
+    for path in too_long:
+        most = f"{_LONGEST_JOB // _HOUR}h, and {expiry} of at most {_MAX_NODE_AGE // _HOUR}h less the timeout"
+        yield Problem(path, f"{latest}; write at most {most}")
+    longest = max(jobs.values(), default=0)
+    if ec2_settings(pool).expiry + longest > _MAX_NODE_AGE and not too_long:
+        job = f"a job may take {math.ceil(longest / _HOUR)} h, and " if longest else ""
+        yield Problem(expiry, f"{job}{latest}; write at most {(_MAX_NODE_AGE - longest) // _HOUR}h")
 
 
 def placement_groups_are_in_one_zone(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:

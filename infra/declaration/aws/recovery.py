@@ -8,13 +8,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from infra.declaration.aws.types import AutomatedBackup, InstanceName, Snapshot
 from infra.declaration.problems import Problem
-from infra.declaration.types import Settings, matching
+from infra.declaration.types import Settings
 
 LATEST = "latest"
-_INSTANCE = r"^[a-z](-?[a-z0-9]){0,29}$"
-_SNAPSHOT = r"^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:)?((rds|awsbackup):)?[A-Za-z](-?[A-Za-z0-9]){0,254}$"
-_AUTOMATED_BACKUP = r"^arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:auto-backup:[A-Za-z0-9-]+$"
 _WRITE_TIME = f"one such as 2026-11-27T10:40:00Z, in UTC, or {LATEST}"
 
 
@@ -31,39 +29,6 @@ def _point_in_time(value: str) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-InstanceName = Annotated[
-    str,
-    AfterValidator(
-        matching(_INSTANCE, "a name of an RDS instance", "at most 30 lower-case letters and digits, such as tracking-2")
-    ),
-    WithJsonSchema({"type": "string", "pattern": _INSTANCE, "examples": ["tracking-2"]}),
-]
-Snapshot = Annotated[
-    str,
-    AfterValidator(
-        matching(_SNAPSHOT, "a DB snapshot", "its identifier, such as rds:ml-platform-prod-tracking-2026-11-27-03-10")
-    ),
-    WithJsonSchema(
-        {"type": "string", "pattern": _SNAPSHOT, "examples": ["rds:ml-platform-prod-tracking-2026-11-27-03-10"]}
-    ),
-]
-AutomatedBackup = Annotated[
-    str,
-    AfterValidator(
-        matching(
-            _AUTOMATED_BACKUP,
-            "the ARN of an automated backup",
-            "one such as arn:aws:rds:eu-west-1:123456789012:auto-backup:ab-0123456789abcdef",
-        )
-    ),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": _AUTOMATED_BACKUP,
-            "examples": ["arn:aws:rds:eu-west-1:123456789012:auto-backup:ab-0123456789abcdef"],
-        }
-    ),
-]
 PointInTime = Annotated[
     str,
     AfterValidator(_point_in_time),
@@ -106,7 +71,8 @@ class RestoreFrom(Settings):
             message = f"'{name}' can't be restored over itself; write another database.name, such as {name}-2"
             yield Problem(f"{path}.instance", message)
         elif self.instance is not None and self.instance not in retained:
-            message = f"'{self.instance}' would be deleted; keep it: add it to database.retained"
+            gone = f"'{self.instance}' is not in database.retained, so it would be deleted"
+            message = f"{gone}; add it, or remove restoreFrom if the restore is done"
             yield Problem(f"{path}.instance", message)
         for setting, source in (("snapshot", self.snapshot), ("automatedBackup", self.automated_backup)):
             place = source.split(":")[3] if source is not None and source.startswith("arn:") else region

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from infra.catalogue.versions import EKS_DEFAULT, MANAGED_GRAFANA_DEFAULT, MIRRORED_BASE_IMAGE, POSTGRESQL_DEFAULT
-from infra.declaration.aws.recovery import Backup, InstanceName, RestoreFrom
+from infra.declaration.aws.recovery import Backup, RestoreFrom
 from infra.declaration.aws.system_pool import MaintenanceWindow, SystemPool
 from infra.declaration.aws.types import (
     Account,
@@ -17,6 +17,7 @@ from infra.declaration.aws.types import (
     GitEnvironment,
     GitRepository,
     IdentityGroup,
+    InstanceName,
     KeyAlias,
     KubernetesMinor,
     ProviderArn,

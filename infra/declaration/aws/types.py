@@ -23,6 +23,9 @@ _PROVIDER_ARN = rf"^arn:aws[a-z-]*:iam::\d{{12}}:oidc-provider/{re.escape(GITHUB
 _IDENTITY_GROUP = r"^([0-9a-f]{10}-)?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 _KEY_ALIAS = r"^alias/(?!aws/)[\w/-]{1,250}$"
 _CACHE_PREFIX = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+_DATABASE = r"^[a-z](-?[a-z0-9]){0,29}$"
+_SNAPSHOT = r"^(arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:)?((rds|awsbackup):)?[A-Za-z](-?[A-Za-z0-9]){0,254}$"
+_AUTOMATED_BACKUP = r"^arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:auto-backup:[A-Za-z0-9-]+$"
 _TAG = r"^[\w .:/=+@-]{1,255}$"
 
 
@@ -133,6 +136,39 @@ Bucket = Annotated[
     str,
     AfterValidator(matching(BUCKET, "a bucket name", "the name alone, such as example-ml-platform-state")),
     WithJsonSchema({"type": "string", "pattern": BUCKET, "examples": ["example-ml-platform-state"]}),
+]
+InstanceName = Annotated[
+    str,
+    AfterValidator(
+        matching(_DATABASE, "a name of an RDS instance", "at most 30 lower-case letters and digits, such as tracking-2")
+    ),
+    WithJsonSchema({"type": "string", "pattern": _DATABASE, "examples": ["tracking-2"]}),
+]
+Snapshot = Annotated[
+    str,
+    AfterValidator(
+        matching(_SNAPSHOT, "a DB snapshot", "its identifier, such as rds:ml-platform-prod-tracking-2026-11-27-03-10")
+    ),
+    WithJsonSchema(
+        {"type": "string", "pattern": _SNAPSHOT, "examples": ["rds:ml-platform-prod-tracking-2026-11-27-03-10"]}
+    ),
+]
+AutomatedBackup = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            _AUTOMATED_BACKUP,
+            "the ARN of an automated backup",
+            "one such as arn:aws:rds:eu-west-1:123456789012:auto-backup:ab-0123456789abcdef",
+        )
+    ),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": _AUTOMATED_BACKUP,
+            "examples": ["arn:aws:rds:eu-west-1:123456789012:auto-backup:ab-0123456789abcdef"],
+        }
+    ),
 ]
 Tag = Annotated[
     str,

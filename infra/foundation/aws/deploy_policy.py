@@ -100,7 +100,7 @@ _PREFLIGHT_READS = [
     *(f"ec2:Describe{what}" for what in ("InstanceTypeOfferings", "InstanceTypes")),
     "eks:DescribeClusterVersions",
     "iam:ListOpenIDConnectProviders",
-    "rds:DescribeOrderableDBInstanceOptions",
+    *(f"rds:Describe{what}" for what in ("OrderableDBInstanceOptions", "SourceRegions")),
     *(f"servicequotas:Get{what}" for what in ("AWSDefaultServiceQuota", "ServiceQuota")),
 ]
 """Offers, quotas and reservations; nothing about running resources."""

@@ -7,12 +7,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.batch.v1 import (
-    JobSpecArgs,
-    PodFailurePolicyArgs,
-    PodFailurePolicyOnExitCodesRequirementArgs,
-    PodFailurePolicyRuleArgs,
-)
+from pulumi_kubernetes.batch.v1 import JobSpecArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.images import DASHBOARDS
@@ -27,12 +22,19 @@ from infra.observability.dashboards.provision import DashboardFiles
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import VALUE, TeamSecret
 from infra.workloads.api_access import Access
-from infra.workloads.pod import Container, config_mount, pod_template, secret_folder, secret_mounts
+from infra.workloads.pod import (
+    DISRUPTIONS_ARE_NO_FAILURES,
+    Container,
+    config_mount,
+    pod_template,
+    secret_folder,
+    secret_mounts,
+)
 
 _FILES = "/etc/dashboards"
-_PERMANENT_FAILURE = 2
-"""The program's exit code for errors that a retry would not fix."""
-_RETRIES = 4
+_RETRIES = 0
+"""The program itself waits for a Grafana that does not answer yet. Pulumi sees at once that a Job has no retries left,
+but waits on for a Job that its pod failure policy has failed."""
 _TIMEOUT = 300
 _RESOURCES = Resources(cpu="50m", memory="128Mi")
 
@@ -96,7 +98,8 @@ class Delivery(pulumi.ComponentResource):
         self.register_outputs({"job": self.job_name})
 
     def _job(self) -> None:
-        args, wait = self._args, f"{_TIMEOUT}s"
+        args, seconds = self._args, _TIMEOUT + self._args.workspace.seconds_for_a_node
+        wait = f"{seconds}s"
         service_account = monitoring_account(DASHBOARDS, args.workspace, Access(), [], self)
         secrets = [secret.ready for secret in args.target.secrets]
         kubernetes.batch.v1.Job(
@@ -110,17 +113,8 @@ class Delivery(pulumi.ComponentResource):
             ),
             spec=JobSpecArgs(
                 backoff_limit=_RETRIES,
-                active_deadline_seconds=_TIMEOUT,
-                pod_failure_policy=PodFailurePolicyArgs(
-                    rules=[
-                        PodFailurePolicyRuleArgs(
-                            action="FailJob",
-                            on_exit_codes=PodFailurePolicyOnExitCodesRequirementArgs(
-                                operator="In", values=[_PERMANENT_FAILURE]
-                            ),
-                        )
-                    ]
-                ),
+                active_deadline_seconds=seconds,
+                pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
                 template=pod_template(
                     self._container(),
                     args.workspace,

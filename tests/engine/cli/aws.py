@@ -19,9 +19,9 @@ CLUSTER = "ml-platform-prod"
 Answer = tuple[str, Mapping[str, Any] | None, Mapping[str, Any]]
 
 
-def client_of(service: str, **more: str) -> Any:
+def client_of(service: str, region: str = REGION, **more: str) -> Any:
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    return boto3.client(service, region_name=REGION, **keys, **more)
+    return boto3.client(service, region_name=region, **keys, **more)
 
 
 def refusing(moto: Client, service: str, *operations: str) -> Client:
@@ -38,7 +38,7 @@ def refusing(moto: Client, service: str, *operations: str) -> Client:
 
     for operation in operations:
         made.meta.events.register(f"before-send.*.{operation}", refuse)
-    return lambda name: made if name == service else moto(name)
+    return lambda name, *region: made if name == service else moto(name, *region)
 
 
 _JSON = b'{"message": "not you"}'

@@ -14,7 +14,7 @@ import pytest
 from cli import docker_preflight, stack
 from cli.aws_preflight import Finding, addresses, examine
 from cli.aws_preflight.addresses import caller_may_reach_the_api, public_networks_are_real
-from cli.aws_preflight.database import database_is_offered
+from cli.aws_preflight.database import backups_are_replicated, database_is_offered
 from cli.aws_preflight.grafana import identity_center_has_the_groups
 from cli.aws_preflight.roles import declared_roles_exist, service_linked_roles_exist
 from cli.aws_preflight.state import (
@@ -52,7 +52,10 @@ def marked(findings: Iterator[Finding]) -> list[str]:
 
 def test_the_names_are_those_of_the_stack() -> None:
     asked = wanted(foundation(ci=CI))
-    assert asked.buckets == [PLACE.bucket_name("artifacts"), PLACE.bucket_name("access-logs")]
+    own = dict.fromkeys((PLACE.bucket_name(purpose) for purpose in ("artifacts", "access-logs")), REGION)
+    assert asked.buckets == own
+    more = Wanted(foundation(backup={"region": "eu-west-1"}), {}, CLUSTER, objects=True).buckets
+    assert more == own | {PLACE.bucket_name("datasets"): REGION, PLACE.bucket_name("replica"): "eu-west-1"}
     assert asked.pipeline_roles == {name: PLACE.role_name(f"ci-{name}") for name in ("preview", "deploy")}
     assert wanted().pipeline_roles == {}
 
@@ -343,7 +346,18 @@ def test_a_bucket_of_the_stack_in_another_region_is_in_the_way(moto: Client) -> 
     with bucket(moto, name, "eu-west-1"):
         assert marked(bucket_names_are_free(moto, wanted())) == [
             f"✗ {AWS}.region: there is a bucket {name} in eu-west-1 already; "
-            "empty and delete the bucket, or deploy to eu-west-1"
+            "empty and delete the bucket, or write region: eu-west-1"
+        ]
+
+
+def test_the_replica_belongs_into_the_second_region(moto: Client) -> None:
+    name, asked = PLACE.bucket_name("replica"), wanted(foundation(backup={"region": "eu-west-1"}))
+    with bucket(moto, name, "eu-west-1"):
+        assert marked(bucket_names_are_free(moto, asked)) == [], "the stack has made it"
+    with bucket(moto, name):
+        assert marked(bucket_names_are_free(moto, asked)) == [
+            f"✗ {AWS}.backup.region: there is a bucket {name} in {REGION} already; "
+            f"empty and delete the bucket, or write region: {REGION}"
         ]
 
 
@@ -415,6 +429,29 @@ def test_the_database_must_be_offered(
     assert len(found) == len(expected)
     for line, beginning in zip(found, expected, strict=True):
         assert line.startswith(f"✗ {AWS}.database.{beginning}")
+
+
+@pytest.mark.parametrize(
+    ("sources", "replicates"),
+    [
+        ([{"RegionName": REGION, "SupportsDBInstanceAutomatedBackupsReplication": True}], True),
+        ([{"RegionName": REGION, "SupportsDBInstanceAutomatedBackupsReplication": False}], False),
+        ([], False),
+    ],
+)
+def test_rds_must_replicate_backups_to_the_second_region(
+    stubbed: Callable[..., Client], sources: list[Mapping[str, Any]], *, replicates: bool
+) -> None:
+    """Which the second region says."""
+    answer = ("describe_source_regions", {"RegionName": REGION}, {"SourceRegions": sources})
+    asked = wanted(foundation(backup={"region": "ap-east-1"}))
+    found = marked(backups_are_replicated(stubbed({"rds in ap-east-1": [answer]}), asked))
+    line = f"✗ {AWS}.backup.region: RDS does not replicate automated backups from {REGION} to ap-east-1; "
+    assert [each.startswith(line) for each in found] == ([] if replicates else [True])
+
+
+def test_without_a_second_region_nothing_is_asked_there(stubbed: Callable[..., Client]) -> None:
+    assert marked(backups_are_replicated(stubbed({}), wanted())) == []
 
 
 def test_groups_of_the_managed_grafana_must_exist(moto: Client) -> None:

@@ -161,7 +161,10 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "eks:DescribeCluster": (PLACE.cluster_arn,),
     "servicequotas:GetServiceQuota": (PLACE.arn("servicequotas", "ec2/L-1216C47A"),),
     "kms:DescribeKey": (KEY,),
-    "s3:GetBucketLocation": (STATE, PLACE.bucket_arn("artifacts"), PLACE.bucket_arn("access-logs")),
+    "s3:GetBucketLocation": (
+        STATE,
+        *(PLACE.bucket_arn(purpose) for purpose in ("artifacts", "access-logs", "datasets", "replica")),
+    ),
     "s3:GetBucketVersioning": (STATE,),
     "identitystore:DescribeGroup": ("arn:aws:identitystore:::group/93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55",),
 }
@@ -200,8 +203,8 @@ def questions(moto: Client) -> set[str]:
     """What the pre-flight of prod asks, as policies name it; who one is, is told to everybody."""
     asked = {"servicequotas:GetAWSDefaultServiceQuota"}
 
-    def client(service: str) -> Any:
-        made = moto(service)
+    def client(service: str, *region: str) -> Any:
+        made = moto(service, *region)
         made.meta.events.register("before-call", note)
         return made
 
@@ -430,22 +433,79 @@ def reservation(**changes: object) -> dict[str, object]:
             ["aws.capacity: 'cr-0123456789abcdef0' is a capacity-block one; write"],
         ),
         (
-            {"State": "scheduled", "StartDate": datetime.now(UTC) + timedelta(days=1)},
-            ["aws.reservation: 'cr-0123456789abcdef0' begins "],
+            {"State": "payment-failed"},
+            ["aws.reservation: 'cr-0123456789abcdef0' is payment-failed; reserve again and write the new id"],
         ),
     ],
 )
 def test_the_reservation_must_serve_the_pool(
     stubbed: Callable[..., Client], changes: Mapping[str, object], expected: list[str]
 ) -> None:
+    findings = _of_reserved(stubbed, changes)
+    assert len(findings) == len(expected)
+    for finding, beginning in zip(findings, expected, strict=True):
+        assert finding.blocking
+        assert str(finding).startswith(f"platform.nodePools.h100.{beginning}")
+
+
+def _of_reserved(
+    stubbed: Callable[..., Client], changes: Mapping[str, object], capacity: str = "reserved", **aws: str
+) -> list[Finding]:
+    """About a pool of two nodes with this reservation."""
     question = {"CapacityReservationIds": [RESERVATION]}
     answer = {"CapacityReservations": [reservation(**changes)]}
     client = stubbed({"ec2": [("describe_capacity_reservations", question, answer)]})
-    reserved = pool("p5.48xlarge", capacity=["reserved"], reservation=RESERVATION, size=2)
-    findings = said(reservations_are_active(client, wanted(h100=reserved)))
-    assert len(findings) == len(expected)
-    for finding, beginning in zip(findings, expected, strict=True):
-        assert finding.startswith(f"platform.nodePools.h100.{beginning}")
+    reserved = pool("p5.48xlarge", capacity=[capacity], reservation=RESERVATION, size=2, **aws)
+    return list(reservations_are_active(client, wanted(h100=reserved)))
+
+
+BLOCK = {"ReservationType": "capacity-block"}
+BEGINS = datetime(2030, 1, 2, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"State": "scheduled", "StartDate": BEGINS}, "begins 2030-01-02 11:30 UTC"),
+        ({"State": "scheduled", "StartDate": BEGINS, **BLOCK}, "begins 2030-01-02 11:30 UTC"),
+        ({"State": "payment-pending", "StartDate": BEGINS, **BLOCK}, "is payment-pending"),
+        ({"State": "assessing"}, "is assessing"),
+    ],
+)
+def test_before_a_reservation_begins_its_pool_has_no_nodes_and_nothing_is_blocked(
+    stubbed: Callable[..., Client], changes: Mapping[str, object], problem: str
+) -> None:
+    (finding,) = _of_reserved(stubbed, changes, "capacityBlock" if "ReservationType" in changes else "reserved")
+    assert not finding.blocking
+    assert str(finding) == (
+        f"platform.nodePools.h100.aws.reservation: '{RESERVATION}' {problem}; the pool has no nodes until it is active"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "fix"),
+    [
+        ({}, "remove placementGroup, or reserve again in 'training'"),
+        (BLOCK, "remove placementGroup"),
+    ],
+)
+def test_a_placement_group_without_the_reservation_is_a_warning(
+    stubbed: Callable[..., Client], changes: Mapping[str, object], fix: str
+) -> None:
+    capacity = "capacityBlock" if changes else "reserved"
+    (finding,) = _of_reserved(stubbed, changes, capacity, placementGroup="training")
+    assert not finding.blocking
+    assert finding.setting == "platform.nodePools.h100.aws.placementGroup"
+    assert finding.problem.startswith(f"'{RESERVATION}' was not made in 'training': ")
+    assert finding.fix == fix
+
+
+def test_a_reservation_of_the_pool_s_placement_group_is_fine(stubbed: Callable[..., Client]) -> None:
+    group = {"PlacementGroupArn": f"arn:aws:ec2:{REGION}:{ACCOUNT}:placement-group/training"}
+    assert _of_reserved(stubbed, group, placementGroup="training") == []
+    (finding,) = _of_reserved(stubbed, group, placementGroup="other")
+    assert finding.blocking
+    assert finding.fix == "write placementGroup: training"
 
 
 def test_a_reservation_that_is_not_there(moto: Client) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from infra.catalogue.pod_manifests import pod
 from tests.engine.policies.programs import PRELUDE, as_pod, findings, preview
-from tests.engine.policies.variants import KEYS, OTHERS, PODS, POLICIES, TRUSTS
+from tests.engine.policies.variants import ACCOUNT, KEYS, OTHERS, PODS, POLICIES, TRUSTS
 from tests.pulumi_engine import Pulumi, Result
 
 TABLES = (PODS, OTHERS, TRUSTS, POLICIES, KEYS)
@@ -26,7 +26,8 @@ def result(stack: Pulumi) -> Result:
         **{name: as_key(statement) for name, (statement, _) in KEYS.items()},
     }
     cases = [f"name = {name!r}\n{source}" for name, source in sources.items()]
-    return preview(stack, "\n".join([PRELUDE, f"BAD = {bad!r}", *cases]))
+    declared = {"foundation": {"aws": {"account": ACCOUNT}}}
+    return preview(stack, "\n".join([PRELUDE, f"BAD = {bad!r}", *cases]), declared)
 
 
 def as_role(statement: dict[str, Any]) -> str:

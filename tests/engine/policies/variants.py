@@ -8,8 +8,10 @@ from typing import Any
 
 from infra.catalogue.pod_manifests import Manifest, container, pod
 
+ACCOUNT = "123456789012"
+"""The declared one."""
 DIGEST = "sha256:" + "0" * 64
-ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+ECR = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com"
 GPU = {"cpu": "1", "memory": "1Gi", "nvidia.com/gpu": "1"}
 GPUS = {"resources": {"requests": GPU, "limits": GPU}}
 VISIBLE = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}
@@ -202,6 +204,12 @@ _POD_TAGS = {
     "aws:RequestTag/kubernetes-namespace": "vision",
     "aws:RequestTag/kubernetes-service-account": "serving",
 }
+
+
+def _of_account(accounts: object) -> dict[str, Any]:
+    return {**_SERVICE, "Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"aws:PrincipalAccount": accounts}}}
+
+
 _ALL = ("**", "?*", "i*", "*:PassRole", "iam:**", "iam:P*", "sts:Assume*", "kms:?", "secretsmanager:Get*")
 WILDCARD, LOOSE = "no-wildcard-iam", "trust-with-audience-and-subject"
 TRUSTS: Mapping[str, tuple[dict[str, Any], str | None]] = {
@@ -209,10 +217,11 @@ TRUSTS: Mapping[str, tuple[dict[str, Any], str | None]] = {
     "deny": ({**_SERVICE, "Effect": "Deny", "Principal": "*", "Action": "*"}, None),
     "anybody": ({**_SERVICE, "Principal": "*"}, WILDCARD),
     "any-account": ({**_SERVICE, "Principal": {"AWS": ["*"]}}, WILDCARD),
-    "anybody-of-one-account": (
-        {**_SERVICE, "Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"aws:PrincipalAccount": "1"}}},
-        None,
-    ),
+    "anybody-of-the-declared-account": (_of_account(ACCOUNT), None),
+    **{
+        f"anybody-of-{name}": (_of_account(accounts), WILDCARD)
+        for name, accounts in {"another-account": "1", "two-accounts": [ACCOUNT, "1"], "no-account": []}.items()
+    },
     "anybody-of-any-account": (
         {**_SERVICE, "Principal": {"AWS": "*"}, "Condition": {"StringLike": {"aws:PrincipalAccount": "*"}}},
         WILDCARD,
@@ -265,10 +274,11 @@ POLICIES: Mapping[str, tuple[dict[str, Any], str | None]] = {
 
 _WHOLE_KEY = {"Effect": "Allow", "Action": ["kms:*"], "Resource": ["*"]}
 KEYS: Mapping[str, tuple[dict[str, Any], str | None]] = {
-    "key-of-the-account": ({**_WHOLE_KEY, "Principal": {"AWS": "arn:aws:iam::1:root"}}, None),
+    "key-of-the-account": ({**_WHOLE_KEY, "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}, None),
+    "key-of-another-account": ({**_WHOLE_KEY, "Principal": {"AWS": "arn:aws:iam::1:root"}}, WILDCARD),
     "key-of-a-role": ({**_WHOLE_KEY, "Principal": {"AWS": "arn:aws:iam::1:role/someone"}}, WILDCARD),
     "key-of-a-service": (
-        {**_WHOLE_KEY, "Principal": {"AWS": "arn:aws:iam::1:root", "Service": "logs.amazonaws.com"}},
+        {**_WHOLE_KEY, "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root", "Service": "logs.amazonaws.com"}},
         WILDCARD,
     ),
 }

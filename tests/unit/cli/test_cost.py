@@ -128,7 +128,7 @@ def test_a_stack_in_a_region_where_nothing_stands_in() -> None:
     assert dollars(found) == ("92451.93", "96706.91")
     assert found.notes == [
         "pool a10g is priced on demand; spot costs less",
-        "pool h100 is priced on demand; reserved capacity costs less",
+        "pool h100 is priced on demand; a capacity reservation costs as much, also without nodes",
     ]
 
 
@@ -189,6 +189,45 @@ def test_nodes_at_rest_follow_from_the_requests_of_what_always_runs() -> None:
     for serving, nodes in [({"a": one}, 1), ({"a": one | {"replicas": 4}}, 4), ({"a": large, "b": large}, 2)]:
         found = item(cost(small_stack(serving=serving)), f"{nodes} to 6 x")
         assert found.least == nodes * Decimal("197.568")
+
+
+def reserved(*capacity: str, **aws: object) -> Cost:
+    """Of a small stack with a pool that scales from 0 to 2 p5.48xlarge."""
+    pool = {
+        "instance": {"cpu": 184, "memory": "1800Gi"},
+        "gpu": {"model": "NVIDIA-H100-80GB-HBM3", "count": 8},
+        "max": 2,
+        "aws": {"instanceTypes": ["p5.48xlarge"], "capacity": list(capacity), "zones": ["eu-central-1b"], **aws},
+    }
+    return cost(small_stack(nodePools={"h100": pool}))
+
+
+RESERVATION = {"reservation": "cr-0123456789abcdef0"}
+IN_ADVANCE = "a capacity block has its own price, which is paid in advance, also without nodes"
+AS_MUCH = "a capacity reservation costs as much, also without nodes"
+UNCOUNTED = ", which is not counted beside other capacity"
+
+
+@pytest.mark.parametrize(
+    ("capacity", "machines", "note"),
+    [
+        (["reserved"], 2, AS_MUCH),
+        (["capacityBlock"], 2, IN_ADVANCE),
+        (["reserved", "onDemand"], 0, f"{AS_MUCH}{UNCOUNTED}"),
+        (["capacityBlock", "onDemand"], 0, f"{IN_ADVANCE}{UNCOUNTED}"),
+    ],
+)
+def test_reserved_machines_are_paid_without_nodes(capacity: list[str], machines: int, note: str) -> None:
+    """Without a node, a machine has neither the fee of Auto Mode nor a disk: 730 x 55.04 = 40,179.20."""
+    found = reserved(*capacity, **RESERVATION)
+    assert item(found, "0 to 2 x p5").least == machines * Decimal("40179.20")
+    assert item(found, "0 to 2 x p5").most == 2 * (730 * Decimal("55.04") * Decimal("1.12") + Decimal("9.52"))
+    assert found.notes == [f"pool h100 is priced on demand; {note}"]
+
+
+def test_nothing_is_reserved_on_demand() -> None:
+    found = reserved("onDemand")
+    assert (item(found, "0 to 2 x p5").least, list(found.notes)) == (Decimal(), [])
 
 
 def test_nothing_is_bought_elsewhere() -> None:

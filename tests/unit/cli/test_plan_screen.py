@@ -46,6 +46,14 @@ def test_a_resource_belongs_to_the_outermost_component_below_the_foundation(numb
     assert purpose(name)
 
 
+def test_device_plugins_are_a_row_of_their_own() -> None:
+    """On foundations whose nodes bring one, nothing says that the platform deploys it."""
+    made = component(step("create", "ml-platform:index:DevicePlugins$kubernetes:apps/v1:DaemonSet", "h100"))
+    namespace = component(step("create", "ml-platform:index:Devices$kubernetes:core/v1:Namespace", "devices"))
+    assert (made, namespace) == ("device plugins", "GPUs")
+    assert "plugin" not in purpose("GPUs")
+
+
 def test_without_a_component_a_resource_is_a_provider_s() -> None:
     assert component(step("create", "pulumi:providers:aws", "aws")) == "providers"
     assert component(step("create", "ml-platform:foundation:Aws$pulumi:providers:aws", "aws")) == "foundation"
@@ -75,6 +83,7 @@ def test_the_cost_comes_first_and_says_what_it_does_not_know(capsys: pytest.Capt
     items = [
         Item("keys", "key", 2, Decimal("2"), Decimal("2")),
         Item("pool a10g", "0 to 4 x g5.2xlarge", 1, Decimal("0"), Decimal("6679.644")),
+        Item("database", "secret with its password", 2, Decimal("0"), Decimal("0")),
         Item("network", "interface endpoint in 3 zones", 6, Decimal("157.68"), Decimal("157.68")),
     ]
     cost = Cost(
@@ -83,9 +92,10 @@ def test_the_cost_comes_first_and_says_what_it_does_not_know(capsys: pytest.Capt
     lines = shown(capsys, PLAN, cost)
     assert lines[0] == "Stack prod: $159.68 a month without jobs, $6,839.32 with every pool at its maximum"
     cells = [line.split() for line in lines]
-    assert ["keys", "2.00", "2.00", "2", "create", "2", "keys"] in cells
+    assert ["keys", "2.00", "2.00", "2", "create", "2", "x", "key"] in cells
     assert ["pool", "a10g", "0.00", "6,679.64", "1", "replace", "0", "to", "4", "x", "g5.2xlarge"] in cells
-    assert ["network", "157.68", "157.68", "6", "interface", "endpoints", "in", "3", "zones"] in cells
+    assert any(line.endswith(" 2 x secret with its password") for line in lines)
+    assert ["network", "157.68", "157.68", "6", "x", "interface", "endpoint", "in", "3", "zones"] in cells
     assert ["total", "159.68", "6,839.32"] in cells
     text = "\n".join(lines)
     assert "Priced as in us-east-1, since the price in eu-north-1 is not known: NAT gateway." in text

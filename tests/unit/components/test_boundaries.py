@@ -21,7 +21,7 @@ _STACKS = [file.name.split(".")[1] for file in REPOSITORY.glob("Pulumi.*.yaml")]
 _PARTS = r"aws|amazon(?:aws)?|sigv4|sns|ecr|eks|iam|s3|rds|kwok"
 """Found between underscores and digits too: `AWS_REGION`, `sns_configs`, `123.dkr.ecr.eu-central-1`."""
 _PLACES = re.compile(rf"(?<![a-z])(?:{_PARTS})(?![a-z])|\b(?:local|localhost|{'|'.join(_STACKS)})\b", re.IGNORECASE)
-_ALLOWED = {"svc.cluster.local", '"localhost"', '"/dev/null"', "/dev/shm"}
+_ALLOWED = {"svc.cluster.local", "link-local", '"localhost"', '"/dev/null"', "/dev/shm"}
 """Names inside every cluster and on every machine."""
 
 

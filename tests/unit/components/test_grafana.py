@@ -153,10 +153,11 @@ def test_the_token_of_another_one_is_a_file_of_the_job_alone() -> None:
     assert stack.outputs["grafana"] == {"url": grafanas.URL}
 
 
-def test_a_permanent_failure_is_not_retried_and_a_failed_job_is_replaced() -> None:
+def test_a_failure_is_seen_at_once_and_a_failed_job_is_replaced() -> None:
+    """A Job without retries left has failed, to Pulumi too; one that its pod failure policy has failed has not."""
     job = inputs(with_existing(), JOB, "dashboards")
-    (rule,) = job["spec"]["podFailurePolicy"]["rules"]
-    assert (rule["action"], rule["onExitCodes"]["values"]) == ("FailJob", [2])
+    assert job["spec"]["backoffLimit"] == 0
+    assert [rule["action"] for rule in job["spec"]["podFailurePolicy"]["rules"]] == ["Ignore"]
     assert job["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}
 
 

@@ -81,7 +81,7 @@ MISTAKES = [
     (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00+01:00"}}, f"{AWS}.database.restoreFrom.pointInTime: '2026-11-27T10:40:00+01:00' is not a point in time; {TIMES}"),
     (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "2026-11-27T10:40:00"}}, f"{AWS}.database.restoreFrom.pointInTime: '2026-11-27T10:40:00' is not a point in time; {TIMES}"),
     (f"{AWS}.database", {"restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' can't be restored over itself; write another database.name, such as tracking-2"),
-    (f"{AWS}.database", {"name": "tracking-2", "restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' would be deleted; keep it: add it to database.retained"),
+    (f"{AWS}.database", {"name": "tracking-2", "restoreFrom": {"instance": "tracking", "pointInTime": "latest"}}, f"{AWS}.database.restoreFrom.instance: 'tracking' is not in database.retained, so it would be deleted; add it, or remove restoreFrom if the restore is done"),
     (f"{AWS}.database", {"restoreFrom": {"snapshot": "a--b"}}, f"{AWS}.database.restoreFrom.snapshot: 'a--b' is not a DB snapshot; write its identifier, such as rds:ml-platform-prod-tracking-2026-11-27-03-10"),
     (f"{AWS}.database", {"restoreFrom": {"snapshot": ELSEWHERE}}, f"{AWS}.database.restoreFrom.snapshot: {ELSEWHERE} is in eu-west-1; write one of eu-central-1, or copy it there"),
     (f"{AWS}.backup", {"region": "eu-central-1"}, f"{AWS}.backup.region: eu-central-1 is the stack's own region; write another one"),
@@ -187,6 +187,42 @@ def test_efa_needs_a_machine_that_has_it_and_one_zone(root: Path) -> None:
         "Pulumi.dev.yaml: platform.nodePools.h100.aws.zones: EFA works within one zone; write one zone",
         "Pulumi.dev.yaml: platform.nodePools.h100.aws.instanceTypes.0: g4dn.xlarge has no EFA; write a type with EFA, or efa: false",
     ]
+
+
+LATEST = "EKS Auto Mode replaces nodes after at most 21 days; write at most"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "expiry", "line"),
+    [
+        ("168h", "336h", None),
+        ("24h", "600h", f"nodePools.plain.aws.expiry: a job may take 24 h, and {LATEST} 480h"),
+        ("200h", "336h", f"nodePools.plain.aws.expiry: a job may take 200 h, and {LATEST} 304h"),
+        ("503h", "336h", f"nodePools.plain.aws.expiry: a job may take 503 h, and {LATEST} 1h"),
+        *(
+            (
+                "720h",
+                expiry,
+                f"training.digits.timeout: {LATEST} 503h, and nodePools.plain.aws.expiry of at most 504h less the timeout",
+            )
+            for expiry in ("1h", "336h", "600h")
+        ),
+    ],
+)
+def test_a_job_that_may_outlive_its_node_costs_one_line_that_solves_it(
+    root: Path, timeout: str, expiry: str, line: str | None
+) -> None:
+    job = {"training.digits.pool": "plain", "training.digits.timeout": timeout}
+    changed = on_aws(**job, **{"nodePools.plain.aws.expiry": expiry})
+    if line is None:
+        declare(changed, "Pulumi.dev.yaml", root)
+    else:
+        assert refusal(root, changed) == [f"Pulumi.dev.yaml: platform.{line}"]
+
+
+def test_what_is_advised_for_a_long_job_is_accepted(root: Path) -> None:
+    job = {"training.digits.pool": "plain", "training.digits.timeout": "503h"}
+    declare(on_aws(**job, **{"nodePools.plain.aws.expiry": "1h"}), "Pulumi.dev.yaml", root)
 
 
 def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:

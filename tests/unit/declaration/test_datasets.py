@@ -172,15 +172,19 @@ EXAMPLES = "a DNS name such as api.example.com, an IPv4 address, or a CIDR such 
         ("32.0.0.0/4", "is a large part of the internet; write the address of one host, or its network"),
         (
             "169.254.169.254",
-            "overlaps 169.254.0.0/16 (addresses of the own link (RFC 3927), such as those of metadata services); write the address of a host outside the cluster",
+            "overlaps 169.254.0.0/16 (link-local addresses, such as those of metadata services); write the address of a host outside the cluster",
         ),
         (
             "127.0.0.1",
             "overlaps 127.0.0.0/8 (loopback addresses); write the address of a host outside the cluster",
         ),
         (
-            "0.0.0.0/0",
+            "0.0.0.0",
             "overlaps 0.0.0.0/8 (addresses of the pod itself); write the address of a host outside the cluster",
+        ),
+        *(
+            (network, "is a large part of the internet; write the address of one host, or its network")
+            for network in ("0.0.0.0/0", "0.0.0.0/1", "224.0.0.0/3")
         ),
     ],
 )
