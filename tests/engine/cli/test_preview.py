@@ -134,7 +134,7 @@ def test_a_stack_on_aws_fits_on_two_screens_and_begins_with_its_cost(
     for column, total in enumerate((least, most)):
         rounded = sum(Decimal(row[column].replace(",", "")) for row in priced.values())
         assert abs(rounded - Decimal(total.replace(",", ""))) <= Decimal("0.05")
-    assert rows["network"] == ["124.83", "124.83", "41 create", "3 public addresses, 3 NAT gateways"]
+    assert rows["network"] == ["124.83", "124.83", "41 create", "3 x public address, 3 x NAT gateway"]
     assert rows["pool h100"][2:] == ["2 create", "2 x p5.48xlarge"]
     after = "\n".join(lines[len(table) :])
     for part in (
