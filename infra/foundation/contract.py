@@ -200,6 +200,11 @@ class ObjectStore:
     """What must exist before a pod reads from it."""
 
 
+def shared_credentials(id: str, secret: pulumi.Output[str]) -> pulumi.Output[str]:
+    """A file in the format of AWS' shared credentials."""
+    return pulumi.Output.format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", id, secret)
+
+
 @dataclass(frozen=True)
 class Bucket:
     """The bucket for datasets, and the key with which people write to it."""

@@ -127,11 +127,6 @@ def _docker_config(server: str, username: str, password: str) -> str:
     return json.dumps({"auths": {server: {"username": username, "password": password, "auth": auth}}})
 
 
-def shared_credentials(id: str, secret: pulumi.Output[str]) -> pulumi.Output[str]:
-    """The file in which clients of S3 look for their key."""
-    return pulumi.Output.format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", id, secret)
-
-
 def mlflow_credentials(login: Login) -> pulumi.Output[str]:
     """The file `~/.mlflow/credentials` of MLflow's client."""
     return pulumi.Output.format(

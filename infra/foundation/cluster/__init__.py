@@ -31,9 +31,10 @@ from infra.foundation.contract import (
     Volume,
     nothing_to_bind,
     nowhere_else,
+    shared_credentials,
     storage_on,
 )
-from infra.secrets.generated import docker_config, shared_credentials
+from infra.secrets.generated import docker_config
 
 _CREDENTIALS = "artifact-store"
 _SECONDS_FOR_A_NODE = 300

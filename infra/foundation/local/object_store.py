@@ -12,9 +12,9 @@ import pulumi_docker as docker
 from infra.build_context import prepare
 from infra.catalogue.images import OBJECT_STORE
 from infra.catalogue.names import ADMINISTRATOR, PART_LABEL, PROJECT, image_context
-from infra.foundation.contract import AllowedEgress, Bucket, ObjectStore
+from infra.foundation.contract import AllowedEgress, Bucket, ObjectStore, shared_credentials
 from infra.secrets.derive import derived_password
-from infra.secrets.generated import GeneratedPassword, shared_credentials
+from infra.secrets.generated import GeneratedPassword
 
 _BUCKET = "datasets"
 _REGION = "us-east-1"
