@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import docker
@@ -15,7 +16,7 @@ from common import paths
 from infra.tracking import PORT as TRACKING_PORT
 from offline import base_image
 from offline.cluster import pause_image
-from offline.cluster.addresses import CONTEXT, NODE_IP
+from offline.cluster.addresses import CONTEXT, NODE_IP, NODE_NAME
 from tests.cluster.places import shell
 from tests.pulumi_engine import Pulumi
 
@@ -32,7 +33,7 @@ import pulumi_random as random
 
 from infra.declaration.datasets import Dataset
 from infra.declaration.teams import Team
-from infra.foundation.contract import Volume, nothing_to_bind
+from infra.foundation.contract import Placement, Volume, nothing_to_bind
 from infra.foundation.local import egress
 from infra.foundation.local.object_store import LocalObjectStore, LocalObjectStoreArgs
 from infra.images import BuiltImage
@@ -54,6 +55,7 @@ datasets = {{
 outside = Outside(datasets, store.outputs, None)
 # The image's own entry point sleeps.
 image = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({image!r}))
+real = Placement("real", {{"kubernetes.io/hostname": {real!r}}}, [], simulated=False)
 for team, jobs in {jobs!r}.items():
     workspace = Workspace(
         team,
@@ -73,7 +75,7 @@ for team, jobs in {jobs!r}.items():
         declared = {{"team": team, "image": "sleeps", "model": "any", "datasets": [f"of-{{team}}"] if reads else []}}
         settings = Settings.model_validate({{**declared, "timeout": "1h", "resources": {{"memory": "64Mi"}}}})
         access = outside.access("training", job, settings, workspace, nothing_to_bind)
-        Training(job, TrainingArgs(settings, image, workspace, access, [], None, Volume(None)), on_cluster)
+        Training(job, TrainingArgs(settings, image, workspace, access, [], real, Volume(None)), on_cluster)
 pulumi.export("secret", store.bucket.secret_key)
 """
 """A dataset for each team, and jobs that read their team's, or nothing."""
@@ -116,6 +118,7 @@ class World:
             "name": self.name,
             "port": self.port,
             "node": NODE_IP,
+            "real": NODE_NAME,
             "prefixes": self.prefixes,
             "jobs": self.jobs,
             "base": base_image.IMAGE,
@@ -147,5 +150,10 @@ class World:
         return copy
 
     def get(self, job: str, url: str) -> str:
-        """What the pod gets from a URL, or why it gets nothing."""
-        return self.shell(job, f"/busybox wget -T 5 -qO- '{url}' 2>&1")
+        """What the pod gets from a URL: the content, or the line with the status, or nothing."""
+        to = urlsplit(url)
+        asked = f"'GET {to.path}?{to.query} HTTP/1.0' 'Host: {to.netloc}' ''"
+        answer = self.shell(job, f"printf '%s\\r\\n' {asked} | /busybox nc -w 5 {to.hostname} {to.port} 2>&1")
+        head, _, body = answer.replace("\r", "").partition("\n\n")
+        status = head.partition("\n")[0]
+        return body if " 200 " in f"{status} " else status
