@@ -75,7 +75,8 @@ for team, jobs in {jobs!r}.items():
         declared = {{"team": team, "image": "sleeps", "model": "any", "datasets": [f"of-{{team}}"] if reads else []}}
         settings = Settings.model_validate({{**declared, "timeout": "1h", "resources": {{"memory": "64Mi"}}}})
         access = outside.access("training", job, settings, workspace, nothing_to_bind)
-        Training(job, TrainingArgs(settings, image, workspace, access, [], real, Volume(None)), on_cluster)
+        args = TrainingArgs(settings, image, workspace, access, [], real, volume=Volume(None), job_sets=[])
+        Training(job, args, on_cluster)
 pulumi.export("secret", store.bucket.secret_key)
 """
 """A dataset for each team, and jobs that read their team's, or nothing."""
