@@ -164,6 +164,10 @@ def test_keys_are_in_no_state_no_container_s_description_and_no_list_of_processe
     assert len({*keys}) == 3
 
 
+def test_the_same_declaration_changes_nothing(world: World) -> None:
+    assert set(world.stack.preview("--expect-no-changes").changes()) == {"unchanged"}
+
+
 def test_with_another_prefix_the_store_keeps_its_objects(world: World, as_pod: AsPod) -> None:
     assert refusal(lambda: as_pod("reader").get_object(Bucket="datasets", Key="unread/word")) == "AccessDenied"
     world.more = ("unread/",)
