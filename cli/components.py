@@ -33,6 +33,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "AwsRole": ("foundation", ""),
     "Local": ("foundation", ""),
     "LocalRegistry": ("registry", ""),
+    "LocalObjectStore": ("datasets", "objects that jobs and endpoints read"),
     "SimulatedPool": ("node pools", "simulated nodes"),
     "Cluster": ("foundation", ""),
     "Images": ("images", "built from images/, deployed by digest"),

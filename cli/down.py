@@ -20,7 +20,7 @@ def down(name: str) -> int:
         preflight.official_plugins(declared)
         if local is not None and not machine.cluster_is_running():
             machine.start_docker()  # after a crash or a reboot: destroy needs both
-            start_cluster(progress, local)
+            start_cluster(progress, declared, local)
         _destroy(name, declared, progress)
     if local is None:
         if declared.foundation.aws is not None:

@@ -15,7 +15,7 @@ from common import paths
 from common.console import Progress, console
 from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
-from infra.catalogue.names import PART_LABEL, PROJECT, local_registry
+from infra.catalogue.names import PART_LABEL, PROJECT, local_object_store, local_registry
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.foundations import Foundation, LocalFoundation
 from infra.declaration.loader import load
@@ -87,8 +87,8 @@ def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation,
     cluster_preflight.check(name, declared, settings, starts_pod=starts_pod)
 
 
-def require_machine(namespace: str, local: LocalFoundation) -> None:
-    """Check privileges, disk and ports of a machine that will run the local cluster."""
+def require_machine(namespace: str, local: LocalFoundation, *, objects: bool = False) -> None:
+    """Check privileges, disk and ports of a machine that will run the local cluster, and with `objects` a store."""
     if os.geteuid() != 0 or platform.system() != "Linux":
         raise CommandError(
             "the local cluster needs root on Linux",
@@ -102,9 +102,13 @@ def require_machine(namespace: str, local: LocalFoundation) -> None:
     if free < 1:
         raise CommandError("the disk is full", f"{free:.2f} GiB free at {paths.CACHE}", hint="free at least 1 GiB")
     _require_free(machine.API_PORT, "", ())
-    own = machine.published_ports(f"{PART_LABEL}={local_registry(namespace)}")
-    for port in (local.registry_port, local.registry_metrics_port):
-        _require_free(port, "platform.foundation.local.registryPort", own)
+    parts = {local_registry(namespace): [local.registry_port, local.registry_metrics_port]}
+    if objects:
+        parts[local_object_store(namespace)] = [local.object_store_port]
+    for part, ports in parts.items():
+        own = machine.published_ports(f"{PART_LABEL}={part}")
+        for port in ports:
+            _require_free(port, "platform.foundation.local.registryPort", own)
 
 
 def require_tools(settings: ClusterFoundation) -> None:

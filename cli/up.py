@@ -22,7 +22,7 @@ def up(name: str) -> int:
     stack.require_backend(name, declared)
     local = declared.foundation.local
     if local is not None:
-        preflight.require_machine(declared.namespace, local)
+        preflight.require_machine(declared.namespace, local, objects=bool(declared.dataset_teams()))
     elif declared.foundation.cluster is not None:
         preflight.require_tools(declared.foundation.cluster)
     elif declared.foundation.aws is not None:
@@ -32,7 +32,7 @@ def up(name: str) -> int:
     machine.ensure_tools(progress, cluster=local is not None, official=official)
     preflight.official_plugins(declared)
     if local is not None:
-        start_cluster(progress, local)
+        start_cluster(progress, declared, local)
     stack.ensure(name)
     context = preflight.kube_context(declared, name)
     same_cluster.require(name, declared)
@@ -69,9 +69,11 @@ def _require_credentials(name: str, declared: Platform, account: str) -> None:
         raise CommandError(f"no credentials for account {account}", hint=hint)
 
 
-def start_cluster(progress: Progress, local: LocalFoundation) -> None:
-    """Start the local cluster, and connect it to the declared registry."""
+def start_cluster(progress: Progress, declared: Platform, local: LocalFoundation) -> None:
+    """Start the local cluster, and connect it to the declared registry, and to the object store if there is one."""
     with progress.step("Kubernetes") as step:
         machine.start_cluster(step.say)
         machine.connect_registry(local.registry_port, local.registry_metrics_port)
+        if declared.dataset_teams():
+            machine.connect_object_store(local.object_store_port)
         step.say("control plane, one real node, DNS, volumes, metrics")

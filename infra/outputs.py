@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 
 from infra.catalogue.names import ADMINISTRATOR
-from infra.foundation import Foundation, Pipeline, Registry
+from infra.foundation import Bucket, Foundation, Pipeline, Registry
 from infra.images import BuiltImage
 from infra.observability.dashboards.delivery import Delivery
 from infra.observability.deployed_grafana import PORT as GRAFANA_PORT
@@ -45,6 +45,15 @@ class PrivateRegistry(TypedDict):
     password: NotRequired[pulumi.Output[str]]
 
 
+class DatasetBucket(TypedDict):
+    """With the key that the platform generated."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: pulumi.Output[str]
+
+
 class Pool(TypedDict):
     """`gpu_check` is the CronJob that `make gpu-check` runs on each node; None: its GPUs are not checked."""
 
@@ -68,6 +77,7 @@ class Outputs(TypedDict):
     status: ServerWithLogin | None
     grafana: ServerWithLogin | ServerElsewhere | None
     registry: PrivateRegistry
+    datasets: DatasetBucket | None
     pools: dict[str, Pool]
     pipeline: Roles | None
 
@@ -95,6 +105,7 @@ def outputs(
         status=_status(status_page) if status_page else None,
         grafana=_grafana(grafana) if grafana else None,
         registry=_registry(foundation.registry),
+        datasets=_datasets(foundation.bucket) if foundation.bucket else None,
         pools={
             name: Pool(simulated=placement.simulated, gpu_check=gpu_checks.get(name))
             for name, placement in foundation.pools.items()
@@ -118,6 +129,12 @@ def _registry(registry: Registry) -> PrivateRegistry:
     if not registry.generated_login:
         return PrivateRegistry(address=registry.server)
     return PrivateRegistry(address=registry.server, username=registry.username, password=registry.password)
+
+
+def _datasets(bucket: Bucket) -> DatasetBucket:
+    return DatasetBucket(
+        endpoint=bucket.endpoint, bucket=bucket.name, access_key=bucket.access_key, secret_key=bucket.secret_key
+    )
 
 
 def _roles(pipeline: Pipeline) -> Roles:

@@ -121,6 +121,11 @@ def connect_registry(port: int, metrics_port: int) -> None:
     gateways.to_loopback(metrics_port).start()
 
 
+def connect_object_store(port: int) -> None:
+    """Let pods reach an object store on a loopback port, as far as network policies allow it."""
+    gateways.to_loopback(port).start()
+
+
 def cluster_is_running() -> bool:
     """Whether the API server answers and every component of the node runs."""
     return lifecycle.is_running()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 BASE, TRACKING, REGISTRY, STATUS = "base", "tracking", "registry", "status"
+OBJECT_STORE = "object-store"
 GRAFANA, DASHBOARDS = "grafana", "dashboards"
 NVIDIA_DEVICE_PLUGIN = "nvidia-device-plugin"
 PROMETHEUS = "prometheus"
@@ -16,6 +17,7 @@ OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
         *(PROMETHEUS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET),
+        OBJECT_STORE,
     }
 )
 """Declared images can't have these names."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import GRAFANA, OBJECT_STORE, REGISTRY, STATUS, TRACKING
 
 PROJECT = "ml-platform"
 """The prefix of every image and component type."""
@@ -63,6 +63,11 @@ def devices_namespace(platform: str) -> str:
 def local_registry(platform: str) -> str:
     """The registry's container on the local foundation, and the value of its part label."""
     return f"{platform}-{REGISTRY}"
+
+
+def local_object_store(platform: str) -> str:
+    """The object store's container on the local foundation, and the value of its part label."""
+    return f"{platform}-{OBJECT_STORE}"
 
 
 def image_context(name: str, declared: str | None = None) -> str:

@@ -22,7 +22,11 @@ class LocalFoundation(Settings):
     simulated."""
 
     registry_port: int = Field(
-        default=5000, ge=1, le=65534, description="Loopback port of the registry; its metrics are on the next port"
+        default=5000,
+        ge=1,
+        le=65533,
+        description="Loopback port of the registry; its metrics are on the next port, and the object store of datasets "
+        "with `objects` on the one after it",
     )
     base_image: NonEmpty = Field(
         default=LOCAL_BASE_IMAGE,
@@ -32,6 +36,10 @@ class LocalFoundation(Settings):
     @property
     def registry_metrics_port(self) -> int:
         return self.registry_port + 1
+
+    @property
+    def object_store_port(self) -> int:
+        return self.registry_port + 2
 
     @property
     def registry_metrics(self) -> str:

@@ -73,7 +73,15 @@ class Platform(Settings):
 
     def dataset_teams(self) -> list[str]:
         """Teams that have datasets as objects."""
-        return sorted({dataset.team for dataset in self.datasets.values() if dataset.objects})
+        return sorted(self.dataset_prefixes())
+
+    def dataset_prefixes(self) -> dict[str, list[str]]:
+        """Prefixes of the datasets that are objects, by team."""
+        prefixes: dict[str, list[str]] = {}
+        for dataset in self.datasets.values():
+            if dataset.objects is not None:
+                prefixes.setdefault(dataset.team, []).append(dataset.objects.prefix)
+        return {team: sorted(set(below)) for team, below in prefixes.items()}
 
     @property
     def deploys_grafana(self) -> bool:

@@ -75,8 +75,6 @@ def objects_have_a_store(platform: Platform, root: Path) -> Iterator[Problem]:
         elif store is not None and dataset.team not in store.access_keys:
             keys = "foundation.cluster.datasetStore.accessKeys"
             yield Problem(path, f"team '{dataset.team}' has no access key; write one in {keys}.{dataset.team}")
-        elif foundation.local is not None:
-            yield Problem(path, "the local foundation has no object store; write 'volume' in this stack")
 
 
 def egress_by_name_is_enforced(platform: Platform, root: Path) -> Iterator[Problem]:

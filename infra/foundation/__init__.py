@@ -11,6 +11,7 @@ from infra.declaration.model import Platform
 from infra.foundation.contract import (
     STORAGE_FILES,
     AllowedEgress,
+    Bucket,
     DomainEgress,
     Foundation,
     IdentityBinder,
@@ -34,6 +35,7 @@ from infra.foundation.contract import (
 __all__ = [
     "STORAGE_FILES",
     "AllowedEgress",
+    "Bucket",
     "DomainEgress",
     "Foundation",
     "IdentityBinder",
@@ -87,5 +89,6 @@ def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[
         pools=platform.node_pools,
         protect_data=platform.protect_data,
         registry_rotation=platform.rotations.get(REGISTRY, 0),
+        dataset_prefixes=platform.dataset_prefixes(),
     )
     return LocalFoundation("foundation", on_machine, pulumi.ResourceOptions()).outputs

@@ -196,6 +196,24 @@ class ObjectStore:
     """A file in the format of AWS' shared credentials; None: an identity of the foundation."""
     credentials_variable: str = "AWS_SHARED_CREDENTIALS_FILE"
     """The environment variable by which clients find that file."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What must exist before a pod reads from it."""
+
+
+def shared_credentials(id: str, secret: pulumi.Output[str]) -> pulumi.Output[str]:
+    """A file in the format of AWS' shared credentials."""
+    return pulumi.Output.format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", id, secret)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The bucket for datasets, and the key with which people write to it."""
+
+    endpoint: str
+    """The store's URL on this machine."""
+    name: str
+    access_key: str
+    secret_key: pulumi.Output[str]
 
 
 class DomainEgress(Protocol):
@@ -297,6 +315,8 @@ class Foundation:
     """None: deployments use the caller's own permissions."""
     object_stores: Mapping[str, ObjectStore] = field(default_factory=dict)
     """By team that has datasets as objects."""
+    bucket: Bucket | None = None
+    """None: people write datasets with identities of their own."""
     domain_egress: DomainEgress | None = None
     """None: network policies know addresses only."""
 

@@ -92,7 +92,8 @@ class Access:
         prefixes = [dataset.objects.prefix for dataset in self.datasets.values() if dataset.objects]
         identity = WorkloadIdentity(self.account, self.workspace.namespace, self.account, datasets=prefixes)
         account = service_account(self.account, self.workspace, identity, self.bind_identity, parent)
-        return [*account, *self._policies(pulumi.ResourceOptions(parent=parent, depends_on=[self.workspace]))]
+        store = self.store.ready if self.store else ()
+        return [*account, *store, *self._policies(pulumi.ResourceOptions(parent=parent, depends_on=[self.workspace]))]
 
     def _policies(self, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
         namespace, pods = self.workspace.namespace, selector(self.name, self.component)

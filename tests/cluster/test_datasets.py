@@ -18,7 +18,7 @@ from kubernetes import client
 from common import paths
 from infra.tracking import PORT as TRACKING_PORT
 from offline.cluster import pause_image
-from offline.cluster.addresses import API_PORT, CONTEXT, NODE_IP, POD_CIDR
+from offline.cluster.addresses import API_PORT, CONTEXT, NODE_IP, NODE_NAME, POD_CIDR
 from tests.cluster.places import answers, pod, shell
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.waiting import eventually
@@ -34,7 +34,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.declaration.datasets import Dataset
 from infra.declaration.teams import Team
-from infra.foundation.contract import nothing_to_bind
+from infra.foundation.contract import Placement, Volume, nothing_to_bind
 from infra.foundation.local import egress
 from infra.images import BuiltImage
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs, team_policies
@@ -64,10 +64,12 @@ outside = Outside({{"corpus": corpus}}, {{}}, None)
 # The image's own entry point sleeps.
 image = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({image!r}))
 declared = {{"team": {team!r}, "image": "sleeps", "model": "any", "timeout": "1h", "resources": {{"memory": "64Mi"}}}}
+real = Placement("real", {{"kubernetes.io/hostname": {real!r}}}, [], simulated=False)
 for name, reached in {{"reader": {reached!r}, "plain": {{}}}}.items():
     settings = Settings.model_validate({{**declared, **reached}})
     access = outside.access("training", name, settings, workspace, nothing_to_bind)
-    Training(name, TrainingArgs(settings, image, workspace, access, [], None), on_cluster)
+    args = TrainingArgs(settings, image, workspace, access, [], real, volume=Volume(None), job_sets=[])
+    Training(name, args, on_cluster)
 """
 
 
@@ -107,6 +109,7 @@ def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> I
             "team": team,
             "port": TRACKING_PORT,
             "node": NODE_IP,
+            "real": NODE_NAME,
             "image": pause_image.REFERENCE,
             "reached": reached,
         }

@@ -31,6 +31,7 @@ from infra.foundation.contract import (
     Volume,
     nothing_to_bind,
     nowhere_else,
+    shared_credentials,
     storage_on,
 )
 from infra.secrets.generated import docker_config
@@ -119,9 +120,8 @@ def storage(settings: Settings, passwords: Mapping[str, pulumi.Output[str]]) -> 
 
 
 def credentials(key: AccessKey, passwords: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
-    """A file in the format of AWS' shared credentials."""
-    lines = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
-    return pulumi.Output.format(lines, key.id, passwords[key.secret])
+    """The declared key as a file."""
+    return shared_credentials(key.id, passwords[key.secret])
 
 
 def object_stores(store: DatasetStore | None, passwords: Mapping[str, pulumi.Output[str]]) -> Mapping[str, ObjectStore]:

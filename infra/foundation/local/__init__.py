@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,7 +10,8 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.catalogue.names import LOCAL_CONTEXT, PROJECT, local_registry
+from infra.catalogue.images import OBJECT_STORE
+from infra.catalogue.names import LOCAL_CONTEXT, PROJECT, local_object_store, local_registry
 from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
@@ -24,6 +25,7 @@ from infra.foundation.contract import (
     nowhere_else,
     storage_on,
 )
+from infra.foundation.local.object_store import LocalObjectStore, LocalObjectStoreArgs
 from infra.foundation.local.pools import SimulatedPool, SimulatedPoolArgs
 from infra.foundation.local.registry import LocalRegistry, LocalRegistryArgs
 
@@ -36,10 +38,12 @@ class LocalFoundationArgs:
     pools: Mapping[str, NodePool]
     protect_data: bool
     registry_rotation: int
+    dataset_prefixes: Mapping[str, Sequence[str]]
+    """Of datasets that are objects, by team."""
 
 
 class LocalFoundation(pulumi.ComponentResource):
-    """Creates the providers, the registry and the node pools."""
+    """Creates the providers, the registry, the node pools, and an object store if datasets are in it."""
 
     outputs: Foundation
 
@@ -80,6 +84,7 @@ class LocalFoundation(pulumi.ComponentResource):
             ).placement
             for pool, settings in args.pools.items()
         }
+        objects = self._objects(args, engine, randomness) if args.dataset_prefixes else None
         self.outputs = Foundation(
             kubernetes=cluster,
             random=randomness,
@@ -91,8 +96,25 @@ class LocalFoundation(pulumi.ComponentResource):
             bind_identity=nothing_to_bind,
             store_secret=nowhere_else,
             egress=egress(LOCAL_DNS),
+            object_stores=objects.outputs if objects else {},
+            bucket=objects.bucket if objects else None,
         )
         self.register_outputs({"registry": registry.outputs.server})
+
+    def _objects(
+        self, args: LocalFoundationArgs, engine: docker.Provider, randomness: random.Provider
+    ) -> LocalObjectStore:
+        """Of datasets; the local cluster forwards its port."""
+        store = LocalObjectStoreArgs(
+            container_name=local_object_store(args.namespace),
+            port=args.settings.object_store_port,
+            node=LOCAL_DNS,
+            prefixes=args.dataset_prefixes,
+            base_image=args.settings.base_image,
+            protect_data=args.protect_data,
+        )
+        opts = pulumi.ResourceOptions(parent=self, providers=[engine, randomness])
+        return LocalObjectStore(OBJECT_STORE, store, opts)
 
 
 def egress(dns: str) -> list[AllowedEgress]:

@@ -31,7 +31,7 @@ def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(preflight, "DISK_GIB", 0)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(machine, "API_PORT", free_port())
-    port = free_port(beside=1)
+    port = free_port(beside=3) + 2
     program = tmp_path / "docker-proxy"
     program.symlink_to(sys.executable)
     process = subprocess.Popen(
@@ -44,8 +44,9 @@ def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     process.wait()
 
 
-def require(port: int) -> None:
-    preflight.require_machine("ml-platform", LocalFoundation.model_validate({"registryPort": port}))
+def require(port: int, *, objects: bool = False) -> None:
+    local = LocalFoundation.model_validate({"registryPort": port})
+    preflight.require_machine("ml-platform", local, objects=objects)
 
 
 def test_a_program_that_is_only_named_like_ours_is_another(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +68,17 @@ def test_the_ports_of_the_stacks_own_registry_are_its_own(taken: int, monkeypatc
     monkeypatch.setattr(machine, "published_ports", published)
     require(taken)
     assert labels == ["ml-platform.io/part=ml-platform-registry"]
+
+
+def test_the_object_store_has_a_port_where_there_is_one(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "published_ports", lambda _: set())
+    require(taken - 2)
+    with pytest.raises(CommandError) as refused:
+        require(taken - 2, objects=True)
+    assert refused.value.what == f"port {taken} is in use"
+    own = {"ml-platform.io/part=ml-platform-object-store": {taken}}
+    monkeypatch.setattr(machine, "published_ports", lambda label: own.get(label, set()))
+    require(taken - 2, objects=True)
 
 
 def test_a_program_of_the_local_cluster_is_ours(taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

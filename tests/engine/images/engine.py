@@ -18,7 +18,7 @@ from offline.base_image import IMAGE
 IMAGES = Path(__file__).parents[3] / "images"
 CONTEXTS = Path(__file__).parent / "contexts"
 """Of images that only tests need."""
-_BASES = {"base": IMAGE, "registry": IMAGE}
+_BASES = dict.fromkeys(("base", "object-store", "registry"), IMAGE)
 _BUILT_ON = {"older-mlflow": "tracking"}
 USERNAME = "admin"
 START_SECONDS = 180

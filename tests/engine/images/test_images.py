@@ -17,7 +17,7 @@ BUILT_ON_BASE = [
     "tracking",
     "training",
 ]
-THAT_RUN = ["registry", *BUILT_ON_BASE]
+THAT_RUN = ["object-store", "registry", *BUILT_ON_BASE]
 """The base image is only built upon: it ends as root."""
 
 

@@ -7,8 +7,12 @@ import json
 import pytest
 import yaml
 
-from tests.unit.components.recorder import forget_builds, inputs, platform
+from infra.foundation.local.object_store import bucket_policy
+from infra.secrets.derive import derived_password
+from tests.unit.components.recorder import Recorder, created, forget_builds, inputs, platform, pods
 from tests.unit.declaration.samples import small
+
+CONTAINER = "docker:index/container:Container"
 
 
 def test_the_registry_answers_on_loopback_only_and_asks_for_a_password() -> None:
@@ -81,3 +85,98 @@ def test_a_pool_without_gpus_has_none() -> None:
     node = inputs(platform(small()), "kubernetes:core/v1:Node", "plain-0")
     assert "nvidia.com/gpu" not in node["status"]["capacity"]
     assert [taint["key"] for taint in node["spec"]["taints"]] == ["ml-platform.io/simulated"]
+
+
+# Datasets
+
+
+def with_objects(**changes: object) -> Recorder:
+    datasets = {
+        "imagenet": {"team": "vision", "objects": {"prefix": "imagenet"}},
+        "more": {"team": "vision", "objects": {"prefix": "vision/more"}},
+        "talks": {"team": "speech", "objects": {"prefix": "talks"}},
+    }
+    return platform(small(datasets=datasets, **changes))
+
+
+def key(user: str) -> str:
+    return derived_password("password-of-object-store-0", user)
+
+
+def test_without_datasets_as_objects_there_is_no_store() -> None:
+    recorder = platform(small(datasets={"corpus": {"team": "vision", "volume": {"claim": "texts"}}}))
+    assert "object-store" not in [resource.name for resource in recorder.resources]
+    assert recorder.outputs["datasets"] is None
+
+
+def test_the_store_answers_on_loopback_only_and_keeps_its_data_in_a_volume() -> None:
+    recorder = with_objects(**{"foundation.local.registryPort": 5055})
+    container = inputs(recorder, CONTAINER, "object-store")
+    assert container["ports"] == [{"internal": 7070, "external": 5057, "ip": "127.0.0.1"}]
+    assert container["volumes"] == [{"volumeName": "ml-platform-object-store", "containerPath": "/data"}]
+    assert inputs(recorder, "docker:index/volume:Volume", "object-store")["name"] == "ml-platform-object-store"
+
+
+def test_the_store_s_keys_are_in_files_that_only_it_reads() -> None:
+    container = inputs(with_objects(), CONTAINER, "object-store")
+    uploads = {each["file"].removeprefix("/etc/object-store/"): each["content"] for each in container["uploads"]}
+    users = json.loads(uploads["users.json"])["accessAccounts"]
+    assert users == {team: {"access": team, "secret": key(team), "role": "user"} for team in ("speech", "vision")}
+    assert uploads["admin"] == key("admin")
+    assert json.loads(uploads["policy.json"]) == bucket_policy(
+        {"vision": ["imagenet/", "vision/more/"], "speech": ["talks/"]}
+    )
+    shown = json.dumps({name: value for name, value in container.items() if name != "uploads"})
+    assert [user for user in ("admin", "speech", "vision") if key(user) in shown] == []
+
+
+def test_the_policy_allows_each_team_to_read_its_own_prefixes_only() -> None:
+    policy = bucket_policy({"vision": ["imagenet/", "vision/more/"], "speech": ["talks/"]})
+    bucket = "arn:aws:s3:::datasets"
+
+    def statements(team: str, *keys: str) -> list[dict[str, object]]:
+        allowed = {"Effect": "Allow", "Principal": {"AWS": [team]}}
+        condition = {"StringLike": {"s3:prefix": [*keys]}}
+        return [
+            {**allowed, "Action": "s3:GetObject", "Resource": [f"{bucket}/{each}" for each in keys]},
+            {**allowed, "Action": "s3:ListBucket", "Resource": bucket, "Condition": condition},
+        ]
+
+    assert policy["Statement"] == [
+        *statements("speech", "talks/*"),
+        *statements("vision", "imagenet/*", "vision/more/*"),
+    ]
+
+
+def test_pods_that_name_a_dataset_reach_the_store_with_their_team_s_key() -> None:
+    recorder = with_objects(**{"training.digits.datasets": ["imagenet"]})
+    secret = inputs(recorder, "kubernetes:core/v1:Secret", "vision-dataset-credentials")["stringData"]["credentials"]
+    assert secret.splitlines() == [
+        "[default]",
+        "aws_access_key_id = vision",
+        f"aws_secret_access_key = {key('vision')}",
+    ]
+    policies = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+    (rule,) = inputs(recorder, policies, "vision-training-digits")["spec"]["egress"]
+    assert rule == {"to": [{"ipBlock": {"cidr": "10.244.0.1/32"}}], "ports": [{"protocol": "TCP", "port": 5002}]}
+    assert [name for name in created(recorder, policies) if name.endswith("-digits")] == ["vision-training-digits"]
+    (container,) = pods(recorder)["Job digits"]["spec"]["containers"]
+    env = {each["name"]: each["value"] for each in container["env"]}
+    assert env["DATASET_IMAGENET"] == "s3://datasets/imagenet/"
+    assert env["AWS_ENDPOINT_URL_S3"] == "http://10.244.0.1:5002"
+    assert env["AWS_SHARED_CREDENTIALS_FILE"] == "/var/run/secrets/dataset-credentials/credentials"
+
+
+def test_people_write_datasets_with_the_administrator_s_key() -> None:
+    assert with_objects().outputs["datasets"] == {
+        "endpoint": "http://127.0.0.1:5002",
+        "bucket": "datasets",
+        "access_key": "admin",
+        "secret_key": key("admin"),
+    }
+
+
+def test_the_store_s_image_stays_in_the_engine() -> None:
+    image = inputs(with_objects(), "docker:index/image:Image", "object-store")
+    assert image["skipPush"] is True
+    assert "registry" not in image

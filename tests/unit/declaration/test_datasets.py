@@ -83,15 +83,18 @@ def test_a_workload_of_any_kind_reads_datasets_and_reaches_hosts(root: Path, sec
             {"training.digits.pool": "plain"},
             "platform.training.digits.datasets.0: dataset 'corpus' is a volume, which simulated nodes of pool 'plain' don't have; remove it, or 'pool', in this stack",
         ),
-        (
-            {"datasets.corpus": OBJECTS},
-            "platform.datasets.corpus.objects: the local foundation has no object store; write 'volume' in this stack",
-        ),
     ],
 )
 def test_datasets_that_can_not_be_read_are_refused(root: Path, changes: dict[str, object], expected: str) -> None:
     whole = {"datasets": {"corpus": VOLUME}, "training.digits.datasets": ["corpus"], **changes}
     assert expected in lines(refused(root, **deepcopy(whole)))
+
+
+def test_the_local_foundation_takes_objects(root: Path) -> None:
+    more = {"team": "vision", "objects": {"prefix": "more"}}
+    platform = accepted(root, datasets={"corpus": VOLUME, "imagenet": OBJECTS, "more": more, "again": more})
+    assert platform.dataset_prefixes() == {"vision": ["imagenet/", "more/"]}
+    assert accepted(root, datasets={"corpus": VOLUME}).dataset_teams() == []
 
 
 def test_no_team_reads_a_prefix_inside_another_s(root: Path) -> None:

@@ -45,7 +45,7 @@ MISTAKES = [
     ("images.training.args", {"A": 1}, "platform.images.training.args.A: expected text, got 1; put it in quotes"),
     # Numbers out of range
     ("serving.digits.replicas", 0, "platform.serving.digits.replicas: 0 is out of range; write at least 1"),
-    ("foundation.local.registryPort", 70000, "platform.foundation.local.registryPort: 70000 is out of range; write at most 65534"),
+    ("foundation.local.registryPort", 70000, "platform.foundation.local.registryPort: 70000 is out of range; write at most 65533"),
     # Quantities and durations
     ("tracking.storage", "2GB", "platform.tracking.storage: '2GB' is not a size; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
     ("tracking.storage", 512, "platform.tracking.storage: 512 is not a size; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),
