@@ -7,13 +7,15 @@ GRAFANA, DASHBOARDS = "grafana", "dashboards"
 NVIDIA_DEVICE_PLUGIN = "nvidia-device-plugin"
 PROMETHEUS = "prometheus"
 """It also holds Alertmanager, kube-state-metrics and the node exporter."""
+LOGS = "logs"
+"""The store of logs, their collector, and the proxy through which they are read."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
 """Metrics of simulated and of real GPUs."""
 
 OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
-        *(PROMETHEUS, GPU_SIMULATOR, DCGM_EXPORTER),
+        *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER),
     }
 )
 """Declared images can't have these names."""

@@ -99,7 +99,7 @@ def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
         yield Problem(f"foundation.aws.{problem.path}", problem.message)
     longest_jobs = platform.longest_jobs()
     for name, pool in platform.node_pools.items():
-        yield from broken_pool_rules(name, pool, aws)
+        yield from broken_pool_rules(name, pool, aws, logs=platform.collects_logs)
         if pool.aws is not None and name in longest_jobs:
             yield from jobs_end_before_their_nodes(name, longest_jobs[name], pool)
 

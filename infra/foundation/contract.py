@@ -299,6 +299,8 @@ class Foundation:
     """By team that has datasets as objects."""
     domain_egress: DomainEgress | None = None
     """None: network policies know addresses only."""
+    pod_logs: str = "/var/log/pods"
+    """The folder on nodes in which kubelets keep the logs of pods."""
 
     @property
     def volume(self) -> Volume:

@@ -10,7 +10,7 @@ import pulumi_docker as docker
 import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
-from infra.catalogue.names import LOCAL_CONTEXT, PROJECT, local_registry
+from infra.catalogue.names import LOCAL_CONTEXT, LOCAL_POD_LOGS, PROJECT, local_registry
 from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
@@ -91,6 +91,7 @@ class LocalFoundation(pulumi.ComponentResource):
             bind_identity=nothing_to_bind,
             store_secret=nowhere_else,
             egress=egress(LOCAL_DNS),
+            pod_logs=LOCAL_POD_LOGS,
         )
         self.register_outputs({"registry": registry.outputs.server})
 
