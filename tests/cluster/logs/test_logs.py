@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from cli.logs import Wanted
 from cli.stack import environment
 from common.errors import CommandError
 from infra.catalogue.images import LOGS
-from infra.catalogue.logs import STORE, STORE_PORT
+from infra.catalogue.logs import READER_PODS, STORE, STORE_PORT
 from infra.observability.logs.tenants import tenant
 from offline.cluster.addresses import CONTEXT
 from tests.cluster import places
@@ -141,15 +142,23 @@ def test_a_developer_reaches_the_proxy_alone(world: World) -> None:
     assert "forbidden" in refused.value.why.lower()
 
 
-def test_no_other_pod_reaches_the_store(world: World) -> None:
-    """From the platform's own namespace, from a team's, and from the store's own with another name."""
+def test_only_the_proxy_and_the_collector_reach_the_store(world: World) -> None:
+    """Not from the platform's own namespace, nor from a team's, nor from the store's own by another name."""
     address = world.core.read_namespaced_pod(world.pod_of(STORE), world.namespace).status.pod_ip
-    places_of = {world.run: {"app.kubernetes.io/component": "monitoring"}, world.red: {}, world.namespace: {"app": "x"}}
-    for namespace, labels in places_of.items():
-        world.core.create_namespaced_pod(namespace, places.pod("asks", "exec /busybox sleep 3600", labels))
-    for namespace in places_of:
-        eventually(lambda space=namespace: places.ready(world.core, space, "asks"), 60, f"the pod in {namespace}")  # type: ignore[misc]
-        assert not places.answers(world.core, namespace, "asks", address, STORE_PORT), namespace
+    asking = {
+        "prometheus": (world.run, {"app.kubernetes.io/component": "monitoring"}),
+        "job": (world.red, {}),
+        "stranger": (world.namespace, {"app": "stranger"}),
+        "reader": (world.namespace, READER_PODS),
+    }
+    for name, (namespace, labels) in asking.items():
+        world.core.create_namespaced_pod(namespace, places.pod(name, "exec /busybox sleep 3600", labels))
+    for name, (namespace, _) in asking.items():
+        eventually(partial(places.ready, world.core, namespace, name), 60, f"the pod {name}")
+    reached = [
+        name for name, (space, _) in asking.items() if places.answers(world.core, space, name, address, STORE_PORT)
+    ]
+    assert reached == ["reader"]
 
 
 def test_logins_can_be_rotated(world: World) -> None:

@@ -18,7 +18,6 @@ from cli.forward import forward
 from cli.logs import Server
 from cli.stack import environment
 from common import paths
-from infra.catalogue.images import LOGS
 from infra.catalogue.logs import READER_POD, READER_PORT
 from infra.catalogue.names import LOGS_SECRET, logs_namespace
 from infra.declaration.model import Platform
@@ -136,9 +135,9 @@ class World:
         return len(pods) == 3 and all(pods.values())
 
     def _pods(self) -> dict[str, bool]:
-        selected = f"app.kubernetes.io/component={LOGS}"
-        found = self.core.list_namespaced_pod(self.namespace, label_selector=selected).items
-        return {pod.metadata.name: places.ready(self.core, self.namespace, pod.metadata.name) for pod in found}
+        """Whether each of the parts' pods is ready."""
+        names = [pod.metadata.name for pod in self.core.list_namespaced_pod(self.namespace).items]
+        return {name: places.ready(self.core, self.namespace, name) for name in names if name.startswith("log-")}
 
     def has(self, pod: str) -> bool:
         return pod in self._pods()
