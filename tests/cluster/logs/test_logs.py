@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import requests
@@ -14,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 
 from cli import logs, preflight, rotate
 from cli.forward import forward
-from cli.logs import Wanted
+from cli.logs import Server, Wanted
 from cli.stack import environment
 from common.errors import CommandError
 from infra.catalogue.images import LOGS
@@ -25,7 +27,7 @@ from tests.cluster import places
 from tests.cluster.logs.world import World, as_developer
 from tests.waiting import eventually
 
-DIGITS, REPORT = "digits-0a1b2c3d-abcde", "digits-report-29400000-abcde"
+DIGITS, LATER, REPORT = "digits-0a1b2c3d-abcde", "digits-0a1b2c3d-later", "digits-report-29400000-abcde"
 EVERYTHING = {"query": "*", "limit": "1000"}
 _SOON = 30
 """Seconds: two or three on an idle machine, of which each of collector, sender and store takes up to one."""
@@ -85,6 +87,21 @@ def test_another_job_whose_name_begins_alike_has_its_own_lines(world: World, gon
     printed = eventually(lambda: make_logs(wanted, reader), _SOON, "the report's lines")
     assert {line.partition("  ")[0] for line in printed.splitlines()} == {REPORT}
     assert REPORT not in make_logs(Wanted("digits", None, 1000), reader)
+
+
+def test_new_lines_are_followed(world: World, gone: str) -> None:
+    seen: list[str] = []
+    query = logs.found("dev", world.declared(), Wanted("digits", None))[1]
+
+    def follow(server: Server) -> None:
+        with suppress(CommandError, requests.RequestException):  # the port-forward ends with the test
+            for line in server.new(query):
+                seen.append(line.pod)
+
+    with world.proxy() as address:
+        Thread(target=follow, args=(world.server(address, world.red),), daemon=True).start()
+        world.prints(world.red, LATER, "training")
+        eventually(lambda: seen.count(LATER) == 151, 60, "the lines", lambda: len(seen))
 
 
 def test_nobody_else_gets_the_login_of_a_team(world: World, gone: str, make_logs: MakeLogs) -> None:

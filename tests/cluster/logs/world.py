@@ -136,8 +136,8 @@ class World:
 
     def _pods(self) -> dict[str, bool]:
         """Whether each of the parts' pods is ready."""
-        names = [pod.metadata.name for pod in self.core.list_namespaced_pod(self.namespace).items]
-        return {name: places.ready(self.core, self.namespace, name) for name in names if name.startswith("log-")}
+        found = self.core.list_namespaced_pod(self.namespace).items
+        return {pod.metadata.name: is_ready(pod) for pod in found if pod.metadata.name.startswith("log-")}
 
     def has(self, pod: str) -> bool:
         return pod in self._pods()
@@ -181,6 +181,10 @@ class World:
 
     def server(self, address: str, team: str) -> Server:
         return Server(address, self.login(team))
+
+
+def is_ready(pod: Any) -> bool:
+    return any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions or [])
 
 
 def group(team: str) -> str:
