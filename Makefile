@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig run gpu-check rotate unit test lint check schema setup
+.PHONY: help up down status preview preflight comment shell kubeconfig run logs gpu-check rotate unit test lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ kubeconfig: setup ## print a kubeconfig for TEAM=... ROLE=... that expires (HOUR
 
 run: setup ## start a batch job JOB=... now
 	@$(PYTHON) -m cli run --stack $(STACK) --job "$(JOB)"
+
+logs: setup ## print the last lines of JOB=... or ENDPOINT=..., also of pods that are gone (SINCE=1h, LINES=100, FOLLOW=1, LOGIN=kubeconfig)
+	@$(PYTHON) -m cli logs --stack $(STACK) $(if $(JOB),--job "$(JOB)") $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") $(if $(LINES),--lines "$(LINES)") $(if $(SINCE),--since "$(SINCE)") $(if $(FOLLOW),--follow) $(if $(LOGIN),--kubeconfig "$(LOGIN)")
 
 gpu-check: setup ## check the GPUs of every node: driver, framework, a product of matrices (POOL=...)
 	@$(PYTHON) -m cli gpu-check --stack $(STACK) $(if $(POOL),--pool "$(POOL)")

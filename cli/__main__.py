@@ -60,9 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     kubeconfig.add_argument("--hours", type=int, choices=range(1, 25), default=1, metavar="HOURS", help="1 to 24")
     kubeconfig.add_argument("--out", type=Path, help="write it to this file instead of printing it")
     rotate = add("rotate", _rotate, "rotate a generated secret and revoke its old value")
-    rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status or registry")
+    rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status, logs or registry")
     run = add("run", _run, "start a declared batch job now")
     run.add_argument("--job", required=True, help="its name in the declaration")
+    logs = add("logs", _logs, "the last lines that a job or an endpoint has printed, also in pods that are gone")
+    logs.add_argument("--job", help="a training or batch job")
+    logs.add_argument("--endpoint", help="an endpoint")
+    logs.add_argument("--lines", type=int, default=100, help="how many; 100 by default")
+    logs.add_argument("--since", help="not older than this, such as 90s, 30m, 2h, 1d")
+    logs.add_argument("--follow", action="store_true", help="keep printing new lines")
+    logs.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use the login of this file's current context")
     gpu_check = add("gpu-check", _gpu_check, "check the GPUs of each node: driver, framework, a product of matrices")
     gpu_check.add_argument("--pool", help="of this pool only; if it has no node, one is started")
     add("shell", _shell, "a shell with pulumi and kubectl configured for the stack")
@@ -119,6 +126,13 @@ def _run(options: argparse.Namespace) -> int:
     from cli import start_job
 
     return start_job.start(options.stack, options.job)
+
+
+def _logs(options: argparse.Namespace) -> int:
+    from cli import logs
+
+    wanted = logs.Wanted(options.job, options.endpoint, options.lines, options.since, options.follow)
+    return logs.show(options.stack, wanted, options.kubeconfig)
 
 
 def _gpu_check(options: argparse.Namespace) -> int:

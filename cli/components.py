@@ -41,6 +41,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "TrackingLogins": ("tracking", ""),
     "GeneratedPassword": ("passwords", "generated passwords"),
     "Monitoring": ("monitoring", "Prometheus, Alertmanager, exporters"),
+    "Logs": ("logs", "log store, collector, proxy for readers"),
     "DashboardFiles": ("dashboards", "declared once, for the status page and Grafana"),
     "DashboardDelivery": ("dashboards", ""),
     "Grafana": ("Grafana", "deployed by the platform"),

@@ -1,4 +1,4 @@
-"""Port-forward to a Service of the cluster."""
+"""Port-forward to a Service or a pod of the cluster."""
 
 import shutil
 import subprocess
@@ -22,9 +22,13 @@ def require_kubectl(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def forward(namespace: str, service: str, port: int, context: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """Forward a free loopback port to `service` while the block runs; its address, such as `http://127.0.0.1:40123`."""
+    """Forward a free loopback port to `service` while the block runs; its address, such as `http://127.0.0.1:40123`.
+
+    `pod/<name>` is a pod, whose ports need not be a Service's.
+    """
     kubectl = require_kubectl(environment)
-    target = ["--context", context, "--namespace", namespace, "port-forward", f"service/{service}", f":{port}"]
+    named = service if "/" in service else f"service/{service}"
+    target = ["--context", context, "--namespace", namespace, "port-forward", named, f":{port}"]
     process = subprocess.Popen(
         [kubectl, *target, "--address", "127.0.0.1"],
         stdout=subprocess.PIPE,
@@ -36,7 +40,8 @@ def forward(namespace: str, service: str, port: int, context: str, environment: 
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
         if "127.0.0.1:" not in line:
-            raise CommandError(f"service {namespace}/{service} can't be reached", process.stderr.read().strip())
+            kind, _, name = named.partition("/")
+            raise CommandError(f"{kind} {namespace}/{name} can't be reached", process.stderr.read().strip())
         yield f"http://127.0.0.1:{line.split('127.0.0.1:')[1].split()[0]}"
     finally:
         process.terminate()

@@ -5,6 +5,7 @@ steps: after the first, the old value is the previous one and still accepted; af
 """
 
 import base64
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,8 +25,9 @@ from cli.forward import forward, require_kubectl
 from common import paths
 from common.console import Progress, console
 from common.errors import CommandError
-from infra.catalogue.images import GRAFANA, REGISTRY, STATUS, TRACKING
-from infra.catalogue.names import PROJECT
+from infra.catalogue.images import GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
+from infra.catalogue.logs import QUERY, READER, READER_POD, READER_PORT, USERS_FILE
+from infra.catalogue.names import PROJECT, logs_namespace
 from infra.declaration.loader import SETTING
 from infra.declaration.model import Platform
 from infra.declaration.problems import suggestion
@@ -39,7 +41,8 @@ WITHIN = 180
 
 @dataclass(frozen=True)
 class AuthenticatedEndpoint:
-    """A server that requires a secret: a Service of the cluster, or an `address` that this machine can reach."""
+    """A server that requires a secret: a Service or `pod/<name>` of the cluster, or an `address` that this machine can
+    reach."""
 
     path: str
     namespace: str = ""
@@ -205,6 +208,11 @@ def accepted(secret: str, declared: Platform, outputs: Mapping[str, Any], cluste
         server = outputs["grafana"]
         value = cluster.secret(server["namespace"], server["service"])["value"]
         return {Key(AuthenticatedEndpoint("/api/user", *_service(server)), server["username"], value)}
+    if secret == LOGS:
+        namespace = logs_namespace(declared.namespace)
+        endpoint = AuthenticatedEndpoint(f"{QUERY}?query=*&limit=1", namespace, f"pod/{READER_POD}", READER_PORT)
+        users = json.loads(cluster.secret(namespace, READER)[USERS_FILE])["users"]
+        return {Key(endpoint, user["username"], user["password"]) for user in users}
     found: set[Key] = set()
     for name, serving in declared.serving.items():
         if serving.api_key == secret:

@@ -86,7 +86,7 @@ def require_seen(name: str, declared: Platform) -> None:
     """The stack is up, and its cluster can be queried."""
     if not stack.exists(name):
         raise CommandError(f"stack {name} is not up on this machine", hint=f"run `make up STACK={name}`")
-    if unseen := _unseen(name, declared):
+    if unseen := why_unseen(name, declared):
         raise CommandError("the cluster can't be queried", unseen)
 
 
@@ -96,7 +96,7 @@ def collect(name: str, declared: Platform) -> Status:
     crashed = machine.crashed_components() if declared.foundation.local else []
     if not outputs:
         return Status(name, {}, {}, [], "", "", crashed)
-    unseen = _unseen(name, declared)
+    unseen = why_unseen(name, declared)
     if unseen:
         address = outputs["registry"]["address"]
         return Status(name, {}, outputs["images"], [], address, "", crashed, unseen)
@@ -121,7 +121,7 @@ def collect(name: str, declared: Platform) -> Status:
         raise CommandError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
 
 
-def _unseen(name: str, declared: Platform) -> str:
+def why_unseen(name: str, declared: Platform) -> str:
     """Why a cluster that this machine does not run can't be queried, if it can't."""
     aws, context = declared.foundation.aws, preflight.kube_context(declared, name)
     if declared.foundation.local is not None or context in contexts(machine.kubeconfig_files(context)):

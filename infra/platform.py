@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 from infra.catalogue.images import JOBSET, NVIDIA_DEVICE_PLUGIN, TRACKING
-from infra.catalogue.names import ADMINISTRATOR, PLATFORM, selector
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM, logs_namespace, selector
 from infra.catalogue.pod_exceptions import Exceptions, exceptions, pod_security
 from infra.declaration.model import Platform
 from infra.declaration.teams import Team
@@ -30,6 +30,7 @@ from infra.tenancy import (
     TrackingAccess,
     Workspace,
     WorkspaceArgs,
+    log_policies,
     platform_policies,
     team_policies,
 )
@@ -68,7 +69,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
-    views = _observability(declared, stack, foundation, runtime, own, devices, workloads)
+    views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, workloads)
     for image in declared.images:
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
@@ -115,6 +116,11 @@ class _Namespaces:
 
     def of_platform(self) -> Workspace:
         return self._create(self.platform, "platform", platform_policies(self._tracking))
+
+    def of_logs(self) -> Workspace:
+        """Of the log store and its collector."""
+        policies = log_policies(self.platform, self.foundation.egress)
+        return self._create(logs_namespace(self.platform), "logs", policies)
 
     def of_team(self, name: str, settings: Team, tracking: Tracking, logins: TrackingLogins) -> Workspace:
         policies = team_policies(self._tracking, self.foundation.egress)
@@ -229,6 +235,7 @@ def _observability(
     runtime: Runtime,
     workspace: Workspace,
     devices: Devices | None,
+    namespaces: _Namespaces,
     workloads: Workloads,
 ) -> ObservabilityOutputs:
     if declared.monitoring is None:
@@ -244,6 +251,8 @@ def _observability(
         training=workloads.get(TRAINING.section, {}),
         serving=workloads.get(SERVING.section, {}),
         devices=devices,
+        logs=namespaces.of_logs() if declared.collects_logs else None,
+        groups={name: [*team.groups.developer, *team.groups.admin] for name, team in declared.teams.items()},
         rotations=declared.rotations,
         protect_data=declared.protect_data,
     )

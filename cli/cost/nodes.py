@@ -68,8 +68,9 @@ def node_items(platform: Platform, aws: AwsFoundation, steps: Sequence[Step]) ->
     for pods in _running(steps):
         by_pool[pods.pool].append(pods)
     machines = [instance_type(name) for name in aws.system_pool.instance_types]
-    cpu = min(map(allocatable_cpu, machines))
-    memory = min(allocatable_memory(machine, efa=False) for machine in machines) * 2**20
+    logs = platform.collects_logs
+    cpu = min(allocatable_cpu(machine, logs=logs) for machine in machines)
+    memory = min(allocatable_memory(machine, efa=False, logs=logs) for machine in machines) * 2**20
     least = max(1, _nodes_for(by_pool[None], cpu, memory, 0))
     yield _pool_item(SYSTEM_POOL, system_pool_cost(aws, least))
     for pool in pool_costs(platform.node_pools, aws):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from infra.catalogue.images import GRAFANA, OBJECT_STORE, REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import GRAFANA, LOGS, OBJECT_STORE, REGISTRY, STATUS, TRACKING
 
 PROJECT = "ml-platform"
 """The prefix of every image and component type."""
@@ -20,11 +20,11 @@ ADMINISTRATOR = "admin"
 """The tracking server's administrator; teams log in by their names."""
 
 PULL_SECRET, TRACKING_SECRET, RECEIVERS = REGISTRY, "tracking-credentials", "receivers"
-DATASET_SECRET = "dataset-credentials"
-"""Kubernetes Secrets: logins of each namespace to the registry, the tracking server and the object store, and the
-values of alert receivers."""
+DATASET_SECRET, LOGS_SECRET = "dataset-credentials", "logs-credentials"
+"""Kubernetes Secrets: logins of each namespace to the registry, the tracking server, the object store and the log
+store, and the values of alert receivers."""
 RESERVED_SECRETS = frozenset(
-    {PLATFORM, TRACKING, STATUS, GRAFANA, PULL_SECRET, TRACKING_SECRET, DATASET_SECRET, RECEIVERS}
+    {PLATFORM, TRACKING, STATUS, GRAFANA, LOGS, PULL_SECRET, TRACKING_SECRET, DATASET_SECRET, LOGS_SECRET, RECEIVERS}
 )
 """Not allowed for declared secrets: the stack's own setting, passwords that `make rotate` knows, and the above."""
 
@@ -39,6 +39,8 @@ MONITORING = "monitoring"
 
 LOCAL_CONTEXT = PROJECT
 """Kube context of the local cluster that `make up` starts. `offline` defines it, too."""
+LOCAL_POD_LOGS = "/var/log/ml-platform/pods"
+"""Where the local cluster's node keeps the logs of pods. `offline` defines it, too."""
 
 SIMULATED_LABEL = f"{DOMAIN}/simulated"
 POOL_LABEL = f"{DOMAIN}/pool"
@@ -58,6 +60,11 @@ NEVER = "0 0 1 1 *"
 def devices_namespace(platform: str) -> str:
     """The namespace of privileged node agents, such as device plugins and GPU exporters."""
     return f"{platform}-devices"
+
+
+def logs_namespace(platform: str) -> str:
+    """The namespace of the log store, its collector on each node and its proxy."""
+    return f"{platform}-logs"
 
 
 def local_registry(platform: str) -> str:

@@ -2,5 +2,7 @@
 
 NODE_EXPORTER = {"cpu": "25m", "memory": "48Mi"}
 """On every node."""
+LOG_COLLECTOR = {"cpu": "25m", "memory": "64Mi"}
+"""On every node, where `monitoring.logs` is declared."""
 GPU_EXPORTER = {"cpu": "100m", "memory": "512Mi"}
 """On nodes with GPUs."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from infra.catalogue.names import devices_namespace
+from infra.catalogue.names import devices_namespace, logs_namespace
 from infra.catalogue.pod_rules import (
     CAPABILITIES,
     ESCALATION,
@@ -28,6 +28,7 @@ POD_SECURITY = "namespaces-with-pod-security"
 """The policy about namespaces."""
 
 _DEVICES = "device plugins and exporters of GPUs use the kubelet's own folders, which are root's"
+_LOGS = "the log collector reads the folder in which the kubelet keeps the logs of pods, which is root's"
 _BEYOND_BASELINE = (PRIVILEGED, HOST_NAMESPACES, HOST_PATHS, HOST_PORTS, CAPABILITIES)
 """Exceptions from these need Pod Security's level `privileged`; all other rules still apply."""
 _BEYOND_RESTRICTED = (VOLUMES, ESCALATION, SECCOMP, ROOT)
@@ -35,8 +36,8 @@ _BEYOND_RESTRICTED = (VOLUMES, ESCALATION, SECCOMP, ROOT)
 
 def exceptions(platform: str, declared: Exceptions) -> Exceptions:
     """The declared exceptions, and those of the platform's own components; `platform` is its namespace."""
-    devices = {devices_namespace(platform): _DEVICES}
-    own = {HOST_PATHS.name: devices, ROOT.name: devices}
+    agents = {devices_namespace(platform): _DEVICES, logs_namespace(platform): _LOGS}
+    own = {HOST_PATHS.name: agents, ROOT.name: agents}
     found = {rule: {**own.get(rule, {}), **declared.get(rule, {})} for rule in {**own, **declared}}
     return {**found, POD_SECURITY: {k: why for rule in _BEYOND_BASELINE for k, why in found.get(rule.name, {}).items()}}
 

@@ -84,6 +84,11 @@ class Platform(Settings):
         return {team: sorted(set(below)) for team, below in prefixes.items()}
 
     @property
+    def collects_logs(self) -> bool:
+        """Whether the logs of pods are stored."""
+        return self.monitoring is not None and self.monitoring.logs is not None
+
+    @property
     def deploys_grafana(self) -> bool:
         """Whether the platform deploys a Grafana in its namespace."""
         grafana = self.monitoring.grafana if self.monitoring else None

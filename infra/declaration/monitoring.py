@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from infra.catalogue.names import PLATFORM
 from infra.declaration.grafana import Grafana
+from infra.declaration.logs import Logs
 from infra.declaration.monitoring_types import (
     AlertName,
     Http,
@@ -207,6 +208,9 @@ class Monitoring(Settings):
     )
     grafana: Grafana | None = Field(
         default=None, description="A Grafana with the dashboards; none: only the status page shows them"
+    )
+    logs: Logs | None = Field(
+        default=None, description="A store of the logs of pods; none: logs are lost with their pods"
     )
     runbooks: Runbooks = Field(
         default="docs/runbooks", description="The folder or URL of the runbooks that alerts link to"

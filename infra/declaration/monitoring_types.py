@@ -150,11 +150,8 @@ def sent_in_clear_text(url: str) -> bool:
     return parts.scheme == "http" and not (parts.hostname or "").endswith(_IN_CLUSTER)
 
 
-Span = Annotated[
-    int,
-    BeforeValidator(_span),
-    WithJsonSchema({"type": "string", "pattern": _SPAN.pattern, "examples": ["15d", "36h"]}),
-]
+SPAN_SCHEMA = {"type": "string", "pattern": _SPAN.pattern, "examples": ["15d", "36h"]}
+Span = Annotated[int, BeforeValidator(_span), WithJsonSchema(SPAN_SCHEMA)]
 """Written as days and hours (`15d`, `36h`), kept in seconds."""
 Interval = Annotated[Seconds, AfterValidator(_interval)]
 """Short enough for a sample in the shortest range of the platform's alerts."""

@@ -96,7 +96,7 @@ def aws_can_create_it(platform: Platform, root: Path) -> Iterator[Problem]:
     for problem in broken_aws_rules(aws):
         yield Problem(f"foundation.aws.{problem.path}", problem.message)
     for name, pool in platform.node_pools.items():
-        yield from broken_pool_rules(name, pool, aws)
+        yield from broken_pool_rules(name, pool, aws, logs=platform.collects_logs)
         if pool.aws is not None:
             yield from jobs_end_before_their_nodes(name, pool, platform.timeouts(name))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from infra.catalogue.names import ADMINISTRATOR, PLATFORM, devices_namespace
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM, devices_namespace, logs_namespace
 from infra.declaration.problems import Problem
 from infra.declaration.types import Cpu, Memory, Settings, cpu_millis, memory_bytes
 
@@ -122,6 +122,7 @@ def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
         PLATFORM: "the name of the platform as an owner of secrets and alerts",
         platform.namespace: "the platform's own namespace",
         devices_namespace(platform.namespace): "the namespace of the platform's device plugins",
+        logs_namespace(platform.namespace): "the namespace of the platform's log store",
     }
     for team in platform.teams:
         use = taken.get(team, "a namespace of Kubernetes itself" if _is_kubernetes(team) else None)

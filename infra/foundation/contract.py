@@ -319,6 +319,8 @@ class Foundation:
     """None: people write datasets with identities of their own."""
     domain_egress: DomainEgress | None = None
     """None: network policies know addresses only."""
+    pod_logs: str = "/var/log/pods"
+    """The folder on nodes in which kubelets keep the logs of pods."""
 
     @property
     def volume(self) -> Volume:

@@ -25,6 +25,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 from infra.catalogue.names import PLATFORM_LABEL, PROJECT, PULL_SECRET, devices_namespace, labels
 from infra.foundation import Placement
 from infra.networking.network_policies import device_policies, network_policies
+from infra.tenancy import Workspace
 from infra.workloads.pod import tolerations
 
 ALL_GPUS = VolumeArgs(name="gpus", host_path=HostPathVolumeSourceArgs(path="/dev/null", type="CharDevice"))
@@ -86,10 +87,13 @@ class NodeProgram:
     selector: Mapping[str, str]
     container: ContainerArgs
     volumes: Sequence[VolumeArgs]
+    user: int | None = None
+    """None: the image's, which is root."""
 
-    def start(self, devices: Devices, placement: Placement, parent: pulumi.Resource) -> pulumi.Resource:
+    def start(self, devices: Devices | Workspace, placement: Placement, parent: pulumi.Resource) -> pulumi.Resource:
         """Created after the namespace and after the pool."""
         self.container.security_context = SecurityContextArgs(
+            run_as_user=self.user,
             allow_privilege_escalation=False,
             read_only_root_filesystem=True,
             capabilities=CapabilitiesArgs(drop=["ALL"]),

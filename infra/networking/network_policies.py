@@ -22,7 +22,8 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from infra.catalogue.names import GPU_CHECK, PLATFORM_LABEL, TEAM_LABEL, labels
+from infra.catalogue.logs import COLLECTOR, COLLECTOR_PODS, READER, READER_PODS, STORE, STORE_PODS, STORE_PORT
+from infra.catalogue.names import GPU_CHECK, PLATFORM_LABEL, TEAM_LABEL, labels, logs_namespace
 from infra.foundation import AllowedEgress, Port
 
 Policies = Mapping[str, NetworkPolicySpecArgs]
@@ -81,6 +82,21 @@ def device_policies(platform: str) -> Policies:
     return {
         "default-deny": _everything(["Ingress", "Egress"]),
         "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])]),
+    }
+
+
+def log_policies(platform: str, egress: Sequence[AllowedEgress]) -> Policies:
+    """The log collector and the proxy reach the store, which nothing else does, and the foundation's DNS."""
+    namespace = logs_namespace(platform)
+    clients = [_pods(namespace, each) for each in (COLLECTOR_PODS, READER_PODS)]
+    port: list[Port] = [("TCP", STORE_PORT)]
+    to_store = _to([_pods(namespace, STORE_PODS)], port)
+    return {
+        "default-deny": _everything(["Ingress", "Egress"]),
+        STORE: _policy(ingress=[_from(clients, port)], pods=STORE_PODS),
+        COLLECTOR: _policy(egress=[to_store], pods=COLLECTOR_PODS),
+        READER: _policy(egress=[to_store], pods=READER_PODS),
+        **{hole.purpose: _policy(egress=[_to([_peer(hole)], hole.ports)]) for hole in egress},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -12,6 +12,7 @@ from infra.catalogue.images import (
     DCGM_EXPORTER,
     GPU_SIMULATOR,
     GRAFANA,
+    LOGS,
     PROMETHEUS,
     STATUS,
 )
@@ -23,6 +24,8 @@ from infra.images import Images
 from infra.observability.dashboards import DashboardFiles, DashboardFilesArgs
 from infra.observability.dashboards.delivery import Delivery, DeliveryArgs, target
 from infra.observability.deployed_grafana import Grafana, GrafanaArgs
+from infra.observability.exporters import every_real_node
+from infra.observability.logs import Logs, LogsArgs
 from infra.observability.prometheus import ALERTMANAGER, ALERTMANAGER_PORT, Monitoring, MonitoringArgs
 from infra.observability.status_page import StatusPage, StatusPageArgs
 from infra.secrets.generated import GeneratedPassword
@@ -46,6 +49,10 @@ class ObservabilityArgs:
     serving: Mapping[str, Serving]
     devices: Devices | None
     """The namespace of privileged node agents; None: there are none."""
+    logs: Workspace | None
+    """The namespace of the log store; None: there is none."""
+    groups: Mapping[str, Sequence[str]]
+    """Those who may read each team's logs."""
     rotations: Mapping[str, int]
     protect_data: bool
 
@@ -59,6 +66,7 @@ class ObservabilityOutputs:
 def create_observability(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> ObservabilityOutputs:
     """Everything that `monitoring` declares."""
     monitoring = _monitoring(args, opts)
+    _logs(args, opts)
     prometheus = f"http://{monitoring.service}:{monitoring.port}"
     dashboards = DashboardFiles("dashboards", DashboardFilesArgs(args.workspace), opts)
     grafana = _grafana(args, dashboards, prometheus, opts)
@@ -86,9 +94,31 @@ def _monitoring(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> Monito
             metrics_store=foundation.metrics_store,
             topics=foundation.topics,
             bind_identity=foundation.bind_identity,
+            logs=args.logs,
         ),
         opts,
     )
+
+
+def _logs(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> None:
+    settings, foundation = args.settings.logs, args.foundation
+    if settings is None or args.logs is None:
+        return
+    own = LogsArgs(
+        settings=settings,
+        image=args.images.get(LOGS),
+        workspace=args.logs,
+        platform=args.workspace,
+        teams=args.teams,
+        groups=args.groups,
+        key=_password(args, LOGS),
+        volume=foundation.volume,
+        pod_logs=foundation.pod_logs,
+        placement=every_real_node(foundation.pools),
+        protect_data=args.protect_data,
+        others=[args.devices.namespace] if args.devices else [],
+    )
+    Logs(LOGS, own, opts)
 
 
 def _gpu_exporter(args: ObservabilityArgs) -> GpuExporterArgs | None:

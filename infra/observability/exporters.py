@@ -90,10 +90,6 @@ def node_exporter(
     image: BuiltImage, workspace: Workspace, pools: Mapping[str, Placement], parent: pulumi.Resource
 ) -> None:
     """A DaemonSet on every real node, without host paths: it meets the same pod policies as any other pod."""
-    taints = {each for pool in pools.values() if not pool.simulated for each in pool.tolerations}
-    # Whatever their values: another pool is no reason to roll all pods.
-    tolerations = {replace(taint, value=None) for taint in taints}
-    anywhere = Placement("", {}, sorted(tolerations, key=str), simulated=False)
     container = Container(
         name=NODE_EXPORTER_JOB,
         image=image.reference,
@@ -117,10 +113,18 @@ def node_exporter(
         spec=DaemonSetSpecArgs(
             selector=LabelSelectorArgs(match_labels=exporter.selector),
             template=pod_template(
-                container, workspace, account=exporter.name, labels=exporter.labels, placement=anywhere
+                container, workspace, account=exporter.name, labels=exporter.labels, placement=every_real_node(pools)
             ),
         ),
         opts=pulumi.ResourceOptions(
             parent=parent, depends_on=monitoring_account(NODE_EXPORTER_JOB, workspace, Access(), [], parent)
         ),
     )
+
+
+def every_real_node(pools: Mapping[str, Placement]) -> Placement:
+    """For agents that run on all nodes but simulated ones."""
+    taints = {each for pool in pools.values() if not pool.simulated for each in pool.tolerations}
+    # Whatever their values: another pool is no reason to roll all pods.
+    tolerations = {replace(taint, value=None) for taint in taints}
+    return Placement("", {}, sorted(tolerations, key=str), simulated=False)

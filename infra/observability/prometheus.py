@@ -63,6 +63,8 @@ class MonitoringArgs:
     metrics_store: RemoteWrite | None = None
     topics: Mapping[str, Topic] = field(default_factory=dict)
     bind_identity: IdentityBinder = no_identity
+    logs: Workspace | None = None
+    """The namespace of the log store, whose objects are watched; None: there is none."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -80,7 +82,8 @@ class Monitoring(pulumi.ComponentResource):
         self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         self._alertmanager()
         self._prometheus()
-        kube_state_metrics(args.image, args.workspace, [*self._watched_namespaces, *self._devices], self)
+        logs = [args.logs] if args.logs else []
+        kube_state_metrics(args.image, args.workspace, [*self._watched_namespaces, *self._devices, *logs], self)
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
             gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._watched_namespaces, self)

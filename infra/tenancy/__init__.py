@@ -1,6 +1,6 @@
 """Multi-tenancy: namespaces, RBAC, quotas, network policies, priorities, admission."""
 
-from infra.networking.network_policies import Destination, Policies, platform_policies, team_policies
+from infra.networking.network_policies import Destination, Policies, log_policies, platform_policies, team_policies
 from infra.tenancy.priorities import Priorities, PrioritiesArgs
 from infra.tenancy.workspace import TrackingAccess, Workspace, WorkspaceArgs
 
@@ -12,6 +12,7 @@ __all__ = [
     "TrackingAccess",
     "Workspace",
     "WorkspaceArgs",
+    "log_policies",
     "platform_policies",
     "team_policies",
 ]

@@ -14,6 +14,8 @@ SERVICE_CIDR = "10.96.0.0/16"
 API_SERVICE_IP = "10.96.0.1"
 DNS_DOMAIN = "cluster.local"
 NODE_NAME = "local-node"
+POD_LOGS = "/var/log/ml-platform/pods"
+"""Where the kubelet keeps the logs of pods. `infra` defines it, too: its log collector mounts it."""
 
 PROVISIONER = "ml-platform/local-volume"
 STORAGE_CLASS = "local"

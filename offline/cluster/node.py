@@ -14,9 +14,11 @@ from common import daemons, paths
 from common.daemons import Daemon
 from offline import go_tools
 from offline.cluster import certificates, containers, gateways, kubeconfig
-from offline.cluster.addresses import API_PORT, DNS_DOMAIN, NODE_IP, NODE_NAME, POD_CIDR
+from offline.cluster.addresses import API_PORT, DNS_DOMAIN, NODE_IP, NODE_NAME, POD_CIDR, POD_LOGS
 
 KUBELET_ROOT = paths.CLUSTER / "kubelet"
+LOG_COLLECTOR = Path("/var/lib/ml-platform-logs")
+"""What log collectors of stacks keep on the node."""
 CGROUP = "/ml-platform"
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -40,7 +42,8 @@ def remove() -> None:
     """Remove volumes, mounts and cgroups of the node's pods."""
     containers.unmount(KUBELET_ROOT)
     containers.remove()
-    shutil.rmtree(KUBELET_ROOT, ignore_errors=True)
+    for folder in (KUBELET_ROOT, Path(POD_LOGS).parent, LOG_COLLECTOR):
+        shutil.rmtree(folder, ignore_errors=True)
     for group in control_groups():
         _remove_group(group)
 
@@ -121,7 +124,7 @@ def _kubelet() -> Daemon:
         "clusterDomain": DNS_DOMAIN,
         "resolvConf": "/etc/resolv.conf",
         "podCIDR": POD_CIDR,
-        "podLogsDir": str(paths.CLUSTER / "pod-logs"),
+        "podLogsDir": POD_LOGS,
         "volumePluginDir": str(paths.CLUSTER / "volume-plugins"),
         "serializeImagePulls": False,
         "maxParallelImagePulls": 4,

@@ -62,7 +62,7 @@ def test_data_is_protected_by_declaration(project: Project) -> None:
     protected = sorted(step.type for step in project.steps() if step.state.get("protect"))
     with_policies = project.run("preview", "--policy-pack", str(REPOSITORY / "policies"))
     project.declare(DEV)
-    assert protected == [*["docker:index/volume:Volume"] * 2, *["kubernetes:core/v1:PersistentVolumeClaim"] * 3]
+    assert protected == [*["docker:index/volume:Volume"] * 2, *["kubernetes:core/v1:PersistentVolumeClaim"] * 4]
     assert with_policies.changes()["create"] > 100
 
 

@@ -9,7 +9,7 @@ import itertools
 import math
 
 from infra.catalogue.aws.instance_types import InstanceType
-from infra.catalogue.node_agents import GPU_EXPORTER, NODE_EXPORTER
+from infra.catalogue.node_agents import GPU_EXPORTER, LOG_COLLECTOR, NODE_EXPORTER
 from infra.declaration.types import cpu_millis, memory_bytes
 
 _HYPERVISOR = 0.075
@@ -24,23 +24,23 @@ _HUGE_PAGES_OF_A_CPU = 110 * 2
 """MiB that Bottlerocket, the nodes' operating system, allocates as huge pages if an EFA interface is attached."""
 
 
-def allocatable_cpu(machine: InstanceType) -> int:
-    """Millicores for pods of workloads."""
+def allocatable_cpu(machine: InstanceType, *, logs: bool) -> int:
+    """Millicores for pods of workloads; `logs`: whether the logs of pods are collected."""
     cpu = machine.cpu * 1000
     steps = [*_KUBE_RESERVED_CPU, (math.inf, 0.0)]
     reserved = sum(
         int((min(cpu, end) - start) * share) for (start, share), (end, _) in itertools.pairwise(steps) if cpu > start
     )
-    return cpu - reserved - sum(cpu_millis(agent["cpu"]) for agent in _agents(machine))
+    return cpu - reserved - sum(cpu_millis(agent["cpu"]) for agent in _agents(machine, logs))
 
 
-def allocatable_memory(machine: InstanceType, efa: bool) -> int:
+def allocatable_memory(machine: InstanceType, *, efa: bool, logs: bool) -> int:
     """MiB for pods of workloads."""
     system = math.ceil(machine.memory * _HYPERVISOR) + _KUBE_RESERVED + _EVICTION_THRESHOLD
     huge_pages = machine.cpu * _HUGE_PAGES_OF_A_CPU if efa and machine.efa else 0
-    agents = sum(memory_bytes(agent["memory"]) for agent in _agents(machine)) // 2**20
+    agents = sum(memory_bytes(agent["memory"]) for agent in _agents(machine, logs)) // 2**20
     return machine.memory - system - huge_pages - agents
 
 
-def _agents(machine: InstanceType) -> list[dict[str, str]]:
-    return [NODE_EXPORTER, *([GPU_EXPORTER] if machine.gpus else [])]
+def _agents(machine: InstanceType, logs: bool) -> list[dict[str, str]]:
+    return [NODE_EXPORTER, *([LOG_COLLECTOR] if logs else []), *([GPU_EXPORTER] if machine.gpus else [])]

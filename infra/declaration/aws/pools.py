@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -75,14 +76,15 @@ def instance_types_exist(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem
             yield Problem(f"aws.instanceTypes.{position}", message)
 
 
-def instance_types_have_the_resources(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+def instance_types_have_the_resources(pool: NodePool, *, logs: bool) -> Iterator[Problem]:
     """Each type has at least the declared CPU and memory, which jobs are checked against."""
     for position, name, machine in _known(pool):
         path = f"aws.instanceTypes.{position}"
         if machine.arch != "x86_64":
             message = f"{name} has the architecture {machine.arch}, but images are built for amd64; write another type"
             yield Problem(path, message)
-        cpu, memory = allocatable_cpu(machine), allocatable_memory(machine, ec2_settings(pool).efa)
+        cpu = allocatable_cpu(machine, logs=logs)
+        memory = allocatable_memory(machine, efa=ec2_settings(pool).efa, logs=logs)
         if cpu_millis(pool.instance.cpu) > cpu:
             declared = f"less than instance.cpu ({pool.instance.cpu})"
             message = f"{name} has {cpu}m CPU allocatable to pods, {declared}; lower it, or write a larger type"
@@ -186,7 +188,6 @@ def efa_is_possible(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
     instance_types_exist,
-    instance_types_have_the_resources,
     instance_types_have_the_gpus,
     zones_are_in_the_vpc,
     capacity_types_fit_together,
@@ -196,7 +197,7 @@ RULES: tuple[Callable[[NodePool, AwsFoundation], Iterator[Problem]], ...] = (
 )
 
 
-def broken_pool_rules(name: str, pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
+def broken_pool_rules(name: str, pool: NodePool, aws: AwsFoundation, *, logs: bool) -> Iterator[Problem]:
     """All problems of one pool."""
     if name in _TAKEN:
         yield Problem(
@@ -206,9 +207,9 @@ def broken_pool_rules(name: str, pool: NodePool, aws: AwsFoundation) -> Iterator
         message = "missing setting 'aws'; write aws: {instanceTypes: [g5.2xlarge]} with the EC2 instance types"
         yield Problem(f"nodePools.{name}", message)
         return
-    for rule in RULES:
-        for problem in rule(pool, aws):
-            yield Problem(f"nodePools.{name}.{problem.path}", problem.message)
+    found = itertools.chain.from_iterable(rule(pool, aws) for rule in RULES)
+    for problem in (*found, *instance_types_have_the_resources(pool, logs=logs)):
+        yield Problem(f"nodePools.{name}.{problem.path}", problem.message)
 
 
 def _known(pool: NodePool) -> Iterator[tuple[int, str, InstanceType]]:

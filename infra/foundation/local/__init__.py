@@ -11,7 +11,7 @@ import pulumi_kubernetes as kubernetes
 import pulumi_random as random
 
 from infra.catalogue.images import OBJECT_STORE
-from infra.catalogue.names import LOCAL_CONTEXT, PROJECT, local_object_store, local_registry
+from infra.catalogue.names import LOCAL_CONTEXT, LOCAL_POD_LOGS, PROJECT, local_object_store, local_registry
 from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.pools import NodePool
@@ -98,6 +98,7 @@ class LocalFoundation(pulumi.ComponentResource):
             egress=egress(LOCAL_DNS),
             object_stores=objects.outputs if objects else {},
             bucket=objects.bucket if objects else None,
+            pod_logs=LOCAL_POD_LOGS,
         )
         self.register_outputs({"registry": registry.outputs.server})
 

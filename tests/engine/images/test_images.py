@@ -10,6 +10,7 @@ from tests.waiting import eventually
 BUILT_ON_BASE = [
     "dashboards",
     "gpu-simulator",
+    "logs",
     "prometheus",
     "serving",
     "status",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.catalogue.node_agents import GPU_EXPORTER, NODE_EXPORTER
+from infra.catalogue.node_agents import GPU_EXPORTER, LOG_COLLECTOR, NODE_EXPORTER
 from infra.declaration.aws.pools import Ec2Pool
 from infra.declaration.loader import declare
 from infra.declaration.types import cpu_millis, memory_bytes
@@ -231,7 +231,7 @@ def test_without_efa_a_pod_gets_only_its_gpus() -> None:
 
 def test_agents_of_a_node_take_what_the_declared_size_leaves_them() -> None:
     """The check of a pool's size counts every DaemonSet: a new one belongs in infra/catalogue/node_agents.py."""
-    recorder = stack(monitoring={})
+    recorder = stack(monitoring={"logs": {}}, **{"nodePools.plain.instance.memory": "27Gi"})
     agents: dict[str, list[tuple[int, int]]] = {"plain": [], "a10g": []}
     for name in created(recorder, DAEMON_SET):
         spec = inputs(recorder, DAEMON_SET, name)["spec"]["template"]["spec"]
@@ -243,7 +243,7 @@ def test_agents_of_a_node_take_what_the_declared_size_leaves_them() -> None:
         for pool, found in agents.items():
             if spec.get("nodeSelector", {}).get(POOL, pool) == pool:
                 found.append(taken)
-    counted = {"plain": [NODE_EXPORTER], "a10g": [NODE_EXPORTER, GPU_EXPORTER]}
+    counted = {"plain": [NODE_EXPORTER, LOG_COLLECTOR], "a10g": [NODE_EXPORTER, LOG_COLLECTOR, GPU_EXPORTER]}
     for pool, expected in counted.items():
         sizes = [(cpu_millis(each["cpu"]), memory_bytes(each["memory"]) // 2**20) for each in expected]
         assert sorted(agents[pool]) == sorted(sizes), pool

@@ -27,17 +27,18 @@ def test_every_example_is_built(file: Path) -> None:
 def test_dev_is_one_model_from_training_to_serving() -> None:
     stack = dev()
     assert created(stack, "docker:index/image:Image") == DEV_IMAGES
-    assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "speech", "vision"]
+    assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "ml-platform-logs", "speech", "vision"]
     assert sorted(name for name in pods(stack) if name.startswith("Job ")) == [
         "Job digits",
         "Job digits-gpu",
         "Job tracking",
     ]
-    watching = ["alertmanager", "gpu-simulator", "kube-state-metrics", "prometheus", "status"]
+    watching = ["alertmanager", "gpu-simulator", "kube-state-metrics", "log-store", "prometheus", "status"]
     assert created(stack, "kubernetes:apps/v1:Deployment") == sorted(["digits", "tracking", *watching])
     assert created(stack, "kubernetes:core/v1:Service") == [
         "alertmanager",
         "digits",
+        "log-store",
         "prometheus",
         "status",
         "tracking",
@@ -141,7 +142,8 @@ def test_everything_else_on_the_cluster_is_in_a_namespace() -> None:
     objects = [
         each for each in stack.resources if each.type.startswith("kubernetes:") and each.type not in CLUSTER_KINDS
     ]
-    assert {each.inputs["metadata"]["namespace"] for each in objects} == {"ml-platform", "speech", "vision"}
+    namespaces = {each.inputs["metadata"]["namespace"] for each in objects}
+    assert namespaces == {"ml-platform", "ml-platform-logs", "speech", "vision"}
 
 
 def test_pods_run_digests_from_the_private_registry() -> None:

@@ -92,6 +92,7 @@ _IN_CLUSTER: dict[str, Any] = {
 DEV_IMAGES = [
     "base",
     "gpu-simulator",
+    "logs",
     "prometheus",
     "registry",
     "serving",

@@ -140,14 +140,17 @@ def test_a_mistake_costs_one_line(root: Path, path: str, value: object, line: st
 def test_pods_have_what_karpenter_leaves_them() -> None:
     """28.07 GiB of a g5.2xlarge's 32 are allocatable; the exporters take 560 MiB of them."""
     machine = instance_types()["g5.2xlarge"]
-    assert allocatable_memory(machine, efa=False) == 28745 - 512 - 48
-    assert allocatable_cpu(machine) == 8000 - 90 - 125
-    assert allocatable_cpu(instance_types()["p5.48xlarge"]) == 192_000 - 550 - 125
+    assert allocatable_memory(machine, efa=False, logs=False) == 28745 - 512 - 48
+    assert allocatable_cpu(machine, logs=False) == 8000 - 90 - 125
+    assert allocatable_cpu(instance_types()["p5.48xlarge"], logs=True) == 192_000 - 550 - 125 - 25
 
 
 def test_huge_pages_for_efa_are_no_longer_memory() -> None:
     machine = instance_types()["p5.48xlarge"]
-    assert allocatable_memory(machine, efa=False) - allocatable_memory(machine, efa=True) == 192 * 220
+    assert (
+        allocatable_memory(machine, efa=False, logs=True) - allocatable_memory(machine, efa=True, logs=True)
+        == 192 * 220
+    )
 
 
 def test_a_job_that_the_check_lets_through_fits_the_node(root: Path) -> None:
