@@ -7,13 +7,14 @@ GRAFANA, DASHBOARDS = "grafana", "dashboards"
 NVIDIA_DEVICE_PLUGIN = "nvidia-device-plugin"
 PROMETHEUS = "prometheus"
 """It also holds Alertmanager, kube-state-metrics and the node exporter."""
+KUEUE = "kueue"
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
 """Metrics of simulated and of real GPUs."""
 
 OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
-        *(PROMETHEUS, GPU_SIMULATOR, DCGM_EXPORTER),
+        *(PROMETHEUS, GPU_SIMULATOR, DCGM_EXPORTER, KUEUE),
     }
 )
 """Declared images can't have these names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,7 @@ from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.access import Access, Outside
 from infra.workloads.kind import Kind, Workload
+from infra.workloads.queue import Queue
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,17 @@ class Runtime:
     volume: Volume
     """How to claim a volume."""
     outside: Outside
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    """By team; empty: no queues are declared."""
 
     def image(self, workload: Workload) -> BuiltImage:
         return self.images.get(workload.image)
 
     def workspace(self, workload: Workload) -> Workspace:
         return self.teams[workload.team]
+
+    def queue(self, workload: Workload) -> Queue | None:
+        return self.queues.get(workload.team)
 
     def mounted(self, workload: Workload) -> list[TeamSecret]:
         return [self.secrets[secret] for secret in workload.secrets]

@@ -29,6 +29,7 @@ from infra.workloads.pod import (
     tracking_env,
     tracking_mounts,
 )
+from infra.workloads.queue import KEPT_BY_KUEUE, Queue
 from infra.workloads.runtime import Runtime
 from infra.workloads.training import checkpoint
 from infra.workloads.training.settings import Promotion
@@ -58,6 +59,7 @@ class TrainingArgs:
     secrets: Sequence[TeamSecret]
     placement: Placement | None
     volume: Volume
+    queue: Queue | None = None
 
 
 class Training(pulumi.ComponentResource):
@@ -93,24 +95,32 @@ class Training(pulumi.ComponentResource):
         account = args.access.create(self)
         nodes = list(args.placement.ready) if args.placement else []
         saved, claims = self._checkpoint()
+        queue = args.queue
         kubernetes.batch.v1.Job(
             # Not the declared name: where changes are ignored, a replacement would get the old template.
             self.job_name,
             metadata=ObjectMetaArgs(
                 name=self.job_name,
                 namespace=namespace,
-                labels=self._labels(),
+                labels={**self._labels(), **(queue.labels(settings.priority) if queue else {})},
                 annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(
+                suspend=True if queue else None,
                 backoff_limit=settings.retries,
                 pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
                 template=self._template(saved),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*account, *nodes, *claims, *(secret.ready for secret in args.secrets)],
-                ignore_changes=["spec.template", "spec.podFailurePolicy"],
+                depends_on=[
+                    *account,
+                    *nodes,
+                    *claims,
+                    *(secret.ready for secret in args.secrets),
+                    *(queue.ready if queue else ()),
+                ],
+                ignore_changes=["spec.template", "spec.podFailurePolicy", *KEPT_BY_KUEUE],
             ),
         )
 
@@ -187,7 +197,7 @@ def run_identity(settings: Settings, image: BuiltImage) -> dict[str, object]:
     Of the image its own folder: a patch of the base image is no reason to train.
     """
     declared = settings.model_dump(
-        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint", "egress"}
+        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint", "egress", "priority"}
     )
     return {**declared, "image": image.own_content, "secrets": sorted(settings.secrets)}
 
@@ -202,5 +212,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         secrets=runtime.mounted(settings),
         placement=runtime.placement(settings.pool),
         volume=runtime.volume,
+        queue=runtime.queue(settings),
     )
     return Training(name, args, opts)

@@ -86,6 +86,7 @@ TRAINING = Kind(
     section="training",
     outputs="jobs",
     request=one_pod,
+    queued=True,
     references={"model": "models", "pool": "nodePools"},
     rules=[only_owners_train, checkpoints_fit_the_quota],
 )
