@@ -101,7 +101,8 @@ def _namespaces(declared: Platform, foundation: Foundation) -> _Namespaces:
     admission_args = AdmissionArgs(declared.namespace, foundation.registry.prefix, excepted)
     admission = Admission("admission", admission_args, on_cluster)
     priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    return _Namespaces(declared.namespace, foundation, excepted, admission, priorities)
+    queued = declared.queues is not None
+    return _Namespaces(declared.namespace, foundation, excepted, admission, priorities, queued)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class _Namespaces:
     excepted: Exceptions
     admission: Admission
     priorities: Priorities
+    queued: bool
 
     @property
     def options(self) -> pulumi.ResourceOptions:
@@ -159,6 +161,7 @@ class _Namespaces:
             priorities=self.priorities,
             pod_security=pod_security(name, self.excepted),
             seconds_for_a_node=self.foundation.seconds_for_a_node,
+            queued=self.queued,
         )
         return Workspace(name, args, _on_cluster(self.foundation, self.admission, *after))
 

@@ -107,7 +107,8 @@ DISK_BESIDE_SCRATCH = 2**29
 
 
 def demand(platform: Platform, team: str, *, queued: bool = True) -> Demand:
-    """All of a team's jobs at once, while all of its endpoints are in a rollout; `queued`: also what waits in queues."""
+    """All of a team's jobs at once, with or without those that wait in queues, while all of its endpoints are in a
+    rollout."""
     total = Demand()
     for kind, _, workload in platform.workloads():
         if workload.team == team and (queued or not kind.queued):

@@ -1,7 +1,7 @@
 """What queues divide: flavors of resources, priorities, and a ClusterQueue for each team, all in one cohort.
 
-A team's quota of CPU and memory is the same on all nodes, so it has one flavor; GPUs have one for each pool. Kueue takes
-the flavor that fits the node selector of a job, and gives a job without one that of a pool with room.
+A team's quota of CPU and memory is the same on all nodes, so it has one flavor; GPUs have one for each pool. Kueue
+takes the flavor that fits the node selector of a job, and gives a job without one that of a pool with room.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,10 +19,10 @@ SERVING = "serving"
 _PREFIX = "docker.io/ml-platform-tests"
 
 
-def provide(client: docker.DockerClient) -> dict[str, str]:
+def provide(client: docker.DockerClient, names: Sequence[str] = (PROMETHEUS, GPU_SIMULATOR, SERVING)) -> dict[str, str]:
     """The reference of each; what the node has already is not brought again."""
     base = _build(client, BASE, IMAGE)
-    found = {name: _build(client, name, base) for name in (PROMETHEUS, GPU_SIMULATOR, SERVING)}
+    found = {name: _build(client, name, base) for name in names}
     ctr = ["ctr", "--address", str(containers.SOCKET), "--namespace", "k8s.io", "images"]
     there = run.output([*ctr, "list", "--quiet"]).split()
     for reference in found.values():
