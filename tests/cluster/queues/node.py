@@ -1,4 +1,7 @@
-"""A node with GPUs whose kubelet is this test: its pods run until the test ends them. kwok's end at once."""
+"""A node with GPUs whose kubelet is this test: its pods run until the test ends them. kwok's end at once.
+
+It has a taint with its name, so that no other pod comes here.
+"""
 
 from __future__ import annotations
 
@@ -41,15 +44,21 @@ class Node:
         """Jobs whose pods succeed."""
 
     def create(self, labels: dict[str, str], gpus: int) -> None:
-        self._core.create_node({"metadata": {"name": self.name, "labels": labels}})
+        taint = {"key": self.name, "effect": "NoSchedule"}
+        self._core.create_node({"metadata": {"name": self.name, "labels": labels}, "spec": {"taints": [taint]}})
         offered = {**_CAPACITY, "nvidia.com/gpu": str(gpus)}
-        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", **_heartbeat()}
-        status = {"allocatable": offered, "capacity": offered, "conditions": [ready]}
-        self._core.patch_node_status(self.name, {"status": status})
+        self._core.patch_node_status(self.name, {"status": {"allocatable": offered, "capacity": offered}})
+        self._beat()
+
+    def _beat(self) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": now}
+        self._core.patch_node_status(self.name, {"status": {"conditions": [ready]}})
 
     def serve(self) -> None:
         """As a kubelet does: pods run, succeed, and are gone when they are deleted."""
         while not self.stopped.is_set():
+            self._beat()
             pods = self._core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={self.name}").items
             self._measure(pods)
             for pod in pods:
@@ -98,8 +107,3 @@ class Node:
                 used[pod.metadata.namespace] = used.get(pod.metadata.namespace, 0) + gpus
         for namespace, gpus in used.items():
             self.most_gpus[namespace] = max(self.most_gpus.get(namespace, 0), gpus)
-
-
-def _heartbeat() -> dict[str, str]:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {"lastHeartbeatTime": now, "lastTransitionTime": now}

@@ -60,7 +60,7 @@ def workspace(name, component, opts, **more):
     return Workspace(name, WorkspaceArgs(platform, component, None, priorities=priorities, **more), opts)
 
 
-placement = Placement(pool, {{POOL_LABEL: pool}}, [Toleration("nvidia.com/gpu", None, "NoSchedule")], True, gpus=True)
+placement = Placement(pool, {{POOL_LABEL: pool}}, [Toleration(pool, None, "NoSchedule")], True, gpus=True)
 own = workspace(queues_namespace(platform), "queues", after(), policies=queue_policies(WEBHOOK_PORT))
 image = BuiltImage("kueue", "", "", pulumi.Output.from_input({image!r}))
 controller = QueueController(
@@ -140,6 +140,11 @@ class World:
             "declaration": self.declaration(training or {}),
         }
         self.stack.program(PROGRAM.format(**values))
+
+    def run(self, **changes: Any) -> dict[str, Any]:
+        """A training job of red."""
+        job = {"team": self.red, "image": "training", "model": "digits", "pool": self.pool, "gpus": 4}
+        return {**job, "resources": {"cpu": "100m", "memory": "64Mi"}, **changes}
 
     def submit(self, team: str, gpus: int, priority: str = "default", **spec: Any) -> str:
         """A job as members of a team create it: it names the queue, and starts at once if nothing prevents it."""
