@@ -17,6 +17,7 @@ from cli import preflight, stack
 from cli.gpu_check.result import last_checks
 from cli.jobs import has_ended
 from cli.kubeconfig import api_client, contexts
+from cli.queues import waiting
 from common import paths
 from common.console import console
 from common.errors import CommandError
@@ -177,10 +178,16 @@ def job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload
     """A submitted run."""
     found = _read(client.BatchV1Api(api).read_namespaced_job, output["job"], output["namespace"])
     image = found.spec.template.spec.containers[0].image if found else ""
-    state = _job_state(found.status) if found else "missing"
+    state = _state_of_run(api, found) if found else "missing"
     if output.get("job_set"):
         state = _job_set_state(api, output, state)
     return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
+
+
+def _state_of_run(api: client.ApiClient, found: Any) -> str:
+    if found.spec.suspend and not has_ended(found.status):
+        return waiting(api, found.metadata.namespace, found.metadata.uid)
+    return _job_state(found.status)
 
 
 def _job_state(status: Any) -> str:
@@ -207,6 +214,8 @@ def _job_set_state(api: client.ApiClient, output: Mapping[str, Any], first: str)
         return f"succeeded in {(datetime.fromisoformat(end) - datetime.fromisoformat(began)).total_seconds():.0f} s"
     if "Failed" in ended:
         return "failed"
+    if found["spec"].get("suspend"):
+        return waiting(api, output["namespace"], found["metadata"]["uid"])
     if first == "running":
         return first
     return "retrying" if status.get("restarts") else "pending"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import JOBSET, NVIDIA_DEVICE_PLUGIN, TRACKING
-from infra.catalogue.names import ADMINISTRATOR, PLATFORM, logs_namespace, selector
+from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM, logs_namespace, queues_namespace, selector
 from infra.catalogue.pod_exceptions import Exceptions, exceptions, pod_security
 from infra.declaration.model import Platform
+from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
 from infra.foundation import Foundation, Placement, create_foundation
 from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
@@ -19,8 +20,12 @@ from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images, ImagesArgs
 from infra.job_sets import JobSets, JobSetsArgs
+from infra.networking.network_policies import queue_policies
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.outputs import outputs, workload_outputs
+from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
+from infra.queues.configuration import WEBHOOK_PORT
+from infra.queues.controller import ControllerArgs, QueueController
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Destination,
@@ -38,6 +43,7 @@ from infra.tenancy.admission import Admission, AdmissionArgs
 from infra.tenancy.team_secrets import TeamSecret, TeamSecrets, TeamSecretsArgs
 from infra.tracking import PORT, Tracking, TrackingArgs
 from infra.workloads.access import Outside
+from infra.workloads.queue import Queue
 from infra.workloads.runtime import Runtime, Workloads, create_workloads
 from infra.workloads.serving.settings import SERVING
 from infra.workloads.training.settings import TRAINING
@@ -51,10 +57,14 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     devices = _devices(declared, foundation, namespaces)
     _device_plugins(foundation, images, devices)
 
+    queues = _queues(declared, foundation, images, namespaces)
     own = namespaces.of_platform()
     logins = _logins(declared, foundation)
     tracking = _tracking(declared, foundation, images, own, logins)
-    teams = {name: namespaces.of_team(name, team, tracking, logins) for name, team in declared.teams.items()}
+    teams = {
+        name: namespaces.of_team(name, _with_namespace_quota(declared, name), tracking, logins, queues)
+        for name in declared.teams
+    }
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
 
     runtime = Runtime(
@@ -66,6 +76,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
         foundation.volume,
         _outside(declared, foundation),
         _job_sets(declared, foundation, images, own, teams),
+        queues.of_teams(declared, teams) if queues else {},
     )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
@@ -93,7 +104,8 @@ def _namespaces(declared: Platform, foundation: Foundation) -> _Namespaces:
     admission_args = AdmissionArgs(declared.namespace, foundation.registry.prefix, excepted)
     admission = Admission("admission", admission_args, on_cluster)
     priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    return _Namespaces(declared.namespace, foundation, excepted, admission, priorities)
+    queued = declared.queues is not None
+    return _Namespaces(declared.namespace, foundation, excepted, admission, priorities, queued)
 
 
 @dataclass(frozen=True)
@@ -105,6 +117,7 @@ class _Namespaces:
     excepted: Exceptions
     admission: Admission
     priorities: Priorities
+    queued: bool
 
     @property
     def options(self) -> pulumi.ResourceOptions:
@@ -122,9 +135,17 @@ class _Namespaces:
         policies = log_policies(self.platform, self.foundation.egress)
         return self._create(logs_namespace(self.platform), "logs", policies)
 
-    def of_team(self, name: str, settings: Team, tracking: Tracking, logins: TrackingLogins) -> Workspace:
+    def of_queues(self) -> Workspace:
+        return self._create(queues_namespace(self.platform), "queues", queue_policies(WEBHOOK_PORT))
+
+    def of_team(
+        self, name: str, settings: Team, tracking: Tracking, logins: TrackingLogins, queues: _Queues | None
+    ) -> Workspace:
+        """It is deleted before its quota, which waits for its jobs, and before the controller of these."""
         policies = team_policies(self._tracking, self.foundation.egress)
-        return self._create(name, "team", policies, TrackingAccess(tracking.uri, logins.of(name)), settings)
+        access = TrackingAccess(tracking.uri, logins.of(name))
+        after = [queues.controller, queues.quotas] if queues else []
+        return self._create(name, "team", policies, access, settings, after)
 
     def _create(
         self,
@@ -133,6 +154,7 @@ class _Namespaces:
         policies: Policies,
         tracking: TrackingAccess | None = None,
         settings: Team | None = None,
+        after: Sequence[pulumi.Resource] = (),
     ) -> Workspace:
         store = self.foundation.object_stores.get(name) if settings else None
         args = WorkspaceArgs(
@@ -147,8 +169,44 @@ class _Namespaces:
             priorities=self.priorities,
             pod_security=pod_security(name, self.excepted),
             seconds_for_a_node=self.foundation.seconds_for_a_node,
+            queued=self.queued,
         )
-        return Workspace(name, args, self.options)
+        return Workspace(name, args, _on_cluster(self.foundation, self.admission, *after))
+
+
+@dataclass(frozen=True)
+class _Queues:
+    foundation: Foundation
+    controller: QueueController
+    quotas: Quotas
+
+    def of_teams(self, declared: Platform, teams: Mapping[str, Workspace]) -> Mapping[str, Queue]:
+        args = LocalQueuesArgs(declared.namespace, self.controller, teams)
+        return LocalQueues("local-queues", args, _on_cluster(self.foundation)).by_team
+
+
+def _queues(declared: Platform, foundation: Foundation, images: Images, namespaces: _Namespaces) -> _Queues | None:
+    if declared.queues is None:
+        return None
+    pools = {name: foundation.pools[name] for name in gpu_pools(declared)}
+    # No quota has them: what pods get with GPUs is on their node, and GPUs are counted.
+    uncounted = {"ephemeral-storage"}
+    for name, pool in pools.items():
+        gpu = declared.node_pools[name].gpu
+        uncounted.update(pool.resources_with(gpu.count) if gpu else ())
+    controller = QueueController(
+        "queues",
+        ControllerArgs(
+            declared.queues, declared.namespace, images.get(KUEUE), namespaces.of_queues(), sorted(uncounted)
+        ),
+        _on_cluster(foundation),
+    )
+    args = QuotasArgs(declared.namespace, declared.queues, shares(declared), pools)
+    return _Queues(foundation, controller, Quotas("quotas", args, _on_cluster(foundation, controller)))
+
+
+def _with_namespace_quota(declared: Platform, team: str) -> Team:
+    return declared.teams[team].model_copy(update={"quota": namespace_quota(declared, team)})
 
 
 def _devices(declared: Platform, foundation: Foundation, namespaces: _Namespaces) -> Devices | None:

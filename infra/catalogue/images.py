@@ -12,13 +12,14 @@ JOBSET = "jobset"
 """The controller of jobs with several workers."""
 LOGS = "logs"
 """The store of logs, their collector, and the proxy through which they are read."""
+KUEUE = "kueue"
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
 """Metrics of simulated and of real GPUs."""
 
 OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
-        *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET),
+        *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET, KUEUE),
         OBJECT_STORE,
     }
 )

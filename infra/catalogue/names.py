@@ -51,6 +51,8 @@ PLATFORM_LABEL = f"{DOMAIN}/platform"
 TEAM_LABEL = f"{DOMAIN}/team"
 PART_LABEL = f"{DOMAIN}/part"
 """On a stack's volumes and containers in a Docker engine."""
+QUEUE_LABEL, QUEUE_PRIORITY_LABEL = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
+"""Kueue's labels of Jobs: the LocalQueue they wait in, and the WorkloadPriorityClass they wait with."""
 
 
 NEVER = "0 0 1 1 *"
@@ -65,6 +67,11 @@ def devices_namespace(platform: str) -> str:
 def logs_namespace(platform: str) -> str:
     """The namespace of the log store, its collector on each node and its proxy."""
     return f"{platform}-logs"
+
+
+def queues_namespace(platform: str) -> str:
+    """The namespace of the controller of queues: it reads all Secrets of its own namespace."""
+    return f"{platform}-queues"
 
 
 def local_registry(platform: str) -> str:

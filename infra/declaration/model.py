@@ -18,6 +18,7 @@ from infra.declaration.foundations import Foundation
 from infra.declaration.monitoring import Monitoring
 from infra.declaration.policy import Limits, Policy
 from infra.declaration.pools import NodePool
+from infra.declaration.queues import Queues
 from infra.declaration.secrets import Secret
 from infra.declaration.teams import Team
 from infra.declaration.types import Name, Settings, ShortName
@@ -52,6 +53,9 @@ class Platform(Settings):
     tracking: Tracking = Field(default=Tracking(), description="The MLflow tracking server and model registry")
     limits: Limits = Field(default=Limits(), description="Limits on the total size of all node pools")
     policy: Policy = Field(default=Policy(), description="Exceptions from the pod rules")
+    queues: Queues | None = Field(
+        default=None, description="Queues of training and batch jobs; without it jobs start at once, or are refused"
+    )
     monitoring: Monitoring | None = Field(
         default=None, description="Metrics, alerts and the status page; without it there is no monitoring"
     )

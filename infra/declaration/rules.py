@@ -22,6 +22,7 @@ from infra.declaration.policy import exceptions_are_for_own_namespaces, pools_ar
 from infra.declaration.pool_nodes import NODE_RULES
 from infra.declaration.pools import POOL_RULES
 from infra.declaration.problems import Problem
+from infra.declaration.queue_rules import QUEUE_RULES
 from infra.declaration.secrets import SECRET_RULES
 from infra.declaration.teams import TEAM_RULES
 from infra.declaration.workloads import WORKLOAD_RULES
@@ -110,6 +111,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     *SECRET_RULES,
     *DATASET_RULES,
     *EGRESS_RULES,
+    *QUEUE_RULES,
     exceptions_are_for_own_namespaces,
     pools_are_within_the_limits,
     *MONITORING_RULES,

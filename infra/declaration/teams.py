@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM, devices_namespace, logs_namespace
 from infra.declaration.problems import Problem
+from infra.declaration.queues import TeamQueue
 from infra.declaration.types import Cpu, Memory, Settings, cpu_millis, memory_bytes
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Team(Settings):
 
     groups: Members = Field(default=Members(), description="Groups by role")
     quota: Quota | None = Field(default=None, description="Resource quota; none: unlimited")
+    queue: TeamQueue | None = Field(default=None, description="The queue of its jobs, where `queues` is declared")
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,12 @@ DISK_BESIDE_SCRATCH = 2**29
 """Bytes for logs and the container's own layer, where more scratch is declared."""
 
 
-def demand(platform: Platform, team: str) -> Demand:
-    """All of a team's jobs at once, while all of its endpoints are in a rollout."""
+def demand(platform: Platform, team: str, *, queued: bool = True) -> Demand:
+    """All of a team's jobs at once, with or without those that wait in queues, while all of its endpoints are in a
+    rollout."""
     total = Demand()
     for kind, _, workload in platform.workloads():
-        if workload.team == team:
+        if workload.team == team and (queued or not kind.queued):
             total = total.plus(kind.request(workload))
     return total
 
@@ -136,8 +139,9 @@ def _is_kubernetes(namespace: str) -> bool:
 
 def workloads_fit_their_quota(platform: Platform, root: Path) -> Iterator[Problem]:
     """Pods beyond the quota would not be created, some of them only at the next rollout."""
+    at_once = "endpoints" if platform.queues else "jobs and endpoints"
     for name, team in platform.teams.items():
-        quota, needed = team.quota, demand(platform, name)
+        quota, needed = team.quota, demand(platform, name, queued=platform.queues is None)
         if quota is None:
             continue
         amounts = {
@@ -150,10 +154,10 @@ def workloads_fit_their_quota(platform: Platform, root: Path) -> Iterator[Proble
             if requested > allowed:
                 yield Problem(
                     f"teams.{name}.quota.{setting}",
-                    f"{declared} is less than the team's jobs and endpoints request ({least}, "
+                    f"{declared} is less than the team's {at_once} request ({least}, "
                     f"including one more pod of each endpoint during a rollout); write at least {least}",
                 )
-        disk = -(-needed.disk // DISK_OF_A_POD)
+        disk = -(-demand(platform, name).disk // DISK_OF_A_POD)
         if disk > quota.pods >= needed.pods:
             message = (
                 f"{quota.pods} also allows {quota.pods}Gi of scratch in all, and the team's workloads declare {disk}Gi"

@@ -100,6 +100,19 @@ def log_policies(platform: str, egress: Sequence[AllowedEgress]) -> Policies:
     }
 
 
+def queue_policies(port: int) -> Policies:
+    """The API server calls the controller of queues and is called by it; no policy can select the API server."""
+    return {
+        "default-deny": _everything(["Ingress", "Egress"]),
+        "controller": NetworkPolicySpecArgs(
+            pod_selector=LabelSelectorArgs(),
+            policy_types=["Ingress", "Egress"],
+            ingress=[NetworkPolicyIngressRuleArgs(ports=_ports([("TCP", port)]))],
+            egress=[NetworkPolicyEgressRuleArgs()],
+        ),
+    }
+
+
 def gpu_check_policies() -> Policies:
     """Their image is declared, not the platform's own: they have no egress."""
     pods = LabelSelectorArgs(match_labels={"app.kubernetes.io/component": GPU_CHECK})

@@ -51,6 +51,8 @@ _CHANGE: tuple[Rule, ...] = (
     ("apps", ("deployments/scale",), ("get", "patch", "update")),
     ("batch", ("jobs",), ("patch",)),
 )
+_SEE_QUEUE: Rule = ("kueue.x-k8s.io", ("localqueues", "workloads"), _READ)
+"""What is in the team's queue, and why it waits."""
 RULES: Mapping[Role, tuple[Rule, ...]] = {
     "viewer": _SEE,
     "developer": (*_SEE, *_WORK),
@@ -59,10 +61,10 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
 
 
 def team_access(
-    namespace: str, groups: Mapping[Role, Sequence[str]], opts: pulumi.ResourceOptions
+    namespace: str, groups: Mapping[Role, Sequence[str]], opts: pulumi.ResourceOptions, *, queued: bool = False
 ) -> list[pulumi.Resource]:
-    """All roles, and a RoleBinding for each role with groups."""
-    roles: list[pulumi.Resource] = [_role(namespace, role, opts) for role in RULES]
+    """All roles, and a RoleBinding for each role with groups; `queued`: whether the team's jobs wait in a queue."""
+    roles: list[pulumi.Resource] = [_role(namespace, role, (_SEE_QUEUE,) if queued else (), opts) for role in RULES]
     return [*roles, *(_binding(namespace, role, names, opts) for role, names in groups.items() if names)]
 
 
@@ -70,13 +72,13 @@ def _metadata(namespace: str, role: Role) -> ObjectMetaArgs:
     return ObjectMetaArgs(name=role, namespace=namespace, labels=labels(role, "access"))
 
 
-def _role(namespace: str, role: Role, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+def _role(namespace: str, role: Role, more: Sequence[Rule], opts: pulumi.ResourceOptions) -> pulumi.Resource:
     return kubernetes.rbac.v1.Role(
         f"{namespace}-{role}",
         metadata=_metadata(namespace, role),
         rules=[
             PolicyRuleArgs(api_groups=[group], resources=list(resources), verbs=list(verbs))
-            for group, resources, verbs in RULES[role]
+            for group, resources, verbs in (*RULES[role], *more)
         ],
         opts=opts,
     )

@@ -52,6 +52,8 @@ class WorkspaceArgs:
     """The enforced Pod Security level; lower than `restricted` only if an exception is declared."""
     seconds_for_a_node: int = 0
     """How long pods may wait for a node."""
+    queued: bool = False
+    """Whether the team's jobs wait in a queue."""
 
 
 class Workspace(pulumi.ComponentResource):
@@ -92,7 +94,8 @@ class Workspace(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self, depends_on=after)
         network_policies(self.namespace, args.policies, inside)
         if args.settings is not None:
-            team_access(self.namespace, args.settings.groups.by_role(), inside)
+            groups = args.settings.groups.by_role()
+            team_access(self.namespace, groups, inside, queued=args.queued)
             team_quota(self.namespace, args.settings.quota, args.priorities, inside)
         self._default_account()
 

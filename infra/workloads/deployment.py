@@ -74,6 +74,7 @@ class DeploymentFactory:
         replicas: int = 1,
         recreate: bool = False,
         timeout: int = _TIMEOUT,
+        min_ready_seconds: int | None = None,
     ) -> pulumi.Resource:
         """Pods that must be ready within `timeout` seconds, besides the time to get a node.
 
@@ -91,6 +92,7 @@ class DeploymentFactory:
                 replicas=replicas,
                 strategy=DeploymentStrategyArgs(type="Recreate") if recreate else overlapping,
                 progress_deadline_seconds=deadline,
+                min_ready_seconds=min_ready_seconds,
                 selector=LabelSelectorArgs(match_labels=self.selector),
                 template=template,
             ),

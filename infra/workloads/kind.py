@@ -51,6 +51,9 @@ class Job(Workload):
     resources: Resources = Field(default=Resources(cpu="500m", memory="1Gi"), description="Resources of its pod")
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of its pod, all on one node")
+    priority: ShortName | None = Field(
+        default=None, description="Its priority in the queue of its team, a name in `queues.priorities`; none: 0"
+    )
     timeout: Seconds = Field(
         default=written("1h"), description="Deadline of each attempt, counted from when its pod has a node"
     )
@@ -90,6 +93,8 @@ class Kind:
     """What one of these workloads asks for, by its settings."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Settings that name an entry of another section, besides those that every kind has."""
+    queued: bool = False
+    """Whether its pods wait in the queue of their team, where queues are declared."""
     rules: Sequence[Rule] = ()
     alerts: Sequence[Alert] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +16,7 @@ from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.access import Access, Outside
 from infra.workloads.kind import Kind, Workload
+from infra.workloads.queue import Queue
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,17 @@ class Runtime:
     outside: Outside
     job_sets: Sequence[pulumi.Resource] = ()
     """What must exist before a JobSet."""
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    """By team; empty: no queues are declared."""
 
     def image(self, workload: Workload) -> BuiltImage:
         return self.images.get(workload.image)
 
     def workspace(self, workload: Workload) -> Workspace:
         return self.teams[workload.team]
+
+    def queue(self, workload: Workload) -> Queue | None:
+        return self.queues.get(workload.team)
 
     def mounted(self, workload: Workload) -> list[TeamSecret]:
         return [self.secrets[secret] for secret in workload.secrets]

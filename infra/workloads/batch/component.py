@@ -28,6 +28,7 @@ from infra.workloads.pod import (
     tracking_env,
     tracking_mounts,
 )
+from infra.workloads.queue import Queue
 from infra.workloads.runtime import Runtime
 
 _COMPONENT = "batch"
@@ -50,6 +51,7 @@ class BatchArgs:
     access: Access
     secrets: Sequence[TeamSecret]
     placement: Placement | None
+    queue: Queue | None = None
 
 
 class Batch(pulumi.ComponentResource):
@@ -75,6 +77,7 @@ class Batch(pulumi.ComponentResource):
         namespace = args.workspace.namespace
         account = args.access.create(self)
         nodes = list(args.placement.ready) if args.placement else []
+        queue = args.queue
         kubernetes.batch.v1.CronJob(
             self._name,
             metadata=ObjectMetaArgs(name=self._name, namespace=namespace, labels=self._labels()),
@@ -87,8 +90,11 @@ class Batch(pulumi.ComponentResource):
                 successful_jobs_history_limit=settings.successful_jobs_history_limit,
                 failed_jobs_history_limit=settings.failed_jobs_history_limit,
                 job_template=JobTemplateSpecArgs(
-                    metadata=ObjectMetaArgs(labels=self._labels()),
+                    metadata=ObjectMetaArgs(
+                        labels={**self._labels(), **(queue.labels(settings.priority) if queue else {})}
+                    ),
                     spec=JobSpecArgs(
+                        suspend=True if queue else None,
                         backoff_limit=settings.retries,
                         pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
                         template=pod_template(
@@ -105,7 +111,13 @@ class Batch(pulumi.ComponentResource):
                 ),
             ),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*account, *nodes, *(secret.ready for secret in args.secrets)]
+                parent=self,
+                depends_on=[
+                    *account,
+                    *nodes,
+                    *(secret.ready for secret in args.secrets),
+                    *(queue.ready if queue else ()),
+                ],
             ),
         )
 
@@ -144,5 +156,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         access=runtime.access(_COMPONENT, name, settings),
         secrets=runtime.mounted(settings),
         placement=runtime.placement(settings.pool),
+        queue=runtime.queue(settings),
     )
     return Batch(name, args, opts)

@@ -58,6 +58,7 @@ BATCH = Kind(
     section="batch",
     outputs="batch",
     request=one_pod,
+    queued=True,
     references={"model": "models", "pool": "nodePools"},
     rules=[schedule_settings_need_a_schedule],
     alerts=[

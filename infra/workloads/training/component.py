@@ -29,6 +29,7 @@ from infra.workloads.pod import (
     tracking_env,
     tracking_mounts,
 )
+from infra.workloads.queue import KEPT_BY_KUEUE, Queue
 from infra.workloads.runtime import Runtime
 from infra.workloads.training import checkpoint, gang
 from infra.workloads.training.settings import Promotion
@@ -63,6 +64,7 @@ class TrainingArgs:
     volume: Volume
     job_sets: Sequence[pulumi.Resource]
     """What must exist before a JobSet."""
+    queue: Queue | None = None
 
 
 class Training(pulumi.ComponentResource):
@@ -101,6 +103,7 @@ class Training(pulumi.ComponentResource):
         nodes = list(args.placement.ready) if args.placement else []
         saved, claims = self._checkpoint()
         after = [*account, *nodes, *claims, *(secret.ready for secret in args.secrets)]
+        after += args.queue.ready if args.queue else ()
         if args.settings.workers > 1:
             self._gang(saved, after)
         else:
@@ -114,16 +117,19 @@ class Training(pulumi.ComponentResource):
             metadata=ObjectMetaArgs(
                 name=self.job_name,
                 namespace=self.namespace,
-                labels=self._labels(),
+                labels=self._run_labels(),
                 annotations={"pulumi.com/skipAwait": "true"},
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(
+                suspend=True if self._args.queue else None,
                 backoff_limit=self._args.settings.retries,
                 pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
                 template=self._template(saved),
             ),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=list(after), ignore_changes=["spec.template", "spec.podFailurePolicy"]
+                parent=self,
+                depends_on=list(after),
+                ignore_changes=["spec.template", "spec.podFailurePolicy", *KEPT_BY_KUEUE],
             ),
         )
 
@@ -134,8 +140,19 @@ class Training(pulumi.ComponentResource):
         def template(leads: bool) -> PodTemplateSpecArgs:
             return self._template(saved if leads else [], env, gang.RANK_ENV)
 
-        run = gang.Gang(self.job_name, self.namespace, settings.workers, settings.retries, self._labels(), template)
-        opts = pulumi.ResourceOptions(parent=self, depends_on=[*after, *self._args.job_sets], ignore_changes=["spec"])
+        run = gang.Gang(
+            name=self.job_name,
+            namespace=self.namespace,
+            workers=settings.workers,
+            retries=settings.retries,
+            suspend=self._args.queue is not None,
+            labels=self._labels(),
+            own_labels=self._run_labels(),
+            template=template,
+        )
+        opts = pulumi.ResourceOptions(
+            parent=self, depends_on=[*after, *self._args.job_sets], ignore_changes=["spec", *KEPT_BY_KUEUE]
+        )
         gang.job_set(run, opts)
 
     def _checkpoint(self) -> tuple[list[Mount], list[pulumi.Resource]]:
@@ -154,6 +171,10 @@ class Training(pulumi.ComponentResource):
 
     def _labels(self) -> dict[str, str]:
         return labels(self._name, _COMPONENT, **({SIMULATED_LABEL: "true"} if self.simulated else {}))
+
+    def _run_labels(self) -> dict[str, str]:
+        queue = self._args.queue
+        return {**self._labels(), **(queue.labels(self._args.settings.priority) if queue else {})}
 
     def _template(
         self,
@@ -218,7 +239,7 @@ def run_identity(settings: Settings, image: BuiltImage) -> dict[str, object]:
     Of the image its own folder: a patch of the base image is no reason to train.
     """
     declared = settings.model_dump(
-        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint", "egress"}
+        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint", "egress", "priority"}
     )
     return {**declared, "image": image.own_content, "secrets": sorted(settings.secrets)}
 
@@ -234,5 +255,6 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         placement=runtime.placement(settings.pool),
         volume=runtime.volume,
         job_sets=runtime.job_sets,
+        queue=runtime.queue(settings),
     )
     return Training(name, args, opts)

@@ -49,7 +49,11 @@ class Gang:
     namespace: str
     workers: int
     retries: int
+    suspend: bool
+    """Whether it is created so: its queue starts it."""
     labels: Mapping[str, str]
+    own_labels: Mapping[str, str]
+    """Of the JobSet, among them those of its queue."""
     template: Callable[[bool], PodTemplateSpecArgs]
 
 
@@ -81,10 +85,11 @@ def job_set(gang: Gang, opts: pulumi.ResourceOptions) -> pulumi.Resource:
         metadata=ObjectMetaArgs(
             name=gang.name,
             namespace=gang.namespace,
-            labels=gang.labels,
+            labels=gang.own_labels,
             annotations={"pulumi.com/skipAwait": "true"},
         ),
         spec={
+            **({"suspend": True} if gang.suspend else {}),
             "network": {"enableDNSHostnames": True, "publishNotReadyAddresses": True, "subdomain": gang.name},
             "successPolicy": {"operator": "All"},
             "startupPolicy": {"startupPolicyOrder": "AnyOrder"},
