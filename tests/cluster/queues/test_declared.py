@@ -27,7 +27,8 @@ def test_a_run_waits_in_its_queue_and_no_update_starts_stops_or_restarts_it(worl
     eventually(lambda: priorities(world)[first] == 10, what="the new priority")
     assert world.batch.read_namespaced_job(first, world.red).spec.backoff_limit == 3
     world.waits(world.red, second)
-    state = waiting(world.api, world.batch.read_namespaced_job(second, world.red))
+    job = world.batch.read_namespaced_job(second, world.red)
+    state = waiting(world.api, world.red, job.metadata.uid)
     assert state.startswith("queued: couldn't assign flavors"), state
     (same,) = gpus.pods(world.red)
     assert same.metadata.uid == pod.metadata.uid
