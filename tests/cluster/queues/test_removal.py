@@ -16,8 +16,8 @@ SECONDS = 60
 
 def test_it_takes_a_minute_and_leaves_nothing(world: World, gpu_node: Node) -> None:
     world.declare({"first": world.run(), "second": world.run()})
-    first = world.stack.up().outputs["first"]
-    world.runs(world.red, first)
+    world.stack.up()
+    eventually(lambda: gpu_node.pods(world.red), 60, "one of the runs, while the other one waits")
     jobs = [world.submit(team, 8 if team == world.blue else 6) for team in world.teams[:2] for _ in range(PENDING // 2)]
     eventually(lambda: len(world.workloads(world.red) + world.workloads(world.blue)) == len(jobs) + 2, 60, "the queue")
 
