@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from infra.catalogue.names import QUEUE_LABEL, QUEUE_PRIORITY_LABEL
 from infra.job_sets.controller import ACCESS, CRD
 from tests.unit.components.recorder import Recorder, inputs, platform
 from tests.unit.declaration.samples import small
@@ -113,3 +114,15 @@ def test_the_definition_is_that_of_the_controllers_version_without_descriptions(
     (version,) = [each for each in definition["spec"]["versions"] if each["served"]]
     assert (definition["metadata"]["name"], version["name"]) == ("jobsets.jobset.x-k8s.io", "v1alpha2")
     assert '"description":"' not in CRD.read_text()
+
+
+def test_in_a_queue_it_is_one_piece_of_work() -> None:
+    """Kueue admits the JobSet as a whole: its Jobs are in no queue of their own."""
+    training = {"digits": {**TRAINING, "workers": 2, "priority": "high"}}
+    quotas = {f"teams.{team}.quota": {"cpu": 8, "memory": "16Gi"} for team in ("vision", "speech")}
+    recorder = platform(small(training=training, serving={}, monitoring=None, queues={}, **quotas))
+    (found,) = [each.inputs for each in recorder.resources if each.type == JOB_SET]
+    assert found["spec"]["suspend"] is True
+    assert found["metadata"]["labels"][QUEUE_LABEL] == "vision"
+    assert found["metadata"]["labels"][QUEUE_PRIORITY_LABEL] == "ml-platform-high"
+    assert "kueue" not in json.dumps(found["spec"])
