@@ -39,8 +39,8 @@ MONITORING = "monitoring"
 
 LOCAL_CONTEXT = PROJECT
 """Kube context of the local cluster that `make up` starts. `offline` defines it, too."""
-LOCAL_POD_LOGS = "/var/log/ml-platform/pods"
-"""Where the local cluster's node keeps the logs of pods. `offline` defines it, too."""
+LOCAL_POD_LOGS = "/var/log/ml-platform-pods"
+"""A link to the folder in which the local cluster's node keeps the logs of pods. `offline` defines it, too."""
 
 SIMULATED_LABEL = f"{DOMAIN}/simulated"
 POOL_LABEL = f"{DOMAIN}/pool"

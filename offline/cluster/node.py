@@ -17,6 +17,7 @@ from offline.cluster import certificates, containers, gateways, kubeconfig
 from offline.cluster.addresses import API_PORT, DNS_DOMAIN, NODE_IP, NODE_NAME, POD_CIDR, POD_LOGS
 
 KUBELET_ROOT = paths.CLUSTER / "kubelet"
+_POD_LOGS = paths.CLUSTER / "pod-logs"
 LOG_COLLECTOR = Path("/var/lib/ml-platform-logs")
 """What log collectors of stacks keep on the node."""
 CGROUP = "/ml-platform"
@@ -26,6 +27,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 def start() -> None:
     """Start kubelet, forward and kube-proxy."""
     _make_cgroup()
+    _link_pod_logs()
     for daemon in (_kubelet(), gateways.to_api(), _kube_proxy()):
         daemon.start()
 
@@ -42,8 +44,9 @@ def remove() -> None:
     """Remove volumes, mounts and cgroups of the node's pods."""
     containers.unmount(KUBELET_ROOT)
     containers.remove()
-    for folder in (KUBELET_ROOT, Path(POD_LOGS).parent, LOG_COLLECTOR):
+    for folder in (KUBELET_ROOT, LOG_COLLECTOR):
         shutil.rmtree(folder, ignore_errors=True)
+    Path(POD_LOGS).unlink(missing_ok=True)
     for group in control_groups():
         _remove_group(group)
 
@@ -75,6 +78,15 @@ def _rmdir(folder: Path, attempts: int = 200) -> None:
             folder.rmdir()
             return
         time.sleep(0.05)
+
+
+def _link_pod_logs() -> None:
+    """At a path that stacks can name, wherever this user's folders are."""
+    link = Path(POD_LOGS)
+    _POD_LOGS.mkdir(mode=0o750, exist_ok=True)
+    if not link.is_symlink() or link.readlink() != _POD_LOGS:
+        link.unlink(missing_ok=True)
+        link.symlink_to(_POD_LOGS)
 
 
 def _make_cgroup() -> None:
@@ -124,7 +136,7 @@ def _kubelet() -> Daemon:
         "clusterDomain": DNS_DOMAIN,
         "resolvConf": "/etc/resolv.conf",
         "podCIDR": POD_CIDR,
-        "podLogsDir": POD_LOGS,
+        "podLogsDir": str(_POD_LOGS),
         "volumePluginDir": str(paths.CLUSTER / "volume-plugins"),
         "serializeImagePulls": False,
         "maxParallelImagePulls": 4,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,9 +18,9 @@ from cli.logs import Server
 from cli.stack import environment
 from common import paths
 from infra.catalogue.logs import READER_POD, READER_PORT
-from infra.catalogue.names import LOGS_SECRET, logs_namespace
+from infra.catalogue.names import LOCAL_POD_LOGS, LOGS_SECRET, logs_namespace
 from infra.declaration.model import Platform
-from offline.cluster.addresses import CONTEXT, NODE_IP, NODE_NAME
+from offline.cluster.addresses import CONTEXT, NODE_IP
 from tests.cluster import places
 from tests.pulumi_engine import Pulumi
 from tests.waiting import eventually
@@ -124,7 +123,7 @@ class World:
                 groups={team: [group(team)] for team in (self.red, self.blue)},
                 image=self.image,
                 node=NODE_IP,
-                pod_logs=self._pod_logs(),
+                pod_logs=LOCAL_POD_LOGS,
             )
         )
         stack.up()
@@ -144,11 +143,6 @@ class World:
 
     def pod_of(self, part: str) -> str:
         return next(name for name in self._pods() if name.startswith(part))
-
-    def _pod_logs(self) -> str:
-        """As the node's kubelet has it."""
-        answer = self.core.connect_get_node_proxy_with_path(NODE_NAME, "configz", _preload_content=False)
-        return str(json.loads(answer.data)["kubeletconfig"]["podLogsDir"])
 
     def prints(self, team: str, name: str, container: str) -> None:
         """Starts a pod that prints 151 lines and fails."""

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.catalogue.names import LOCAL_POD_LOGS
 from infra.declaration.types import cpu_millis, memory_bytes
@@ -151,3 +152,10 @@ def test_only_the_collector_and_the_proxy_reach_the_store() -> None:
 def test_its_namespace_alone_is_excepted_from_the_rules_about_paths_and_root() -> None:
     level = inputs(logged(), "kubernetes:core/v1:Namespace", NAMESPACE)["metadata"]["labels"]
     assert level["pod-security.kubernetes.io/enforce"] == "privileged"
+
+
+def test_alerts_watch_its_objects() -> None:
+    recorder = logged()
+    assert f"{NAMESPACE}-ml-platform-kube-state-metrics" in created(recorder, BINDING)
+    options = inputs(recorder, "kubernetes:core/v1:ConfigMap", "kube-state-metrics")["data"]["options.yml"]
+    assert NAMESPACE in yaml.safe_load(options)["namespaces"]
