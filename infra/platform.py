@@ -174,7 +174,7 @@ class _Queues:
 
     def of_teams(self, declared: Platform, teams: Mapping[str, Workspace]) -> Mapping[str, Queue]:
         args = LocalQueuesArgs(declared.namespace, self.controller, teams)
-        return LocalQueues("local-queues", args, _on_cluster(self.foundation)).by_team
+        return LocalQueues("queues-of-teams", args, _on_cluster(self.foundation)).by_team
 
 
 def _queues(declared: Platform, foundation: Foundation, images: Images, namespaces: _Namespaces) -> _Queues | None:
