@@ -11,10 +11,11 @@ from tests.cluster.queues.world import World
 from tests.waiting import eventually
 
 PENDING = 50
-SECONDS = 60
+SECONDS = 120
+"""It takes 40, most of them Kubernetes' own to delete the namespaces with their jobs; more on a busy machine."""
 
 
-def test_it_takes_a_minute_and_leaves_nothing(world: World, gpu_node: Node) -> None:
+def test_nothing_waits_for_the_jobs_and_nothing_is_left(world: World, gpu_node: Node) -> None:
     world.declare({"first": world.run(), "second": world.run()})
     world.stack.up()
     eventually(lambda: gpu_node.pods(world.red), 60, "one of the runs, while the other one waits")

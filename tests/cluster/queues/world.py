@@ -79,7 +79,7 @@ teams = {{
     )
     for name, team in declared.teams.items()
 }}
-queues = LocalQueues("local-queues", LocalQueuesArgs(platform, controller, teams), after()).by_team
+queues = LocalQueues("queues-of-teams", LocalQueuesArgs(platform, controller, teams), after()).by_team
 sleeps = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({sleeps!r}))
 for name, settings in declared.training.items():
     place = teams[settings.team]
