@@ -55,8 +55,8 @@ class Platform(Settings):
     policy: Policy = Field(default=Policy(), description="Exceptions from the pod rules")
     queues: Queues | None = Field(
         default=None,
-        description="Queues of training and batch jobs; none: their pods start at once, or a quota refuses them. Refused "
-        "on the cluster foundation",
+        description="Queues of training and batch jobs; none: their pods start at once, or a quota refuses them. "
+        "Refused on the cluster foundation",
     )
     monitoring: Monitoring | None = Field(
         default=None, description="Metrics, alerts and the status page; without it there is no monitoring"
