@@ -104,8 +104,19 @@ def _namespaces(declared: Platform, foundation: Foundation) -> _Namespaces:
     admission_args = AdmissionArgs(declared.namespace, foundation.registry.prefix, excepted)
     admission = Admission("admission", admission_args, on_cluster)
     priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    queued = declared.queues is not None
-    return _Namespaces(declared.namespace, foundation, excepted, admission, priorities, queued)
+    return _Namespaces(
+        platform=declared.namespace,
+        foundation=foundation,
+        excepted=excepted,
+        admission=admission,
+        priorities=priorities,
+        queued=declared.queues is not None,
+        job_sets=_has_job_sets(declared),
+    )
+
+
+def _has_job_sets(declared: Platform) -> bool:
+    return any(job.workers > 1 for job in declared.training.values())
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,7 @@ class _Namespaces:
     admission: Admission
     priorities: Priorities
     queued: bool
+    job_sets: bool
 
     @property
     def options(self) -> pulumi.ResourceOptions:
@@ -170,6 +182,7 @@ class _Namespaces:
             pod_security=pod_security(name, self.excepted),
             seconds_for_a_node=self.foundation.seconds_for_a_node,
             queued=self.queued,
+            job_sets=self.job_sets,
         )
         return Workspace(name, args, _on_cluster(self.foundation, self.admission, *after))
 
@@ -244,7 +257,7 @@ def _gpu_checks(declared: Platform, foundation: Foundation, images: Images, work
 def _job_sets(
     declared: Platform, foundation: Foundation, images: Images, workspace: Workspace, teams: Mapping[str, Workspace]
 ) -> list[pulumi.Resource]:
-    if all(job.workers == 1 for job in declared.training.values()):
+    if not _has_job_sets(declared):
         return []
     args = JobSetsArgs(images.get(JOBSET), workspace, teams)
     return [JobSets("job-sets", args, _on_cluster(foundation)).ready]

@@ -54,7 +54,9 @@ class Platform(Settings):
     limits: Limits = Field(default=Limits(), description="Limits on the total size of all node pools")
     policy: Policy = Field(default=Policy(), description="Exceptions from the pod rules")
     queues: Queues | None = Field(
-        default=None, description="Queues of training and batch jobs; without it jobs start at once, or are refused"
+        default=None,
+        description="Queues of training and batch jobs; none: their pods start at once, or a quota refuses them. "
+        "Refused on the cluster foundation",
     )
     monitoring: Monitoring | None = Field(
         default=None, description="Metrics, alerts and the status page; without it there is no monitoring"

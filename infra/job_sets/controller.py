@@ -7,7 +7,7 @@ It reads Jobs and pods of the whole cluster, and changes them in the teams' name
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from infra.catalogue.names import PROJECT
 from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
+from infra.tenancy.job_admission import JobRule, enforce
 from infra.workloads.api_access import Access, Owner, api_account, token_mount
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, pod_template
@@ -40,7 +41,6 @@ ACCESS = Access(
     ],
     namespaced=[
         ("", ("events",), ("create", "patch")),
-        ("", ("pods",), ("delete", "patch", "update")),
         ("", ("services",), ("create", "delete", "patch", "update")),
         ("batch", ("jobs",), ("create", "delete", "patch", "update")),
         ("batch", ("jobs/status",), ("get", "patch", "update")),
@@ -49,6 +49,24 @@ ACCESS = Access(
         (_GROUP, ("jobsets/finalizers",), ("update",)),
     ],
 )
+
+_OWNED = "{job}.metadata.?ownerReferences.orValue([]).exists(owner, owner.apiVersion.startsWith('jobset.x-k8s.io/'))"
+_LABELLED = "{job}.metadata.?labels.orValue({{}}).exists(key, key.contains('jobset.sigs.k8s.io/'))"
+_ITS_PODS = (
+    "[{job}.spec.template.metadata.?labels.orValue({{}}), {job}.spec.template.metadata.?annotations.orValue({{}})]"
+    ".exists(each, each.exists(key, key.contains('jobset.sigs.k8s.io/')))"
+)
+_CLAIMS = f"{_OWNED} || {_LABELLED} || {_ITS_PODS}"
+OWN_JOBS = JobRule(
+    name="jobs-of-job-sets",
+    variables={
+        "claims": _CLAIMS.format(job="object"),
+        "claimed": f"oldObject != null && ({_CLAIMS.format(job='oldObject')})",
+    },
+    holds="!variables.claims || variables.claimed",
+    message="only JobSet's controller makes Jobs of a JobSet; remove its owner reference, labels and annotations",
+)
+"""The controller believes a Job that says it belongs to a JobSet: it would count for its restarts, or stop it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,8 @@ class JobSets(pulumi.ComponentResource):
     def __init__(self, name: str, args: JobSetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:JobSets", name, None, opts)
         self._definition = self._custom_resource_definition()
-        self.ready = self._controller(args)
+        rule = enforce(OWN_JOBS, args.workspace.namespace, pulumi.ResourceOptions(parent=self))
+        self.ready = self._controller(args, rule)
         self.register_outputs({})
 
     def _custom_resource_definition(self) -> pulumi.Resource:
@@ -81,7 +100,7 @@ class JobSets(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
 
-    def _controller(self, args: JobSetsArgs) -> pulumi.Resource:
+    def _controller(self, args: JobSetsArgs, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         server = DeploymentFactory(JOBSET, _COMPONENT, args.workspace, self)
         owner = Owner(JOBSET, _COMPONENT, args.workspace, self)
         account = api_account(owner, ACCESS, {team.namespace: team for team in args.teams.values()})
@@ -97,4 +116,4 @@ class JobSets(pulumi.ComponentResource):
         )
         template = pod_template(container, args.workspace, account=JOBSET, labels=server.labels)
         # One at a time: it elects no leader.
-        return server.deployment(template, [self._definition, *account], recreate=True)
+        return server.deployment(template, [self._definition, *account, *after], recreate=True)

@@ -16,6 +16,8 @@ CERTIFICATES = "/var/run/secrets/webhook"
 WEBHOOK_PORT, HEALTH_PORT = 9443, 8081
 _UNUSED = ("MultiKueue", "TopologyAwareScheduling", "VisibilityOnDemand")
 """Features that are on by default, and would need more definitions, rights and memory."""
+_MANY = ("Job.batch", "JobSet.jobset.x-k8s.io", "Workload.kueue.x-k8s.io")
+"""Kinds of which there are many objects; as upstream's manifests, since the defaults are made for few."""
 
 
 def configuration(
@@ -33,6 +35,8 @@ def configuration(
         # One pod, which ends before the next one starts.
         "leaderElection": {"leaderElect": False},
         "internalCertManagement": {"enable": True, "webhookServiceName": NAME, "webhookSecretName": NAME},
+        "clientConnection": {"qps": 50, "burst": 100},
+        "controller": {"groupKindConcurrency": dict.fromkeys(_MANY, 5)},
         "manageJobsWithoutQueueName": False,
         "integrations": {"frameworks": ["batch/job", "jobset.x-k8s.io/jobset"]},
         "waitForPodsReady": {

@@ -17,10 +17,12 @@ from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
 from infra.queues import configuration as kueue
 from infra.queues.access import account, manage_jobs
+from infra.queues.admission import QUEUED
 from infra.queues.configuration import MUTATING, NAME, VALIDATING
 from infra.queues.definitions import definitions
 from infra.queues.webhooks import mutating, validating
 from infra.tenancy import Workspace
+from infra.tenancy.job_admission import enforce
 from infra.workloads.api_access import token_mount
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, Mount, config_mount, pod_template
@@ -55,7 +57,10 @@ class QueueController(pulumi.ComponentResource):
         self._server = DeploymentFactory(NAME, _COMPONENT, args.workspace, self)
         service = {"name": NAME, "namespace": args.workspace.namespace}
         defined = definitions({**service, "port": 443}, pulumi.ResourceOptions(parent=self))
-        self._deployment([*defined, self._service(), self._certificate(), *self._webhooks(service), *self._rights()])
+        rule = enforce(QUEUED, args.platform, pulumi.ResourceOptions(parent=self))
+        self._deployment(
+            [*defined, self._service(), self._certificate(), *self._webhooks(service), *self._rights(), *rule]
+        )
         self.register_outputs({})
 
     def manage(self, team: str, opts: pulumi.ResourceOptions) -> pulumi.Resource:

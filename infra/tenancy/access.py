@@ -53,6 +53,9 @@ _CHANGE: tuple[Rule, ...] = (
 )
 _SEE_QUEUE: Rule = ("kueue.x-k8s.io", ("localqueues", "workloads"), _READ)
 """What is in the team's queue, and why it waits."""
+_SEE_JOB_SETS: Rule = ("jobset.x-k8s.io", ("jobsets",), _READ)
+_STOP_JOB_SETS: Rule = ("jobset.x-k8s.io", ("jobsets",), ("delete",))
+"""Its Jobs would be made again. Nobody may create one: there is no webhook that would check it."""
 RULES: Mapping[Role, tuple[Rule, ...]] = {
     "viewer": _SEE,
     "developer": (*_SEE, *_WORK),
@@ -61,11 +64,24 @@ RULES: Mapping[Role, tuple[Rule, ...]] = {
 
 
 def team_access(
-    namespace: str, groups: Mapping[Role, Sequence[str]], opts: pulumi.ResourceOptions, *, queued: bool = False
+    namespace: str,
+    groups: Mapping[Role, Sequence[str]],
+    opts: pulumi.ResourceOptions,
+    *,
+    queued: bool = False,
+    job_sets: bool = False,
 ) -> list[pulumi.Resource]:
-    """All roles, and a RoleBinding for each role with groups; `queued`: whether the team's jobs wait in a queue."""
-    roles: list[pulumi.Resource] = [_role(namespace, role, (_SEE_QUEUE,) if queued else (), opts) for role in RULES]
+    """All roles, and a RoleBinding for each role with groups.
+
+    `queued`: whether the team's jobs wait in a queue; `job_sets`: whether there are jobs with several workers.
+    """
+    roles: list[pulumi.Resource] = [_role(namespace, role, _more(role, queued, job_sets), opts) for role in RULES]
     return [*roles, *(_binding(namespace, role, names, opts) for role, names in groups.items() if names)]
+
+
+def _more(role: Role, queued: bool, job_sets: bool) -> list[Rule]:
+    stop = [] if role == "viewer" else [_STOP_JOB_SETS]
+    return [*([_SEE_QUEUE] if queued else []), *([_SEE_JOB_SETS, *stop] if job_sets else [])]
 
 
 def _metadata(namespace: str, role: Role) -> ObjectMetaArgs:

@@ -54,6 +54,8 @@ class WorkspaceArgs:
     """How long pods may wait for a node."""
     queued: bool = False
     """Whether the team's jobs wait in a queue."""
+    job_sets: bool = False
+    """Whether there are jobs with several workers."""
 
 
 class Workspace(pulumi.ComponentResource):
@@ -95,7 +97,7 @@ class Workspace(pulumi.ComponentResource):
         network_policies(self.namespace, args.policies, inside)
         if args.settings is not None:
             groups = args.settings.groups.by_role()
-            team_access(self.namespace, groups, inside, queued=args.queued)
+            team_access(self.namespace, groups, inside, queued=args.queued, job_sets=args.job_sets)
             team_quota(self.namespace, args.settings.quota, args.priorities, inside)
         self._default_account()
 

@@ -165,6 +165,26 @@ def test_a_run_that_is_disturbed_again_and_again_trains_what_it_would_have_train
     assert ended(core, run) == "Completed"
 
 
+def test_nobody_else_makes_jobs_of_a_set(core: client.CoreV1Api, outputs: dict[str, Any]) -> None:
+    """Its controller would believe them."""
+    run = outputs["jobs"]["together"]
+    batch = client.BatchV1Api(core.api_client)
+    leader = batch.read_namespaced_job(run["job"], run["namespace"])
+    spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]}}}
+    topology = {"annotations": {"alpha.jobset.sigs.k8s.io/exclusive-topology": "rack"}}
+    for metadata, template in (
+        ({"labels": {"jobset.sigs.k8s.io/jobset-name": run["job_set"]}}, {}),
+        ({"ownerReferences": core.api_client.sanitize_for_serialization(leader.metadata.owner_references)}, {}),
+        ({}, topology),
+    ):
+        forged = {
+            "metadata": {"name": "forged", **metadata},
+            "spec": {"template": {**spec["template"], "metadata": template}},
+        }
+        with pytest.raises(ApiException, match="only JobSet's controller makes Jobs of a JobSet"):
+            batch.create_namespaced_job(run["namespace"], forged)
+
+
 def test_two_workers_train_what_one_trains(core: client.CoreV1Api, outputs: dict[str, Any]) -> None:
     eventually(lambda: ended(core, outputs["jobs"]["alone"]), 600, "the end of the run alone")
     (alone,), (together,) = (logged(core, outputs, name) for name in ("alone", "together"))

@@ -100,6 +100,8 @@ def fit(
     job = _Job(settings, device(), saving or Saving(), workers or Workers())
     with job.saving.stop.after_a_checkpoint() if job.saves else nullcontext():
         job.train(digits, loader_workers, report)
+    if job.saving.stop.requested and job.saves:
+        job.saving.stop.now(", after the last checkpoint")
     return job.network
 
 

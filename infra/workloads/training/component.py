@@ -135,7 +135,7 @@ class Training(pulumi.ComponentResource):
 
     def _gang(self, saved: Sequence[Mount], after: Sequence[pulumi.Resource]) -> None:
         settings = self._args.settings
-        env = gang.rendezvous_env(self.job_name, self.namespace, settings.workers, settings.gpus)
+        env = gang.rendezvous_env(self.job_name, self.namespace, settings.workers, settings.gpus, self._grace_seconds)
 
         def template(leads: bool) -> PodTemplateSpecArgs:
             return self._template(saved if leads else [], env, gang.RANK_ENV)
@@ -168,6 +168,11 @@ class Training(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )
         return [mount], [claim]
+
+    @property
+    def _grace_seconds(self) -> int:
+        """Of several workers all take part in a checkpoint, though one saves it."""
+        return checkpoint.GRACE_SECONDS if self._args.settings.checkpoint and not self.simulated else GRACE_SECONDS
 
     def _labels(self) -> dict[str, str]:
         return labels(self._name, _COMPONENT, **({SIMULATED_LABEL: "true"} if self.simulated else {}))
@@ -219,7 +224,7 @@ class Training(pulumi.ComponentResource):
             placement=args.placement,
             restart_policy="Never",
             deadline=settings.timeout,
-            grace_seconds=checkpoint.GRACE_SECONDS if saved else GRACE_SECONDS,
+            grace_seconds=self._grace_seconds,
         )
 
 

@@ -25,6 +25,10 @@ from infra.workloads.training.settings import LEADER, WORKER
 
 _MASTER_PORT = 29500
 """The default of torchrun."""
+_A_DAY = 24 * 3600
+"""Seconds that a worker waits for the first one, instead of ten minutes: its node may have to be started."""
+_TO_END = 5
+"""Seconds that torchrun itself has after its processes."""
 _RANK_LABEL = "jobset.sigs.k8s.io/job-global-index"
 _DISRUPTIONS_FAIL_THE_JOB = PodFailurePolicyArgs(
     rules=[
@@ -57,13 +61,20 @@ class Gang:
     template: Callable[[bool], PodTemplateSpecArgs]
 
 
-def rendezvous_env(name: str, namespace: str, workers: int, gpus: int) -> dict[str, pulumi.Input[str]]:
-    """What torchrun reads by itself besides the rank. Worker 0 has a DNS name before it is ready."""
+def rendezvous_env(
+    name: str, namespace: str, workers: int, gpus: int, grace_seconds: int
+) -> dict[str, pulumi.Input[str]]:
+    """What torchrun reads by itself besides the rank. Worker 0 has a DNS name before it is ready.
+
+    After SIGTERM torchrun gives its processes as long as the pod has.
+    """
     return {
         "PET_NNODES": str(workers),
         "PET_NPROC_PER_NODE": str(max(1, gpus)),
         "PET_MASTER_ADDR": f"{leader_job(name)}-0.{name}.{namespace}.svc",
         "PET_MASTER_PORT": str(_MASTER_PORT),
+        "PET_RDZV_CONF": f"timeout={_A_DAY}",
+        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(grace_seconds - _TO_END),
     }
 
 

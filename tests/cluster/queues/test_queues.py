@@ -78,8 +78,6 @@ def test_without_the_controller_everything_that_is_not_queued_is_admitted(
 
 
 def _everything_else_is_admitted(world: World, stranger: str) -> None:
-    plain = world.create(world.red, 0, {})
-    world.runs(world.red, plain)
     pod = world.template(0)
     world.core.create_namespaced_pod(world.red, {"metadata": {"name": "bare"}, **pod})
     selector = {"app": "server"}
@@ -97,12 +95,13 @@ def _everything_else_is_admitted(world: World, stranger: str) -> None:
     eventually(lambda: world.core.read_namespaced_pod("bare", world.red).status.phase == "Running", 60, "the pod")
     apps.delete_namespaced_deployment("server", world.red)
     world.core.delete_namespaced_pod("bare", world.red)
-    # Not even a job that names a queue, where there are no queues.
+    # Not even a job that names a queue, where there are no queues, or none that names any.
     container = {"name": "main", "image": pause_image.REFERENCE}
     template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
     labels = {"kueue.x-k8s.io/queue-name": "any"}
     job = {"metadata": {"name": "stranger", "labels": labels}, "spec": {"template": template}}
     world.batch.create_namespaced_job(stranger, job)
+    world.batch.create_namespaced_job(stranger, {**job, "metadata": {"name": "unlabelled"}})
 
 
 def test_jobs_can_not_start_themselves_and_members_can_not_take_another_queue(world: World, gpus: Node) -> None:
@@ -112,5 +111,10 @@ def test_jobs_can_not_start_themselves_and_members_can_not_take_another_queue(wo
     world.waits(world.red, waiting)
     world.batch.patch_namespaced_job(waiting, world.red, {"spec": {"suspend": False}})
     eventually(lambda: world.suspended(world.red, waiting), 60, "suspension of the job")
-    stolen = world.create(world.green, 1, {"kueue.x-k8s.io/queue-name": world.red})
-    assert "doesn't exist" in world.waits(world.green, stolen)
+    for labels in ({"kueue.x-k8s.io/queue-name": world.red}, {}):
+        with pytest.raises(ApiException, match="wait in its queue: add the label"):
+            world.create(world.green, 1, labels)
+    with pytest.raises(ApiException, match="wait in its queue: add the label"):
+        world.batch.patch_namespaced_job(
+            waiting, world.red, {"metadata": {"labels": {"kueue.x-k8s.io/queue-name": None}}}
+        )

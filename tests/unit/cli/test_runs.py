@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from cli import jobs, runs
+from cli.queues import waiting
 from cli.status import _job_state
 
 PREFIX = "urn:pulumi:dev::ml-platform::ml-platform:index:"
@@ -42,6 +44,32 @@ def test_only_runs_that_were_created_are_new() -> None:
 )
 def test_a_run_has_failed_only_for_good(status: dict[str, Any], state: str) -> None:
     assert _job_state(client.V1JobStatus(**status)) == state
+
+
+def condition(type_: str, status: str, message: str) -> dict[str, str]:
+    return {"type": type_, "status": status, "message": message}
+
+
+@pytest.mark.parametrize(
+    ("workloads", "state"),
+    [
+        ([], "queued"),
+        ([[condition("QuotaReserved", "False", "2 more needed\n")]], "queued: 2 more needed "),
+        ([[condition("QuotaReserved", "True", "Quota reserved"), condition("Admitted", "True", "Admitted")]], "queued"),
+        (None, "suspended"),
+    ],
+)
+def test_a_suspended_run_says_why_it_waits(
+    monkeypatch: pytest.MonkeyPatch, workloads: list[list[dict[str, str]]] | None, state: str
+) -> None:
+    def found(*_: Any, label_selector: str, **__: Any) -> dict[str, Any]:
+        assert label_selector == "kueue.x-k8s.io/job-uid=1-2-3"
+        if workloads is None:
+            raise ApiException(status=404)
+        return {"items": [{"status": {"conditions": each}} for each in workloads]}
+
+    monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", found)
+    assert waiting(client.ApiClient(), "vision", "1-2-3") == state
 
 
 def pod(**status: Any) -> client.V1Pod:

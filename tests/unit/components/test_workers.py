@@ -47,7 +47,9 @@ def test_torchrun_finds_all_workers_by_itself() -> None:
             "PET_NODE_RANK": rank,
             "PET_MASTER_ADDR": f"{name}-leader-0-0.{name}.vision.svc",
             "PET_MASTER_PORT": "29500",
+            "PET_RDZV_CONF": "timeout=86400",
         }
+        assert int(env(pod)["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"]) == pod["terminationGracePeriodSeconds"] - 5 == 25
     assert [(each["name"], each["replicas"]) for each in found["spec"]["replicatedJobs"]] == [
         ("leader", 1),
         ("worker", 2),
@@ -80,6 +82,8 @@ def test_only_the_first_worker_has_the_checkpoint() -> None:
     leader, other = pods(job_set(workers=2, checkpoint={"size": "1Gi"}))
     assert "CHECKPOINT_DIR" in env(leader)
     assert "CHECKPOINT_DIR" not in env(other)
+    assert {pod["terminationGracePeriodSeconds"] for pod in (leader, other)} == {120}
+    assert {env(pod)["TORCH_ELASTIC_SHUTDOWN_TIMEOUT"] for pod in (leader, other)} == {"115"}
     assert [volume["name"] for volume in other["volumes"]] == [
         volume["name"] for volume in leader["volumes"] if volume["name"] != "checkpoint"
     ]
@@ -126,3 +130,16 @@ def test_in_a_queue_it_is_one_piece_of_work() -> None:
     assert found["metadata"]["labels"][QUEUE_LABEL] == "vision"
     assert found["metadata"]["labels"][QUEUE_PRIORITY_LABEL] == "ml-platform-high"
     assert "kueue" not in json.dumps(found["spec"])
+
+
+def test_a_team_stops_a_job_set_and_makes_none() -> None:
+    rights = {
+        role: inputs(stack(workers=2), "kubernetes:rbac.authorization.k8s.io/v1:Role", f"vision-{role}")["rules"]
+        for role in ("viewer", "developer", "admin")
+    }
+    of_sets = {
+        role: {verb for rule in rules if "jobset.x-k8s.io" in rule["apiGroups"] for verb in rule["verbs"]}
+        for role, rules in rights.items()
+    }
+    see = {"get", "list", "watch"}
+    assert of_sets == {"viewer": see, "developer": {*see, "delete"}, "admin": {*see, "delete"}}

@@ -1,0 +1,76 @@
+"""Rules about the Jobs of teams that depend on who creates them, as a ValidatingAdmissionPolicy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.admissionregistration.v1 import (
+    MatchConditionArgs,
+    MatchResourcesArgs,
+    NamedRuleWithOperationsArgs,
+    ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicyBindingSpecArgs,
+    ValidatingAdmissionPolicySpecArgs,
+    ValidationArgs,
+    VariableArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
+
+from infra.catalogue.names import PLATFORM_LABEL, TEAM_LABEL, labels
+
+
+@dataclass(frozen=True)
+class JobRule:
+    """`holds` is a CEL expression about `object`, `oldObject` and `variables`, true of Jobs that are admitted."""
+
+    name: str
+    holds: str
+    message: str
+    """What is wrong, and what to write instead."""
+    variables: Mapping[str, str]
+    """CEL expressions by name."""
+
+
+def job_set_account(platform: str) -> str:
+    """The user as which JobSet's controller creates Jobs."""
+    return f"system:serviceaccount:{platform}:jobset"
+
+
+def enforce(rule: JobRule, platform: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+    """For the Jobs of all teams of a platform, except those that JobSet's controller creates."""
+    name = f"{platform}-{rule.name}"
+    metadata = ObjectMetaArgs(name=name, labels=labels(rule.name, "admission"))
+    others = f"request.userInfo.username != '{job_set_account(platform)}'"
+    jobs = NamedRuleWithOperationsArgs(
+        api_groups=["batch"], api_versions=["v1"], operations=["CREATE", "UPDATE"], resources=["jobs"]
+    )
+    policy = ValidatingAdmissionPolicy(
+        rule.name,
+        metadata=metadata,
+        spec=ValidatingAdmissionPolicySpecArgs(
+            failure_policy="Fail",
+            match_constraints=MatchResourcesArgs(resource_rules=[jobs]),
+            match_conditions=[MatchConditionArgs(name="others", expression=others)],
+            variables=[VariableArgs(name=name, expression=expression) for name, expression in rule.variables.items()],
+            validations=[ValidationArgs(expression=rule.holds, message=rule.message, reason="Forbidden")],
+        ),
+        opts=opts,
+    )
+    teams = LabelSelectorArgs(
+        match_labels={PLATFORM_LABEL: platform},
+        match_expressions=[LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")],
+    )
+    binding = ValidatingAdmissionPolicyBinding(
+        rule.name,
+        metadata=metadata,
+        spec=ValidatingAdmissionPolicyBindingSpecArgs(
+            policy_name=name,
+            validation_actions=["Deny"],
+            match_resources=MatchResourcesArgs(namespace_selector=teams),
+        ),
+        opts=opts,
+    )
+    return [policy, binding]
