@@ -46,9 +46,6 @@ def _change(platform: dict[str, Any]) -> None:
     platform["teams"]["added"] = {"quota": {"cpu": 1, "memory": "1Gi"}}
     platform["images"]["added"] = {"args": {"FLAVOUR": "large"}}
     pools = platform["nodePools"]
-    for pool in pools.values():
-        # Queues promise no more GPUs than there are.
-        pool["max"] = 2 * pool["max"]
     pools["added"] = next(iter(pools.values())) | {"max": 9}
     for endpoint in platform["serving"].values():
         endpoint["replicas"] += 1
