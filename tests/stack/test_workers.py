@@ -205,7 +205,7 @@ def test_a_run_that_has_no_retry_left_has_failed_and_up_says_so(
     disturb(core, run, "SIGKILL", 1)
     eventually(lambda: ended(core, run), 120, "the end of the run")
     assert ended(core, run) == "Failed"
-    assert workers(core, run) == []
+    eventually(lambda: not workers(core, run), 120, "the end of the other worker")
 
 
 def test_without_workers_the_controller_goes_and_nothing_hangs(
