@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from infra.declaration.types import Cpu, Memory, Seconds, Settings, ShortName, cpu_millis, memory_bytes, written
+from infra.declaration.types import (
+    CpuLimit,
+    MemoryLimit,
+    Seconds,
+    Settings,
+    ShortName,
+    cpu_millis,
+    memory_bytes,
+    written,
+)
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -60,11 +69,13 @@ class Queues(Settings):
 
 
 class BorrowingLimit(Settings):
-    """The most that a team's jobs may use beyond the nominal quota."""
+    """The most that a team's jobs may use beyond the nominal quota. Without a limit they may use all that other teams
+    leave idle.
+    """
 
-    cpu: Cpu | None = Field(default=None, description="Cores; none: no limit")
-    memory: Memory | None = Field(default=None, description="Memory; none: no limit")
-    gpus: int | None = Field(default=None, ge=0, description="GPUs of each pool; none: no limit")
+    cpu: CpuLimit | None = Field(default=None, description="Cores; 0: they borrow none; none: no limit")
+    memory: MemoryLimit | None = Field(default=None, description="Memory; 0: they borrow none; none: no limit")
+    gpus: int | None = Field(default=None, ge=0, description="GPUs of each pool; 0: they borrow none; none: no limit")
 
 
 class TeamQueue(Settings):
@@ -74,7 +85,9 @@ class TeamQueue(Settings):
         default={}, description="The GPUs of `quota` by node pool; required where several pools have GPUs"
     )
     borrowing_limit: BorrowingLimit = Field(
-        default=BorrowingLimit(), description="The most that its jobs may use beyond the nominal quota"
+        default=BorrowingLimit(),
+        description="The most that its jobs may use beyond the nominal quota; without it, all that other teams "
+        "leave idle",
     )
 
 
