@@ -124,6 +124,7 @@ TRAINING = Kind(
     section="training",
     outputs="jobs",
     request=_request,
+    scale="workers",
     queued=True,
     references={"model": "models", "pool": "nodePools"},
     rules=[only_owners_train, checkpoints_fit_the_quota, names_of_workers_fit, workers_need_jobset],
