@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from infra.declaration.types import (
     CpuLimit,
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 UNDECLARED = "default"
 """The priority of jobs that declare none; its value is 0."""
 _KIB = 2**10
+_SHORTEST = 60
+
+
+def _time_to_start(seconds: int) -> int:
+    """A node has to start, and an image has to be pulled."""
+    if seconds < _SHORTEST:
+        raise ValueError(f"{seconds}s is too short for pods to start; write at least 1m")
+    return seconds
 
 
 class Preemption(Settings):
@@ -62,9 +70,10 @@ class Queues(Settings):
         default={"low": -10, "normal": 0, "high": 10},
         description="Priorities that jobs may declare: the higher number goes first, in the queue of a team",
     )
-    pods_ready_timeout: Seconds = Field(
+    pods_ready_timeout: Annotated[Seconds, AfterValidator(_time_to_start)] = Field(
         default=written("30m"),
-        description="How long all pods of an admitted job may take to be ready; after that it goes back to its queue",
+        description="How long all pods of an admitted job may take to be ready, the start of nodes and the pull of the "
+        "image included, at least 1m; after that it goes back to its queue",
     )
 
 

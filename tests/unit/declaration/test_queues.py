@@ -98,6 +98,10 @@ WITHOUT = "does nothing without queues; declare 'queues', or remove this"
             "most 49",
         ),
         (
+            {**QUEUES, "queues": {"podsReadyTimeout": "30s"}},
+            "queues.podsReadyTimeout: 30s is too short for pods to start; write at least 1m",
+        ),
+        (
             {**QUEUES, "teams.speech": {}},
             "teams.speech.quota: queues divide the quotas of teams, and this team has none; declare one",
         ),
