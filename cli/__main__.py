@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", _run, "start a declared batch job now")
     run.add_argument("--job", required=True, help="its name in the declaration")
     logs = add("logs", _logs, "the last lines that a job or an endpoint has printed, also in pods that are gone")
-    logs.add_argument("--job", help="a training or batch job")
+    logs.add_argument("--job", help="a training or batch job, such as digits or training/digits")
     logs.add_argument("--endpoint", help="an endpoint")
     logs.add_argument("--lines", type=int, default=100, help="how many; 100 by default")
     logs.add_argument("--since", help="not older than this, such as 90s, 30m, 2h, 1d")

@@ -75,6 +75,8 @@ def show(name: str, wanted: Wanted, kubeconfig: Path | None) -> int:
         hint = "declare monitoring.logs: {} and run `make up`; logs of pods that still exist: kubectl logs"
         raise CommandError(f"stack {name} has no log store", hint=hint)
     team, query = found(name, declared, wanted)
+    if is_simulated(declared, wanted):
+        sys.stderr.write(f"the pods of {wanted.job} are on simulated nodes and never executed: they print nothing\n")
     api, context, environment = _cluster(name, declared, kubeconfig)
     login = _login(client.CoreV1Api(api), team)
     where = (logs_namespace(declared.namespace), f"pod/{READER_POD}", READER_PORT)
@@ -92,18 +94,37 @@ def show(name: str, wanted: Wanted, kubeconfig: Path | None) -> int:
 
 def found(name: str, declared: Platform, wanted: Wanted) -> tuple[str, str]:
     """The team of the wanted workload, and the query for its logs."""
-    sought = wanted.job or wanted.endpoint
     each = [(kind.section, known, it.team) for kind, known, it in declared.workloads()]
     known = [one for one in each if (one[0] == SERVING.section) == bool(wanted.endpoint)]
-    chosen = [one for one in known if one[1] == sought]
+    asked = str(wanted.job or wanted.endpoint)
+    chosen = [one for one in known if asked in _names(one)]
     if not chosen:
         what = "endpoint" if wanted.endpoint else "job"
-        near = suggestion(str(sought), {known for _, known, _ in known})
-        raise CommandError(f"stack {name} has no {what} '{sought}'{near}")
-    team = chosen[0][2]
+        near = suggestion(asked, {known for _, known, _ in known})
+        raise CommandError(f"stack {name} has no {what} '{asked}'{near}")
+    if len(chosen) > 1:
+        choices = " or ".join(f"JOB={kind}/{known}" for kind, known, _ in chosen)
+        raise CommandError(f"stack {name} has {len(chosen)} jobs '{asked}'; write {choices}")
+    _, sought, team = chosen[0]
     others = [one for one in each if one[1].startswith(f"{sought}-") and one[2] == team]
     query = _files(chosen) + (f" !{_files(others)}" if others else "")
     return team, query + (f" _time:{wanted.since}" if wanted.since else "")
+
+
+def _names(workload: tuple[str, str, str]) -> tuple[str, str]:
+    """What a user may write for it: `digits`, and `training/digits`."""
+    kind, name, _ = workload
+    return name, f"{kind}/{name}"
+
+
+def is_simulated(declared: Platform, wanted: Wanted) -> bool:
+    """Whether the pods of a job run on nodes of which there is nothing but a name."""
+    jobs = [
+        kind.request(it).pool
+        for kind, known, it in declared.workloads()
+        if kind.section != SERVING.section and wanted.job in _names((kind.section, known, it.team))
+    ]
+    return declared.foundation.simulates_pools and any(jobs)
 
 
 def _files(workloads: Sequence[tuple[str, str, str]]) -> str:

@@ -125,7 +125,10 @@ def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
     for kind, name, workload in platform.workloads():
         path, asked = f"{kind.section}.{name}", kind.request(workload)
         if asked.pool is not None:
-            yield from _fits(path, asked, asked.pool, platform.node_pools[asked.pool])
+            pool = platform.node_pools[asked.pool]
+            pods = getattr(workload, kind.scale) if kind.scale else asked.pods
+            yield from _fits(path, asked, asked.pool, pool)
+            yield from _fit_together(f"{path}.{kind.scale}", pods, asked, asked.pool, pool)
         elif asked.gpus:
             yield Problem(f"{path}.gpus", "only node pools have GPUs; write 'pool' with the name of one")
 
@@ -139,13 +142,27 @@ def _fits(path: str, asked: Request, name: str, pool: NodePool) -> Iterator[Prob
     if memory_bytes(memory) > memory_bytes(pool.instance.memory):
         most = pool.instance.memory
         yield Problem(f"{path}.resources.memory", f"{memory} is more than {node} ({most}); write at most {most}")
-    if asked.gpus and gpus >= asked.gpus and pool.max * (gpus // asked.gpus) < asked.pods:
-        message = f"{asked.pods} pods, of an endpoint one during a rollout, do not fit in pool '{name}' at its maximum"
-        fix = f"raise nodePools.{name}.max, or write fewer replicas, workers or GPUs"
-        yield Problem(f"{path}.gpus", f"{message}; {fix}")
     if asked.gpus > gpus:
         message = f"{asked.gpus} is more than {node} ({gpus}); write at most {gpus}, or another pool"
         yield Problem(f"{path}.gpus", message)
+
+
+def _fit_together(path: str, pods: int, asked: Request, name: str, pool: NodePool) -> Iterator[Problem]:
+    """Of a workload, whose own setting asks for `pods`."""
+    room = pool.max * _pods_on_a_node(asked, pool)
+    if 0 < room < asked.pods:
+        setting = path.rpartition(".")[2]
+        what = f"{pods} {setting if pods > 1 else setting.removesuffix('s')}"
+        more = f", and {asked.pods - pods} more pod during a rollout," if asked.pods > pods else ""
+        message = f"{what}{more} do not fit in pool '{name}' at its maximum, which has room for {room}"
+        yield Problem(path, f"{message}; raise nodePools.{name}.max, or write fewer {setting}")
+
+
+def _pods_on_a_node(asked: Request, pool: NodePool) -> int:
+    there, each = pool.instance, asked.resources
+    fit = [cpu_millis(there.cpu) // cpu_millis(each.cpu), memory_bytes(there.memory) // memory_bytes(each.memory)]
+    gpus = pool.gpu.count if pool.gpu else 0
+    return min(*fit, gpus // asked.gpus) if asked.gpus else min(fit)
 
 
 POOL_RULES = (

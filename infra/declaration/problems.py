@@ -118,6 +118,9 @@ def _wrong_value(kind: str, details: ErrorDetails) -> str:
     if kind == "too_short":
         actual, least = details["ctx"]["actual_length"], details["ctx"]["min_length"]
         return f"has {actual} {'entry' if actual == 1 else 'entries'}; write at least {least}"
+    if kind in ("too_long", "string_too_long"):
+        what = "characters" if isinstance(given, str) else "entries"
+        return f"has {len(given)} {what}; write at most {details['ctx']['max_length']}"
     return f"{_shown(given)}: {details['msg']}"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.catalogue.names import queues_namespace
 from infra.declaration.problems import Problem, suggestion
-from infra.declaration.queues import UNDECLARED, Amounts, gpu_pools, gpus_by_pool, requested, shares
+from infra.declaration.queues import UNDECLARED, Amounts, Share, gpu_pools, gpus_by_pool, requested, shares
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -89,10 +91,12 @@ def quotas_exist(platform: Platform, root: Path) -> Iterator[Problem]:
     for pool in gpu_pools(platform):
         settings = platform.node_pools[pool]
         there = settings.max * (settings.gpu.count if settings.gpu else 0)
-        promised = sum(gpus_by_pool(platform, team)[pool] for team in platform.teams.values())
-        if promised > there:
-            message = f"the pool has {there} GPUs at most, and the quotas of teams promise {promised} of it"
-            yield Problem(f"nodePools.{pool}.max", f"{message}; raise it, or lower teams.<name>.quota.gpus")
+        promised = {name: gpus_by_pool(platform, team)[pool] for name, team in platform.teams.items()}
+        total = sum(promised.values())
+        if total > there:
+            message = f"the pool has {there} GPUs at most, and the quotas of teams promise {total} of it"
+            lower = " or ".join(f"teams.{name}.quota.gpus" for name, number in promised.items() if number)
+            yield Problem(f"nodePools.{pool}.max", f"{message}; raise it, or lower {lower}")
 
 
 def jobs_can_be_admitted(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -104,20 +108,48 @@ def jobs_can_be_admitted(platform: Platform, root: Path) -> Iterator[Problem]:
         if not kind.queued:
             continue
         share, asked = found[workload.team], requested(kind.request(workload))
-        missing = asked.minus(share.nominal.plus(share.borrowable))
-        for what in _positive(missing):
-            message = f"it requests more {what} than its team's queue may ever have: the quota of team"
-            fix = "raise that or teams.<name>.queue.borrowingLimit, or request less"
-            yield Problem(
-                f"{kind.section}.{name}",
-                f"{message} '{workload.team}' without its endpoints, and what it may borrow; {fix}",
-            )
+        pods = "1 pod requests" if asked.pods == 1 else f"{asked.pods} pods request"
+        for each in _resources(asked):
+            own, borrowed = each.of(share.nominal), each.of(share.borrowable)
+            if each.of(asked) > own + borrowed:
+                much = f"{pods} {each.shown(each.of(asked))}{each.unit}" if each.unit else f"it has {asked.pods} pods"
+                most = f"at most {each.shown(own + borrowed)} ({each.shown(own)} of its own without its endpoints, "
+                message = f"{much}; the queue of team '{workload.team}' may have {most}{each.shown(borrowed)} borrowed)"
+                fix = f"write less, or raise {each.settings(workload.team, share)}"
+                yield Problem(f"{kind.section}.{name}", f"{message}; {fix}")
 
 
-def _positive(amounts: Amounts) -> Iterator[str]:
-    numbers = {"CPU": amounts.cpu, "memory": amounts.memory, "pods": amounts.pods}
-    yield from (what for what, number in numbers.items() if number > 0)
-    yield from (f"GPUs of pool '{pool}'" for pool, number in amounts.gpus.items() if number > 0)
+@dataclass(frozen=True)
+class _Resource:
+    """What a message says about one of the quantities of a queue."""
+
+    name: str
+    unit: str
+    of: Callable[[Amounts], int]
+    shown: Callable[[int], str] = str
+
+    def settings(self, team: str, share: Share) -> str:
+        """Those that give a queue more of it."""
+        limit = f" or teams.{team}.queue.borrowingLimit.{self.name}"
+        limited = getattr(share.limit, self.name, None) is not None
+        return f"teams.{team}.quota.{self.name}" + (limit if limited else "")
+
+
+def _resources(asked: Amounts) -> list[_Resource]:
+    return [
+        _Resource("cpu", " cores", lambda amounts: amounts.cpu, lambda millis: f"{millis / 1000:.15g}"),
+        _Resource("memory", " of memory", lambda amounts: amounts.memory, _size),
+        _Resource("pods", "", lambda amounts: amounts.pods),
+        *(_Resource("gpus", f" GPUs of pool '{pool}'", partial(_gpus, pool)) for pool in asked.gpus),
+    ]
+
+
+def _gpus(pool: str, amounts: Amounts) -> int:
+    return amounts.gpus.get(pool, 0)
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**30:.6g}Gi" if abs(size) >= 2**30 else f"{size / 2**20:.6g}Mi"
 
 
 def _are_sound(platform: Platform, root: Path) -> bool:

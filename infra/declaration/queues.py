@@ -11,9 +11,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from infra.declaration.types import Cpu, Memory, Seconds, Settings, ShortName, cpu_millis, memory_bytes, written
+from infra.declaration.types import (
+    CpuLimit,
+    MemoryLimit,
+    Seconds,
+    Settings,
+    ShortName,
+    cpu_millis,
+    memory_bytes,
+    written,
+)
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -23,6 +32,14 @@ if TYPE_CHECKING:
 UNDECLARED = "default"
 """The priority of jobs that declare none; its value is 0."""
 _KIB = 2**10
+_SHORTEST = 60
+
+
+def _time_to_start(seconds: int) -> int:
+    """A node has to start, and an image has to be pulled."""
+    if seconds < _SHORTEST:
+        raise ValueError(f"{seconds}s is too short for pods to start; write at least 1m")
+    return seconds
 
 
 class Preemption(Settings):
@@ -53,18 +70,21 @@ class Queues(Settings):
         default={"low": -10, "normal": 0, "high": 10},
         description="Priorities that jobs may declare: the higher number goes first, in the queue of a team",
     )
-    pods_ready_timeout: Seconds = Field(
+    pods_ready_timeout: Annotated[Seconds, AfterValidator(_time_to_start)] = Field(
         default=written("30m"),
-        description="How long all pods of an admitted job may take to be ready; after that it goes back to its queue",
+        description="How long all pods of an admitted job may take to be ready, the start of nodes and the pull of the "
+        "image included, at least 1m; after that it goes back to its queue",
     )
 
 
 class BorrowingLimit(Settings):
-    """The most that a team's jobs may use beyond the nominal quota."""
+    """The most that a team's jobs may use beyond the nominal quota. Without a limit they may use all that other teams
+    leave idle.
+    """
 
-    cpu: Cpu | None = Field(default=None, description="Cores; none: no limit")
-    memory: Memory | None = Field(default=None, description="Memory; none: no limit")
-    gpus: int | None = Field(default=None, ge=0, description="GPUs of each pool; none: no limit")
+    cpu: CpuLimit | None = Field(default=None, description="Cores; 0: they borrow none; none: no limit")
+    memory: MemoryLimit | None = Field(default=None, description="Memory; 0: they borrow none; none: no limit")
+    gpus: int | None = Field(default=None, ge=0, description="GPUs of each pool; 0: they borrow none; none: no limit")
 
 
 class TeamQueue(Settings):
@@ -74,7 +94,9 @@ class TeamQueue(Settings):
         default={}, description="The GPUs of `quota` by node pool; required where several pools have GPUs"
     )
     borrowing_limit: BorrowingLimit = Field(
-        default=BorrowingLimit(), description="The most that its jobs may use beyond the nominal quota"
+        default=BorrowingLimit(),
+        description="The most that its jobs may use beyond the nominal quota; without it, all that other teams "
+        "leave idle",
     )
 
 

@@ -121,6 +121,15 @@ def _memory(value: object) -> str:
     return value
 
 
+def _or_zero(units: str, zero: str, check: Callable[[object], str]) -> Callable[[object], str]:
+    """A validator of limits, which may be 0."""
+
+    def checked(value: object) -> str:
+        return zero if re.fullmatch(f"0(?:{units})?", str(value), re.ASCII) else check(value)
+
+    return checked
+
+
 def _seconds(value: object) -> int:
     match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
     hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
@@ -200,6 +209,18 @@ Memory = Annotated[
     BeforeValidator(_memory),
     WithJsonSchema({"type": "string", "pattern": _MEMORY.pattern, "examples": ["512Mi", "2Gi"]}),
 ]
+CpuLimit = Annotated[
+    str,
+    BeforeValidator(_or_zero("m", "0", _cpu)),
+    WithJsonSchema({"type": ["string", "number"], "pattern": _CPU.pattern, "examples": [2, "500m"]}),
+]
+"""It may be 0, unlike `Cpu`."""
+MemoryLimit = Annotated[
+    str,
+    BeforeValidator(_or_zero("Ki|Mi|Gi|Ti", "0Ki", _memory)),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": _MEMORY.pattern, "examples": ["2Gi", 0]}),
+]
+"""It may be 0, unlike `Memory`."""
 Seconds = Annotated[
     int,
     BeforeValidator(_seconds),

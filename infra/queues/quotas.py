@@ -74,8 +74,8 @@ class Quotas(pulumi.ComponentResource):
     def _groups(self, share: Share) -> list[dict[str, Any]]:
         nominal, limit = share.nominal, share.limit
         anywhere = [
-            _quota("cpu", f"{nominal.cpu}m", limit.cpu and f"{cpu_millis(limit.cpu)}m"),
-            _quota("memory", _kib(nominal.memory), limit.memory and _kib(memory_bytes(limit.memory))),
+            _quota("cpu", f"{nominal.cpu}m", None if limit.cpu is None else f"{cpu_millis(limit.cpu)}m"),
+            _quota("memory", _kib(nominal.memory), None if limit.memory is None else _kib(memory_bytes(limit.memory))),
             # The ResourceQuota of the namespace limits them, too, and no team lends it any.
             _quota("pods", str(nominal.pods), "0"),
         ]

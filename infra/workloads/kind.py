@@ -93,6 +93,8 @@ class Kind:
     """What one of these workloads asks for, by its settings."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Settings that name an entry of another section, besides those that every kind has."""
+    scale: str = ""
+    """The setting that says how many pods one of them has; none: each has one."""
     queued: bool = False
     """Whether its pods wait in the queue of their team, where queues are declared."""
     rules: Sequence[Rule] = ()

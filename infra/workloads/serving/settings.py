@@ -111,6 +111,7 @@ SERVING = Kind(
     section="serving",
     outputs="endpoints",
     request=request,
+    scale="replicas",
     references={"model": "models", "apiKey": "secrets", "pool": "nodePools"},
     rules=[
         served_models_are_trained,

@@ -46,7 +46,8 @@ class Promotion(Settings):
 
 class Training(Job):
     """A training job. It runs once, and again whenever one of these changes: its image's own folder, model, arguments,
-    resources, pool, GPUs, workers, datasets, names of secrets, or revision. `up` submits it and does not wait for it.
+    resources, pool, GPUs, workers, datasets, `from`, promotion, names of secrets, or revision. To write out a default
+    is a change, too. `up` submits it and does not wait for it.
     """
 
     model: Name = Field(description="The model to register versions of, a name in `models`")
@@ -124,6 +125,7 @@ TRAINING = Kind(
     section="training",
     outputs="jobs",
     request=_request,
+    scale="workers",
     queued=True,
     references={"model": "models", "pool": "nodePools"},
     rules=[only_owners_train, checkpoints_fit_the_quota, names_of_workers_fit, workers_need_jobset],

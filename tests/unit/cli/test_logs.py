@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.logs import Wanted, found, lines, safe
+from cli.logs import Wanted, found, is_simulated, lines, safe
 from common.errors import CommandError
 from infra.declaration.model import Platform
 from tests.unit.declaration.samples import small
@@ -59,6 +59,26 @@ def test_an_unknown_name_has_a_suggestion() -> None:
         found("dev", declared(), Wanted("digit", None))
     with pytest.raises(CommandError, match="stack dev has no endpoint 'digits-gpu'"):
         found("dev", declared(), Wanted(None, "digits-gpu"))
+
+
+def test_a_training_and_a_batch_job_of_one_name_are_told_apart() -> None:
+    both = declared(**{"batch.digits": {"team": "vision", "image": "training"}})
+    line = "stack dev has 2 jobs 'digits'; write JOB=training/digits or JOB=batch/digits"
+    with pytest.raises(CommandError, match=re.escape(line)):
+        found("dev", both, Wanted("digits", None))
+    files = {kind: f"{FOLDER}vision_digits-0a1b2c3d-x7k2p_uid/{kind}/0.log" for kind in ("training", "batch")}
+    for kind in files:
+        _, query = found("dev", both, Wanted(f"{kind}/digits", None))
+        assert [name for name, file in files.items() if is_found(query, file)] == [kind]
+    with pytest.raises(CommandError, match="no job 'batch/digits-gpu'"):
+        found("dev", both, Wanted("batch/digits-gpu", None))
+
+
+def test_pods_on_simulated_nodes_print_nothing() -> None:
+    simulated = declared(**{"training.digits.pool": "a10g"})
+    assert is_simulated(simulated, Wanted("digits", None))
+    assert not is_simulated(simulated, Wanted("digits-gpu", None))
+    assert not is_simulated(simulated, Wanted(None, "digits"))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,13 @@ def test_a_team_has_a_queue_with_its_quota_without_its_endpoints() -> None:
     assert inputs(recorder, f"{KUEUE}LocalQueue", "vision")["spec"] == {"clusterQueue": "ml-platform-vision"}
 
 
+def test_a_team_may_borrow_nothing() -> None:
+    recorder = queued(**{"teams.vision.queue": {"borrowingLimit": {"cpu": 0, "memory": "0Gi"}}})
+    spec = inputs(recorder, f"{KUEUE}ClusterQueue", "ml-platform-vision")["spec"]
+    (anywhere,) = spec["resourceGroups"][0]["flavors"]
+    assert [each["borrowingLimit"] for each in anywhere["resources"]] == ["0m", "0Ki", "0"]
+
+
 def test_the_flavor_of_a_pool_has_its_labels_and_tolerations() -> None:
     spec = inputs(queued(), f"{KUEUE}ResourceFlavor", "ml-platform-a10g")["spec"]
     assert spec["nodeLabels"] == {"ml-platform.io/pool": "a10g"}

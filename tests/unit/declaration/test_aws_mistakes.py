@@ -233,9 +233,16 @@ def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:
     on_h100 = {"serving.digits.pool": "h100", "serving.digits.gpus": 8}
     declare(on_aws(**on_h100, **{"serving.digits.replicas": 1}), "Pulumi.dev.yaml", root)
     assert refusal(root, on_aws(**on_h100, **{"serving.digits.replicas": 2})) == [
-        "Pulumi.dev.yaml: platform.serving.digits.gpus: 3 pods, of an endpoint one during a rollout, do not fit in pool 'h100' "
-        "at its maximum; raise nodePools.h100.max, or write fewer replicas, workers or GPUs"
+        "Pulumi.dev.yaml: platform.serving.digits.replicas: 2 replicas, and 1 more pod during a rollout, do not fit in pool "
+        "'h100' at its maximum, which has room for 2; raise nodePools.h100.max, or write fewer replicas"
     ]
+
+
+def test_an_endpoint_fits_the_pool_by_its_cores_too(root: Path) -> None:
+    endpoint = {"serving.digits.pool": "plain", "serving.digits.resources": {"cpu": 4, "memory": "1Gi"}}
+    declare(on_aws(**endpoint, **{"serving.digits.replicas": 3}), "Pulumi.dev.yaml", root)
+    (line,) = refusal(root, on_aws(**endpoint, **{"serving.digits.replicas": 4}))
+    assert "replicas: 4 replicas, and 1 more pod during a rollout, do not fit in pool 'plain'" in line
 
 
 def test_a_topic_of_sns_is_known_in_aws(root: Path) -> None:

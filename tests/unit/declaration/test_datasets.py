@@ -64,6 +64,10 @@ def test_a_workload_of_any_kind_reads_datasets_and_reaches_hosts(root: Path, sec
             "platform.training.digits.datasets.1: dataset 'corpus' is listed twice; write it once",
         ),
         (
+            {"datasets.corpus": {"team": "vision", "objects": {"prefix": "a" * 501}}},
+            "platform.datasets.corpus.objects.prefix: has 501 characters; write at most 500",
+        ),
+        (
             {"datasets.corpus": {"team": "vision"}},
             "platform.datasets.corpus: no data is declared; declare one of 'objects' and 'volume'",
         ),

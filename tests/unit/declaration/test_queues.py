@@ -32,6 +32,13 @@ def test_a_team_borrows_at_most_what_others_have(root: Path) -> None:
     assert found["speech"].borrowable == found["vision"].nominal.minus(Amounts(pods=97))
 
 
+@pytest.mark.parametrize(("cpu", "memory"), [(0, 0), ("0m", "0Gi")])
+def test_a_team_may_borrow_nothing(root: Path, cpu: object, memory: object) -> None:
+    limit = {"cpu": cpu, "memory": memory, "gpus": 0}
+    found = shares(accepted(root, **QUEUES, **{"teams.vision.queue": {"borrowingLimit": limit}}))
+    assert found["vision"].borrowable == Amounts(gpus={"a10g": 0})
+
+
 def test_the_quota_of_a_namespace_never_refuses_what_its_queue_admits(root: Path) -> None:
     platform = accepted(root, **QUEUES)
     quota = namespace_quota(platform, "vision")
@@ -63,6 +70,8 @@ def test_pools_divide_the_gpus_of_a_team(root: Path) -> None:
     assert found["speech"].borrowable.gpus == {"a10g": 1, "l4": 2}
 
 
+LIMITED = {"teams.speech.queue": {"borrowingLimit": {"memory": "512Mi"}}}
+GANG = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1, "workers": 4}
 WITHOUT = "does nothing without queues; declare 'queues', or remove this"
 
 
@@ -89,6 +98,10 @@ WITHOUT = "does nothing without queues; declare 'queues', or remove this"
             "most 49",
         ),
         (
+            {**QUEUES, "queues": {"podsReadyTimeout": "30s"}},
+            "queues.podsReadyTimeout: 30s is too short for pods to start; write at least 1m",
+        ),
+        (
             {**QUEUES, "teams.speech": {}},
             "teams.speech.quota: queues divide the quotas of teams, and this team has none; declare one",
         ),
@@ -108,13 +121,28 @@ WITHOUT = "does nothing without queues; declare 'queues', or remove this"
         (
             {**QUEUES, "nodePools.a10g.max": 1},
             "nodePools.a10g.max: the pool has 1 GPUs at most, and the quotas of teams promise 2 of it; raise it, or "
-            "lower teams.<name>.quota.gpus",
+            "lower teams.vision.quota.gpus or teams.speech.quota.gpus",
         ),
         (
             {**QUEUES, "batch": {"nightly": {**JOB, "resources": {"cpu": 16}}}},
-            "batch.nightly: it requests more CPU than its team's queue may ever have: the quota of team 'speech' "
-            "without its endpoints, and what it may borrow; raise that or teams.<name>.queue.borrowingLimit, or "
-            "request less",
+            "batch.nightly: 1 pod requests 16 cores; the queue of team 'speech' may have at most 15.25 (8 of its own "
+            "without its endpoints, 7.25 borrowed); write less, or raise teams.speech.quota.cpu",
+        ),
+        (
+            {**QUEUES, **LIMITED, "batch": {"nightly": {**JOB, "resources": {"memory": "20Gi"}}}},
+            "batch.nightly: 1 pod requests 20Gi of memory; the queue of team 'speech' may have at most 16.5Gi (16Gi of "
+            "its own without its endpoints, 512Mi borrowed); write less, or raise teams.speech.quota.memory or "
+            "teams.speech.queue.borrowingLimit.memory",
+        ),
+        (
+            {**QUEUES, "nodePools.a10g.max": 4, "training.digits": GANG},
+            "training.digits: 4 pods request 4 GPUs of pool 'a10g'; the queue of team 'vision' may have at most 2 (1 "
+            "of its own without its endpoints, 1 borrowed); write less, or raise teams.vision.quota.gpus",
+        ),
+        (
+            {**QUEUES, "teams.vision.quota": {**QUOTA, "pods": 4}, "training.digits.workers": 2},
+            "training.digits: it has 2 pods; the queue of team 'vision' may have at most 1 (1 of its own without "
+            "its endpoints, 0 borrowed); write less, or raise teams.vision.quota.pods",
         ),
         (
             {**QUEUES, "teams.ml-platform-queues": {"quota": {**QUOTA, "gpus": 0}}},

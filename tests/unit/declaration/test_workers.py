@@ -11,13 +11,26 @@ from infra.declaration.loader import declare
 from tests.unit.declaration.samples import WHERE, in_cluster, refusal, small
 
 TRAINING = {"team": "vision", "image": "training", "model": "digits"}
+FULL = (
+    "workers do not fit in pool 'a10g' at its maximum, which has room for 2; raise nodePools.a10g.max, or write fewer "
+    "workers"
+)
+"""Two nodes, of 8 cores, 32Gi and one GPU each."""
+
+
+@pytest.mark.parametrize("resources", [{"cpu": 4}, {"memory": "16Gi"}])
+def test_several_workers_share_a_node(root: Path, resources: dict[str, Any]) -> None:
+    job = {**TRAINING, "workers": 4, "pool": "a10g", "resources": resources}
+    declare(small(training={"digits": job}, serving={}, monitoring=None), WHERE, root)
 
 
 @pytest.mark.parametrize(
     ("changes", "path", "message"),
     [
         ({"workers": 0}, "training.digits.workers", "0 is out of range; write at least 1"),
-        ({"workers": 3, "pool": "a10g", "gpus": 1}, "training.digits.gpus", "do not fit in pool 'a10g'"),
+        ({"workers": 3, "pool": "a10g", "gpus": 1}, "training.digits.workers", f"3 {FULL}"),
+        ({"workers": 3, "pool": "a10g", "resources": {"cpu": 5}}, "training.digits.workers", f"3 {FULL}"),
+        ({"workers": 3, "pool": "a10g", "resources": {"memory": "17Gi"}}, "training.digits.workers", f"3 {FULL}"),
     ],
 )
 def test_what_can_not_run_is_refused(root: Path, changes: dict[str, Any], path: str, message: str) -> None:
