@@ -61,7 +61,7 @@ OWN_JOBS = JobRule(
     name="jobs-of-job-sets",
     variables={
         "claims": _CLAIMS.format(job="object"),
-        "claimed": f"oldObject != null && ({_CLAIMS.format(job='oldObject')})",
+        "claimed": f"request.operation == 'UPDATE' && ({_CLAIMS.format(job='oldObject')})",
     },
     holds="!variables.claims || variables.claimed",
     message="only JobSet's controller makes Jobs of a JobSet; remove its owner reference, labels and annotations",

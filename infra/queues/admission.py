@@ -11,7 +11,7 @@ QUEUED = JobRule(
     name="jobs-in-queues",
     variables={
         "queue": _QUEUE.format(job="object"),
-        "before": f"oldObject == null ? object.metadata.namespace : {_QUEUE.format(job='oldObject')}",
+        "before": f"request.operation == 'CREATE' ? request.namespace : {_QUEUE.format(job='oldObject')}",
     },
     holds="variables.queue == variables.before",
     message=f"jobs of a team wait in its queue: add the label {QUEUE_LABEL} with the name of the team",

@@ -169,18 +169,16 @@ def test_nobody_else_makes_jobs_of_a_set(core: client.CoreV1Api, outputs: dict[s
     """Its controller would believe them."""
     run = outputs["jobs"]["together"]
     batch = client.BatchV1Api(core.api_client)
-    leader = batch.read_namespaced_job(run["job"], run["namespace"])
-    spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]}}}
+    plain = core.api_client.sanitize_for_serialization
+    leader = plain(batch.read_namespaced_job(run["job"], run["namespace"]))
     topology = {"annotations": {"alpha.jobset.sigs.k8s.io/exclusive-topology": "rack"}}
-    for metadata, template in (
+    for metadata, of_pods in (
         ({"labels": {"jobset.sigs.k8s.io/jobset-name": run["job_set"]}}, {}),
-        ({"ownerReferences": core.api_client.sanitize_for_serialization(leader.metadata.owner_references)}, {}),
+        ({"ownerReferences": leader["metadata"]["ownerReferences"]}, {}),
         ({}, topology),
     ):
-        forged = {
-            "metadata": {"name": "forged", **metadata},
-            "spec": {"template": {**spec["template"], "metadata": template}},
-        }
+        template = {**leader["spec"]["template"], "metadata": of_pods}
+        forged = {"metadata": {"name": "forged", **metadata}, "spec": {"template": template}}
         with pytest.raises(ApiException, match="only JobSet's controller makes Jobs of a JobSet"):
             batch.create_namespaced_job(run["namespace"], forged)
 

@@ -84,7 +84,7 @@ sleeps = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({sl
 for name, settings in declared.training.items():
     place = teams[settings.team]
     access = Outside({{}}, {{}}, None).access("training", name, settings, place, nothing_to_bind)
-    args = TrainingArgs(settings, sleeps, place, access, [], placement, Volume(None), queues[settings.team])
+    args = TrainingArgs(settings, sleeps, place, access, [], placement, Volume(None), (), queues[settings.team])
     run = Training(name, args, after())
     pulumi.export(name, run.job_name)
 """
