@@ -31,6 +31,7 @@ from infra.workloads.serving.settings import SERVING
 _SINCE = re.compile(r"[1-9]\d{0,5}[smhd]", re.ASCII)
 _TIMEOUT = 60
 _OVERLAP = "10s"
+_ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)$")
 """Followed lines begin so long before, and those that are printed already are left out: none is missed."""
 
 
@@ -60,6 +61,11 @@ class Line:
     file: str
     written: str
     text: str
+
+    @property
+    def moment(self) -> str:
+        """In the order of time: nanoseconds are written without zeros at their end, before the time zone."""
+        return _ZONE.sub("", self.written)
 
     @property
     def pod(self) -> str:
@@ -143,7 +149,7 @@ class Server:
     def last(self, query: str, wanted: Wanted) -> list[Line]:
         """The last lines, in the order in which they were written."""
         answer = self._get("query", {"query": query, "limit": str(wanted.lines)}, stream=False)
-        return sorted(lines(answer.text.splitlines()), key=lambda line: (line.written, line.file))
+        return sorted(lines(answer.text.splitlines()), key=lambda line: (line.moment, line.file))
 
     def new(self, query: str) -> Iterator[Line]:
         """Lines as they come, until the caller stops."""

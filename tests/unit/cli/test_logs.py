@@ -107,3 +107,11 @@ def test_a_line_is_what_the_pod_printed() -> None:
 
 def test_a_terminal_gets_no_control_characters() -> None:
     assert safe("\x1b[2Jcleared\t\x07ä\r") == "[2Jcleared\tä"
+
+
+def test_lines_are_in_the_order_in_which_they_were_written() -> None:
+    """Of 05.1 seconds, and 1 and 2 nanoseconds later."""
+    moments = ["2026-03-29T10:00:05.1", "2026-03-29T10:00:05.100000001", "2026-03-29T10:00:05.100000002"]
+    for zone in ("Z", "+02:00", "-07:00"):
+        written = [logs.Line("", f"{moment}{zone}", "") for moment in moments]
+        assert sorted(written, key=lambda line: line.moment) == written
