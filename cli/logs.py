@@ -31,8 +31,8 @@ from infra.workloads.serving.settings import SERVING
 _SINCE = re.compile(r"[1-9]\d{0,5}[smhd]", re.ASCII)
 _TIMEOUT = 60
 _OVERLAP = "10s"
-_ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)$")
 """Followed lines begin so long before, and those that are printed already are left out: none is missed."""
+_ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)$")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.logs import Wanted, found, is_simulated, lines, safe
+from cli.logs import Line, Wanted, found, is_simulated, lines, safe
 from common.errors import CommandError
 from infra.declaration.model import Platform
 from tests.unit.declaration.samples import small
@@ -113,5 +113,5 @@ def test_lines_are_in_the_order_in_which_they_were_written() -> None:
     """Of 05.1 seconds, and 1 and 2 nanoseconds later."""
     moments = ["2026-03-29T10:00:05.1", "2026-03-29T10:00:05.100000001", "2026-03-29T10:00:05.100000002"]
     for zone in ("Z", "+02:00", "-07:00"):
-        written = [logs.Line("", f"{moment}{zone}", "") for moment in moments]
+        written = [Line("", f"{moment}{zone}", "") for moment in moments]
         assert sorted(written, key=lambda line: line.moment) == written
