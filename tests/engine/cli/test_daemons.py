@@ -68,7 +68,9 @@ def test_a_daemon_takes_over_what_is_true_of_the_machine_and_nothing_of_the_call
     sleeper.start()
     process = sleeper.process()
     assert process is not None
-    found = variables(Path(f"/proc/{process.pid}/environ").read_bytes())
+    environment = Path(f"/proc/{process.pid}/environ")
+    # For a moment after it has been started, it has none.
+    found = eventually(lambda: variables(environment.read_bytes()), what="its environment")
     assert found.items() >= {**OF_THE_MACHINE, "KUBECONFIG": "/kubeconfig", "PATH": os.environ["PATH"]}.items()
     assert set(found) & set(OF_THE_CALLER) == set()
 
