@@ -113,6 +113,7 @@ def train(
             "MLFLOW_TRACKING_URI": uri,
             "MLFLOW_EXPERIMENT_NAME": model,
             "MODEL_NAME": model,
+            "OMP_NUM_THREADS": "1",  # as the platform sets it for one core
             **told,
             **({"CHECKPOINT_DIR": "/checkpoint"} if checkpoints else {}),
             **(environment or {}),

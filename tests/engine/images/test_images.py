@@ -27,7 +27,7 @@ def test_unit_tests_pass_inside_the_image(engine: Engine, name: str) -> None:
     container = engine.start(
         name,
         entrypoint=["python", "-m", "unittest", "discover", "-s", "/tests"],
-        environment={"PYTHONPATH": "/app"},
+        environment={"PYTHONPATH": "/app", "OMP_NUM_THREADS": "1"},
         volumes=mounted(IMAGES / name / "tests", "/tests"),
     )
     code, log = run_to_end(container)

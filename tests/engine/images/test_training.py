@@ -175,7 +175,7 @@ def _workers(
             image="torch",
             checkpoints=None if rank else checkpoints,
             alias="" if rank else leader,
-            environment={**rendezvous, "PET_NODE_RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            environment={**rendezvous, "PET_NODE_RANK": str(rank)},
         )
         for rank in range(2)
     ]
