@@ -88,11 +88,12 @@ class Batches(Sampler[list[Key]]):
         return -(-self._size // self._batch)
 
     def __iter__(self) -> Iterator[list[Key]]:
+        # A generator, of which nothing runs before its first batch: loaders with processes ask for two and use one.
         epoch, step = self._epoch, self._step
         self._epoch, self._step = epoch + 1, 0
         order = np.random.default_rng((self._seed, epoch)).permutation(self._size)
-        starts = range(step * self._batch, self._size, self._batch)
-        return iter([[(epoch, int(index)) for index in self._part(order[at : at + self._batch])] for at in starts])
+        for at in range(step * self._batch, self._size, self._batch):
+            yield [(epoch, int(index)) for index in self._part(order[at : at + self._batch])]
 
     def _part(self, batch: NDArray[np.int64]) -> NDArray[np.int64]:
         own = batch[self._worker :: self._workers]
