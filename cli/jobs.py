@@ -5,10 +5,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 _QUIET_REASONS = (None, "ContainerCreating", "PodInitializing")
 _LONGEST, _BEGINNING = 200, 60
 _TOOLKIT = re.compile(r"nvidia-container-cli.*")
+
+
+def read(call: Any, name: str, namespace: str) -> Any:
+    """The object, or None if it does not exist."""
+    try:
+        return call(name, namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return None
+        raise
 
 
 def has_ended(status: client.V1JobStatus) -> bool:

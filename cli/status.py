@@ -3,21 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
-from functools import partial
 from typing import Any
 
 from kubernetes import client
-from kubernetes.client.exceptions import ApiException
 from rich.markup import escape
 from rich.table import Table
 from urllib3.exceptions import HTTPError
 
-from cli import preflight, stack
+from cli import preflight, run_state, stack
 from cli.gpu_check.result import last_checks
-from cli.jobs import has_ended
+from cli.jobs import has_ended, read
 from cli.kubeconfig import api_client, contexts
-from cli.queues import waiting
 from common import paths
 from common.console import console
 from common.errors import CommandError
@@ -146,14 +142,14 @@ def _workload(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
 
 def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
     core = client.CoreV1Api(api)
-    deployment = _read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
+    deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
     state = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
     return Workload(name, output["namespace"], state, output["model"], image, _service_address(core, output), False)
 
 
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
-    found = _read(client.BatchV1Api(api).read_namespaced_cron_job, output["cron_job"], output["namespace"])
+    found = read(client.BatchV1Api(api).read_namespaced_cron_job, output["cron_job"], output["namespace"])
     image = found.spec.job_template.spec.template.spec.containers[0].image if found else ""
     state = _cron_job_state(found, active_runs(api, found)) if found else "missing"
     return Workload(name, output["namespace"], state, "", image, "", output["simulated"])
@@ -176,64 +172,15 @@ def _cron_job_state(found: Any, active: Sequence[str]) -> str:
 
 def job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
     """A submitted run."""
-    found = _read(client.BatchV1Api(api).read_namespaced_job, output["job"], output["namespace"])
+    found = read(client.BatchV1Api(api).read_namespaced_job, output["job"], output["namespace"])
     image = found.spec.template.spec.containers[0].image if found else ""
-    state = _state_of_run(api, found) if found else "missing"
-    if output.get("job_set"):
-        state = _job_set_state(api, output, state)
+    state = run_state.of_job_set(api, output, found) if output.get("job_set") else run_state.of_job(api, found)
     return Workload(output["job"], output["namespace"], state, output["model"], image, "", output["simulated"])
 
 
-def _state_of_run(api: client.ApiClient, found: Any) -> str:
-    if found.spec.suspend and not has_ended(found.status):
-        return waiting(api, found.metadata.namespace, found.metadata.uid)
-    return _job_state(found.status)
-
-
-def _job_state(status: Any) -> str:
-    if status.succeeded:
-        seconds = (status.completion_time - status.start_time).total_seconds()
-        return f"succeeded in {seconds:.0f} s"
-    if any(condition.type == "Failed" and condition.status == "True" for condition in status.conditions or []):
-        return "failed"
-    if status.active and status.ready:
-        return "running"
-    return "retrying" if status.failed else "pending"
-
-
-def _job_set_state(api: client.ApiClient, output: Mapping[str, Any], first: str) -> str:
-    """Of several workers; `first` is the state of the first one, whose Job is another one after each restart."""
-    read = partial(client.CustomObjectsApi(api).get_namespaced_custom_object, "jobset.x-k8s.io", "v1alpha2")
-    found = _read(lambda name, namespace: read(namespace, "jobsets", name), output["job_set"], output["namespace"])
-    if found is None:
-        return "missing"
-    status = found.get("status", {})
-    ended = {each["type"]: each for each in status.get("conditions", []) if each["status"] == "True"}
-    if "Completed" in ended:
-        began, end = found["metadata"]["creationTimestamp"], ended["Completed"]["lastTransitionTime"]
-        return f"succeeded in {(datetime.fromisoformat(end) - datetime.fromisoformat(began)).total_seconds():.0f} s"
-    if "Failed" in ended:
-        return "failed"
-    if found["spec"].get("suspend"):
-        return waiting(api, output["namespace"], found["metadata"]["uid"])
-    if first == "running":
-        return first
-    return "retrying" if status.get("restarts") else "pending"
-
-
 def _service_address(core: Any, output: Mapping[str, Any]) -> str:
-    service = _read(core.read_namespaced_service, output["service"], output["namespace"])
+    service = read(core.read_namespaced_service, output["service"], output["namespace"])
     return f"http://{service.spec.cluster_ip}:{output['port']}" if service else ""
-
-
-def _read(call: Any, name: str, namespace: str) -> Any:
-    """The object, or None if it does not exist."""
-    try:
-        return call(name, namespace)
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise
 
 
 def _nodes(api: client.ApiClient, namespace: str, pods: Sequence[Any]) -> list[Node]:

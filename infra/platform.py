@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
 from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
-from infra.catalogue.names import ADMINISTRATOR, PLATFORM, logs_namespace, queues_namespace, selector
-from infra.catalogue.pod_exceptions import Exceptions, exceptions, pod_security
+from infra.catalogue.names import ADMINISTRATOR, PLATFORM
+from infra.catalogue.pod_exceptions import exceptions
 from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
@@ -19,29 +19,22 @@ from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images, ImagesArgs
-from infra.job_sets import JobSets, JobSetsArgs
-from infra.networking.network_policies import queue_policies
+from infra.job_sets.controller import JobSets, JobSetsArgs
+from infra.namespaces import Namespaces
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.outputs import outputs, workload_outputs
 from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
-from infra.queues.configuration import WEBHOOK_PORT
 from infra.queues.controller import ControllerArgs, QueueController
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
-    Destination,
-    Policies,
     Priorities,
     PrioritiesArgs,
     TrackingAccess,
     Workspace,
-    WorkspaceArgs,
-    log_policies,
-    platform_policies,
-    team_policies,
 )
 from infra.tenancy.admission import Admission, AdmissionArgs
 from infra.tenancy.team_secrets import TeamSecret, TeamSecrets, TeamSecretsArgs
-from infra.tracking import PORT, Tracking, TrackingArgs
+from infra.tracking import Tracking, TrackingArgs
 from infra.workloads.access import Outside
 from infra.workloads.queue import Queue
 from infra.workloads.runtime import Runtime, Workloads, create_workloads
@@ -61,8 +54,10 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     own = namespaces.of_platform()
     logins = _logins(declared, foundation)
     tracking = _tracking(declared, foundation, images, own, logins)
+    after = [queues.controller, queues.quotas] if queues else []
+    access = {name: TrackingAccess(tracking.uri, logins.of(name)) for name in declared.teams}
     teams = {
-        name: namespaces.of_team(name, _with_namespace_quota(declared, name), tracking, logins, queues)
+        name: namespaces.of_team(name, _with_namespace_quota(declared, name), access[name], after)
         for name in declared.teams
     }
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
@@ -98,93 +93,23 @@ def _images(declared: Platform, foundation: Foundation) -> Images:
     )
 
 
-def _namespaces(declared: Platform, foundation: Foundation) -> _Namespaces:
-    on_cluster = _on_cluster(foundation)
-    excepted = exceptions(declared.namespace, declared.policy.exceptions)
-    admission_args = AdmissionArgs(declared.namespace, foundation.registry.prefix, excepted)
-    admission = Admission("admission", admission_args, on_cluster)
-    priorities = Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster)
-    return _Namespaces(
-        platform=declared.namespace,
-        foundation=foundation,
-        excepted=excepted,
-        admission=admission,
-        priorities=priorities,
-        queued=declared.queues is not None,
-        job_sets=_has_job_sets(declared),
-    )
-
-
 def _has_job_sets(declared: Platform) -> bool:
     return any(job.workers > 1 for job in declared.training.values())
 
 
-@dataclass(frozen=True)
-class _Namespaces:
-    """Creates namespaces, none of which runs a pod before the admission policies exist."""
-
-    platform: str
-    foundation: Foundation
-    excepted: Exceptions
-    admission: Admission
-    priorities: Priorities
-    queued: bool
-    job_sets: bool
-
-    @property
-    def options(self) -> pulumi.ResourceOptions:
-        return _on_cluster(self.foundation, self.admission)
-
-    @property
-    def _tracking(self) -> Destination:
-        return Destination(self.platform, selector(TRACKING, TRACKING), PORT)
-
-    def of_platform(self) -> Workspace:
-        return self._create(self.platform, "platform", platform_policies(self._tracking))
-
-    def of_logs(self) -> Workspace:
-        """Of the log store and its collector."""
-        policies = log_policies(self.platform, self.foundation.egress)
-        return self._create(logs_namespace(self.platform), "logs", policies)
-
-    def of_queues(self) -> Workspace:
-        return self._create(queues_namespace(self.platform), "queues", queue_policies(WEBHOOK_PORT))
-
-    def of_team(
-        self, name: str, settings: Team, tracking: Tracking, logins: TrackingLogins, queues: _Queues | None
-    ) -> Workspace:
-        """It is deleted before its quota, which waits for its jobs, and before the controller of these."""
-        policies = team_policies(self._tracking, self.foundation.egress)
-        access = TrackingAccess(tracking.uri, logins.of(name))
-        after = [queues.controller, queues.quotas] if queues else []
-        return self._create(name, "team", policies, access, settings, after)
-
-    def _create(
-        self,
-        name: str,
-        component: str,
-        policies: Policies,
-        tracking: TrackingAccess | None = None,
-        settings: Team | None = None,
-        after: Sequence[pulumi.Resource] = (),
-    ) -> Workspace:
-        store = self.foundation.object_stores.get(name) if settings else None
-        args = WorkspaceArgs(
-            platform=self.platform,
-            component=component,
-            pull_config=self.foundation.registry.pull_config,
-            tracking=tracking,
-            dataset_credentials=store.credentials if store else None,
-            team=name if settings else None,
-            settings=settings,
-            policies=policies,
-            priorities=self.priorities,
-            pod_security=pod_security(name, self.excepted),
-            seconds_for_a_node=self.foundation.seconds_for_a_node,
-            queued=self.queued,
-            job_sets=self.job_sets,
-        )
-        return Workspace(name, args, _on_cluster(self.foundation, self.admission, *after))
+def _namespaces(declared: Platform, foundation: Foundation) -> Namespaces:
+    on_cluster = _on_cluster(foundation)
+    excepted = exceptions(declared.namespace, declared.policy.exceptions)
+    admission_args = AdmissionArgs(declared.namespace, foundation.registry.prefix, excepted)
+    return Namespaces(
+        platform=declared.namespace,
+        foundation=foundation,
+        excepted=excepted,
+        admission=Admission("admission", admission_args, on_cluster),
+        priorities=Priorities("priorities", PrioritiesArgs(declared.namespace), on_cluster),
+        queued=declared.queues is not None,
+        job_sets=_has_job_sets(declared),
+    )
 
 
 @dataclass(frozen=True)
@@ -198,7 +123,7 @@ class _Queues:
         return LocalQueues("queues-of-teams", args, _on_cluster(self.foundation)).by_team
 
 
-def _queues(declared: Platform, foundation: Foundation, images: Images, namespaces: _Namespaces) -> _Queues | None:
+def _queues(declared: Platform, foundation: Foundation, images: Images, namespaces: Namespaces) -> _Queues | None:
     if declared.queues is None:
         return None
     pools = {name: foundation.pools[name] for name in gpu_pools(declared)}
@@ -222,7 +147,7 @@ def _with_namespace_quota(declared: Platform, team: str) -> Team:
     return declared.teams[team].model_copy(update={"quota": namespace_quota(declared, team)})
 
 
-def _devices(declared: Platform, foundation: Foundation, namespaces: _Namespaces) -> Devices | None:
+def _devices(declared: Platform, foundation: Foundation, namespaces: Namespaces) -> Devices | None:
     """Needed by device plugins, and by the GPU exporter where monitoring is declared."""
     measured = declared.monitoring is not None and any(pool.has_real_gpus for pool in foundation.pools.values())
     if not measured and not _without_device_plugin(foundation):
@@ -306,7 +231,7 @@ def _observability(
     runtime: Runtime,
     workspace: Workspace,
     devices: Devices | None,
-    namespaces: _Namespaces,
+    namespaces: Namespaces,
     workloads: Workloads,
 ) -> ObservabilityOutputs:
     if declared.monitoring is None:

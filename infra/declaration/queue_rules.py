@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from infra.catalogue.names import queues_namespace
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.queues import UNDECLARED, Amounts, Share, gpu_pools, gpus_by_pool, requested, shares
+from infra.workloads.kind import Job
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -159,8 +160,8 @@ def _are_sound(platform: Platform, root: Path) -> bool:
 
 def _priorities(platform: Platform) -> Iterator[tuple[str, str | None]]:
     for kind, name, workload in platform.workloads():
-        if kind.queued:
-            yield f"{kind.section}.{name}.priority", workload.priority  # type: ignore[attr-defined]
+        if isinstance(workload, Job):
+            yield f"{kind.section}.{name}.priority", workload.priority
 
 
 def queue_namespace_is_free(platform: Platform, root: Path) -> Iterator[Problem]:

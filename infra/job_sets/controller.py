@@ -9,35 +9,31 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.images import JOBSET
 from infra.catalogue.names import PROJECT
 from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
+from infra.job_sets.definition import DEFINITION
 from infra.tenancy import Workspace
 from infra.tenancy.job_admission import JobRule, enforce
-from infra.workloads.api_access import Access, Owner, api_account, token_mount
+from infra.tenancy.rbac import READ
+from infra.workloads.api_access import Access, api_account, token_mount
+from infra.workloads.definitions import Manifest
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, pod_template
 
-CRD = Path(__file__).with_name("crd.json")
-"""config/components/crd/bases of the module sigs.k8s.io/jobset, without descriptions, which are 9 parts of 10."""
 _COMPONENT = "controller"
 _GROUP = "jobset.x-k8s.io"
-_READ = ("get", "list", "watch")
 _HEALTH_PORT = 8081
 
 ACCESS = Access(
     cluster_wide=[
-        ("", ("persistentvolumeclaims", "pods", "services"), _READ),
-        ("batch", ("jobs",), _READ),
-        (_GROUP, ("jobsets",), _READ),
+        ("", ("persistentvolumeclaims", "pods", "services"), READ),
+        ("batch", ("jobs",), READ),
+        (_GROUP, ("jobsets",), READ),
     ],
     namespaced=[
         ("", ("events",), ("create", "patch")),
@@ -90,20 +86,13 @@ class JobSets(pulumi.ComponentResource):
 
     def _custom_resource_definition(self) -> pulumi.Resource:
         """It stays: another stack of the cluster may have JobSets, which would be deleted with it."""
-        manifest: dict[str, Any] = json.loads(CRD.read_text())
-        return kubernetes.apiextensions.CustomResource(
-            manifest["metadata"]["name"],
-            api_version=manifest["apiVersion"],
-            kind=manifest["kind"],
-            metadata=ObjectMetaArgs(name=manifest["metadata"]["name"]),
-            spec=manifest["spec"],
-            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
-        )
+        manifest = json.loads(DEFINITION.read_text())
+        opts = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
+        return Manifest(manifest["metadata"]["name"], manifest, opts)
 
     def _controller(self, args: JobSetsArgs, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         server = DeploymentFactory(JOBSET, _COMPONENT, args.workspace, self)
-        owner = Owner(JOBSET, _COMPONENT, args.workspace, self)
-        account = api_account(owner, ACCESS, {team.namespace: team for team in args.teams.values()})
+        account = api_account(server, ACCESS, {team.namespace: team for team in args.teams.values()})
         container = Container(
             name=JOBSET,
             image=args.image.reference,

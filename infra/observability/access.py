@@ -6,25 +6,24 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.catalogue.names import MONITORING
 from infra.gpu.devices import Devices
+from infra.observability.deployment import monitoring_server
 from infra.tenancy import Workspace
-from infra.workloads.api_access import Access, Owner, Rule, api_account
-
-_READ = ("get", "list", "watch")
+from infra.tenancy.rbac import READ, Rule
+from infra.workloads.api_access import Access, api_account
 
 Namespaced = Workspace | Devices
 """A component that owns a namespace of the stack."""
 
-NODES: Rule = ("", ("nodes",), _READ)
-READS_PODS = Access([NODES], [("", ("pods",), _READ)])
+NODES: Rule = ("", ("nodes",), READ)
+READS_PODS = Access([NODES], [("", ("pods",), READ)])
 ASKS_KUBELETS = Access([NODES, ("", ("nodes/metrics",), ("get",))], READS_PODS.namespaced)
 READS_CLUSTER = Access(
     [NODES],
     [
-        ("", ("persistentvolumeclaims", "pods", "resourcequotas"), _READ),
-        ("apps", ("daemonsets", "deployments", "statefulsets"), _READ),
-        ("batch", ("cronjobs", "jobs"), _READ),
+        ("", ("persistentvolumeclaims", "pods", "resourcequotas"), READ),
+        ("apps", ("daemonsets", "deployments", "statefulsets"), READ),
+        ("batch", ("cronjobs", "jobs"), READ),
     ],
 )
 
@@ -33,5 +32,5 @@ def monitoring_account(
     name: str, workspace: Workspace, access: Access, watched_namespaces: Sequence[Namespaced], parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
     """A service account and its RBAC bindings. Pods get its token through `token_mount` only."""
-    owner = Owner(name, MONITORING, workspace, parent)
+    owner = monitoring_server(name, workspace, parent)
     return api_account(owner, access, {each.namespace: each for each in watched_namespaces})

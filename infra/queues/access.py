@@ -16,27 +16,24 @@ from infra.catalogue.names import labels
 from infra.queues.configuration import MUTATING, NAME, VALIDATING
 from infra.queues.definitions import CONVERTED
 from infra.tenancy import Workspace
+from infra.tenancy.rbac import READ, Rule, policy_rules
 
-Rule = tuple[str, Sequence[str], Sequence[str]]
-"""API group, resources, verbs."""
-
-_READ = ("get", "list", "watch")
-_CHANGE = (*_READ, "update", "patch")
+_CHANGE = (*READ, "update", "patch")
 _KUEUE = "kueue.x-k8s.io"
 CLUSTER_WIDE: tuple[Rule, ...] = (
     ("", ("events",), ("create", "patch", "update", "watch")),
-    ("", ("limitranges", "namespaces"), _READ),
-    ("batch", ("jobs",), _READ),
-    ("jobset.x-k8s.io", ("jobsets",), _READ),
-    ("node.k8s.io", ("runtimeclasses",), _READ),
-    ("scheduling.k8s.io", ("priorityclasses",), _READ),
+    ("", ("limitranges", "namespaces"), READ),
+    ("batch", ("jobs",), READ),
+    ("jobset.x-k8s.io", ("jobsets",), READ),
+    ("node.k8s.io", ("runtimeclasses",), READ),
+    ("scheduling.k8s.io", ("priorityclasses",), READ),
     ("apiextensions.k8s.io", ("customresourcedefinitions",), ("list", "watch")),
     ("admissionregistration.k8s.io", ("mutatingwebhookconfigurations",), ("list", "watch")),
     ("admissionregistration.k8s.io", ("validatingwebhookconfigurations",), ("list", "watch")),
     # Its own objects, also where they wait for it in a namespace that is being deleted.
     (_KUEUE, ("admissionchecks", "clusterqueues", "cohorts", "localqueues", "resourceflavors"), _CHANGE),
     (_KUEUE, ("workloads",), (*_CHANGE, "create", "delete")),
-    (_KUEUE, ("workloadpriorityclasses",), _READ),
+    (_KUEUE, ("workloadpriorityclasses",), READ),
     (_KUEUE, tuple(f"{kind}/finalizers" for kind in ("clusterqueues", "localqueues", "resourceflavors")), ("update",)),
     (_KUEUE, ("admissionchecks/finalizers", "workloads/finalizers"), ("update",)),
     (_KUEUE, tuple(f"{kind}/status" for kind in ("admissionchecks", "clusterqueues", "cohorts")), _CHANGE),
@@ -53,7 +50,7 @@ OF_TEAMS: tuple[Rule, ...] = (
 """In each team's namespace."""
 
 
-OWN_NAMESPACE: tuple[Rule, ...] = (("", ("secrets",), (*_READ, "update")),)
+OWN_NAMESPACE: tuple[Rule, ...] = (("", ("secrets",), (*READ, "update")),)
 """It watches all Secrets of its namespace, where there are its certificate and the login to the registry."""
 
 CERTIFIED: Mapping[str, tuple[str, Sequence[str]]] = {
@@ -80,7 +77,7 @@ def account(workspace: Workspace, platform: str, opts: pulumi.ResourceOptions) -
         for resource, (group, names) in CERTIFIED.items()
     ]
     everywhere = f"{platform}-{NAME}"
-    role = _cluster_role(everywhere, [*_rules(CLUSTER_WIDE), *certified], opts)
+    role = _cluster_role(everywhere, [*policy_rules(CLUSTER_WIDE), *certified], opts)
     binding = kubernetes.rbac.v1.ClusterRoleBinding(
         everywhere,
         metadata=_metadata(everywhere),
@@ -88,8 +85,10 @@ def account(workspace: Workspace, platform: str, opts: pulumi.ResourceOptions) -
         subjects=[_subject(own)],
         opts=opts,
     )
-    secrets = kubernetes.rbac.v1.Role(NAME, metadata=_metadata(NAME, own), rules=_rules(OWN_NAMESPACE), opts=inside)
-    teams = _cluster_role(_teams_role(platform), _rules(OF_TEAMS), opts)
+    secrets = kubernetes.rbac.v1.Role(
+        NAME, metadata=_metadata(NAME, own), rules=policy_rules(OWN_NAMESPACE), opts=inside
+    )
+    teams = _cluster_role(_teams_role(platform), policy_rules(OF_TEAMS), opts)
     return [made, role, binding, secrets, teams, _binding(NAME, own, own, "Role", NAME, inside)]
 
 
@@ -124,10 +123,3 @@ def _metadata(name: str, namespace: str | None = None) -> ObjectMetaArgs:
 
 def _subject(namespace: str) -> SubjectArgs:
     return SubjectArgs(kind="ServiceAccount", name=NAME, namespace=namespace)
-
-
-def _rules(rules: Sequence[Rule]) -> list[PolicyRuleArgs]:
-    return [
-        PolicyRuleArgs(api_groups=[group], resources=list(resources), verbs=list(verbs))
-        for group, resources, verbs in rules
-    ]

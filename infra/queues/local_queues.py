@@ -9,9 +9,9 @@ import pulumi
 
 from infra.catalogue.names import PROJECT, labels
 from infra.queues.controller import QueueController
-from infra.queues.manifest import Manifest
 from infra.queues.quotas import API, cluster_queue
 from infra.tenancy import Workspace
+from infra.workloads.definitions import Manifest
 from infra.workloads.queue import Queue
 
 

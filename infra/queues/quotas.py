@@ -17,7 +17,7 @@ from infra.declaration.pool_nodes import GPU
 from infra.declaration.queues import UNDECLARED, Queues, Share
 from infra.declaration.types import cpu_millis, memory_bytes
 from infra.foundation import Placement, Toleration
-from infra.queues.manifest import Manifest
+from infra.workloads.definitions import Manifest
 from infra.workloads.queue import priority_class
 
 API = "kueue.x-k8s.io/v1beta2"

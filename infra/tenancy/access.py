@@ -12,28 +12,25 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
-from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
+from pulumi_kubernetes.rbac.v1 import RoleRefArgs, SubjectArgs
 
 from infra.catalogue.names import labels
 from infra.declaration.teams import Role
-
-Rule = tuple[str, Sequence[str], Sequence[str]]
-"""API group, resources, verbs."""
+from infra.tenancy.rbac import READ, Rule, policy_rules
 
 _RBAC = "rbac.authorization.k8s.io"
-_READ = ("get", "list", "watch")
 _WRITE = ("create", "update", "patch", "delete")
 
 _SEE: tuple[Rule, ...] = (
-    ("", ("configmaps", "endpoints", "events", "limitranges", "persistentvolumeclaims"), _READ),
-    ("", ("pods", "resourcequotas", "serviceaccounts", "services"), _READ),
-    ("apps", ("deployments", "replicasets", "statefulsets"), _READ),
-    ("batch", ("cronjobs", "jobs"), _READ),
-    ("discovery.k8s.io", ("endpointslices",), _READ),
-    ("events.k8s.io", ("events",), _READ),
-    ("networking.k8s.io", ("networkpolicies",), _READ),
-    ("policy", ("poddisruptionbudgets",), _READ),
-    (_RBAC, ("rolebindings", "roles"), _READ),
+    ("", ("configmaps", "endpoints", "events", "limitranges", "persistentvolumeclaims"), READ),
+    ("", ("pods", "resourcequotas", "serviceaccounts", "services"), READ),
+    ("apps", ("deployments", "replicasets", "statefulsets"), READ),
+    ("batch", ("cronjobs", "jobs"), READ),
+    ("discovery.k8s.io", ("endpointslices",), READ),
+    ("events.k8s.io", ("events",), READ),
+    ("networking.k8s.io", ("networkpolicies",), READ),
+    ("policy", ("poddisruptionbudgets",), READ),
+    (_RBAC, ("rolebindings", "roles"), READ),
 )
 _WORK: tuple[Rule, ...] = (
     # Logs may contain data, so viewers can't read them.
@@ -45,17 +42,17 @@ _WORK: tuple[Rule, ...] = (
     ("batch", ("jobs",), ("create", "delete")),
 )
 _CHANGE: tuple[Rule, ...] = (
-    ("", ("configmaps", "secrets"), (*_READ, *_WRITE)),
+    ("", ("configmaps", "secrets"), (*READ, *_WRITE)),
     ("", ("pods",), ("create",)),
     ("apps", ("deployments",), ("patch",)),
     ("apps", ("deployments/scale",), ("get", "patch", "update")),
     ("batch", ("jobs",), ("patch",)),
 )
-_SEE_QUEUE: Rule = ("kueue.x-k8s.io", ("localqueues", "workloads"), _READ)
+_SEE_QUEUE: Rule = ("kueue.x-k8s.io", ("localqueues", "workloads"), READ)
 """What is in the team's queue, and why it waits."""
-_SEE_JOB_SETS: Rule = ("jobset.x-k8s.io", ("jobsets",), _READ)
+_SEE_JOB_SETS: Rule = ("jobset.x-k8s.io", ("jobsets",), READ)
 _STOP_JOB_SETS: Rule = ("jobset.x-k8s.io", ("jobsets",), ("delete",))
-"""Its Jobs would be made again. Nobody may create one: there is no webhook that would check it."""
+"""Deleting the Jobs of a JobSet does not stop it. No role may create one, since no webhook validates it."""
 RULES: Mapping[Role, tuple[Rule, ...]] = {
     "viewer": _SEE,
     "developer": (*_SEE, *_WORK),
@@ -92,10 +89,7 @@ def _role(namespace: str, role: Role, more: Sequence[Rule], opts: pulumi.Resourc
     return kubernetes.rbac.v1.Role(
         f"{namespace}-{role}",
         metadata=_metadata(namespace, role),
-        rules=[
-            PolicyRuleArgs(api_groups=[group], resources=list(resources), verbs=list(verbs))
-            for group, resources, verbs in (*RULES[role], *more)
-        ],
+        rules=policy_rules((*RULES[role], *more)),
         opts=opts,
     )
 

@@ -19,6 +19,7 @@ from pulumi_kubernetes.admissionregistration.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, LabelSelectorRequirementArgs, ObjectMetaArgs
 
+from infra.catalogue.images import JOBSET
 from infra.catalogue.names import PLATFORM_LABEL, TEAM_LABEL, labels
 
 
@@ -36,7 +37,7 @@ class JobRule:
 
 def job_set_account(platform: str) -> str:
     """The user as which JobSet's controller creates Jobs."""
-    return f"system:serviceaccount:{platform}:jobset"
+    return f"system:serviceaccount:{platform}:{JOBSET}"
 
 
 def enforce(rule: JobRule, platform: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:

@@ -89,7 +89,7 @@ def workers(core: client.CoreV1Api, run: dict[str, Any]) -> list[Any]:
 
 def epoch(core: client.CoreV1Api, run: dict[str, Any]) -> int:
     """The last epoch that the first worker's pod of now has ended; 0 before."""
-    with suppress(ApiException):
+    with suppress(ApiException):  # a pod is gone, or has not started
         pods = workers(core, run)
         log = core.read_namespaced_pod_log(pods[0].metadata.name, run["namespace"]) if len(pods) == 2 else ""
         return max((int(number) for number in re.findall(r"epoch (\d+) of", log)), default=0)

@@ -240,6 +240,6 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=uses_bf16(images.device)):
         loss: Tensor = nn.functional.cross_entropy(network(images), labels)
-    (loss * weight).backward()  # type: ignore[no-untyped-call]
+    (loss * weight).backward()  # type: ignore[no-untyped-call] # PyTorch's own has no types
     optimizer.step()
     return loss.detach()

@@ -30,7 +30,7 @@ def log_store(
     protect: bool,
     parent: pulumi.Resource,
 ) -> pulumi.Resource:
-    """A Deployment behind a Service. Network policies let the collector and the proxy in, and nobody else."""
+    """A Deployment behind a Service. By its network policy only the collector and the proxy may connect."""
     server = DeploymentFactory(STORE, LOGS, workspace, parent)
     data, claim = server.data(settings.storage, volume, protect)
     container = Container(

@@ -66,6 +66,9 @@ class Node:
                     self._serve(pod)
             time.sleep(_POLL)
 
+    def has_no_pods(self, namespace: str) -> bool:
+        return not self.pods(namespace)
+
     def pods(self, namespace: str) -> list[Any]:
         """Those that run."""
         found = self._core.list_namespaced_pod(namespace, field_selector=f"spec.nodeName={self.name}").items

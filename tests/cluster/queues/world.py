@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -84,7 +85,9 @@ sleeps = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({sl
 for name, settings in declared.training.items():
     place = teams[settings.team]
     access = Outside({{}}, {{}}, None).access("training", name, settings, place, nothing_to_bind)
-    args = TrainingArgs(settings, sleeps, place, access, [], placement, Volume(None), (), queues[settings.team])
+    args = TrainingArgs(
+        settings, sleeps, place, access, [], placement, Volume(None), job_sets=[], queue=queues[settings.team]
+    )
     run = Training(name, args, after())
     pulumi.export(name, run.job_name)
 """
@@ -198,7 +201,7 @@ class World:
                 lambda job=job: self.running(team, job),  # type: ignore[misc] # by the default
                 60,
                 f"{team}/{job}",
-                why=lambda job=job: self.reason(team, job),  # type: ignore[misc]
+                why=lambda job=job: self.reason(team, job),  # type: ignore[misc] # by the default
             )
 
     def waits(self, team: str, job: str) -> str:
@@ -219,12 +222,15 @@ class World:
     def workloads(self, team: str) -> list[dict[str, Any]]:
         return list(self.objects.list_namespaced_custom_object(*KUEUE, team, "workloads")["items"])
 
+    def has_no_workloads(self, team: str) -> bool:
+        return not self.workloads(team)
+
     def clear(self, node: Node) -> None:
         """No job is left, and nothing is reserved."""
         for team in self.teams:
             self.batch.delete_collection_namespaced_job(team, propagation_policy="Background")
-            eventually(lambda team=team: not self.workloads(team), 60, "removal of all workloads")  # type: ignore[misc]
-            eventually(lambda team=team: not node.pods(team), 60, "removal of all pods")  # type: ignore[misc]
+            eventually(partial(self.has_no_workloads, team), 60, "removal of all workloads")
+            eventually(partial(node.has_no_pods, team), 60, "removal of all pods")
         node.most_gpus.clear()
 
     def stop_controller(self) -> None:

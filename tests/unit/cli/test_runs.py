@@ -10,7 +10,7 @@ from kubernetes.client.exceptions import ApiException
 
 from cli import jobs, runs
 from cli.queues import waiting
-from cli.status import _job_state
+from cli.run_state import of_status
 
 PREFIX = "urn:pulumi:dev::ml-platform::ml-platform:index:"
 
@@ -43,7 +43,7 @@ def test_only_runs_that_were_created_are_new() -> None:
     ],
 )
 def test_a_run_has_failed_only_for_good(status: dict[str, Any], state: str) -> None:
-    assert _job_state(client.V1JobStatus(**status)) == state
+    assert of_status(client.V1JobStatus(**status)) == state
 
 
 def condition(type_: str, status: str, message: str) -> dict[str, str]:

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from infra.catalogue.names import QUEUE_LABEL, QUEUE_PRIORITY_LABEL
-from infra.job_sets.controller import ACCESS, CRD
+from infra.job_sets.controller import ACCESS
+from infra.job_sets.definition import DEFINITION
 from tests.unit.components.recorder import Recorder, inputs, platform
 from tests.unit.declaration.samples import small
 
@@ -113,11 +114,11 @@ def test_the_controller_changes_nothing_outside_the_teams_namespaces() -> None:
     assert not [rule for rule in (*ACCESS.cluster_wide, *ACCESS.namespaced) if "secrets" in rule[1]]
 
 
-def test_the_definition_is_that_of_the_controllers_version_without_descriptions() -> None:
-    definition = json.loads(CRD.read_text())
+def test_the_definition_has_the_version_of_the_runs_and_no_descriptions() -> None:
+    definition = json.loads(DEFINITION.read_text())
     (version,) = [each for each in definition["spec"]["versions"] if each["served"]]
     assert (definition["metadata"]["name"], version["name"]) == ("jobsets.jobset.x-k8s.io", "v1alpha2")
-    assert '"description":"' not in CRD.read_text()
+    assert '"description":"' not in DEFINITION.read_text()
 
 
 def test_in_a_queue_it_is_one_piece_of_work() -> None:

@@ -1,0 +1,51 @@
+"""CustomResourceDefinitions of controllers that are built from their Go modules, and the objects that these define.
+
+A definition is a file that is generated from the module whose version an image has. Left out are descriptions, nine
+tenths of the text, which every update would write to the state, and versions other than the one that is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+Schema = Mapping[str, Any]
+_IMAGES = Path(__file__).parents[2] / "images"
+_SOURCE = Path("config/components/crd/bases")
+
+
+class Manifest(pulumi.CustomResource):
+    """An object as the API server has it, of a kind that the SDK has no class for or one with other names."""
+
+    def __init__(self, name: str, manifest: Schema, opts: pulumi.ResourceOptions) -> None:
+        super().__init__(f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}", name, dict(manifest), opts)
+
+
+def generate(image: str, module: str, files: Mapping[str, Path]) -> None:
+    """Writes `files`, by the name of the definition in the module that the image is built from."""
+    command = ["go", "list", "-m", "-f", "{{.Dir}}", module]
+    answer = subprocess.run(command, cwd=_IMAGES / image, check=True, capture_output=True, text=True)
+    for name, file in files.items():
+        source = yaml.safe_load((Path(answer.stdout.strip()) / _SOURCE / f"{name}.yaml").read_text())
+        file.write_text(json.dumps(_generated(source), separators=(",", ":")) + "\n")
+
+
+def _generated(definition: Schema) -> Schema:
+    kept = [version for version in definition["spec"]["versions"] if version["storage"]]
+    spec = {**definition["spec"], "versions": kept}
+    metadata = {"name": definition["metadata"]["name"]}
+    return {**{key: definition[key] for key in ("apiVersion", "kind")}, "metadata": metadata, "spec": _bare(spec)}
+
+
+def _bare(value: Any, named: bool = False) -> Any:
+    """Without descriptions; `named`: the keys are names of properties, of which one may be `description`."""
+    if isinstance(value, Mapping):
+        kept = {key: each for key, each in value.items() if named or key != "description"}
+        return {key: _bare(each, not named and key == "properties") for key, each in kept.items()}
+    return [_bare(each) for each in value] if isinstance(value, list) else value
