@@ -14,8 +14,8 @@ help: ## list these commands
 up: setup ## install, start and deploy everything; idempotent
 	@$(PYTHON) -m cli up --stack $(STACK)
 
-status: setup ## show endpoints, jobs, images, nodes and GPUs (JSON=1, WAIT=1 for training, HTML=status.html)
-	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JSON),--json) $(if $(WAIT),--wait) $(if $(HTML),--html "$(HTML)")
+status: setup ## show endpoints, jobs, images, nodes and GPUs (WAIT=1 for training, HTML=status.html), or why JOB=... waits (JSON=1, LOGIN=kubeconfig)
+	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JOB),--job "$(JOB)") $(if $(LOGIN),--kubeconfig "$(LOGIN)") $(if $(JSON),--json) $(if $(WAIT),--wait) $(if $(HTML),--html "$(HTML)")
 
 preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))

@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     status = add("status", _status, "show endpoints, jobs, images, nodes and GPUs")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument("--wait", action="store_true", help="first wait for the training runs; 1 if one has failed")
+    status.add_argument("--job", help="why the runs of this job wait")
+    status.add_argument("--kubeconfig", type=Path, metavar="FILE", help="with --job: use the login of this file")
     status.add_argument("--html", type=Path, metavar="FILE", help="save the status page as one file")
     preview = add("preview", _preview, "show the whole plan and its cost, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
@@ -90,7 +92,10 @@ def _down(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     from cli import runs, status, status_html
+    from cli.waiting import command
 
+    if options.job is not None:
+        return command.show(options.stack, options.job, options.kubeconfig, json_only=options.json)
     if options.html:
         return status_html.write(options.stack, options.html)
     failed = options.wait and not runs.all_succeed(options.stack, quiet=options.json)

@@ -101,6 +101,15 @@ def api_client(context: str) -> client.ApiClient:
         raise CommandError(f"the kube context '{context}' can't be used", str(error), hint="see $KUBECONFIG") from None
 
 
+def client_of_file(kubeconfig: Path) -> tuple[client.ApiClient, str]:
+    """A client as the user of a file's current context, and the name of the context."""
+    try:
+        _, current = config.list_kube_config_contexts(str(kubeconfig))
+        return config.new_client_from_config(str(kubeconfig)), current["name"]
+    except (config.ConfigException, OSError, TypeError) as error:
+        raise CommandError(f"{kubeconfig} is no kubeconfig", str(error), hint="see `make kubeconfig`") from None
+
+
 def kubeconfig(api: client.ApiClient, user: str, groups: Sequence[str], namespace: str, seconds: int) -> str:
     """A self-contained kubeconfig: the private key is generated here and stored nowhere else."""
     key = ec.generate_private_key(ec.SECP256R1())

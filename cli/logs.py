@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from kubernetes import client, config
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack, status
 from cli.forward import forward
+from cli.kubeconfig import client_of_file
 from common.errors import CommandError
 from infra.catalogue.logs import POD_LOGS, READER_POD, READER_PORT
 from infra.catalogue.names import LOGS_SECRET, logs_namespace
@@ -213,12 +213,8 @@ def _cluster(name: str, declared: Platform, kubeconfig: Path | None) -> tuple[cl
         if why := status.why_unseen(name, declared):
             raise CommandError("the cluster can't be queried", why)
         return status.cluster_api(name, declared), context, environment
-    try:
-        _, current = config.list_kube_config_contexts(str(kubeconfig))
-        api = config.new_client_from_config(str(kubeconfig))
-    except (ConfigException, OSError, TypeError) as error:
-        raise CommandError(f"{kubeconfig} is no kubeconfig", str(error), hint="see `make kubeconfig`") from None
-    return api, current["name"], {**environment, "KUBECONFIG": str(kubeconfig.resolve())}
+    api, context = client_of_file(kubeconfig)
+    return api, context, {**environment, "KUBECONFIG": str(kubeconfig.resolve())}
 
 
 def _login(core: client.CoreV1Api, team: str) -> tuple[str, str]:

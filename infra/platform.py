@@ -119,7 +119,8 @@ class _Queues:
     quotas: Quotas
 
     def of_teams(self, declared: Platform, teams: Mapping[str, Workspace]) -> Mapping[str, Queue]:
-        args = LocalQueuesArgs(declared.namespace, self.controller, teams)
+        groups = sorted({group for team in declared.teams.values() for _, group in team.groups.named()})
+        args = LocalQueuesArgs(declared.namespace, self.controller, teams, groups)
         return LocalQueues("queues-of-teams", args, _on_cluster(self.foundation)).by_team
 
 

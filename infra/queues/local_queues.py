@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,6 +10,7 @@ import pulumi
 from infra.catalogue.names import PROJECT, labels
 from infra.queues.controller import QueueController
 from infra.queues.quotas import API, cluster_queue
+from infra.queues.readers import read_quotas
 from infra.tenancy import Workspace
 from infra.workloads.definitions import Manifest
 from infra.workloads.queue import Queue
@@ -20,6 +21,8 @@ class LocalQueuesArgs:
     platform: str
     controller: QueueController
     teams: Mapping[str, Workspace]
+    groups: Sequence[str] = ()
+    """The groups of all members."""
 
 
 class LocalQueues(pulumi.ComponentResource):
@@ -30,6 +33,7 @@ class LocalQueues(pulumi.ComponentResource):
     def __init__(self, name: str, args: LocalQueuesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:LocalQueues", name, None, opts)
         self.by_team = {team: self._queue(team, workspace, args) for team, workspace in args.teams.items()}
+        read_quotas(args.platform, args.groups, pulumi.ResourceOptions(parent=self))
         self.register_outputs({})
 
     def _queue(self, team: str, workspace: Workspace, args: LocalQueuesArgs) -> Queue:

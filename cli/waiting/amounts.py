@@ -1,0 +1,85 @@
+"""Amounts of resources, by name, in the units of Kubernetes: cores, bytes, and pieces of anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity
+
+GPU = "nvidia.com/gpu"
+Amounts = Mapping[str, Decimal]
+_UNITS = (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
+_FIRST = (GPU, "cpu", "memory")
+_WORDS = {"cpu": "CPU", GPU: "GPU", "pods": "pod"}
+
+
+def parsed(quantities: Mapping[str, Any] | None) -> dict[str, Decimal]:
+    """Of a Kubernetes object, such as `{"cpu": "100m"}`."""
+    return {name: parse_quantity(value) for name, value in (quantities or {}).items()}
+
+
+def total(each: Iterable[Amounts]) -> dict[str, Decimal]:
+    """The sum of all."""
+    found: dict[str, Decimal] = {}
+    for amounts in each:
+        for name, amount in amounts.items():
+            found[name] = found.get(name, Decimal(0)) + amount
+    return found
+
+
+def times(amounts: Amounts, count: int) -> dict[str, Decimal]:
+    return {name: amount * count for name, amount in amounts.items()}
+
+
+def of_pod(spec: Mapping[str, Any]) -> dict[str, Decimal]:
+    """What the scheduler counts for a pod: its containers together, or its largest init container if that is more.
+
+    https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers
+    """
+    wanted = total(_requests(each) for each in spec["containers"])
+    for each in spec.get("initContainers", []):
+        for name, amount in _requests(each).items():
+            wanted[name] = max(wanted.get(name, Decimal(0)), amount)
+    return total([wanted, parsed(spec.get("overhead")), {"pods": Decimal(1)}])
+
+
+def _requests(container: Mapping[str, Any]) -> dict[str, Decimal]:
+    resources = container.get("resources") or {}
+    return parsed({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
+
+
+def lacking(wanted: Amounts, room: Amounts) -> dict[str, Decimal]:
+    """What of it is more than there is room for; a resource that `room` does not name has none."""
+    return {name: amount for name, amount in wanted.items() if amount > room.get(name, Decimal(0))}
+
+
+def text(amounts: Amounts) -> str:
+    """For people, the scarcest first: `8 GPUs, 12 CPUs, 64Gi memory`; nothing of what is zero."""
+    order = sorted(amounts, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
+    return ", ".join(one(name, amounts[name]) for name in order if amounts[name]) or "nothing"
+
+
+def one(name: str, amount: Decimal) -> str:
+    if name in ("memory", "ephemeral-storage") or name.startswith("hugepages-"):
+        return f"{_bytes(amount)} {name}"
+    return f"{plain(amount)} {_WORDS.get(name, name)}{'s' if name in _WORDS and amount != 1 else ''}"
+
+
+def _bytes(amount: Decimal) -> str:
+    for unit, size in _UNITS:
+        if abs(amount) >= size:
+            return f"{plain(round(amount / size, 1))}{unit}"
+    return plain(amount)
+
+
+def numbers(amounts: Amounts) -> dict[str, float]:
+    """For programs."""
+    return {name: float(amount) for name, amount in amounts.items()}
+
+
+def plain(amount: Decimal) -> str:
+    """Without zeros after the point, and without an exponent."""
+    written = f"{amount:f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written

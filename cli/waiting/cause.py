@@ -1,0 +1,54 @@
+"""Why a run waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One word for programs, as Kubernetes writes reasons."""
+
+    QUOTA = "Quota"
+    """All that the team may use is in use, by its own jobs or by those of others."""
+    BORROWING_LIMIT = "BorrowingLimit"
+    """Other teams leave enough idle, but the team may not borrow so much."""
+    PRIORITY = "Priority"
+    """Jobs of the same team with a higher priority hold what it needs."""
+    TOO_LARGE = "TooLarge"
+    """It is more than the team can ever use."""
+    QUEUE_STOPPED = "QueueStopped"
+    """Nothing is admitted: the queue is held or inactive, or its controller has not looked at the run."""
+    BACK_OFF = "BackOff"
+    """It went back to its queue, and is tried again later."""
+    NO_SUCH_NODE = "NoSuchNode"
+    """No node has the labels, the GPUs or the size that a pod asks for."""
+    TAINT = "Taint"
+    """The nodes that it asks for have taints that it does not tolerate."""
+    FRAGMENTATION = "Fragmentation"
+    """Enough is free, but not on one node."""
+    POOL_MAXIMUM = "PoolMaximum"
+    """Its pool is full, and has its declared maximum of nodes."""
+    NODE_STARTS = "NodeStarts"
+    """Its pool is full, and may grow."""
+    SCHEDULER = "Scheduler"
+    """Another reason of the scheduler."""
+    IMAGE_PULL = "ImagePull"
+    VOLUME = "Volume"
+    DEPENDENCY = "Dependency"
+    """A Secret, a ConfigMap or an init container that it needs first."""
+    REFUSED = "Refused"
+    """Its pods can't be created."""
+    SUSPENDED = "Suspended"
+    """Somebody has suspended it."""
+    STARTING = "Starting"
+    """Nothing is wrong: its pods are starting."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """`message` says it in numbers, `fix` what could be done."""
+
+    reason: Reason
+    message: str
+    fix: str = ""
