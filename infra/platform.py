@@ -252,6 +252,7 @@ def _observability(
         groups={name: [*team.groups.developer, *team.groups.admin] for name, team in declared.teams.items()},
         rotations=declared.rotations,
         protect_data=declared.protect_data,
+        queued=declared.queues is not None,
     )
     return create_observability(args, _on_cluster(foundation))
 

@@ -55,6 +55,8 @@ class ObservabilityArgs:
     """Those who may read each team's logs."""
     rotations: Mapping[str, int]
     protect_data: bool
+    queued: bool
+    """Whether jobs wait in queues."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _status_page(
             prometheus=prometheus,
             alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
             password=_password(args, STATUS),
+            queued=args.queued,
             devices=args.devices,
         ),
         opts,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 import sample
-from sample_objects import ALERTS, NO_PLACE, NOT_READY
+from sample_objects import ALERTS, NO_PLACE, NO_ROOM, NOT_READY
 from status.app import create_app
 from status.declared import Declared
 from status.login import Login, NoLogin
@@ -89,7 +89,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
 
     async def test_an_endpoint_without_a_champion_waits(self) -> None:
         known = {"digits": {"namespace": "vision", "model": "digits"}}
-        declared = Declared("dev", "ml-platform", None, ["vision"], endpoints=known, jobs={}, pools={})
+        declared = Declared("dev", "ml-platform", None, ["vision"], endpoints=known, jobs={}, pools={}, queued=False)
         metadata = {"name": "digits", "namespace": "vision"}
         ready = {"metadata": metadata, "spec": {"replicas": 2}, "status": {"readyReplicas": 2}}
         (seen,) = endpoints(declared, [ready], [], {("vision", "digits"): NO_VERSION})
@@ -99,6 +99,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
     async def test_jobs_say_why_they_wait(self) -> None:
         text = await self.text()
         self.assertIn(f"sweep-0c11ab92 vision ! waiting {NO_PLACE} 4", text)
+        self.assertIn(f"detect-0b7d11c2 vision ! waiting 2 of 2 in the queue: {NO_ROOM}", text)
         self.assertIn("words-large-91aa speech ! waiting Error creating: pods", text)
         self.assertIn("exceeded quota: team", text)
         self.assertIn("digits-gpu-d8583584 simulated vision ▸ running 1", text)
