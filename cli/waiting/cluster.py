@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -108,7 +109,7 @@ class Cluster:
 
     def run(self, kind: str, namespace: str, name: str) -> Object | None:
         """A Job or a JobSet."""
-        return self.get(f"{_PATHS[kind].format(namespace)}/{name}") or None
+        return self.get(f"{_PATHS[kind].format(namespace)}/{quote(name, safe='')}") or None
 
     def runs(self, kind: str, namespace: str, **query: str) -> list[Object]:
         return self.items(_PATHS[kind].format(namespace), **query) or []
