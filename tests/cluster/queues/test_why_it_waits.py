@@ -175,7 +175,9 @@ def test_fragmentation(world: World, namespace: str, halves: dict[str, Node], st
     assert found.cause.message == "a pod needs 2 GPUs, and 2 are free, but at most 1 on one node"
 
 
-def test_a_pool_at_its_maximum(world: World, namespace: str, halves: dict[str, Node], start: Callable[..., str]) -> None:
+def test_a_pool_at_its_maximum(
+    world: World, namespace: str, halves: dict[str, Node], start: Callable[..., str]
+) -> None:
     pool = f"{world.name}-{namespace}"
     for _ in halves:
         start(4, runs=True)
