@@ -53,6 +53,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "Devices": ("GPUs", "agents on GPU nodes, checks"),
     "DevicePlugins": ("device plugins", "NVIDIA's, for nodes that bring none"),
     "GpuChecks": ("GPUs", ""),
+    "JobSetDefinition": ("job sets", ""),
     "JobSets": ("job sets", "the controller of jobs with several workers"),
     "QueueController": ("queues", "Kueue, and the quota of each team's queue"),
     "Quotas": ("queues", ""),

@@ -20,6 +20,7 @@ from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images, ImagesArgs
 from infra.job_sets.controller import JobSets, JobSetsArgs
+from infra.job_sets.definition import JobSetDefinition
 from infra.namespaces import Namespaces
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.outputs import outputs, workload_outputs
@@ -50,7 +51,8 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     devices = _devices(declared, foundation, namespaces)
     _device_plugins(foundation, images, devices)
 
-    queues = _queues(declared, foundation, images, namespaces)
+    job_set_definition = _job_set_definition(declared, foundation)
+    queues = _queues(declared, foundation, images, namespaces, job_set_definition)
     own = namespaces.of_platform()
     logins = _logins(declared, foundation)
     tracking = _tracking(declared, foundation, images, own, logins)
@@ -70,7 +72,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
         foundation.bind_identity,
         foundation.volume,
         _outside(declared, foundation),
-        _job_sets(declared, foundation, images, own, teams),
+        _job_sets(foundation, images, own, teams, job_set_definition),
         queues.of_teams(declared, teams) if queues else {},
     )
     # They use the tracking server when they start, so they wait for it.
@@ -124,7 +126,17 @@ class _Queues:
         return LocalQueues("queues-of-teams", args, _on_cluster(self.foundation)).by_team
 
 
-def _queues(declared: Platform, foundation: Foundation, images: Images, namespaces: Namespaces) -> _Queues | None:
+def _job_set_definition(declared: Platform, foundation: Foundation) -> JobSetDefinition | None:
+    return JobSetDefinition("job-set-definition", _on_cluster(foundation)) if _has_job_sets(declared) else None
+
+
+def _queues(
+    declared: Platform,
+    foundation: Foundation,
+    images: Images,
+    namespaces: Namespaces,
+    job_sets: JobSetDefinition | None,
+) -> _Queues | None:
     if declared.queues is None:
         return None
     pools = {name: foundation.pools[name] for name in gpu_pools(declared)}
@@ -136,7 +148,7 @@ def _queues(declared: Platform, foundation: Foundation, images: Images, namespac
     controller = QueueController(
         "queues",
         ControllerArgs(
-            declared.queues, declared.namespace, images.get(KUEUE), namespaces.of_queues(), sorted(uncounted)
+            declared.queues, declared.namespace, images.get(KUEUE), namespaces.of_queues(), sorted(uncounted), job_sets
         ),
         _on_cluster(foundation),
     )
@@ -181,11 +193,15 @@ def _gpu_checks(declared: Platform, foundation: Foundation, images: Images, work
 
 
 def _job_sets(
-    declared: Platform, foundation: Foundation, images: Images, workspace: Workspace, teams: Mapping[str, Workspace]
+    foundation: Foundation,
+    images: Images,
+    workspace: Workspace,
+    teams: Mapping[str, Workspace],
+    definition: JobSetDefinition | None,
 ) -> list[pulumi.Resource]:
-    if not _has_job_sets(declared):
+    if definition is None:
         return []
-    args = JobSetsArgs(images.get(JOBSET), workspace, teams)
+    args = JobSetsArgs(definition, images.get(JOBSET), workspace, teams)
     return [JobSets("job-sets", args, _on_cluster(foundation)).ready]
 
 

@@ -1,4 +1,4 @@
-"""JobSet's controller and its CustomResourceDefinition.
+"""JobSet's controller.
 
 Its webhooks are not registered: nothing of the cluster depends on the controller, and nothing is refused without it.
 It reads Jobs and pods of the whole cluster, and changes them in the teams' namespaces only.
@@ -6,7 +6,6 @@ It reads Jobs and pods of the whole cluster, and changes them in the teams' name
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +15,11 @@ from infra.catalogue.images import JOBSET
 from infra.catalogue.names import PROJECT
 from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
-from infra.job_sets.definition import DEFINITION
+from infra.job_sets.definition import JobSetDefinition
 from infra.tenancy import Workspace
 from infra.tenancy.job_admission import JobRule, enforce
 from infra.tenancy.rbac import READ
 from infra.workloads.api_access import Access, api_account, token_mount
-from infra.workloads.definitions import Manifest
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, pod_template
 
@@ -67,6 +65,7 @@ OWN_JOBS = JobRule(
 
 @dataclass(frozen=True)
 class JobSetsArgs:
+    definition: JobSetDefinition
     image: BuiltImage
     workspace: Workspace
     teams: Mapping[str, Workspace]
@@ -79,16 +78,9 @@ class JobSets(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: JobSetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:JobSets", name, None, opts)
-        self._definition = self._custom_resource_definition()
         rule = enforce(OWN_JOBS, args.workspace.namespace, pulumi.ResourceOptions(parent=self))
         self.ready = self._controller(args, rule)
         self.register_outputs({})
-
-    def _custom_resource_definition(self) -> pulumi.Resource:
-        """It stays: another stack of the cluster may have JobSets, which would be deleted with it."""
-        manifest = json.loads(DEFINITION.read_text())
-        opts = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
-        return Manifest(manifest["metadata"]["name"], manifest, opts)
 
     def _controller(self, args: JobSetsArgs, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         server = DeploymentFactory(JOBSET, _COMPONENT, args.workspace, self)
@@ -105,4 +97,4 @@ class JobSets(pulumi.ComponentResource):
         )
         template = pod_template(container, args.workspace, account=JOBSET, labels=server.labels)
         # One at a time: it elects no leader.
-        return server.deployment(template, [self._definition, *account, *after], recreate=True)
+        return server.deployment(template, [args.definition, *account, *after], recreate=True)

@@ -15,6 +15,7 @@ from infra.catalogue.names import DOMAIN, PROJECT, fingerprint, labels
 from infra.declaration.queues import Queues
 from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
+from infra.job_sets.definition import JobSetDefinition
 from infra.queues import configuration as kueue
 from infra.queues.access import account, manage_jobs
 from infra.queues.admission import QUEUED
@@ -46,6 +47,8 @@ class ControllerArgs:
     """The controller's own."""
     uncounted: Sequence[str]
     """Resources that jobs request and no quota limits."""
+    job_sets: JobSetDefinition | None = None
+    """Must exist when the controller starts. It looks for the definition then, and later every few minutes only."""
 
 
 class QueueController(pulumi.ComponentResource):
@@ -58,9 +61,9 @@ class QueueController(pulumi.ComponentResource):
         service = {"name": NAME, "namespace": args.workspace.namespace}
         defined = definitions({**service, "port": 443}, pulumi.ResourceOptions(parent=self))
         rule = enforce(QUEUED, args.platform, pulumi.ResourceOptions(parent=self))
-        self._deployment(
-            [*defined, self._service(), self._certificate(), *self._webhooks(service), *self._rights(), *rule]
-        )
+        job_sets = [args.job_sets] if args.job_sets else []
+        ours = [self._service(), self._certificate(), *self._webhooks(service), *self._rights()]
+        self._deployment([*job_sets, *defined, *ours, *rule])
         self.register_outputs({})
 
     def manage(self, team: str, opts: pulumi.ResourceOptions) -> pulumi.Resource:
@@ -87,13 +90,16 @@ class QueueController(pulumi.ComponentResource):
             readiness_probe=probe("/readyz", period=2, failures=3, port="health"),
             liveness_probe=probe("/healthz", period=20, failures=3, port="health"),
         )
-        # It reads its file once, when it starts.
+        # It reads its file and looks for the kinds of jobs once, when it starts.
         template = pod_template(
             container,
             args.workspace,
             account=NAME,
             labels=self._server.labels,
-            annotations={f"{DOMAIN}/configuration": fingerprint(settings)},
+            annotations={
+                f"{DOMAIN}/configuration": fingerprint(settings),
+                **({f"{DOMAIN}/job-sets": "true"} if args.job_sets else {}),
+            },
         )
         self._server.deployment(
             template, [config, *after], recreate=True, timeout=_FIRST_START, min_ready_seconds=_UNTIL_REACHED

@@ -9,7 +9,7 @@ from docker import DockerClient
 from kubernetes import client
 
 from common import paths
-from infra.catalogue.images import KUEUE
+from infra.catalogue.images import JOBSET, KUEUE
 from infra.catalogue.names import POOL_LABEL
 from tests.cluster.monitoring.conftest import engine
 from tests.cluster.monitoring.images import provide
@@ -25,7 +25,7 @@ def world(engine: DockerClient, core: client.CoreV1Api, tmp_path_factory: pytest
     if find_engine() is None:
         pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
     stack = Pulumi(tmp_path_factory.mktemp("queues"), {"KUBECONFIG": str(paths.KUBECONFIG)})
-    found = World(core, provide(engine, [KUEUE])[KUEUE], stack)
+    found = World(core, provide(engine, [KUEUE, JOBSET]), stack)
     with stack:
         found.declare()
         stack.up()

@@ -41,7 +41,7 @@ class Node:
         self.most_gpus: dict[str, int] = {}
         """The most that pods of a namespace had at a time."""
         self.ending: set[str] = set()
-        """Jobs whose pods succeed."""
+        """Jobs and JobSets whose pods succeed."""
 
     def create(self, labels: dict[str, str], gpus: int) -> None:
         taint = {"key": self.name, "effect": "NoSchedule"}
@@ -76,12 +76,11 @@ class Node:
 
     def _serve(self, pod: Any) -> None:
         name, namespace = pod.metadata.name, pod.metadata.namespace
-        job = (pod.metadata.labels or {}).get("batch.kubernetes.io/job-name")
         if pod.metadata.deletion_timestamp:
             self._core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
         elif pod.status.phase == "Pending":
             self._set(pod, "Running", {"running": {}}, ready=True)
-        elif pod.status.phase == "Running" and job in self.ending:
+        elif pod.status.phase == "Running" and self.ending & _owners(pod):
             self._set(pod, "Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}, ready=False)
 
     def _set(self, pod: Any, phase: str, state: dict[str, Any], *, ready: bool) -> None:
@@ -110,3 +109,8 @@ class Node:
                 used[pod.metadata.namespace] = used.get(pod.metadata.namespace, 0) + gpus
         for namespace, gpus in used.items():
             self.most_gpus[namespace] = max(self.most_gpus.get(namespace, 0), gpus)
+
+
+def _owners(pod: Any) -> set[str]:
+    labels = pod.metadata.labels or {}
+    return {labels.get("batch.kubernetes.io/job-name", ""), labels.get("jobset.sigs.k8s.io/jobset-name", "")}

@@ -11,86 +11,16 @@ from uuid import uuid4
 
 from kubernetes import client
 
-from common import paths
 from infra.catalogue.names import POOL_LABEL, QUEUE_LABEL, QUEUE_PRIORITY_LABEL
 from offline.cluster import pause_image
-from offline.cluster.addresses import CONTEXT
 from tests.cluster.queues.node import Node
+from tests.cluster.queues.pulumi_program import program
 from tests.pulumi_engine import Pulumi
 from tests.waiting import eventually
 
 GPUS = 8
 KUEUE = ("kueue.x-k8s.io", "v1beta2")
-PROGRAM = """
-import sys
-from pathlib import Path
-
-sys.path.insert(0, {repository!r})
-
-import pulumi
-import pulumi_kubernetes as kubernetes
-
-from infra.catalogue.names import POOL_LABEL, queues_namespace
-from infra.declaration.loader import declare
-from infra.declaration.queues import namespace_quota, shares
-from infra.foundation import Placement, Toleration, Volume
-from infra.foundation.contract import nothing_to_bind
-from infra.images import BuiltImage
-from infra.networking.network_policies import queue_policies
-from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
-from infra.queues.configuration import WEBHOOK_PORT
-from infra.queues.controller import ControllerArgs, QueueController
-from infra.tenancy import Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
-from infra.workloads.access import Outside
-from infra.workloads.training.component import Training, TrainingArgs
-
-platform, pool = {platform!r}, {pool!r}
-declared = declare({declaration!r}, "Pulumi.test.yaml", Path({repository!r}))
-# As the entry point of the platform does, but for Jobs that a team creates itself, which go with its namespace.
-cluster = kubernetes.Provider("kubernetes", context={context!r})
-
-
-def after(*resources):
-    return pulumi.ResourceOptions(providers=[cluster], depends_on=list(resources))
-
-
-priorities = Priorities("priorities", PrioritiesArgs(platform), after())
-
-
-def workspace(name, component, opts, **more):
-    return Workspace(name, WorkspaceArgs(platform, component, None, priorities=priorities, **more), opts)
-
-
-placement = Placement(pool, {{POOL_LABEL: pool}}, [Toleration(pool, None, "NoSchedule")], True, gpus=True)
-own = workspace(queues_namespace(platform), "queues", after(), policies=queue_policies(WEBHOOK_PORT))
-image = BuiltImage("kueue", "", "", pulumi.Output.from_input({image!r}))
-controller = QueueController(
-    "queues", ControllerArgs(declared.queues, platform, image, own, ["ephemeral-storage"]), after()
-)
-args = QuotasArgs(platform, declared.queues, shares(declared), {{pool: placement}})
-quotas = Quotas("quotas", args, after(controller))
-teams = {{
-    name: workspace(
-        name,
-        "team",
-        after(controller, quotas),
-        team=name,
-        queued=True,
-        settings=team.model_copy(update={{"quota": namespace_quota(declared, name)}}),
-    )
-    for name, team in declared.teams.items()
-}}
-queues = LocalQueues("queues-of-teams", LocalQueuesArgs(platform, controller, teams), after()).by_team
-sleeps = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({sleeps!r}))
-for name, settings in declared.training.items():
-    place = teams[settings.team]
-    access = Outside({{}}, {{}}, None).access("training", name, settings, place, nothing_to_bind)
-    args = TrainingArgs(
-        settings, sleeps, place, access, [], placement, Volume(None), job_sets=[], queue=queues[settings.team]
-    )
-    run = Training(name, args, after())
-    pulumi.export(name, run.job_name)
-"""
+JOB_SETS = ("jobset.x-k8s.io", "v1alpha2")
 
 
 @dataclass
@@ -98,7 +28,7 @@ class World:
     """`red` has a quota of 4 GPUs and may borrow 2; `blue` has 4 and `green` none, and both borrow whatever is idle."""
 
     core: client.CoreV1Api
-    image: str
+    images: Mapping[str, str]
     stack: Pulumi
     name: str = field(default_factory=lambda: f"queues-{uuid4().hex[:6]}")
 
@@ -133,16 +63,7 @@ class World:
 
     def declare(self, training: Mapping[str, Any] | None = None) -> None:
         """Make this the stack's program, with these training jobs of red."""
-        values = {
-            "repository": str(paths.REPOSITORY),
-            "context": CONTEXT,
-            "platform": self.name,
-            "pool": self.pool,
-            "image": self.image,
-            "sleeps": pause_image.REFERENCE,
-            "declaration": self.declaration(training or {}),
-        }
-        self.stack.program(PROGRAM.format(**values))
+        self.stack.program(program(self.name, self.pool, self.images, self.declaration(training or {})))
 
     def run(self, **changes: Any) -> dict[str, Any]:
         """A training job of red."""
@@ -229,6 +150,7 @@ class World:
         """No job is left, and nothing is reserved."""
         for team in self.teams:
             self.batch.delete_collection_namespaced_job(team, propagation_policy="Background")
+            self.objects.delete_collection_namespaced_custom_object(*JOB_SETS, team, "jobsets")
             eventually(partial(self.has_no_workloads, team), 60, "removal of all workloads")
             eventually(partial(node.has_no_pods, team), 60, "removal of all pods")
         node.most_gpus.clear()

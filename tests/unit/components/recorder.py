@@ -42,6 +42,8 @@ class Recorder(pulumi.runtime.Mocks):
 
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    dependencies: dict[str, set[str]] = field(default_factory=dict)
+    """Of a resource, those that it directly depends on, with its parent; all by URN."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = unwrapped(args.inputs)
@@ -54,6 +56,16 @@ class Recorder(pulumi.runtime.Mocks):
         if args.token == "aws:secretsmanager/getSecretVersion:getSecretVersion":
             return {"secretString": f"stored-in-{args.args['secretId']}"}, []
         raise AssertionError(f"the program called {args.token}: previews must need no credentials")
+
+
+class _Monitor(pulumi.runtime.mocks.MockMonitor):
+    """Of the engine's requests, a mock is not passed the dependencies."""
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call] # the SDK's
+        assert isinstance(self.mocks, Recorder)
+        self.mocks.dependencies[response.urn] = {*request.dependencies, request.parent}
+        return response
 
 
 def _computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +126,8 @@ SECRET = "4dabf18193072939515e22adb298388d"
 def record(program: Callable[[], Mapping[str, Any]]) -> Recorder:
     """Run a program to its end and return what it registered."""
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="ml-platform", stack=STACK, preview=False)
+    monitor = _Monitor(recorder)
+    pulumi.runtime.set_mocks(recorder, project="ml-platform", stack=STACK, preview=False, monitor=monitor)
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> pulumi.Output[None]:
@@ -185,6 +198,18 @@ def inputs(recorder: Recorder, type_: str, name: str) -> dict[str, Any]:
     """The inputs of one resource."""
     (found,) = [each for each in recorder.resources if (each.type, each.name) == (type_, name)]
     return found.inputs
+
+
+def behind(recorder: Recorder, type_: str, name: str) -> set[str]:
+    """The names of all resources that one directly or indirectly depends on."""
+    (first,) = [urn for urn in recorder.dependencies if urn.endswith(f"{type_}::{name}")]
+    seen: set[str] = set()
+    ahead = [first]
+    while ahead:
+        found = recorder.dependencies.get(ahead.pop(), set()) - seen
+        seen |= found
+        ahead += found
+    return {urn.rpartition("::")[2] for urn in seen}
 
 
 def run(recorder: Recorder, training: str) -> Registered:

@@ -8,10 +8,11 @@ from typing import Any
 from infra.catalogue.names import QUEUE_LABEL, QUEUE_PRIORITY_LABEL
 from infra.job_sets.controller import ACCESS
 from infra.job_sets.definition import DEFINITION
-from tests.unit.components.recorder import Recorder, inputs, platform
+from tests.unit.components.recorder import Recorder, behind, inputs, platform
 from tests.unit.declaration.samples import small
 
 JOB_SET = "kubernetes:jobset.x-k8s.io/v1alpha2:JobSet"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 TRAINING = {"team": "vision", "image": "training", "model": "digits"}
 
 
@@ -121,11 +122,32 @@ def test_the_definition_has_the_version_of_the_runs_and_no_descriptions() -> Non
     assert '"description":"' not in DEFINITION.read_text()
 
 
+def queued(**settings: Any) -> Recorder:
+    training = {"digits": {**TRAINING, **settings}}
+    quotas = {f"teams.{team}.quota": {"cpu": 8, "memory": "16Gi"} for team in ("vision", "speech")}
+    return platform(small(training=training, serving={}, monitoring=None, queues={}, **quotas))
+
+
+def test_the_definition_exists_before_all_that_looks_for_it() -> None:
+    """Kueue looks for it when it starts, and later every few minutes only."""
+    recorder = queued(workers=2)
+    (run,) = [each.name for each in recorder.resources if each.type == JOB_SET]
+    for type_, name in ((DEPLOYMENT, "kueue"), (DEPLOYMENT, "jobset"), (JOB_SET, run)):
+        assert "jobsets.jobset.x-k8s.io" in behind(recorder, type_, name)
+    assert {"kueue", "jobset"} <= behind(recorder, JOB_SET, run)
+
+
+def test_the_first_run_of_several_workers_restarts_kueue_which_then_looks_for_the_definition() -> None:
+    def pod(recorder: Recorder) -> dict[str, Any]:
+        return dict(inputs(recorder, DEPLOYMENT, "kueue")["spec"]["template"])
+
+    assert "jobsets.jobset.x-k8s.io" not in behind(queued(), DEPLOYMENT, "kueue")
+    assert pod(queued()) != pod(queued(workers=2)) == pod(queued(workers=3))
+
+
 def test_in_a_queue_it_is_one_piece_of_work() -> None:
     """Kueue admits the JobSet as a whole: its Jobs are in no queue of their own."""
-    training = {"digits": {**TRAINING, "workers": 2, "priority": "high"}}
-    quotas = {f"teams.{team}.quota": {"cpu": 8, "memory": "16Gi"} for team in ("vision", "speech")}
-    recorder = platform(small(training=training, serving={}, monitoring=None, queues={}, **quotas))
+    recorder = queued(workers=2, priority="high")
     (found,) = [each.inputs for each in recorder.resources if each.type == JOB_SET]
     assert found["spec"]["suspend"] is True
     assert found["metadata"]["labels"][QUEUE_LABEL] == "vision"
