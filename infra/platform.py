@@ -11,6 +11,7 @@ import pulumi
 from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
+from infra.declaration.idle_rules import idle_limits
 from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
@@ -247,6 +248,7 @@ def _observability(
         secrets=runtime.secrets,
         training=workloads.get(TRAINING.section, {}),
         serving=workloads.get(SERVING.section, {}),
+        idle=idle_limits(declared),
         devices=devices,
         logs=namespaces.of_logs() if declared.collects_logs else None,
         groups={name: [*team.groups.developer, *team.groups.admin] for name, team in declared.teams.items()},
