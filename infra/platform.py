@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
+from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RUN_STOPPER, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
 from infra.declaration.idle_rules import idle_limits
@@ -26,6 +26,7 @@ from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, 
 from infra.outputs import outputs, workload_outputs
 from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
 from infra.queues.controller import ControllerArgs, QueueController
+from infra.queues.run_stopper import RunStopper, RunStopperArgs
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Priorities,
@@ -77,6 +78,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
     views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, workloads)
+    _run_stopper(declared, foundation, runtime, own)
     for image in declared.images:
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
@@ -257,6 +259,13 @@ def _observability(
         queued=declared.queues is not None,
     )
     return create_observability(args, _on_cluster(foundation))
+
+
+def _run_stopper(declared: Platform, foundation: Foundation, runtime: Runtime, workspace: Workspace) -> None:
+    teams = {limit.namespace: runtime.teams[limit.namespace] for limit in idle_limits(declared) if limit.then == "stop"}
+    if teams:
+        args = RunStopperArgs(runtime.images.get(RUN_STOPPER), workspace, teams)
+        RunStopper(RUN_STOPPER, args, _on_cluster(foundation))
 
 
 def _on_cluster(foundation: Foundation, *after: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -39,4 +39,7 @@ class Idle(Settings):
     for_: Seconds = Field(
         alias="for", description="For how long, counted from when the run's newest pod started; less than `timeout`"
     )
-    then: Literal["notify"] = Field(description="`notify`: the alert RunIdle fires, and GpuIdle does not")
+    then: Literal["notify", "stop"] = Field(
+        description="`notify`: the alert RunIdle fires, and GpuIdle does not; `stop`, of training jobs in queues: the "
+        "run is stopped, too, and keeps its checkpoint until `make run` starts it again"
+    )

@@ -28,7 +28,7 @@ def idle_jobs(platform: Platform) -> Iterator[tuple[str, str, Job, Idle]]:
 def idle_limits(platform: Platform) -> list[IdleLimit]:
     """For the rules of Prometheus. A kind's section is the component label of its pods, and a team has a namespace."""
     return [
-        IdleLimit(job.team, section, name, idle.gpu_below, idle.for_)
+        IdleLimit(job.team, section, name, idle.gpu_below, idle.for_, idle.then)
         for section, name, job, idle in idle_jobs(platform)
     ]
 
@@ -60,4 +60,13 @@ def idle_time_can_pass(platform: Platform, root: Path) -> Iterator[Problem]:
             yield Problem(path, f"{message}; write less, or raise {section}.{name}.timeout")
 
 
-IDLE_RULES = (idle_gpus_are_measured, idle_time_can_pass)
+def queues_stop_idle_runs(platform: Platform, root: Path) -> Iterator[Problem]:
+    """What else stops a run may be undone by what started it."""
+    fix = "write 'notify'" if platform.foundation.cluster else "declare 'queues', or write 'notify'"
+    for section, name, _, idle in idle_jobs(platform):
+        if idle.then == "stop" and platform.queues is None:
+            message = "runs are stopped by the queue that they wait in, and there are no queues"
+            yield Problem(f"{section}.{name}.idle.then", f"{message}; {fix}")
+
+
+IDLE_RULES = (idle_gpus_are_measured, idle_time_can_pass, queues_stop_idle_runs)

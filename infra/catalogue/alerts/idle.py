@@ -39,19 +39,20 @@ _HELD = f"{RUN_GPUS}{{namespace=%q,job_name=%q}}"
 
 @dataclass(frozen=True)
 class IdleLimit:
-    """What a job declares; `below` is in percent, `for_` in seconds."""
+    """What a job declares; `below` is in percent, `for_` in seconds, and `then` a label of the alert."""
 
     namespace: str
     component: str
     workload: str
     below: float
     for_: int
+    then: str
 
     def recordings(self) -> Sequence[Recording]:
         labels = (("namespace", self.namespace), ("component", self.component), ("workload", self.workload))
         return (
             Recording(IDLE_BELOW, f"vector({self.below:.10g})", labels),
-            Recording(IDLE_FOR, f"vector({self.for_})", labels),
+            Recording(IDLE_FOR, f"vector({self.for_})", (*labels, ("then", self.then))),
         )
 
 
@@ -78,9 +79,10 @@ RECORDINGS = (
 ALERTS = (
     Alert(
         "RunIdle",
-        f"{IDLE_SINCE} <= on ({_JOB}) group_left () (time() - {IDLE_FOR})",
+        f"{IDLE_SINCE} <= on ({_JOB}) group_left (then) (time() - {IDLE_FOR})",
         "run {{ $labels.job_name }} of team {{ $labels.namespace }}'s {{ $labels.component }} job "
-        "{{ $labels.workload }} has not used its GPUs since {{ $value | humanizeTimestamp }}:"
+        "{{ $labels.workload }} has not used its GPUs since {{ $value | humanizeTimestamp }}"
+        "{{ if eq $labels.then `stop` }} and is stopped{{ end }}:"
         f"{{{{ range printf `{_HELD}` $labels.namespace $labels.job_name | query | sortByLabel `pod` }}}}"
         " pod {{ .Labels.pod }} holds {{ .Value }}{{ end }}",
         for_=0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -13,7 +13,7 @@ from infra.declaration.monitoring import Monitoring
 from infra.observability.rules_file import rules_file
 from tests.cluster.monitoring.tools import Promtool
 
-LIMIT = IdleLimit("vision", "training", "digits", below=5, for_=1800)
+LIMIT = IdleLimit("vision", "training", "digits", below=5, for_=1800, then="notify")
 RUN = "digits-0123abcd"
 ALONE = f"{RUN}-x"
 GONE = "stale"
@@ -103,30 +103,31 @@ CASES = {
 }
 
 
-def told(case: Case) -> dict[str, Any]:
-    run = {"namespace": "vision", "component": "training", "workload": "digits", "job_name": RUN}
+def told(case: Case, then: str = "notify") -> dict[str, Any]:
+    run = {"namespace": "vision", "component": "training", "workload": "digits", "job_name": RUN, "then": then}
     since = f"1970-01-01 00:{case.since:02}:00 +0000 UTC"
-    summary = f"run {RUN} of team vision's training job digits has not used its GPUs since {since}: {case.pods}"
+    it = f"run {RUN} of team vision's training job digits"
+    summary = f"{it} has not used its GPUs since {since}{' and is stopped' * (then == 'stop')}: {case.pods}"
     return {
         "exp_labels": {**run, "severity": "warning", "team": "vision"},
         "exp_annotations": {"summary": summary, "runbook_url": "docs/runbooks/RunIdle.md"},
     }
 
 
-def asked(name: str, case: Case) -> dict[str, Any]:
+def asked(name: str, case: Case, then: str = "notify") -> dict[str, Any]:
     return {
         "name": name,
         "interval": "1m",
         "input_series": [{"series": series, "values": values} for series, values in case.series.items()],
         "alert_rule_test": [
-            {"eval_time": f"{minute}m", "alertname": "RunIdle", "exp_alerts": [told(case)] if fires else []}
+            {"eval_time": f"{minute}m", "alertname": "RunIdle", "exp_alerts": [told(case, then)] if fires else []}
             for minute, fires in case.fires.items()
         ],
     }
 
 
-def run(promtool: Promtool, tests: list[dict[str, Any]]) -> None:
-    (promtool.folder / "rules.yml").write_text(yaml.safe_dump(rules_file(Monitoring(), {}, [LIMIT])))
+def run(promtool: Promtool, tests: list[dict[str, Any]], limit: IdleLimit = LIMIT) -> None:
+    (promtool.folder / "rules.yml").write_text(yaml.safe_dump(rules_file(Monitoring(), {}, [limit])))
     document = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
     (promtool.folder / "tests.yml").write_text(yaml.safe_dump(document))
     answer = promtool.run("test", "rules", "tests.yml")
@@ -136,6 +137,12 @@ def run(promtool: Promtool, tests: list[dict[str, Any]]) -> None:
 def test_a_run_is_idle_while_none_of_its_gpus_is_used(promtool: Promtool) -> None:
     """In one run, since promtool takes a second to start."""
     run(promtool, [asked(name, case) for name, case in CASES.items()])
+
+
+def test_the_alert_says_that_the_run_is_stopped(promtool: Promtool) -> None:
+    """By its label, too, which decides what is stopped."""
+    case = CASES["not before its time"]
+    run(promtool, [asked("stop", case, "stop")], replace(LIMIT, then="stop"))
 
 
 def test_pods_of_the_run_are_left_to_its_own_alert(promtool: Promtool) -> None:

@@ -10,7 +10,7 @@ import pytest
 from infra.catalogue.alerts.idle import IdleLimit
 from infra.declaration.idle_rules import idle_limits
 from infra.declaration.loader import declare
-from tests.unit.declaration.samples import GONE, WHERE, on_aws, refusal, refused
+from tests.unit.declaration.samples import GONE, WHERE, in_cluster, on_aws, refusal, refused
 
 IDLE = {"gpuBelow": "5%", "for": "30m", "then": "notify"}
 JOB = {"team": "vision", "image": "training", "model": "digits", "pool": "a10g", "gpus": 1, "timeout": "2h"}
@@ -37,8 +37,8 @@ def test_limits_are_those_that_are_declared(root: Path) -> None:
         "monitoring": {},
     }
     assert idle_limits(declare(on_aws(**sections), WHERE, root)) == [
-        IdleLimit("vision", "training", "digits", 5, 1800),
-        IdleLimit("speech", "batch", "nightly", 0.5, 120),
+        IdleLimit("vision", "training", "digits", 5, 1800, "notify"),
+        IdleLimit("speech", "batch", "nightly", 0.5, 120, "notify"),
     ]
 
 
@@ -103,4 +103,31 @@ def test_simulated_gpus_are_never_idle(root: Path) -> None:
 def test_each_setting_is_required(root: Path) -> None:
     assert refusal(root, on_aws(training={"digits": {**JOB, "idle": {}}}, monitoring={})) == [
         f"{WHERE}: platform.training.digits.idle: missing setting '{name}'" for name in ("gpuBelow", "for", "then")
+    ]
+
+
+def test_a_run_is_stopped_by_its_queue(root: Path) -> None:
+    (line,) = refusal(root, declared({"then": "stop"}))
+    assert line == (
+        f"{WHERE}: platform.training.digits.idle.then: runs are stopped by the queue that they wait in, and there are "
+        "no queues; declare 'queues', or write 'notify'"
+    )
+
+
+def test_an_existing_cluster_has_no_queue_to_stop_runs(root: Path) -> None:
+    job = {**JOB, "pool": "l4", "idle": {**IDLE, "then": "stop"}}
+    (line,) = refusal(root, in_cluster(training={"digits": job}, monitoring={}))
+    assert line.endswith("there are no queues; write 'notify'")
+
+
+def test_a_stopped_run_would_be_in_the_way_of_a_schedule(root: Path) -> None:
+    job = {"team": "vision", "image": "training", "pool": "a10g", "gpus": 1, "idle": {**IDLE, "then": "stop"}}
+    quota = {"cpu": 64, "memory": "256Gi"}
+    teams = {
+        "vision": {"quota": {**quota, "gpus": 2}, "queue": {"gpus": {"a10g": 2}}},
+        "speech": {"quota": quota},
+    }
+    assert refusal(root, on_aws(batch={"nightly": job}, monitoring={}, queues={}, teams=teams)) == [
+        f"{WHERE}: platform.batch.nightly.idle.then: a stopped run would keep later ones from starting; write "
+        "'notify', and a shorter timeout if runs hang"
     ]
