@@ -131,8 +131,8 @@ class World:
             "training": training,
         }
 
-    def declare(self, training: Mapping[str, Any] | None = None) -> None:
-        """Make this the stack's program, with these training jobs of red."""
+    def declare(self, training: Mapping[str, Any] | None = None, more: str = "") -> None:
+        """Make this the stack's program, with these training jobs of red, and `more` at its end."""
         values = {
             "repository": str(paths.REPOSITORY),
             "context": CONTEXT,
@@ -142,7 +142,7 @@ class World:
             "sleeps": pause_image.REFERENCE,
             "declaration": self.declaration(training or {}),
         }
-        self.stack.program(PROGRAM.format(**values))
+        self.stack.program(PROGRAM.format(**values) + more)
 
     def run(self, **changes: Any) -> dict[str, Any]:
         """A training job of red."""
