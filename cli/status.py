@@ -252,7 +252,7 @@ def _coloured(state: str) -> str:
         return f"[green]{state}[/]"
     if state.endswith(" ready") and state != "not ready":
         return f"[{'green' if _all_ready(state) else 'red'}]{state}[/]"
-    is_bad = state in ("missing", "not ready") or state.startswith("failed")
+    is_bad = state in ("missing", "not ready") or state.startswith(("failed", "stopped"))
     return f"[red]{state}[/]" if is_bad else state
 
 

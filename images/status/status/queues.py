@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Object = Mapping[str, Any]
+STOPPED = "ml-platform.io/stopped"
+"""An annotation with the reason."""
 
 
 def waiting(workloads: Sequence[Object], jobs: Sequence[Object]) -> dict[tuple[str, str], str]:
@@ -22,14 +24,29 @@ def waiting(workloads: Sequence[Object], jobs: Sequence[Object]) -> dict[tuple[s
 
 def _places(workloads: Sequence[Object]) -> dict[str, str]:
     """By the UID of the Job or the JobSet."""
-    found: dict[str, str] = {}
+    found = {owner["uid"]: _stopped(each) for each in workloads if _stopped(each) for owner in _owners(each)}
     for queue in sorted({_queue(each) for each in workloads}):
         line = sorted((each for each in workloads if _queue(each) == queue and _waits(each)), key=_order)
         for place, each in enumerate(line, 1):
             said = next(_messages(each), "")
-            for owner in each["metadata"].get("ownerReferences", []):
+            for owner in _owners(each):
                 found[owner["uid"]] = f"{place} of {len(line)} in the queue" + (f": {said}" if said else "")
     return found
+
+
+def _owners(workload: Object) -> Sequence[Object]:
+    owners: Sequence[Object] = workload["metadata"].get("ownerReferences", [])
+    return owners
+
+
+def _stopped(workload: Object) -> str:
+    """Why the platform has stopped it; empty if it has not."""
+    why = (workload["metadata"].get("annotations") or {}).get(STOPPED)
+    return f"stopped: {why}" if why and not _is_active(workload) else ""
+
+
+def _is_active(workload: Object) -> bool:
+    return bool(workload["spec"].get("active", True))
 
 
 def _queue(workload: Object) -> tuple[str, str]:
@@ -37,7 +54,7 @@ def _queue(workload: Object) -> tuple[str, str]:
 
 
 def _waits(workload: Object) -> bool:
-    return not any(_is(workload, each, "True") for each in ("QuotaReserved", "Finished"))
+    return _is_active(workload) and not any(_is(workload, each, "True") for each in ("QuotaReserved", "Finished"))
 
 
 def _order(workload: Object) -> tuple[int, str, str]:

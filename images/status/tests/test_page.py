@@ -13,10 +13,11 @@ from pathlib import Path
 
 import httpx
 import sample
-from sample_objects import ALERTS, NO_PLACE, NO_ROOM, NOT_READY
+from sample_objects import ALERTS, NO_PLACE, NO_ROOM, NOT_READY, job, workload
 from status.app import create_app
 from status.declared import Declared
 from status.login import Login, NoLogin
+from status.queues import STOPPED, waiting
 from status.workloads import NO_VERSION, WAITING, endpoints
 
 STAT = {
@@ -95,6 +96,16 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         (seen,) = endpoints(declared, [ready], [], {("vision", "digits"): NO_VERSION})
         self.assertEqual((seen.state, seen.mood, seen.version), ("waiting", WAITING, ""))
         self.assertEqual(seen.why, "no version of its model is the champion yet")
+
+    async def test_a_run_that_was_stopped_is_in_no_queue(self) -> None:
+        stopped, other = workload("vision", "idle"), workload("vision", "next")
+        inactive = {
+            "metadata": {**stopped["metadata"], "annotations": {STOPPED: "idle GPUs"}},
+            "spec": {**stopped["spec"], "active": False},
+        }
+        found = waiting([{**stopped, **inactive}, other], [job("vision", "idle"), job("vision", "next")])
+        self.assertEqual(found["vision", "idle"], "stopped: idle GPUs")
+        self.assertEqual(found["vision", "next"], "1 of 1 in the queue")
 
     async def test_jobs_say_why_they_wait(self) -> None:
         text = await self.text()

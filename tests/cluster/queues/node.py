@@ -51,8 +51,7 @@ class Node:
         self._beat()
 
     def _beat(self) -> None:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": now}
+        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": _now()}
         self._core.patch_node_status(self.name, {"status": {"conditions": [ready]}})
 
     def serve(self) -> None:
@@ -79,7 +78,7 @@ class Node:
         if pod.metadata.deletion_timestamp:
             self._core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
         elif pod.status.phase == "Pending":
-            self._set(pod, "Running", {"running": {}}, ready=True)
+            self._set(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
         elif pod.status.phase == "Running" and self.ending & _owners(pod):
             self._set(pod, "Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}, ready=False)
 
@@ -114,3 +113,7 @@ class Node:
 def _owners(pod: Any) -> set[str]:
     labels = pod.metadata.labels or {}
     return {labels.get("batch.kubernetes.io/job-name", ""), labels.get("jobset.sigs.k8s.io/jobset-name", "")}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -14,6 +14,7 @@ from cli.waiting.cluster import JOB, JOB_SET, Facts, Pools
 from cli.waiting.explain import Explanation, explain
 from cli.waiting.quota import Room, pending
 from cli.waiting.screen import as_json, lines
+from infra.catalogue.names import STOPPED_ANNOTATION
 
 GPU = amounts.GPU
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -247,6 +248,17 @@ def test_a_stopped_workload_says_so() -> None:
     found = explain(facts(stopped))
     assert reason(found) == Reason.QUEUE_STOPPED
     assert dict(lines(found))["position"].startswith("none")
+
+
+def test_what_the_platform_has_stopped_says_why_and_how_to_start_it_again() -> None:
+    stopped = workload("digits", 2)
+    stopped["spec"]["active"] = False
+    stopped["metadata"]["annotations"] = {STOPPED_ANNOTATION: "idle GPUs"}
+    found = explain(facts(stopped))
+    assert (found.state, reason(found)) == ("stopped", Reason.SUSPENDED)
+    assert found.cause is not None
+    assert found.cause.message == "the platform has stopped it: idle GPUs"
+    assert found.cause.fix.startswith("`make run JOB=digits")
 
 
 OF_BIG = {"app.kubernetes.io/name": "big"}
