@@ -172,7 +172,7 @@ def room(nominal: int, used: int, limit: int | None, cohort: int, cohort_used: i
 def test_a_team_may_use_its_quota_and_what_others_leave_idle_up_to_its_limit(
     of: Room, most: int, free: int, lent: int
 ) -> None:
-    assert (of.most, of.free, of.lent) == (most, free, lent)
+    assert [of.most, of.free, of.lent] == [Decimal(each) for each in (most, free, lent)]
 
 
 def test_the_queue_is_by_priority_then_by_age_and_what_was_not_ready_in_time_goes_last() -> None:
