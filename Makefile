@@ -32,7 +32,7 @@ shell: setup ## open a shell with pulumi and kubectl configured for the stack
 kubeconfig: setup ## print a kubeconfig for TEAM=... ROLE=... that expires (HOURS=1, OUT=file)
 	@$(PYTHON) -m cli kubeconfig --stack $(STACK) --team "$(TEAM)" --role "$(ROLE)" --hours $(or $(HOURS),1) $(if $(OUT),--out "$(OUT)")
 
-run: setup ## start a batch job JOB=... now
+run: setup ## start a batch job JOB=... now, or a training job again that was stopped
 	@$(PYTHON) -m cli run --stack $(STACK) --job "$(JOB)"
 
 logs: setup ## print the last lines of JOB=... or ENDPOINT=..., also of pods that are gone (SINCE=1h, LINES=100, FOLLOW=1, LOGIN=kubeconfig)

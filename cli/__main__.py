@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     kubeconfig.add_argument("--out", type=Path, help="write it to this file instead of printing it")
     rotate = add("rotate", _rotate, "rotate a generated secret and revoke its old value")
     rotate.add_argument("--secret", required=True, help="a generated secret, tracking, status, logs or registry")
-    run = add("run", _run, "start a declared batch job now")
+    run = add("run", _run, "start a declared batch job now, or a training run again that was stopped")
     run.add_argument("--job", required=True, help="its name in the declaration")
     logs = add("logs", _logs, "the last lines that a job or an endpoint has printed, also in pods that are gone")
     logs.add_argument("--job", help="a training or batch job, such as digits or training/digits")

@@ -58,6 +58,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "QueueController": ("queues", "Kueue, and the quota of each team's queue"),
     "Quotas": ("queues", ""),
     "LocalQueues": ("queues", ""),
+    "RunStopper": ("run stopper", "stops runs whose GPUs are idle"),
     "Training": ("training", "training jobs"),
     "Batch": ("batch", "batch jobs"),
     "Serving": ("serving", "endpoints"),

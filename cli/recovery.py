@@ -64,7 +64,7 @@ def _discard(resource: Mapping[str, Any], context: str) -> None:
     inputs = resource.get("inputs", {})
     if resource["type"] == "docker:index/container:Container":
         with suppress(NotFound):
-            machine.docker_client().containers.get(inputs["name"]).remove(force=True)
+            machine.docker_client().containers.get(inputs["name"]).remove(force=True, v=True)
     elif resource["type"].startswith("kubernetes:"):
         _discard_object(resource["type"], inputs.get("metadata", {}), context)
 

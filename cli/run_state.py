@@ -36,8 +36,7 @@ def of_status(status: Any) -> str:
 
 def of_job_set(api: client.ApiClient, output: Mapping[str, Any], first: Any) -> str:
     """`first` is the first worker's Job, which is another one after each restart."""
-    get = partial(client.CustomObjectsApi(api).get_namespaced_custom_object, "jobset.x-k8s.io", "v1alpha2")
-    found = read(lambda name, namespace: get(namespace, "jobsets", name), output["job_set"], output["namespace"])
+    found = _job_set(api, output)
     if found is None:
         return MISSING
     status = found.get("status", {})
@@ -52,3 +51,17 @@ def of_job_set(api: client.ApiClient, output: Mapping[str, Any], first: Any) -> 
     if first is not None and of_job(api, first) == "running":
         return "running"
     return "retrying" if status.get("restarts") else "pending"
+
+
+def uid(api: client.ApiClient, output: Mapping[str, Any]) -> str | None:
+    """Of a run's Job, or of its JobSet; None if there is none."""
+    if output.get("job_set"):
+        job_set = _job_set(api, output)
+        return str(job_set["metadata"]["uid"]) if job_set else None
+    found = read(client.BatchV1Api(api).read_namespaced_job, output["job"], output["namespace"])
+    return str(found.metadata.uid) if found else None
+
+
+def _job_set(api: client.ApiClient, output: Mapping[str, Any]) -> Any:
+    get = partial(client.CustomObjectsApi(api).get_namespaced_custom_object, "jobset.x-k8s.io", "v1alpha2")
+    return read(lambda name, namespace: get(namespace, "jobsets", name), output["job_set"], output["namespace"])

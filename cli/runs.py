@@ -35,7 +35,7 @@ class Run:
 
     @property
     def failed(self) -> bool:
-        return self.state in ("failed", "missing")
+        return self.state in ("failed", "missing") or self.state.startswith("stopped")
 
     def __str__(self) -> str:
         return f"{self.name} {self.state}" + (f" ({self.why})" if self.why else "")
@@ -79,6 +79,8 @@ def all_succeed(name: str, *, quiet: bool) -> bool:
 
 def advice(name: str, run: Run) -> str:
     """What to do about a run that has not succeeded."""
+    if run.state.startswith("stopped"):
+        return f"training job {run}; `make run STACK={name} JOB={run.name}` starts it again"
     if run.failed:
         return f"training job {run}" + (f"; its log, in `make shell STACK={name}`: {run.log}" if run.log else "")
     return f"training job {run}; `make status STACK={name} WAIT=1` waits for it"

@@ -23,6 +23,7 @@ from offline import machine
 
 GPU = "nvidia.com/gpu"
 SIMULATED_NODE = ("type", "kwok")
+_WAITING = ("queued", "pending", "suspended")
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,9 @@ def print_status(status: Status) -> None:
         state = f"{_coloured('ready' if node.ready else 'not ready')}, {kind}"
         nodes.add_row(node.name, state, gpus, _coloured(escape(node.gpu_check)))
     console.print(nodes)
+    waiting = [row.name for rows in status.workloads.values() for row in rows if row.state.startswith(_WAITING)]
+    if waiting:
+        console.print(f"why it waits: make status JOB={escape(waiting[0])}")
     console.print(f"[bold]registry[/]  {status.registry}    [bold]tracking[/]  {status.tracking}")
     if status.unseen:
         console.print(f"[yellow]![/] {escape(status.unseen)}")
@@ -248,7 +252,7 @@ def _coloured(state: str) -> str:
         return f"[green]{state}[/]"
     if state.endswith(" ready") and state != "not ready":
         return f"[{'green' if _all_ready(state) else 'red'}]{state}[/]"
-    is_bad = state in ("missing", "not ready") or state.startswith("failed")
+    is_bad = state in ("missing", "not ready") or state.startswith(("failed", "stopped"))
     return f"[red]{state}[/]" if is_bad else state
 
 

@@ -18,11 +18,13 @@ from common.environment import prepare
 from common.errors import CommandError
 from offline import machine
 
+_PARALLEL = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile")
 TIERS = (
-    ("tests/unit", "-n", "logical", "--maxprocesses", "8", "--dist", "loadfile"),
-    ("tests/engine", "tests/cluster", "tests/stack"),
+    ("tests/unit", *_PARALLEL),
+    ("tests/engine", "--ignore", "tests/engine/images", *_PARALLEL),
+    ("tests/engine/images", "tests/cluster", "tests/stack"),
 )
-"""From cheap to expensive. Only unit tests run in parallel: the others share ports, the engine and the cluster."""
+"""From cheap to expensive. The last ones share ports, the Docker engine and the cluster, so they run one by one."""
 
 
 def main(arguments: Sequence[str]) -> int:

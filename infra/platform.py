@@ -8,9 +8,10 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
+from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RUN_STOPPER, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
+from infra.declaration.idle_rules import idle_limits
 from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
@@ -26,6 +27,7 @@ from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, 
 from infra.outputs import outputs, workload_outputs
 from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
 from infra.queues.controller import ControllerArgs, QueueController
+from infra.queues.run_stopper import RunStopper, RunStopperArgs
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Priorities,
@@ -78,6 +80,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
     views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, workloads)
+    _run_stopper(declared, foundation, runtime, own)
     for image in declared.images:
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
@@ -263,13 +266,22 @@ def _observability(
         secrets=runtime.secrets,
         training=workloads.get(TRAINING.section, {}),
         serving=workloads.get(SERVING.section, {}),
+        idle=idle_limits(declared),
         devices=devices,
         logs=namespaces.of_logs() if declared.collects_logs else None,
         groups={name: [*team.groups.developer, *team.groups.admin] for name, team in declared.teams.items()},
         rotations=declared.rotations,
         protect_data=declared.protect_data,
+        queued=declared.queues is not None,
     )
     return create_observability(args, _on_cluster(foundation))
+
+
+def _run_stopper(declared: Platform, foundation: Foundation, runtime: Runtime, workspace: Workspace) -> None:
+    teams = {limit.namespace: runtime.teams[limit.namespace] for limit in idle_limits(declared) if limit.then == "stop"}
+    if teams:
+        args = RunStopperArgs(runtime.images.get(RUN_STOPPER), workspace, teams)
+        RunStopper(RUN_STOPPER, args, _on_cluster(foundation))
 
 
 def _on_cluster(foundation: Foundation, *after: pulumi.Resource) -> pulumi.ResourceOptions:

@@ -110,6 +110,11 @@ def _clear_interrupted_runs() -> None:
         if not container.labels and not started_again:
             container.remove(force=True, v=True)
     engine.networks.prune()
+    _remove_nameless_volumes(engine)
+
+
+def _remove_nameless_volumes(engine: docker.DockerClient) -> None:
+    """Those that no container uses: Docker keeps them when a container is removed without its volumes."""
     for volume in engine.volumes.list(filters={"dangling": True}):
         if _NAMELESS.fullmatch(str(volume.name)):
             volume.remove()
@@ -164,10 +169,11 @@ def _restore_forward_policy() -> None:
 
 
 def leftovers() -> list[str]:
-    """Containers, volumes and networks that our own dockerd still has."""
+    """Containers, volumes and networks that our own dockerd still has, but for volumes without a name and a use."""
     if not is_ours():
         return []
     engine = client()
+    _remove_nameless_volumes(engine)
     found = [f"container {container.name}" for container in engine.containers.list(all=True)]
     found += [f"volume {volume.name}" for volume in engine.volumes.list()]
     builtin = {"bridge", "host", "none"}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
@@ -90,25 +92,25 @@ class Cluster:
 
     def get(self, path: str, **query: str) -> Object | None:
         """The object; an empty one if there is none, and None if the login may not read it."""
-        try:
-            found: Object = self._api.call_api(
-                path,
-                "GET",
-                query_params=list(query.items()),
-                header_params={"Accept": "application/json"},
-                response_type="object",
-                auth_settings=["BearerToken"],
-                _return_http_data_only=True,
-            )
-        except ApiException as error:
-            if error.status in (403, 404):
-                return None if error.status == 403 else {}
-            raise
+        request = self._api.param_serialize(
+            "GET",
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        response = self._api.call_api(*request)
+        content = response.read()
+        if response.status in (403, 404):
+            return None if response.status == 403 else {}
+        if response.status != 200:
+            raise ApiException(status=response.status, reason=response.reason)
+        found: Object = json.loads(content)
         return found
 
     def run(self, kind: str, namespace: str, name: str) -> Object | None:
         """A Job or a JobSet."""
-        return self.get(f"{_PATHS[kind].format(namespace)}/{name}") or None
+        return self.get(f"{_PATHS[kind].format(namespace)}/{quote(name, safe='')}") or None
 
     def runs(self, kind: str, namespace: str, **query: str) -> list[Object]:
         return self.items(_PATHS[kind].format(namespace), **query) or []

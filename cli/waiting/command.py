@@ -29,6 +29,8 @@ Run = tuple[str, Object]
 
 def show(name: str, job: str, kubeconfig: Path | None, *, json_only: bool) -> int:
     """Print what the runs of `job` that have not ended wait for, or else how the last one ended."""
+    if not job:
+        raise CommandError("which job?", hint="make status JOB=name")
     declared = preflight.declaration(name, values=False)
     if kubeconfig is None:
         status.require_seen(name, declared)

@@ -59,7 +59,7 @@ def _suspended(facts: Facts, since: datetime) -> Explanation:
     return Explanation(
         facts.name,
         facts.namespace,
-        "queued",
+        "stopped" if found.cause.reason is Reason.SUSPENDED else "queued",
         since,
         _passed(since, facts),
         found.needs or _needs(facts),

@@ -11,6 +11,7 @@ from cli.waiting.cause import Cause, Reason
 from cli.waiting.choice import choose
 from cli.waiting.cluster import Facts, Object, condition, is_true, moment
 from cli.waiting.quota import ZERO, Holder, Room, cohort, holders, needs, owner, pending, priority, rooms
+from infra.catalogue.names import STOPPED_ANNOTATION
 
 _HELD = ("Hold", "HoldAndDrain")
 _UNSEEN = Cause(
@@ -86,6 +87,10 @@ def _in_numbers(found: Queued, facts: Facts, workload: Object, queue: Object) ->
 def _stopped(facts: Facts, queue: Object | None) -> Cause | None:
     workload, local = facts.workload, facts.local_queue
     if workload is not None and workload["spec"].get("active") is False:
+        if why := (workload["metadata"].get("annotations") or {}).get(STOPPED_ANNOTATION):
+            job = facts.run["metadata"]["labels"].get("app.kubernetes.io/name", facts.name)
+            fix = f"`make run JOB={job}` starts it again"
+            return Cause(Reason.SUSPENDED, f"the platform has stopped it: {why}", fix)
         return Cause(Reason.QUEUE_STOPPED, "its Workload is not active: it has been stopped", "run the job again")
     if local is not None and not local:
         return Cause(Reason.QUEUE_STOPPED, f"there is no queue '{facts.queue}'", "correct the label of the job")

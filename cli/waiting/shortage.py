@@ -64,12 +64,6 @@ def _too_large(room: Room, wanted: Amounts) -> Cause:
 def _short(room: Room, wanted: Amounts, own: Sequence[Holder], priority: int) -> Cause:
     amount = wanted[room.resource]
     what = f"it needs {one(room.resource, amount)}, of which the team can have {plain(room.free)} now"
-    if amount <= room.idle:
-        return Cause(
-            Reason.BORROWING_LIMIT,
-            f"{what}: {plain(room.idle)} are idle, but {_limit(room)}, of which it uses {plain(room.used)}",
-            "wait for a job of the team to end, or raise the team's borrowingLimit",
-        )
     higher = [each for each in own if each.priority > priority]
     others = [each for each in own if each.priority <= priority]
     if _would_do(room, wanted, higher) and not _would_do(room, wanted, others):
@@ -78,6 +72,12 @@ def _short(room: Room, wanted: Amounts, own: Sequence[Holder], priority: int) ->
             Reason.PRIORITY,
             f"{what}: jobs of a higher priority hold {text(held(higher, [room]))} ({names})",
             "wait for these, or declare a higher priority",
+        )
+    if amount <= room.idle:
+        return Cause(
+            Reason.BORROWING_LIMIT,
+            f"{what}: {plain(room.idle)} are idle, but {_limit(room)}, of which it uses {plain(room.used)}",
+            "wait for a job of the team to end, or raise the team's borrowingLimit",
         )
     return Cause(Reason.QUOTA, f"{what}: {_whose(room)}", "wait, stop a job that holds it, or raise the team's quota")
 

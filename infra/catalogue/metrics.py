@@ -85,6 +85,7 @@ CLUSTER = frozenset(
         "kube_node_status_condition",
         "kube_persistentvolumeclaim_info",
         "kube_pod_container_resource_requests",
+        "kube_pod_container_state_started",
         "kube_pod_container_status_restarts_total",
         "kube_pod_container_status_waiting_reason",
         "kube_pod_info",
@@ -157,7 +158,14 @@ LATENCY_BUCKET = "serving:latency_bucket:info"
 MAX_MODEL_AGE = "serving:max_model_age:seconds"
 GPUS_FREE = "node:gpus_free:count"
 GPUS_PENDING = "pod:gpus_pending:count"
-RECORDED = frozenset({ERROR_BUDGET, LATENCY_BUDGET, LATENCY_BUCKET, MAX_MODEL_AGE, GPUS_FREE, GPUS_PENDING})
+IDLE_BELOW = "workload:idle_below:percent"
+IDLE_FOR = "workload:idle_for:seconds"
+RUN_GPUS = "pod:run_gpus:count"
+RUN_IDLE_GPUS = "run:gpus_idle:count"
+IDLE_SINCE = "run:gpus_idle_since:timestamp_seconds"
+_OBJECTIVES = frozenset({ERROR_BUDGET, LATENCY_BUDGET, LATENCY_BUCKET, MAX_MODEL_AGE})
+_IDLE = frozenset({IDLE_BELOW, IDLE_FOR, RUN_GPUS, RUN_IDLE_GPUS, IDLE_SINCE})
+RECORDED = _OBJECTIVES | _IDLE | frozenset({GPUS_FREE, GPUS_PENDING})
 """Created by the platform's recording rules."""
 
 OWN_CODE = ("training", "serving")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from infra.catalogue.alerts import cluster as cluster_alerts
 from infra.catalogue.alerts import gpu as gpu_alerts
+from infra.catalogue.alerts import idle as idle_alerts
 from infra.catalogue.alerts import jobs as job_alerts
 from infra.catalogue.alerts import monitoring as monitoring_alerts
 from infra.catalogue.alerts import serving as serving_alerts
@@ -16,7 +17,7 @@ from infra.workloads.kinds import KINDS
 def by_group(slo_window: int = serving_alerts.DEFAULT_SLO_WINDOW) -> dict[str, Sequence[Alert]]:
     """The alerts by rule group, for an SLO window of so many seconds."""
     return {
-        "gpus": gpu_alerts.ALERTS,
+        "gpus": (*gpu_alerts.ALERTS, *idle_alerts.ALERTS),
         "jobs": job_alerts.ALERTS,
         "serving": serving_alerts.alerts(slo_window),
         "cluster": cluster_alerts.ALERTS,

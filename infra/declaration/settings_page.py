@@ -164,7 +164,7 @@ def _alert_defaults() -> str:
 
 
 def _alert_row(alert: Alert) -> str:
-    value, meaning = "-", f"the SLO in `{alert.configured_by}`" if alert.configured_by else "-"
+    value, meaning = "-", f"declared in `{alert.configured_by}`" if alert.configured_by else "-"
     if alert.threshold is not None:
         value, meaning = f"`{alert.threshold.default:g}`", f"{alert.threshold.meaning}: {alert.threshold.allowed}"
     return f"| [{alert.name}](runbooks/{alert.name}.md) | {_duration(alert.for_)} | {value} | {meaning} |\n"

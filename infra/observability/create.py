@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra.catalogue.alerts.idle import IdleLimit
 from infra.catalogue.images import (
     DASHBOARDS,
     DCGM_EXPORTER,
@@ -47,6 +48,8 @@ class ObservabilityArgs:
     secrets: Mapping[str, TeamSecret]
     training: Mapping[str, Training]
     serving: Mapping[str, Serving]
+    idle: Sequence[IdleLimit]
+    """When runs are idle, by their jobs."""
     devices: Devices | None
     """The namespace of privileged node agents; None: there are none."""
     logs: Workspace | None
@@ -55,6 +58,8 @@ class ObservabilityArgs:
     """Those who may read each team's logs."""
     rotations: Mapping[str, int]
     protect_data: bool
+    queued: bool
+    """Whether jobs wait in queues."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ def _monitoring(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> Monito
             metrics_store=foundation.metrics_store,
             topics=foundation.topics,
             bind_identity=foundation.bind_identity,
+            idle=args.idle,
             logs=args.logs,
         ),
         opts,
@@ -146,6 +152,7 @@ def _status_page(
             prometheus=prometheus,
             alertmanager=f"http://{ALERTMANAGER}:{ALERTMANAGER_PORT}",
             password=_password(args, STATUS),
+            queued=args.queued,
             devices=args.devices,
         ),
         opts,

@@ -26,7 +26,8 @@ from infra.workloads.pod import Container, pod_template
 _OPTIONS = "options.yml"
 _OBJECTS = "cronjobs,daemonsets,deployments,jobs,nodes,persistentvolumeclaims,pods,resourcequotas,statefulsets"
 _RECOMMENDED = "[app.kubernetes.io/name,app.kubernetes.io/component]"
-_LABELS = f"nodes=[{POOL_LABEL}],pods={_RECOMMENDED},deployments={_RECOMMENDED},jobs={_RECOMMENDED}"
+_POD_LABELS = "[app.kubernetes.io/name,app.kubernetes.io/component,jobset.sigs.k8s.io/jobset-name]"
+_LABELS = f"nodes=[{POOL_LABEL}],pods={_POD_LABELS},deployments={_RECOMMENDED},jobs={_RECOMMENDED}"
 _COLLECTORS = ("cpu", "diskstats", "filesystem", "loadavg", "meminfo", "pressure", "stat", "vmstat")
 """Collectors that see the whole node from an unprivileged container without host paths. For disks they see the
 container's root and its scratch volume, which lie on the file systems of images and of the kubelet's data."""

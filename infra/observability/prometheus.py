@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.catalogue.alerts.idle import IdleLimit
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, PROJECT, RECEIVERS, labels
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.declaration.types import memory_bytes
@@ -63,6 +64,8 @@ class MonitoringArgs:
     metrics_store: RemoteWrite | None = None
     topics: Mapping[str, Topic] = field(default_factory=dict)
     bind_identity: IdentityBinder = no_identity
+    idle: Sequence[IdleLimit] = ()
+    """When runs are idle, by their jobs."""
     logs: Workspace | None = None
     """The namespace of the log store, whose objects are watched; None: there is none."""
 
@@ -104,7 +107,7 @@ class Monitoring(pulumi.ComponentResource):
             registry=args.registry,
             store=args.metrics_store,
         )
-        rules = rules_file(settings, args.endpoints)
+        rules = rules_file(settings, args.endpoints, args.idle)
         files, config = config_files(server, {"prometheus.yml": scraped, "rules.yml": rules})
         data, claim = server.data(settings.storage, args.volume, args.protect_data)
         container = Container(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.alerts import gpu as gpu_alerts
+from infra.catalogue.alerts import idle as idle_alerts
 from infra.catalogue.alerts.alert import Alert, Recording
 from infra.catalogue.metrics import ERROR_BUDGET, LATENCY_BUCKET, LATENCY_BUDGET, MAX_MODEL_AGE
 from infra.declaration.alerts import by_group
@@ -14,8 +15,10 @@ from infra.declaration.monitoring import AlertSettings, Monitoring, Objective
 Document = Mapping[str, Any]
 
 
-def rules_file(settings: Monitoring, endpoints: Mapping[str, str]) -> Document:
-    """`endpoints` maps each endpoint to its namespace."""
+def rules_file(
+    settings: Monitoring, endpoints: Mapping[str, str], idle: Sequence[idle_alerts.IdleLimit] = ()
+) -> Document:
+    """`endpoints` maps each endpoint to its namespace; `idle` is what jobs declare."""
     recorded = [
         *(
             each
@@ -23,6 +26,8 @@ def rules_file(settings: Monitoring, endpoints: Mapping[str, str]) -> Document:
             for each in _objective(name, namespace, settings.objective_of(name))
         ),
         *gpu_alerts.RECORDINGS,
+        *(each for limit in idle for each in limit.recordings()),
+        *idle_alerts.RECORDINGS,
     ]
     groups = {"recorded": [_recording(each) for each in recorded]}
     for name, alerts in by_group(settings.slo_window).items():

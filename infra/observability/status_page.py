@@ -43,6 +43,7 @@ _READS = Access(
         ("batch", ("jobs",), _LIST),
     ],
 )
+_READS_QUEUES = Access(_READS.cluster_wide, [*_READS.namespaced, ("kueue.x-k8s.io", ("workloads",), _LIST)])
 _RESOURCES = Resources(cpu="25m", memory="96Mi")
 _GRACE_SECONDS = 5
 
@@ -62,6 +63,8 @@ class StatusPageArgs:
     prometheus: str
     alertmanager: str
     password: GeneratedPassword
+    queued: bool = False
+    """Whether jobs wait in queues."""
     devices: Devices | None = None
     """None where no component accesses GPU devices."""
 
@@ -80,7 +83,7 @@ class StatusPage(pulumi.ComponentResource):
         server = DeploymentFactory(NAME, NAME, args.workspace, self)
         watched: list[Namespaced] = [args.workspace, *([args.devices] if args.devices else []), *args.teams.values()]
         after = [
-            *monitoring_account(NAME, args.workspace, _READS, watched, self),
+            *monitoring_account(NAME, args.workspace, _READS_QUEUES if args.queued else _READS, watched, self),
             server.config({_FILE: json.dumps(self._declared(), indent=1, sort_keys=True)}),
             # The page reads it for each request: a rotated password needs no new pod.
             server.secret({ACCEPTED: lines(args.password.accepted)}),
@@ -107,6 +110,7 @@ class StatusPage(pulumi.ComponentResource):
                 name: {"labels": dict(each.node_selector), "simulated": each.simulated}
                 for name, each in args.pools.items()
             },
+            "queued": args.queued,
         }
 
     def _container(self) -> Container:

@@ -25,7 +25,7 @@ from infra.catalogue.names import PLATFORM_LABEL, TEAM_LABEL, labels
 
 @dataclass(frozen=True)
 class JobRule:
-    """`holds` is a CEL expression about `object`, `oldObject` and `variables`, true of Jobs that are admitted."""
+    """`holds` is a CEL expression about `object`, `oldObject` and `variables`, true of objects that are admitted."""
 
     name: str
     holds: str
@@ -33,6 +33,10 @@ class JobRule:
     """What is wrong, and what to write instead."""
     variables: Mapping[str, str]
     """CEL expressions by name."""
+    resource: tuple[str, str, str] = ("batch", "v1", "jobs")
+    """API group, version and plural: what it is about."""
+    applies: str = ""
+    """A CEL expression about the `request`; none: to all that do not come from JobSet's controller."""
 
 
 def job_set_account(platform: str) -> str:
@@ -41,20 +45,21 @@ def job_set_account(platform: str) -> str:
 
 
 def enforce(rule: JobRule, platform: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
-    """For the Jobs of all teams of a platform, except those that JobSet's controller creates."""
+    """For all teams of a platform."""
     name = f"{platform}-{rule.name}"
     metadata = ObjectMetaArgs(name=name, labels=labels(rule.name, "admission"))
-    others = f"request.userInfo.username != '{job_set_account(platform)}'"
-    jobs = NamedRuleWithOperationsArgs(
-        api_groups=["batch"], api_versions=["v1"], operations=["CREATE", "UPDATE"], resources=["jobs"]
+    applies = rule.applies or f"request.userInfo.username != '{job_set_account(platform)}'"
+    group, version, resource = rule.resource
+    matched = NamedRuleWithOperationsArgs(
+        api_groups=[group], api_versions=[version], operations=["CREATE", "UPDATE"], resources=[resource]
     )
     policy = ValidatingAdmissionPolicy(
         rule.name,
         metadata=metadata,
         spec=ValidatingAdmissionPolicySpecArgs(
             failure_policy="Fail",
-            match_constraints=MatchResourcesArgs(resource_rules=[jobs]),
-            match_conditions=[MatchConditionArgs(name="others", expression=others)],
+            match_constraints=MatchResourcesArgs(resource_rules=[matched]),
+            match_conditions=[MatchConditionArgs(name="others", expression=applies)],
             variables=[VariableArgs(name=name, expression=expression) for name, expression in rule.variables.items()],
             validations=[ValidationArgs(expression=rule.holds, message=rule.message, reason="Forbidden")],
         ),

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from infra.catalogue.alerts.alert import Alert
 from infra.declaration.egress import Egress
+from infra.declaration.idle import Idle
 from infra.declaration.problems import Problem
 from infra.declaration.types import Name, Seconds, Settings, ShortName, written
 from infra.declaration.workloads import Resources
@@ -62,6 +63,9 @@ class Job(Workload):
         ge=0,
         le=10,
         description="Retries after a failed pod (`backoffLimit`); evictions, drains and preemption do not count",
+    )
+    idle: Idle | None = Field(
+        default=None, description="When its GPUs count as idle, and what happens then; none: only GpuIdle fires"
     )
 
 

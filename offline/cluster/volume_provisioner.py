@@ -21,6 +21,8 @@ VOLUMES = paths.CLUSTER / "volumes"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 
+_START_OVER_S = 30
+
 log = logging.getLogger("volumes")
 
 
@@ -78,14 +80,25 @@ def reclaim(core: client.CoreV1Api, volume: Any) -> None:
 
 
 def follow(listing: Callable[..., Any], act: Callable[[Any], None]) -> None:
-    """Call `act` for each existing object and each change, forever."""
+    """Call `act` for each existing object and each change, forever.
+
+    The list starts over now and then, so that an object which failed is tried again.
+    """
     while True:
         try:
-            for event in watch.Watch().stream(listing, timeout_seconds=300):
-                act(event["object"])
+            for event in watch.Watch().stream(listing, timeout_seconds=_START_OVER_S):
+                attempt(act, event["object"])
         except Exception as error:  # a restart of the API server must not end the provisioner
             log.warning("watch ended: %s", error)
             time.sleep(1)
+
+
+def attempt(act: Callable[[Any], None], found: Any) -> None:
+    """One object that fails keeps no other one waiting."""
+    try:
+        act(found)
+    except Exception as error:  # whatever it is, there are other objects
+        log.warning("%s: %s", found.metadata.name, error)
 
 
 def main() -> None:

@@ -141,15 +141,33 @@ def server(address: str) -> ThreadingHTTPServer:
 
 
 def fill_volume(core: client.CoreV1Api, team: str) -> None:
-    """As whoever owns the data does: the claim, and a pod that writes to it."""
+    """As whoever owns the data does: the claim, and a job that writes to it."""
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
     core.create_namespaced_persistent_volume_claim(team, {"metadata": {"name": "texts"}, "spec": claim})
     writer: dict[str, Any] = pod("writer", f"echo {WORD} > /data/word", {"app": "writer"})
     writer["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "texts"}}]
     writer["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
     writer["spec"]["securityContext"]["fsGroup"] = 65532
-    core.create_namespaced_pod(team, writer)
-    eventually(lambda: core.read_namespaced_pod("writer", team).status.phase == "Succeeded", 120, "the writer")
+    batch = client.BatchV1Api(core.api_client)
+    batch.create_namespaced_job(
+        team,
+        {"metadata": {"name": "writer"}, "spec": {"template": writer | {"metadata": {"labels": {"app": "writer"}}}}},
+    )
+    eventually(
+        lambda: batch.read_namespaced_job("writer", team).status.succeeded,
+        120,
+        "the writer",
+        why=lambda: story(core, team),
+    )
+
+
+def story(core: client.CoreV1Api, team: str) -> str:
+    """What the cluster says of the pods and claims of a team."""
+    pods = [f"{each.metadata.name}: {each.status}" for each in core.list_namespaced_pod(team).items]
+    events = [
+        f"{each.involved_object.name}: {each.reason}: {each.message}" for each in core.list_namespaced_event(team).items
+    ]
+    return "\n".join([*pods, *events])
 
 
 def runs(core: client.CoreV1Api, team: str, job: str) -> bool:

@@ -40,6 +40,18 @@ def broken():
     raise OSError("broken")
 def test_broken(broken): pass
 """
+FIXTURE_FAILS_ONCE = """
+import pathlib
+import pytest
+@pytest.fixture(scope="module")
+def world():
+    marker = pathlib.Path(__file__).with_name("world")
+    if not marker.exists():
+        marker.touch()
+        raise OSError("once")
+@pytest.mark.parametrize("name", {names})
+def test_in_the_world(world, name): pass
+"""
 NAMES = ["a", "b", "c", "d"]
 
 
@@ -72,6 +84,13 @@ def test_a_test_that_fails_once_is_listed_and_does_not_fail_the_run(tmp_path: Pa
     first, closing = done.lines()
     assert first == "flaky: test_1.py::test_fails_once[a]"
     assert closing.strip("= ").startswith("2 passed, 1 flaky in ")
+
+
+def test_the_tests_of_a_fixture_that_fails_once_count_as_one(tmp_path: Path) -> None:
+    done = result(tmp_path, FIXTURE_FAILS_ONCE.format(names=NAMES), fails_once("a"), allowed=2)
+    assert done.code == 0
+    assert len(done.flaky) == len(NAMES) + 1
+    assert result(tmp_path, fails_once("b"), fails_once("c"), fails_once("d"), allowed=2).code == 1
 
 
 def test_failures_of_several_runs_are_run_again(tmp_path: Path) -> None:

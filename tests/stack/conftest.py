@@ -78,7 +78,7 @@ def _clear_killed_run() -> None:
     """Containers and volumes of these names that a killed run left behind: the names could not be taken again."""
     engine = docker_engine.client()
     for container in engine.containers.list(all=True, filters={"name": f"{NAMESPACE}-"}):
-        container.remove(force=True)
+        container.remove(force=True, v=True)
     for volume in engine.volumes.list(filters={"name": f"{NAMESPACE}-"}):
         volume.remove(force=True)
 

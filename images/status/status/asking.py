@@ -9,6 +9,7 @@ from typing import TypeVar
 from status.alerts import alerts, alive
 from status.declared import Declared
 from status.pools import nodes, own_nodes, pools
+from status.queues import waiting
 from status.seen import Seen
 from status.sources import Alertmanager, Cluster, Object, Prometheus, Unanswered
 from status.workloads import NO_VERSION, endpoints, jobs, parts
@@ -21,14 +22,14 @@ WITHOUT_VERSION = "max by (namespace, endpoint) (inference_model_loaded) == 0"
 
 @dataclass(frozen=True)
 class Objects:
-    """The stack's objects in the cluster. `servers` are Deployments and DaemonSets; `refused` has, by job, why its pods
-    are rejected."""
+    """The stack's objects in the cluster. `servers` are Deployments and DaemonSets; `why` has, by job, why its pods
+    are rejected, or why it waits in its queue."""
 
     nodes: Sequence[Object]
     pods: Sequence[Object]
     servers: Sequence[Object]
     jobs: Sequence[Object]
-    refused: Mapping[tuple[str, str], str]
+    why: Mapping[tuple[str, str], str]
 
 
 async def ask(
@@ -75,22 +76,23 @@ def _endpoint(series: Object) -> tuple[str, str]:
 
 async def _objects(cluster: Cluster, declared: Declared) -> Objects:
     spaces, teams = declared.namespaces, declared.teams
-    found_nodes, pods, deployments, daemons, found_jobs = await asyncio.gather(
+    found_nodes, pods, deployments, daemons, found_jobs, workloads = await asyncio.gather(
         cluster.objects("/api/v1/nodes"),
         _in_each(cluster, spaces, "/api/v1/namespaces/{}/pods"),
         _in_each(cluster, spaces, "/apis/apps/v1/namespaces/{}/deployments"),
         _in_each(cluster, declared.own, "/apis/apps/v1/namespaces/{}/daemonsets"),
         _in_each(cluster, teams, "/apis/batch/v1/namespaces/{}/jobs"),
+        _in_each(cluster, teams if declared.queued else [], "/apis/kueue.x-k8s.io/v1beta2/namespaces/{}/workloads"),
     )
     refused = await _refused(cluster, found_jobs)
     own = own_nodes(declared.stack, found_nodes)
-    return Objects(own, pods, [*deployments, *daemons], found_jobs, refused)
+    return Objects(own, pods, [*deployments, *daemons], found_jobs, {**refused, **waiting(workloads, found_jobs)})
 
 
 def _take_objects(seen: Seen, found: Objects, versions: Mapping[tuple[str, str], str], now: datetime) -> None:
     declared = seen.declared
     seen.endpoints = list(endpoints(declared, found.servers, found.pods, versions))
-    seen.jobs = jobs(declared, found.jobs, found.pods, found.refused, now)
+    seen.jobs = jobs(declared, found.jobs, found.pods, found.why, now)
     seen.parts = list(parts(declared, found.servers, found.pods))
     seen.pools = pools(declared.pools, found.nodes, found.pods)
     seen.nodes = nodes(declared.pools, found.nodes)

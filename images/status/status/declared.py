@@ -11,7 +11,7 @@ from typing import Any
 class Declared:
     """`endpoints` has namespace and model by name; `teams` are namespaces. `pools` are those with GPUs: the `labels` of
     their nodes, and whether they are `simulated`. `devices` is the namespace of components with access to GPU devices,
-    if there are any."""
+    if there are any. `queued` says whether jobs wait in queues."""
 
     stack: str
     namespace: str
@@ -20,6 +20,7 @@ class Declared:
     endpoints: Mapping[str, Mapping[str, str]]
     jobs: Mapping[str, Mapping[str, str]]
     pools: Mapping[str, Mapping[str, Any]]
+    queued: bool
 
     @classmethod
     def read(cls, file: Path) -> "Declared":

@@ -63,12 +63,13 @@ def jobs(
     declared: Declared,
     found: Sequence[Object],
     pods: Sequence[Object],
-    refused: Mapping[tuple[str, str], str],
+    why: Mapping[tuple[str, str], str],
     now: datetime,
 ) -> list[Workload]:
-    """All jobs in the teams' namespaces, waiting and running ones first; `refused` has the reasons of rejected pods."""
+    """All jobs in the teams' namespaces, waiting and running ones first; `why` has the reasons of rejected pods, and of
+    queues."""
     known = {_key(each): each for each in found}
-    all_jobs = [_job(each, _pods_of(each, pods), refused.get(_key(each), ""), now) for each in found]
+    all_jobs = [_job(each, _pods_of(each, pods), why.get(_key(each), ""), now) for each in found]
     missing = [
         Workload(job["job"], job["namespace"], "missing", BAD, "declared, but not in the cluster", gpus=0)
         for job in declared.jobs.values()
@@ -109,26 +110,26 @@ def _server(deployment: Object, pods: Sequence[Object], model: str = "", version
     return Workload(name, namespace, f"{ready} of {wanted} ready", mood, why, model, version)
 
 
-def _job(job: Object, pods: Sequence[Object], refused: str, now: datetime) -> Workload:
+def _job(job: Object, pods: Sequence[Object], known: str, now: datetime) -> Workload:
     namespace, name = _key(job)
     template = job["spec"]["template"]
     simulated = (template["metadata"].get("labels") or {}).get(SIMULATED) == "true"
-    state, mood, why = _job_state(job, pods, refused)
+    state, mood, why = _job_state(job, pods, known)
     since = _took(job, now)
     return Workload(name, namespace, state, mood, why, gpus=gpus(template), simulated=simulated, since=since)
 
 
-def _job_state(job: Object, pods: Sequence[Object], refused: str) -> tuple[str, str, str]:
+def _job_state(job: Object, pods: Sequence[Object], known: str) -> tuple[str, str, str]:
     ended = {each["type"]: each for each in job["status"].get("conditions", []) if each["status"] == "True"}
     if "Complete" in ended:
         return "done", GOOD, ""
     if "Failed" in ended:
         return "failed", BAD, ": ".join(filter(None, (ended["Failed"].get("reason"), ended["Failed"].get("message"))))
     if job["spec"].get("suspend"):
-        return "waiting", WAITING, "suspended: it continues when a queue or a user resumes it"
+        return "waiting", WAITING, known or "suspended: it continues when a queue or a user resumes it"
     if any(pod["status"].get("phase") == "Running" for pod in pods):
         return "running", BUSY, ""
-    why = next((each for each in map(reason, pods) if each), refused)
+    why = next((each for each in map(reason, pods) if each), known)
     return "waiting", WAITING, why or "its pods are starting"
 
 

@@ -19,6 +19,7 @@ DECLARED = {
         "a10g": {"labels": {"ml-platform.io/pool": "a10g"}, "simulated": True},
         "h100": {"labels": {"ml-platform.io/pool": "h100"}, "simulated": False},
     },
+    "queued": True,
 }
 NOW = datetime.now(UTC)
 Object = dict[str, Any]
@@ -61,9 +62,23 @@ def job(namespace: str, name: str, *, gpus: int = 0, simulated: bool = False, **
     labels = {"ml-platform.io/simulated": "true"} if simulated else {}
     container = {"name": "training", "resources": {"limits": {"nvidia.com/gpu": str(gpus)} if gpus else {}}}
     return {
-        "metadata": {"namespace": namespace, "name": name, "creationTimestamp": ago(hours=1)},
+        "metadata": {"namespace": namespace, "name": name, "uid": name, "creationTimestamp": ago(hours=1)},
         "spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}},
         "status": {"startTime": ago(minutes=20), **status},
+    }
+
+
+def workload(namespace: str, job: str, *, priority: int = 0, message: str = "", admitted: bool = False) -> Object:
+    condition = {"type": "QuotaReserved", "status": str(admitted), "message": message}
+    return {
+        "metadata": {
+            "namespace": namespace,
+            "name": f"job-{job}",
+            "creationTimestamp": ago(hours=1),
+            "ownerReferences": [{"uid": job}],
+        },
+        "spec": {"queueName": namespace, "priority": priority},
+        "status": {"conditions": [condition]},
     }
 
 
@@ -95,6 +110,9 @@ def of_job(name: str) -> dict[str, str]:
 NO_PLACE = "0/4 nodes are available: 4 Insufficient nvidia.com/gpu."
 NOT_READY = "0/4 nodes are available: 1 node(s) were not ready."
 QUOTA = 'pods "words-large-x" is forbidden: exceeded quota: team, requested: requests.memory=64Gi'
+NO_ROOM = "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu"
+QUEUED = job("vision", "detect-0b7d11c2", gpus=8)
+QUEUED["spec"]["suspend"] = True
 OBJECTS: dict[str, list[Object]] = {
     "/api/v1/nodes": [
         node("local-node"),
@@ -137,6 +155,12 @@ OBJECTS: dict[str, list[Object]] = {
         ),
         job("vision", "digits-gpu-d8583584", gpus=1, simulated=True),
         job("vision", "sweep-0c11ab92", gpus=4),
+        QUEUED,
+    ],
+    "/apis/kueue.x-k8s.io/v1beta2/namespaces/vision/workloads": [
+        workload("vision", "detect-0b7d11c2", message=NO_ROOM),
+        workload("vision", "first-55aa00bb", priority=10, message=NO_ROOM),
+        workload("vision", "sweep-0c11ab92", admitted=True),
     ],
     "/apis/batch/v1/namespaces/speech/jobs": [
         job(

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import httpx
 import sample
-from sample_objects import ALERTS, NO_PLACE, NOT_READY
+from sample_objects import ALERTS, NO_PLACE, NO_ROOM, NOT_READY, job, workload
 from status.app import create_app
 from status.declared import Declared
 from status.login import Login, NoLogin
+from status.queues import STOPPED, waiting
 from status.workloads import NO_VERSION, WAITING, endpoints
 
 STAT = {
@@ -89,16 +90,27 @@ class Pages(unittest.IsolatedAsyncioTestCase):
 
     async def test_an_endpoint_without_a_champion_waits(self) -> None:
         known = {"digits": {"namespace": "vision", "model": "digits"}}
-        declared = Declared("dev", "ml-platform", None, ["vision"], endpoints=known, jobs={}, pools={})
+        declared = Declared("dev", "ml-platform", None, ["vision"], endpoints=known, jobs={}, pools={}, queued=False)
         metadata = {"name": "digits", "namespace": "vision"}
         ready = {"metadata": metadata, "spec": {"replicas": 2}, "status": {"readyReplicas": 2}}
         (seen,) = endpoints(declared, [ready], [], {("vision", "digits"): NO_VERSION})
         self.assertEqual((seen.state, seen.mood, seen.version), ("waiting", WAITING, ""))
         self.assertEqual(seen.why, "no version of its model is the champion yet")
 
+    async def test_a_run_that_was_stopped_is_in_no_queue(self) -> None:
+        stopped, other = workload("vision", "idle"), workload("vision", "next")
+        inactive = {
+            "metadata": {**stopped["metadata"], "annotations": {STOPPED: "idle GPUs"}},
+            "spec": {**stopped["spec"], "active": False},
+        }
+        found = waiting([{**stopped, **inactive}, other], [job("vision", "idle"), job("vision", "next")])
+        self.assertEqual(found["vision", "idle"], "stopped: idle GPUs")
+        self.assertEqual(found["vision", "next"], "1 of 1 in the queue")
+
     async def test_jobs_say_why_they_wait(self) -> None:
         text = await self.text()
         self.assertIn(f"sweep-0c11ab92 vision ! waiting {NO_PLACE} 4", text)
+        self.assertIn(f"detect-0b7d11c2 vision ! waiting 2 of 2 in the queue: {NO_ROOM}", text)
         self.assertIn("words-large-91aa speech ! waiting Error creating: pods", text)
         self.assertIn("exceeded quota: team", text)
         self.assertIn("digits-gpu-d8583584 simulated vision ▸ running 1", text)

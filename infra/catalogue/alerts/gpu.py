@@ -14,7 +14,7 @@ from infra.catalogue.alerts.alert import (
     Recording,
     Threshold,
 )
-from infra.catalogue.metrics import GPUS_FREE, GPUS_PENDING
+from infra.catalogue.metrics import GPUS_FREE, GPUS_PENDING, RUN_GPUS
 
 _FIRST_THERMAL_BIT, _BOTH_THERMAL_BITS = 32, 4
 """Throttle reasons: 0x20 is the driver's thermal slowdown, 0x40 the hardware's."""
@@ -83,7 +83,9 @@ ALERTS = (
     ),
     Alert(
         "GpuIdle",
-        f'max by ({_GPU_AND_POD}) (DCGM_FI_DEV_GPU_UTIL{{pod!=""}}) < {THRESHOLD}',
+        # A run whose job declares `idle` has an alert of its own.
+        f'max by ({_GPU_AND_POD}) (DCGM_FI_DEV_GPU_UTIL{{pod!=""}}) < {THRESHOLD} '
+        f"unless on (namespace, pod) {RUN_GPUS}",
         f"{_WHERE} is allocated to pod {{{{ $labels.pod }}}} and idle (utilization {{{{ $value }}}} %)",
         for_=30 * MINUTE,
         team=OF_NAMESPACE_OR_PLATFORM,

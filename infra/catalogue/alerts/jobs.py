@@ -1,4 +1,4 @@
-"""Alerts on Jobs: no pod, retries, failure, and training that makes no progress."""
+"""Alerts on Jobs: a long wait, no pod, retries, failure, and training that makes no progress."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from infra.catalogue.alerts.alert import HOUR, MINUTE, OF_NAMESPACE, THRESHOLD, 
 _BY = "namespace, job_name"
 _FAILED = f'max by ({_BY}) (kube_job_status_failed{{reason=""}})'
 _ACTIVE = f"max by ({_BY}) (kube_job_status_active)"
-_FINISHED_OR_SUSPENDED = (
-    'kube_job_complete{condition="true"} == 1 or kube_job_failed{condition="true"} == 1 '
-    "or kube_job_status_suspended == 1"
-)
+_FINISHED = 'kube_job_complete{condition="true"} == 1 or kube_job_failed{condition="true"} == 1'
+_FINISHED_OR_SUSPENDED = f"{_FINISHED} or kube_job_status_suspended == 1"
 _ITS_PODS = "kube_pod_info{namespace=%[1]q,created_by_name=%[2]q,"
 _NEVER_SCHEDULED = f'last_over_time({_ITS_PODS}node=""}}[1d]) unless on (pod) last_over_time({_ITS_PODS}node!=""}}[1d])'
 """Looks back a day: a pod that was never scheduled is deleted together with its failed job."""
 
 ALERTS = (
+    Alert(
+        "JobQueued",
+        f"max by ({_BY}) (kube_job_status_suspended) == 1 unless on ({_BY}) ({_FINISHED})",
+        "job {{ $labels.job_name }} waits in its queue, or somebody has suspended it: "
+        "make status JOB={{ $labels.job_name }}",
+        for_=4 * HOUR,
+        team=OF_NAMESPACE,
+    ),
     Alert(
         "JobRefused",
         f"{_ACTIVE} == 0 unless on ({_BY}) ({_FAILED} > 0 or {_FINISHED_OR_SUSPENDED})",

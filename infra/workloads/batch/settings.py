@@ -53,6 +53,15 @@ def schedule_settings_need_a_schedule(platform: Platform, root: Path) -> Iterato
                 yield Problem(f"batch.{name}.{setting}", "does nothing without 'schedule'; write one, or remove this")
 
 
+def idle_runs_are_not_stopped(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A run that is stopped has not ended: the schedule's next one would wait for it."""
+    for name, job in platform.batch.items():
+        if job.idle is not None and job.idle.then == "stop":
+            message = "a stopped run would keep later ones from starting"
+            fix = "write 'notify', and a shorter timeout if runs hang"
+            yield Problem(f"batch.{name}.idle.then", f"{message}; {fix}")
+
+
 # Runs that overlap by `concurrencyPolicy: Allow` share the team's quota.
 BATCH = Kind(
     section="batch",
@@ -60,7 +69,7 @@ BATCH = Kind(
     request=one_pod,
     queued=True,
     references={"model": "models", "pool": "nodePools"},
-    rules=[schedule_settings_need_a_schedule],
+    rules=[schedule_settings_need_a_schedule, idle_runs_are_not_stopped],
     alerts=[
         Alert(
             "BatchJobMissed",

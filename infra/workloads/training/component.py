@@ -244,7 +244,9 @@ def run_identity(settings: Settings, image: BuiltImage) -> dict[str, object]:
     Of the image its own folder: a patch of the base image is no reason to train.
     """
     declared = settings.model_dump(
-        mode="json", exclude_unset=True, exclude={"team", "timeout", "retries", "checkpoint", "egress", "priority"}
+        mode="json",
+        exclude_unset=True,
+        exclude={"team", "timeout", "retries", "checkpoint", "egress", "priority", "idle"},
     )
     return {**declared, "image": image.own_content, "secrets": sorted(settings.secrets)}
 

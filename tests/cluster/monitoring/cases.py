@@ -247,6 +247,19 @@ CASES = (
         "node a10g-0 has 1 allocatable GPUs without metrics",
         {"node": "a10g-0"},
     ),
+    Case(  # it was preempted ten minutes after its start, and has been waiting since
+        "JobQueued",
+        {f"kube_job_status_suspended{{{_JOB}}}": "0x10 1x260"},
+        {
+            f"kube_job_status_suspended{{{_JOB}}}": "1x200 0x5 1x100",
+            'kube_job_status_suspended{namespace="vision",job_name="over"}': "1x300",
+            'kube_job_failed{namespace="vision",job_name="over",condition="true"}': "1x300",
+        },
+        "job digits waits in its queue, or somebody has suspended it: make status JOB=digits",
+        _JOB_LABELS,
+        minutes=260,
+        team="vision",
+    ),
     Case(
         "JobRefused",
         _same({f"kube_job_status_active{{{_JOB}}}": 0, f"kube_job_status_failed{{{_JOB}}}": 0}),

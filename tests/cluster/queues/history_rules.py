@@ -1,8 +1,8 @@
 """What must hold after every event of a history: gangs are admitted as wholes, and no team is over its limit.
 
-Kueue stops a gang by suspending its JobSet, and gives its quota to others when no pod is active. If it stops a gang that
-it has just started, the status of the JobSet may not count its pods yet: some of them get a node, if there is room, and
-are deleted a moment later. These are `late`.
+Kueue stops a gang by suspending its JobSet, and gives its quota to others when no pod is active. If it stops a gang
+that it has just started, the status of the JobSet may not count its pods yet: some of them get a node, if there is
+room, and are deleted a moment later. These are `late`.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def reserved(workloads: Iterable[dict[str, Any]]) -> Counter[str]:
 
 def _gpus(part: dict[str, Any], remaining: int) -> int:
     """Pods that have succeeded give back what they had."""
-    each = int(part.get("resourceUsage", {}).get(_GPU, 0)) // max(1, part["count"])
+    each = int(part.get("resourceUsage", {}).get(_GPU, 0)) // max(1, int(part["count"]))
     return each * min(remaining, int(part["count"]))
 
 

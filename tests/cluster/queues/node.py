@@ -54,8 +54,7 @@ class Node:
         self._beat()
 
     def _beat(self) -> None:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": now}
+        ready = {"type": "Ready", "status": "True", "reason": "Test", "message": "", "lastHeartbeatTime": _now()}
         self._core.patch_node_status(self.name, {"status": {"conditions": [ready]}})
 
     def serve(self) -> None:
@@ -83,7 +82,7 @@ class Node:
         if pod.metadata.deletion_timestamp:
             self._core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
         elif pod.status.phase == "Pending":
-            self._set(pod, "Running", {"running": {}}, ready=True)
+            self._set(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
         elif pod.status.phase == "Running" and self._may_end(pod):
             self._set(pod, "Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}, ready=False)
 
@@ -129,3 +128,7 @@ def _complete_gangs(pods: list[Any]) -> set[str]:
         if gang and pod.status.phase == "Running" and not pod.metadata.deletion_timestamp:
             gangs.setdefault(gang, []).append(pod)
     return {gang for gang, parts in gangs.items() if len(parts) == int(parts[0].metadata.labels[_SIZE])}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -104,6 +104,20 @@ def test_a_context_that_is_gone_is_named(contexts: Contexts) -> None:
     assert docker_engine.absence() == "there is no Docker context 'gone'; `docker context ls` lists them"
 
 
+def test_a_volume_that_nobody_named_and_nobody_uses_is_not_left() -> None:
+    if not docker_engine.is_ours():
+        pytest.skip("needs the Docker engine that `make test` starts where it can")
+    volumes = docker_engine.client().volumes
+    nameless, named = volumes.create(), volumes.create(f"test-{free_port()}")
+    try:
+        left = docker_engine.leftovers()
+        assert f"volume {named.name}" in left
+        assert f"volume {nameless.name}" not in left
+        assert nameless.name not in {each.name for each in volumes.list()}
+    finally:
+        named.remove()
+
+
 def test_ports_of_a_stacks_containers_are_known_by_their_label() -> None:
     if docker_engine.host() is None:
         pytest.skip("needs a Docker engine; `make test` starts one where it can")
@@ -121,4 +135,4 @@ def test_ports_of_a_stacks_containers_are_known_by_their_label() -> None:
         assert docker_engine.published_ports(label) == {port}
         assert docker_engine.published_ports(f"{label}-other") == set()
     finally:
-        container.remove(force=True)
+        container.remove(force=True, v=True)

@@ -12,6 +12,7 @@ BUILT_ON_BASE = [
     "gpu-simulator",
     "logs",
     "prometheus",
+    "run-stopper",
     "serving",
     "status",
     "torch",
@@ -21,8 +22,10 @@ BUILT_ON_BASE = [
 THAT_RUN = ["object-store", "registry", *BUILT_ON_BASE]
 """The base image is only built upon: it ends as root."""
 
+_WITH_TESTS = ["dashboards", "gpu-simulator", "run-stopper", "serving", "status", "torch", "tracking", "training"]
 
-@pytest.mark.parametrize("name", ["dashboards", "gpu-simulator", "serving", "status", "torch", "tracking", "training"])
+
+@pytest.mark.parametrize("name", _WITH_TESTS)
 def test_unit_tests_pass_inside_the_image(engine: Engine, name: str) -> None:
     container = engine.start(
         name,

@@ -87,7 +87,7 @@ class Database:
 
     def close(self) -> None:
         for container in self._used:
-            container.remove(force=True)
+            container.remove(force=True, v=True)
             self.engine.containers.remove(container)
         self.engine.client.volumes.get(self.volume).remove()
 

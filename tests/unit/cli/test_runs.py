@@ -9,8 +9,9 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from cli import jobs, runs
-from cli.queues import waiting
+from cli.queues import resume, waiting
 from cli.run_state import of_status
+from infra.catalogue.names import STOPPED_ANNOTATION
 
 PREFIX = "urn:pulumi:dev::ml-platform::ml-platform:index:"
 
@@ -70,6 +71,39 @@ def test_a_suspended_run_says_why_it_waits(
 
     monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", found)
     assert waiting(client.ApiClient(), "vision", "1-2-3") == state
+
+
+def stopped(active: bool, **annotations: str) -> dict[str, Any]:
+    conditions = [condition("QuotaReserved", "False", "The workload is deactivated")]
+    metadata = {"name": "job-digits-x", "annotations": annotations}
+    return {"metadata": metadata, "spec": {"active": active}, "status": {"conditions": conditions}}
+
+
+@pytest.mark.parametrize(
+    ("workload", "state"),
+    [
+        (stopped(False, **{STOPPED_ANNOTATION: "idle GPUs"}), "stopped: idle GPUs"),
+        (stopped(True, **{STOPPED_ANNOTATION: "idle GPUs"}), "queued: The workload is deactivated"),
+        (stopped(False), "queued: The workload is deactivated"),
+    ],
+)
+def test_a_run_that_the_platform_has_stopped_says_so_and_starts_again(
+    monkeypatch: pytest.MonkeyPatch, workload: dict[str, Any], state: str
+) -> None:
+    """Only that one: Kueue deactivates runs, too."""
+    changed: list[Any] = []
+    monkeypatch.setattr(
+        client.CustomObjectsApi, "list_namespaced_custom_object", lambda *_, **__: {"items": [workload]}
+    )
+    monkeypatch.setattr(
+        client.CustomObjectsApi, "patch_namespaced_custom_object", lambda *call: changed.append(call[-2:])
+    )
+    api = client.ApiClient()
+    assert waiting(api, "vision", "1-2-3") == state
+    was_stopped = state.startswith("stopped")
+    assert resume(api, "vision", "1-2-3") is was_stopped
+    change = {"metadata": {"annotations": {STOPPED_ANNOTATION: None}}, "spec": {"active": True}}
+    assert changed == [("job-digits-x", change)] * was_stopped
 
 
 def pod(**status: Any) -> client.V1Pod:
@@ -139,3 +173,8 @@ def test_what_to_do_next_depends_on_whether_it_has_ended() -> None:
         "kubectl -n vision logs job/digits-0a1b2c3d"
     )
     assert runs.advice("dev", runs.Run("digits", "running")).endswith("`make status STACK=dev WAIT=1` waits for it")
+    idle = runs.Run("digits", "stopped: idle GPUs")
+    assert idle.ended and idle.failed
+    assert runs.advice("dev", idle) == (
+        "training job digits stopped: idle GPUs; `make run STACK=dev JOB=digits` starts it again"
+    )

@@ -43,7 +43,9 @@ def waits_for(
         matches = found.cause is not None and found.cause.reason == reason and saying in found.cause.message
         return found if matches else None
 
-    return eventually(says, 60, f"{reason} of {team}/{job}", why=lambda: asked(world, team, job, pools).cause)
+    found = eventually(says, 60, f"{reason} of {team}/{job}", why=lambda: asked(world, team, job, pools).cause)
+    assert found is not None
+    return found
 
 
 def test_quota(world: World, gpus: Node) -> None:

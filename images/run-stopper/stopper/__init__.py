@@ -1,0 +1,1 @@
+"""Stops runs whose GPUs are idle, where their job declares it."""
