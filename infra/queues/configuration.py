@@ -24,7 +24,8 @@ def configuration(
     settings: Queues, namespace: str, seconds_for_a_node: int, uncounted: Sequence[str]
 ) -> dict[str, Any]:
     """`uncounted`: resources that jobs request and no quota limits."""
-    fair = {"preemptionStrategies": ["LessThanOrEqualToFinalShare", "LessThanInitialShare"]}
+    # With the other strategy, gangs of different sizes stop each other for ever (kueue#14543).
+    fair = {"preemptionStrategies": ["LessThanOrEqualToFinalShare"]}
     return {
         "apiVersion": "config.kueue.x-k8s.io/v1beta2",
         "kind": "Configuration",

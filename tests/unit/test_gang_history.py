@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.cluster.queues.history import Event, History
-from tests.cluster.queues.history_rules import decisions, violations
+from tests.cluster.queues.history_rules import decisions, judge, most_bound
 
 LIMITS = {"red": 6, "blue": 8}
 ALL = {"leader": 1, "worker": 3}
@@ -17,7 +17,13 @@ def metadata(team: str, name: str, version: int) -> dict[str, Any]:
 
 
 def workload(
-    version: int, given: Mapping[str, int], team: str = "red", gang: str = "gang", deleted: bool = False, **true: str
+    version: int,
+    given: Mapping[str, int],
+    team: str = "red",
+    gang: str = "gang",
+    deleted: bool = False,
+    ended: Mapping[str, int] | None = None,
+    **true: str,
 ) -> Event:
     """`true`: conditions with their reasons."""
     parts = [
@@ -27,7 +33,11 @@ def workload(
     found = {
         "metadata": {**metadata(team, f"jobset-{gang}", version), "ownerReferences": [{"name": gang}]},
         "spec": {"podSets": [{"name": name, "count": count} for name, count in ALL.items()]},
-        "status": {"conditions": conditions, **({"admission": {"podSetAssignments": parts}} if parts else {})},
+        "status": {
+            "reclaimablePods": [{"name": name, "count": count} for name, count in (ended or {}).items()],
+            "conditions": conditions,
+            **({"admission": {"podSetAssignments": parts}} if parts else {}),
+        },
     }
     return Event(version, "Workload", deleted, found)
 
@@ -44,7 +54,7 @@ def pod(version: int, name: str, node: str | None = "node", gpus: int = 1, gang:
 
 
 def broken(*events: Event, total: int = 8) -> list[str]:
-    return violations(events, LIMITS, total)
+    return judge(events, LIMITS, total).violations
 
 
 def test_a_gang_that_is_admitted_as_a_whole_breaks_no_rule() -> None:
@@ -57,21 +67,41 @@ def test_a_part_of_a_gang_is_found() -> None:
     assert broken(workload(1, {}, Admitted="Admitted")) == ["1: red/gang is admitted with nothing"]
 
 
+def test_pods_that_have_succeeded_need_no_quota_again() -> None:
+    rest = {"leader": 0, "worker": 1}
+    assert broken(workload(1, rest, ended={"leader": 1, "worker": 2}), workload(2, ALL, team="blue"), total=5) == []
+    assert broken(workload(1, rest, ended={"leader": 1, "worker": 1}))
+
+
 def test_a_pod_without_quota_for_all_is_found() -> None:
     found = "pod first has a node, and its gang gang has no quota"
     assert broken(workload(1, {}), pod(2, "first")) == [f"2: {found}"]
     assert broken(workload(1, ALL, gang="other"), workload(2, {}), pod(3, "first")) == [f"3: {found}"]
-    assert broken(workload(1, ALL), workload(2, ALL, deleted=True), pod(3, "first")) == [f"3: {found}"]
+
+
+def test_pods_of_a_gang_that_was_stopped_are_late_and_may_not_end() -> None:
+    events = [workload(1, ALL), workload(2, {}), pod(3, "first")]
+    assert (broken(*events), judge(events, LIMITS, 8).late) == ([], 1)
+    ended = pod(4, "first")
+    ended.object["status"]["phase"] = "Succeeded"
+    assert broken(*events, ended) == ["4: pod first has ended without the quota of its gang gang"]
+    assert judge([workload(1, ALL), pod(2, "first"), workload(3, {})], LIMITS, 8).late == 0
 
 
 def test_a_team_over_its_limit_is_found_for_as_long_as_it_is() -> None:
     assert broken(workload(1, ALL), workload(2, ALL, gang="next"), workload(3, ALL, Finished="Succeeded")) == [
-        "2: reserved: red has 8 GPUs of 6"
+        "2: red has quota for 8 GPUs of 6"
     ]
-    assert broken(workload(1, ALL), pod(2, "first", gpus=7)) == ["2: bound: red has 7 GPUs of 6"]
     assert broken(workload(1, ALL), workload(2, ALL, team="blue"), total=7) == [
-        "2: reserved: all teams have 8 GPUs of 7"
+        "2: all teams have quota for 8 GPUs of 7"
     ]
+    assert broken(workload(1, ALL), pod(2, "first", gpus=9)) == ["2: pods have 9 GPUs of 8"]
+
+
+def test_the_most_that_pods_had_at_a_time() -> None:
+    ended = Event(4, "Pod", True, pod(4, "first", gpus=2).object)
+    events = [pod(1, "first", None, gpus=2), pod(2, "first", gpus=2), pod(3, "second"), ended, pod(5, "third")]
+    assert most_bound(events) == {"red": 3}
 
 
 def test_decisions_are_in_order() -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from infra.catalogue.names import QUEUE_LABEL, QUEUE_PRIORITY_LABEL
 from tests.cluster.queues.history import History, watched
-from tests.cluster.queues.history_rules import violations
+from tests.cluster.queues.history_rules import judge
 from tests.cluster.queues.node import Node
 from tests.cluster.queues.world import GPUS, JOB_SETS, World
 from tests.waiting import eventually
@@ -89,8 +89,11 @@ class Gangs:
         eventually(partial(self.has_ended, team, gang), 60, f"the end of {team}/{gang}")
 
     @contextmanager
-    def checked(self, node: Node) -> Iterator[History]:
-        """All events until everything is removed: at no time is a gang admitted in part, or a team over its limit."""
+    def checked(self, node: Node, late: bool = False) -> Iterator[History]:
+        """All events until everything is removed: at no time is a gang admitted in part, or a team over its limit.
+
+        `late`: whether gangs may be stopped while they start.
+        """
         world = self.world
         limits = {world.red: 6, world.blue: GPUS, world.green: GPUS}
         with watched(world.api, world.teams) as found:
@@ -99,4 +102,7 @@ class Gangs:
         assert found.problems == []
         assert found.remaining() == set()
         assert {event.kind for event in found.events} == {"Workload", "Pod"}
-        assert violations(found.events, limits, GPUS) == []
+        verdict = judge(found.events, limits, GPUS)
+        assert verdict.violations == []
+        assert late or not verdict.late
+        print(f"{len(found.events)} events, {verdict.late} pods were late")

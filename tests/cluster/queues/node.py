@@ -17,6 +17,7 @@ from kubernetes.client.exceptions import ApiException
 _CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "500", "ephemeral-storage": "1Ti"}
 _FINISHED = ("Succeeded", "Failed")
 _POLL = 0.2
+_GANG, _SIZE = "jobset.sigs.k8s.io/jobset-name", "jobset.sigs.k8s.io/global-replicas"
 
 
 @contextmanager
@@ -41,7 +42,9 @@ class Node:
         self.most_gpus: dict[str, int] = {}
         """The most that pods of a namespace had at a time."""
         self.ending: set[str] = set()
-        """Jobs and JobSets whose pods succeed."""
+        """Jobs and JobSets whose pods succeed; those of a JobSet once all of them run."""
+        self._complete: set[str] = set()
+        """JobSets whose pods have all run at a time."""
 
     def create(self, labels: dict[str, str], gpus: int) -> None:
         taint = {"key": self.name, "effect": "NoSchedule"}
@@ -60,6 +63,7 @@ class Node:
             self._beat()
             pods = self._core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={self.name}").items
             self._measure(pods)
+            self._complete |= _complete_gangs(pods)
             for pod in pods:
                 with suppress(ApiException):  # deleted or changed in the meantime
                     self._serve(pod)
@@ -79,8 +83,14 @@ class Node:
             self._core.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
         elif pod.status.phase == "Pending":
             self._set(pod, "Running", {"running": {"startedAt": _now()}}, ready=True)
-        elif pod.status.phase == "Running" and self.ending & _owners(pod):
+        elif pod.status.phase == "Running" and self._may_end(pod):
             self._set(pod, "Succeeded", {"terminated": {"exitCode": 0, "reason": "Completed"}}, ready=False)
+
+    def _may_end(self, pod: Any) -> bool:
+        labels = pod.metadata.labels or {}
+        if gang := labels.get(_GANG):
+            return gang in self.ending & self._complete
+        return labels.get("batch.kubernetes.io/job-name") in self.ending
 
     def _set(self, pod: Any, phase: str, state: dict[str, Any], *, ready: bool) -> None:
         container = pod.spec.containers[0]
@@ -110,9 +120,14 @@ class Node:
             self.most_gpus[namespace] = max(self.most_gpus.get(namespace, 0), gpus)
 
 
-def _owners(pod: Any) -> set[str]:
-    labels = pod.metadata.labels or {}
-    return {labels.get("batch.kubernetes.io/job-name", ""), labels.get("jobset.sigs.k8s.io/jobset-name", "")}
+def _complete_gangs(pods: list[Any]) -> set[str]:
+    """Those whose pods all run: as torchrun's, one alone makes no progress."""
+    gangs: dict[str, list[Any]] = {}
+    for pod in pods:
+        gang = (pod.metadata.labels or {}).get(_GANG)
+        if gang and pod.status.phase == "Running" and not pod.metadata.deletion_timestamp:
+            gangs.setdefault(gang, []).append(pod)
+    return {gang for gang, parts in gangs.items() if len(parts) == int(parts[0].metadata.labels[_SIZE])}
 
 
 def _now() -> str:

@@ -169,7 +169,8 @@ def test_the_controller_is_configured_by_the_declaration() -> None:
     assert found["manageJobsWithoutQueueName"] is False
     assert found["integrations"]["frameworks"] == ["batch/job", "jobset.x-k8s.io/jobset"]
     assert found["waitForPodsReady"]["timeout"] == "1800s"
-    assert found["fairSharing"]["preemptionStrategies"]
+    # The other one lets gangs stop each other for ever.
+    assert found["fairSharing"]["preemptionStrategies"] == ["LessThanOrEqualToFinalShare"]
     changed = configuration(queued(queues={"fairSharing": False, "podsReadyTimeout": "1h"}))
     assert "fairSharing" not in changed
     assert changed["waitForPodsReady"]["timeout"] == "3600s"
