@@ -24,12 +24,13 @@ def of_job(api: client.ApiClient, found: Any) -> str:
 
 def of_status(status: Any) -> str:
     """Of a Job that is not suspended."""
-    if status.succeeded:
+    if status.completion_time:
         seconds = (status.completion_time - status.start_time).total_seconds()
         return f"succeeded in {seconds:.0f} s"
     if any(condition.type == "Failed" and condition.status == "True" for condition in status.conditions or []):
         return "failed"
-    if status.active and status.ready:
+    # Its pods may have succeeded a moment before it is complete.
+    if status.succeeded or (status.active and status.ready):
         return "running"
     return "retrying" if status.failed else "pending"
 

@@ -20,13 +20,12 @@ def test_a_run_waits_in_its_queue_and_no_update_starts_stops_or_restarts_it(worl
     assert set(world.stack.up().changes()) == {"unchanged"}
     assert find(world.api, world.stack.resources()) == []
 
-    raised = {"first": world.run(priority="high", retries=3)}
-    world.declare(raised)
-    assert world.stack.up().changes()["update"] == 1
+    # At no moment is the priority of the second one higher, so that it does not stop the first one.
+    world.declare({"first": world.run(priority="high", retries=3), "second": world.run(priority="low")})
+    result = world.stack.up()
+    second = result.outputs["second"]
+    assert result.changes()["update"] == 1
     eventually(lambda: priorities(world)[first] == 10, what="the new priority")
-    # Beside the old priority, it would be the one that stops the other.
-    world.declare({**raised, "second": world.run()})
-    second = world.stack.up().outputs["second"]
     assert world.batch.read_namespaced_job(first, world.red).spec.backoff_limit == 3
     world.waits(world.red, second)
     job = world.batch.read_namespaced_job(second, world.red)

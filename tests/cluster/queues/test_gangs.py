@@ -6,19 +6,12 @@ idle, so it never has more than 8. green has none, and borrows. Each worker has 
 
 from __future__ import annotations
 
-import random
-from functools import partial
-
 import pytest
 
 from tests.cluster.queues.gangs import Gangs, declared
 from tests.cluster.queues.history_rules import decisions, most_bound
 from tests.cluster.queues.node import Node
 from tests.cluster.queues.world import World
-from tests.waiting import eventually
-
-SEED, MANY = 14, 24
-PRIORITIES = ("low", "normal", "high")
 
 
 @pytest.fixture(scope="module")
@@ -141,21 +134,3 @@ def test_a_higher_priority_stops_no_more_gangs_than_it_needs(world: World, gangs
         (other, "finished"),
     ]
     assert most_bound(history.events) == {world.red: 6, world.blue: 2}
-
-
-def test_many_gangs_of_all_sizes_at_once_are_never_divided_and_all_end(world: World, gangs: Gangs, gpus: Node) -> None:
-    chance = random.Random(SEED)
-    with gangs.checked(gpus, late=True) as history:
-        submitted = []
-        for _ in range(MANY):
-            team = chance.choice(world.teams)
-            gang = gangs.submit(team, chance.randint(2, 6 if team == world.red else 8), chance.choice(PRIORITIES))
-            submitted.append((team, gang))
-            gpus.ending.add(gang)
-        for team, gang in submitted:
-            eventually(partial(gangs.has_ended, team, gang), 180, f"the end of {team}/{gang}")
-    found = decisions(history.events)
-    ends = [gang for gang, what in found if what == "finished"]
-    assert sorted(ends) == sorted(gang for _, gang in submitted)
-    stopped = sum(what not in ("admitted", "finished") for _, what in found)
-    print(f"seed {SEED}: {MANY} gangs, {stopped} times stopped and started again")

@@ -38,6 +38,7 @@ def test_only_runs_that_were_created_are_new() -> None:
         ({}, "pending"),
         ({"active": 1}, "pending"),
         ({"active": 1, "ready": 1}, "running"),
+        ({"succeeded": 1}, "running"),
         ({"active": 1, "ready": 0, "failed": 1}, "retrying"),
         ({"failed": 2, "conditions": [client.V1JobCondition(type="Failed", status="True")]}, "failed"),
         ({"conditions": [client.V1JobCondition(type="Failed", status="False")]}, "pending"),
