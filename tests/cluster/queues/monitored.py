@@ -15,11 +15,8 @@ from infra.catalogue.alerts.idle import IdleLimit
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.observability.prometheus import Monitoring, MonitoringArgs
 from infra.queues.run_stopper import RunStopper, RunStopperArgs
-from infra.tenancy import Destination, platform_policies
 
 images = {{name: BuiltImage(name, "", "", pulumi.Output.from_input(image)) for name, image in {images!r}.items()}}
-tracking = Destination(platform, {{"app.kubernetes.io/name": "tracking"}}, 5000)
-observer = workspace(platform, "platform", after(), policies=platform_policies(tracking))
 monitoring = Monitoring(
     "monitoring",
     MonitoringArgs(
