@@ -1,10 +1,10 @@
 """How fast jobs leave their queues, what memory that takes, and how long `make status` takes meanwhile.
 
-    sudo ML_PLATFORM_BIN=... python -m benchmarks.queues [--jobs 2000] [--nodes 200]
+    sudo ML_PLATFORM_BIN=... python -m benchmarks.queues [--jobs 2000] [--nodes 200] [--gpus 1]
 
-Jobs of two teams, of 1, 4 and 8 GPUs as 7 : 2 : 1, are submitted to held queues, which are then released together: so
-the rate is that of the queues. Everything is the platform's own: Kueue as it configures it, and the local cluster,
-whose simulated nodes have eight GPUs each and end each pod as soon as it runs.
+Jobs of two teams, of 1, 4 and 8 GPUs as 7 : 2 : 1 or all of one size, are submitted to held queues, which are then
+released together: so the rate is that of the queues. Everything is the platform's own: Kueue as it configures it, and
+the local cluster, whose simulated nodes have eight GPUs each and end each pod as soon as it runs.
 
 Kueue publishes 42.7 admissions a second: 15,000 Workloads (30 queues of 500) in 351 s, the mean of five runs in
 test/performance/scheduler/configs/baseline/rangespec.yaml and generator.yaml of kubernetes-sigs/kueue at 056cce0e3ca9.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,8 +41,9 @@ from tests.pulumi_engine import Pulumi
 
 PUBLISHED = 15_000 / 351.1
 GPUS_PER_NODE = 8
-SIZES = (*[(1, "low")] * 7, *[(4, "normal")] * 2, (8, "high"))
-"""GPUs and priority, of each ten jobs."""
+PRIORITIES = {1: "low", 4: "normal", 8: "high"}
+MIXED = (1, 1, 1, 1, 1, 1, 1, 4, 4, 8)
+"""GPUs of each ten jobs."""
 AT_A_TIME = 16
 _QUEUES = ("kueue.x-k8s.io", "v1beta2", "clusterqueues")
 _WORKLOADS = "workloads"
@@ -50,8 +52,8 @@ _WORKLOADS = "workloads"
 class Platform:
     """Two teams that share the pool half and half, and lend each other what they don't use."""
 
-    def __init__(self, nodes: int) -> None:
-        self.name, self.nodes = f"scale-{uuid4().hex[:6]}", nodes
+    def __init__(self, nodes: int, sizes: Sequence[int]) -> None:
+        self.name, self.nodes, self.sizes = f"scale-{uuid4().hex[:6]}", nodes, sizes
         self.api = config.new_client_from_config(str(paths.KUBECONFIG))
         self.api.configuration.connection_pool_maxsize = AT_A_TIME
         self.api = client.ApiClient(self.api.configuration)
@@ -72,6 +74,7 @@ class Platform:
             "foundation": {"local": {}},
             "namespace": self.name,
             "queues": {},
+            "limits": {"gpus": self.gpus},
             "teams": {team: {"quota": quota} for team in self.teams},
             "nodePools": {
                 self.pool: {"instance": {"cpu": 64, "memory": "256Gi"}, "gpu": gpu, "max": self.nodes},
@@ -110,13 +113,16 @@ class Platform:
 
     def submit(self, number: int) -> None:
         """As the platform does: suspended, in the queue of a team."""
-        team, (gpus, priority) = self.team_of(number), SIZES[number % len(SIZES)]
-        labels = {QUEUE_LABEL: team, QUEUE_PRIORITY_LABEL: f"{self.name}-{priority}"}
+        team, gpus = self.team_of(number), self.gpus_of(number)
+        labels = {QUEUE_LABEL: team, QUEUE_PRIORITY_LABEL: f"{self.name}-{PRIORITIES[gpus]}"}
         spec = {"suspend": True, "backoffLimit": 0, "template": self._template(gpus)}
         self.batch.create_namespaced_job(team, {"metadata": {"name": f"job-{number}", "labels": labels}, "spec": spec})
 
     def team_of(self, number: int) -> str:
-        return self.teams[number // len(SIZES) % len(self.teams)]
+        return self.teams[number // len(self.sizes) % len(self.teams)]
+
+    def gpus_of(self, number: int) -> int:
+        return self.sizes[number % len(self.sizes)]
 
     def _template(self, gpus: int) -> dict[str, Any]:
         amounts = {"cpu": "100m", "memory": "64Mi", "nvidia.com/gpu": str(gpus)}
@@ -140,9 +146,9 @@ class Platform:
 
     def stop(self, policy: str) -> None:
         """`Hold` admits nothing, `None` everything that fits."""
-        for team in self.teams:
-            name = cluster_queue(self.name, team)
-            self.objects.patch_cluster_custom_object(*_QUEUES, name, {"spec": {"stopPolicy": policy}})
+        change = {"spec": {"stopPolicy": policy}}
+        names = [cluster_queue(self.name, team) for team in self.teams]
+        in_parallel(lambda name: self.objects.patch_cluster_custom_object(*_QUEUES, name, change), names)
 
     def in_queues(self) -> tuple[int, int]:
         """How many jobs are waiting, and how many have quota."""
@@ -214,8 +220,10 @@ def report_jobs(platform: Platform, number: int) -> None:
     jobs = [job for team in platform.teams for job in platform.batch.list_namespaced_job(team).items]
     complete = {job.metadata.name for job in jobs if _is_complete(job) and job.status.succeeded == 1}
     pods = [pod for team in platform.teams for pod in platform.core.list_namespaced_pod(team).items]
-    stopped = sum(bool(_evictions(each)) for each in platform.workloads())
-    print(f"{len(complete)} of {number} jobs complete, in {len(pods)} pods; {stopped} were stopped and started again")
+    stopped: Counter[str] = Counter()
+    for each in platform.workloads():
+        stopped.update(_evictions(each))
+    print(f"{len(complete)} of {number} jobs complete, in {len(pods)} pods; stopped and started again: {dict(stopped)}")
     if complete != {f"job-{each}" for each in range(number)} or len(jobs) != number:
         raise SystemExit("jobs were lost")
 
@@ -224,8 +232,10 @@ def _is_complete(job: client.V1Job) -> bool:
     return any(each.type == "Complete" and each.status == "True" for each in job.status.conditions or [])
 
 
-def _evictions(workload: Mapping[str, Any]) -> list[Any]:
-    return [each for each in workload["status"]["conditions"] if each["type"] == "Evicted"]
+def _evictions(workload: Mapping[str, Any]) -> dict[str, int]:
+    """How often it was stopped, by the reason."""
+    found = workload["status"].get("schedulingStats", {}).get("evictions", [])
+    return {each["reason"]: each["count"] for each in found}
 
 
 def measure(platform: Platform, number: int) -> None:
@@ -251,11 +261,9 @@ def measure(platform: Platform, number: int) -> None:
 
 
 def last_small(platform: Platform, number: int) -> int:
-    """The job of the first team that waits longest: among the last ones, of the lowest priority."""
-    first = platform.teams[0]
-    return max(
-        each for each in range(number) if platform.team_of(each) == first and SIZES[each % len(SIZES)][1] == "low"
-    )
+    """The job of the first team that waits longest: the last one of the lowest priority."""
+    first, smallest = platform.teams[0], min(platform.sizes)
+    return max(each for each in range(number) if platform.team_of(each) == first and platform.gpus_of(each) == smallest)
 
 
 def main() -> None:
@@ -263,9 +271,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--nodes", type=int, default=200)
+    parser.add_argument("--gpus", type=int, choices=PRIORITIES, help="of each job; by default they differ")
     arguments = parser.parse_args()
-    platform = Platform(arguments.nodes)
-    print(f"{arguments.jobs} jobs, {arguments.nodes} nodes with {platform.gpus} GPUs", flush=True)
+    platform = Platform(arguments.nodes, (arguments.gpus,) if arguments.gpus else MIXED)
+    sizes = ", ".join(str(size) for size in sorted({*platform.sizes}))
+    print(f"{arguments.jobs} jobs of {sizes} GPUs, {arguments.nodes} nodes with {platform.gpus} GPUs", flush=True)
     with platform.up():
         measure(platform, arguments.jobs)
 
