@@ -94,6 +94,10 @@ def _status(options: argparse.Namespace) -> int:
     from cli import runs, status, status_html
     from cli.waiting import command
 
+    if options.job is None and options.kubeconfig:
+        raise CommandError("LOGIN does nothing without JOB", hint="make status JOB=name LOGIN=kubeconfig")
+    if options.job is not None and (options.html or options.wait):
+        raise CommandError("HTML and WAIT do nothing beside JOB", hint="make status JOB=name")
     if options.job is not None:
         return command.show(options.stack, options.job, options.kubeconfig, json_only=options.json)
     if options.html:

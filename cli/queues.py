@@ -10,7 +10,7 @@ from cli.jobs import printable
 from infra.catalogue.names import STOPPED_ANNOTATION
 
 _API = ("kueue.x-k8s.io", "v1beta2")
-_JOB = "kueue.x-k8s.io/job-uid"
+JOB_UID = "kueue.x-k8s.io/job-uid"
 _NOT_ADMITTED = ("QuotaReserved", "Admitted")
 
 
@@ -40,7 +40,7 @@ def _workloads(api: client.ApiClient, namespace: str, uid: str) -> list[Mapping[
     """None: the cluster has no Kueue."""
     list_ = client.CustomObjectsApi(api).list_namespaced_custom_object
     try:
-        return list(list_(*_API, namespace, "workloads", label_selector=f"{_JOB}={uid}")["items"])
+        return list(list_(*_API, namespace, "workloads", label_selector=f"{JOB_UID}={uid}")["items"])
     except ApiException as error:
         if error.status != 404:
             raise

@@ -8,7 +8,8 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-GPU = "nvidia.com/gpu"
+from infra.declaration.pool_nodes import GPU
+
 Amounts = Mapping[str, Decimal]
 _UNITS = (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 _FIRST = (GPU, "cpu", "memory")
@@ -55,10 +56,18 @@ def lacking(wanted: Amounts, room: Amounts) -> dict[str, Decimal]:
     return {name: amount for name, amount in wanted.items() if amount > room.get(name, Decimal(0))}
 
 
+def first(names: Iterable[str]) -> str:
+    """The resource that people ask about first."""
+    return min(names, key=_order)
+
+
+def _order(name: str) -> tuple[int, str]:
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST), name
+
+
 def text(amounts: Amounts) -> str:
     """For people, the scarcest first: `8 GPUs, 12 CPUs, 64Gi memory`; nothing of what is zero."""
-    order = sorted(amounts, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
-    return ", ".join(one(name, amounts[name]) for name in order if amounts[name]) or "nothing"
+    return ", ".join(one(name, amounts[name]) for name in sorted(amounts, key=_order) if amounts[name]) or "nothing"
 
 
 def one(name: str, amount: Decimal) -> str:

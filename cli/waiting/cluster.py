@@ -12,11 +12,11 @@ from urllib.parse import quote
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from cli.queues import JOB_UID
 from infra.catalogue.names import QUEUE_LABEL
 
 Object = Mapping[str, Any]
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
-_JOB_UID = "kueue.x-k8s.io/job-uid"
 _OF_JOB, _OF_JOB_SET = "batch.kubernetes.io/job-name", "jobset.sigs.k8s.io/jobset-name"
 JOB, JOB_SET = "Job", "JobSet"
 _PATHS = {JOB: "/apis/batch/v1/namespaces/{}/jobs", JOB_SET: "/apis/jobset.x-k8s.io/v1alpha2/namespaces/{}/jobsets"}
@@ -75,7 +75,7 @@ class Facts:
     def workload(self) -> Object | None:
         """What Kueue knows of the run."""
         uid = self.run["metadata"]["uid"]
-        own = (each for each in self.workloads if each["metadata"].get("labels", {}).get(_JOB_UID) == uid)
+        own = (each for each in self.workloads if each["metadata"].get("labels", {}).get(JOB_UID) == uid)
         return next(own, None)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 from rich.markup import escape
 from urllib3.exceptions import HTTPError
 
@@ -23,6 +24,7 @@ from infra.declaration.problems import suggestion
 from infra.workloads.serving.settings import SERVING
 
 _WIDTH = 12
+_UNAUTHORIZED = 401
 Run = tuple[str, Object]
 """Its kind, and the object."""
 
@@ -39,6 +41,9 @@ def show(name: str, job: str, kubeconfig: Path | None, *, json_only: bool) -> in
         api, _ = client_of_file(kubeconfig)
     try:
         found = explanations(api, name, declared, job)
+    except ApiException as error:
+        hint = "the login may have expired: see `make kubeconfig`" if error.status == _UNAUTHORIZED else ""
+        raise CommandError("the cluster refuses the query", f"{error.status}: {error.reason}", hint=hint) from None
     except HTTPError as error:
         raise CommandError("the cluster does not answer", str(error), hint="run `make up`") from None
     if json_only:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from statistics import median
 
-from cli.waiting.cluster import Facts, Object, condition, moment
+from cli.waiting.cluster import Facts, Object, is_true, moment
 from cli.waiting.in_queue import Queued
 from cli.waiting.quota import Holder
 
@@ -51,7 +51,7 @@ def _ends(holders: Sequence[Holder], facts: Facts) -> Iterator[tuple[Holder, int
         if job is None or not holder.since:
             continue
         passed = facts.now - moment(holder.since)
-        earlier = [_took(each) for each in facts.jobs if _is_same(each, job) and condition(each, "Complete")]
+        earlier = [_took(each) for each in facts.jobs if _is_same(each, job) and is_true(each, "Complete")]
         if earlier:
             yield holder, _left(median(earlier), passed), "earlier runs"
         elif seconds := job["spec"].get("activeDeadlineSeconds"):

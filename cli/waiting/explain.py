@@ -15,6 +15,8 @@ from cli.waiting.estimate import Estimate, estimate
 from cli.waiting.in_queue import Queued, queued
 from cli.waiting.on_nodes import Places, places, unscheduled
 
+Waits = tuple[Cause, Places | None]
+"""Why a pod waits, and the nodes that it may run on where it waits for one."""
 _ENDED = ("Complete", "Completed", "Failed")
 
 
@@ -71,11 +73,11 @@ def _suspended(facts: Facts, since: datetime) -> Explanation:
 
 def _of_pods(facts: Facts, since: datetime) -> Explanation:
     alive = [each for each in facts.pods if each.get("status", {}).get("phase") in ("Pending", "Running")]
-    causes = list(_causes(alive, facts)) if alive else [(starting.no_pods(facts), None)]
-    if not causes:
+    found = _telling(_causes(alive, facts)) if alive else (starting.no_pods(facts), None)
+    if found is None:
         began = moment(facts.run.get("status", {}).get("startTime") or facts.run["metadata"]["creationTimestamp"])
         return Explanation(facts.name, facts.namespace, "running", began, _passed(began, facts), _needs(facts))
-    cause, where = max(causes, key=lambda each: each[0].reason != Reason.STARTING)
+    cause, where = found
     waits = [moment(each["metadata"]["creationTimestamp"]) for each in alive]
     since = min(waits, default=since)
     free = _free_by_pool(where) if where else {}
@@ -84,7 +86,17 @@ def _of_pods(facts: Facts, since: datetime) -> Explanation:
     )
 
 
-def _causes(pods: list[Object], facts: Facts) -> Iterator[tuple[Cause, Places | None]]:
+def _telling(causes: Iterator[Waits]) -> Waits | None:
+    """The first that is more than a start. The others are not looked for: pods of a run mostly wait for the same."""
+    starts = None
+    for each in causes:
+        if each[0].reason is not Reason.STARTING:
+            return each
+        starts = starts or each
+    return starts
+
+
+def _causes(pods: list[Object], facts: Facts) -> Iterator[Waits]:
     for pod in pods:
         said = unscheduled(pod)
         if said is not None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cli.waiting.amounts import Amounts, lacking, of_pod, one, parsed, plain, text, total
-from cli.waiting.cause import Cause, Reason
+from cli.waiting.amounts import Amounts, first, lacking, of_pod, one, parsed, plain, text, total
+from cli.waiting.cause import Cause, Reason, some
 from cli.waiting.cluster import Facts, Object, condition
 from cli.waiting.selection import UNSCHEDULABLE, selects, untolerated
 from infra.catalogue.names import POOL_LABEL
@@ -85,7 +85,9 @@ def _no_node(pod: Object, found: Places, facts: Facts) -> Cause | None:
     if not found.open:
         taints = sorted({taint for each in found.nodes for taint in each.keeps_away})
         uncordon = f"kubectl uncordon {found.nodes[0].name}" if any(UNSCHEDULABLE in each for each in taints) else ""
-        message = f"all {len(found.nodes)} nodes that it asks for have taints it does not tolerate: {_some(taints)}"
+        message = (
+            f"all {len(found.nodes)} nodes that it asks for have taints it does not tolerate: {some(taints, _NAMED)}"
+        )
         return Cause(Reason.TAINT, message, uncordon or "remove the taint, or tolerate it")
     if not found.large_enough:
         best = max(found.open, key=lambda each: tuple(each.allocatable.get(name, Decimal(0)) for name in found.wanted))
@@ -111,7 +113,7 @@ def _full(found: Places, facts: Facts) -> Cause | None:
             f"{plain(best)} on one node",
             "wait for a job on one of the nodes to end, or ask for smaller pods",
         )
-    scarce = sorted(short)[0] if "nvidia.com/gpu" not in short else "nvidia.com/gpu"
+    scarce = first(short)
     room = f"a pod needs {one(scarce, found.wanted[scarce])}, and {plain(found.free.get(scarce, Decimal(0)))} are free"
     if _may_grow(pool, found, facts):
         return Cause(Reason.NODE_STARTS, f"{room}; another node of pool {pool} has to start")
@@ -129,8 +131,7 @@ def _may_grow(pool: str, found: Places, facts: Facts) -> bool:
 def _scarce(found: Places) -> str:
     """A resource that no node has enough of, GPUs first."""
     short = [lacking(found.wanted, each.free) for each in found.large_enough]
-    names = {name for each in short for name in each}
-    return "nvidia.com/gpu" if "nvidia.com/gpu" in names else sorted(names)[0]
+    return first({name for each in short for name in each})
 
 
 def _node(found: Object, spec: Object, used: Sequence[Amounts]) -> Node:
@@ -145,8 +146,3 @@ def _node(found: Object, spec: Object, used: Sequence[Amounts]) -> Node:
 def _labels(node: Object) -> Mapping[str, str]:
     labels: Mapping[str, str] = node["metadata"].get("labels") or {}
     return labels
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from cli.jobs import printable
-from cli.waiting.amounts import GPU, numbers, one, plain, text
+from cli.waiting.amounts import numbers, one, plain, text
+from cli.waiting.cause import some
 from cli.waiting.explain import Explanation
 from cli.waiting.in_queue import Queued
+from infra.declaration.pool_nodes import GPU
 
 _NAMED = 5
 _SCARCE = (GPU, "cpu", "memory")
@@ -55,13 +57,13 @@ def as_json(found: Explanation) -> dict[str, Any]:
 
 def _queue(queue: Queued) -> Iterator[tuple[str, str]]:
     place = f"{queue.position} of {queue.length}" if queue.position else f"none; {queue.length} wait"
-    ahead = f", behind {_some(queue.ahead)}" if queue.ahead else ""
+    ahead = f", behind {some(queue.ahead, _NAMED)}" if queue.ahead else ""
     yield "position", f"{place} in queue {queue.name}, priority {queue.priority}{ahead}"
     for room in queue.short:
         used = f"the team uses {plain(room.used)} of {one(room.resource, room.nominal)}"
         yield "quota", f"{used}; idle in all teams: {plain(room.idle)} of {plain(room.cohort)} ({room.flavor})"
     if queue.holders:
-        yield "held by", _some([f"{each.job} ({text(_short(each.amounts, queue))})" for each in queue.holders])
+        yield "held by", some([f"{each.job} ({text(_short(each.amounts, queue))})" for each in queue.holders], _NAMED)
     if queue.others:
         yield "held by", f"other teams ({text(queue.others)})"
     if queue.borrowing:
@@ -101,8 +103,3 @@ def _short(amounts: Any, queue: Queued) -> dict[str, Any]:
     """Of what the run lacks."""
     lacking = {room.resource for room in queue.short}
     return {name: amount for name, amount in amounts.items() if name in lacking}
-
-
-def _some(names: Any) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(list(names)[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -141,7 +141,7 @@ def server(address: str) -> ThreadingHTTPServer:
 
 
 def fill_volume(core: client.CoreV1Api, team: str) -> None:
-    """As whoever owns the data does: the claim, and a job that writes to it."""
+    """As the owner of the data does: the claim, and a job that writes to it."""
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
     core.create_namespaced_persistent_volume_claim(team, {"metadata": {"name": "texts"}, "spec": claim})
     writer: dict[str, Any] = pod("writer", f"echo {WORD} > /data/word", {"app": "writer"})

@@ -9,7 +9,7 @@ STOPPED = "ml-platform.io/stopped"
 
 
 def waiting(workloads: Sequence[Object], jobs: Sequence[Object]) -> dict[tuple[str, str], str]:
-    """The place of each waiting job in the queue of its team, and why it waits, by its namespace and name.
+    """The position of each waiting job in the queue of its team, and why it waits, by its namespace and name.
 
     A Job that is part of a JobSet waits as this does.
     """
@@ -58,8 +58,11 @@ def _waits(workload: Object) -> bool:
 
 
 def _order(workload: Object) -> tuple[int, str, str]:
-    metadata = workload["metadata"]
-    return -(workload["spec"].get("priority") or 0), metadata["creationTimestamp"], metadata["name"]
+    """As Kueue tries them: one whose pods were not ready in time goes behind."""
+    metadata, evicted = workload["metadata"], _is(workload, "Evicted", "True")
+    late = evicted.get("reason") == "PodsReadyTimeout"
+    since = evicted["lastTransitionTime"] if late else metadata["creationTimestamp"]
+    return -(workload["spec"].get("priority") or 0), since, metadata["name"]
 
 
 def _messages(workload: Object) -> Iterator[str]:

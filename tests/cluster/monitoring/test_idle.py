@@ -146,7 +146,7 @@ def test_the_alert_says_that_the_run_is_stopped(promtool: Promtool) -> None:
 
 
 def test_pods_of_the_run_are_left_to_its_own_alert(promtool: Promtool) -> None:
-    """Of another job without `idle`, each GPU is told of."""
+    """Of another job without `idle`, there is an alert for each GPU."""
     series = {**pod(), **pod("letters-x", of_job="letters-1", app_kubernetes_io_name="letters")}
     gpu = {"node": "a10g-0", "gpu": "0", "UUID": "GPU-letters-x-0", "namespace": "vision", "pod": "letters-x"}
     expected = {

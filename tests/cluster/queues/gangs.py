@@ -89,10 +89,10 @@ class Gangs:
         eventually(partial(self.has_ended, team, gang), 60, f"the end of {team}/{gang}")
 
     @contextmanager
-    def checked(self, node: Node, late: bool = False) -> Iterator[History]:
+    def checked(self, node: Node) -> Iterator[History]:
         """All events until everything is removed: at no time is a gang admitted in part, or a team over its limit.
 
-        `late`: whether gangs may be stopped while they start.
+        Gangs may not be stopped while they start.
         """
         world = self.world
         limits = {world.red: 6, world.blue: GPUS, world.green: GPUS}
@@ -104,5 +104,5 @@ class Gangs:
         assert {event.kind for event in found.events} == {"Workload", "Pod"}
         verdict = judge(found.events, limits, GPUS)
         assert verdict.violations == []
-        assert late or not verdict.late
-        print(f"{len(found.events)} events, {verdict.late} pods were late")
+        assert verdict.late == 0
+        print(f"{len(found.events)} events")

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client.exceptions import ApiException
 
-from cli.waiting import amounts, selection
+from cli.__main__ import main
+from cli.waiting import amounts, command, selection
 from cli.waiting.cause import Reason
 from cli.waiting.cluster import JOB, JOB_SET, Facts, Pools
 from cli.waiting.explain import Explanation, explain
 from cli.waiting.quota import Room, pending
 from cli.waiting.screen import as_json, lines
+from common.errors import CommandError
 from infra.catalogue.names import STOPPED_ANNOTATION
+from infra.declaration.pool_nodes import GPU
 
-GPU = amounts.GPU
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 POOL = {"ml-platform.io/pool": "h100"}
 
@@ -429,3 +433,32 @@ def test_a_run_that_has_ended_waits_for_nothing() -> None:
     found = explain(Facts(JOB, done, NOW))
     assert (found.state, found.seconds, found.cause) == ("failed", 120, None)
     assert as_json(found)["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--kubeconfig", "me"], "LOGIN does nothing without JOB"),
+        (["--job", "digits", "--wait"], "HTML and WAIT do nothing beside JOB"),
+        (["--job", "digits", "--html", "page.html"], "HTML and WAIT do nothing beside JOB"),
+        (["--job", ""], "which job?"),
+    ],
+)
+def test_a_setting_that_would_do_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(["status", *arguments]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("code", "hint"), [(401, "make kubeconfig"), (500, "")])
+def test_a_query_that_the_cluster_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch, code: int, hint: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise ApiException(status=code, reason="No")
+
+    monkeypatch.setattr(command, "client_of_file", lambda file: (None, "context"))
+    monkeypatch.setattr(command, "explanations", refuse)
+    with pytest.raises(CommandError) as refused:
+        command.show("dev", "digits", Path("me"), json_only=False)
+    assert refused.value.why == f"{code}: No"
+    assert hint in (refused.value.hint or "")
