@@ -4,12 +4,16 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
 Pytest = Callable[[Sequence[str]], int]
 """Runs pytest with these arguments and returns its exit code."""
+
+Lane = tuple[Pytest, Sequence[Sequence[str]]]
+"""Runs of pytest, each with its arguments, one after the other."""
 
 _PASSED, _FAILED = 0, 1
 """Any other exit code of pytest is about the run itself: interrupted, not collected, wrong arguments."""
@@ -36,18 +40,20 @@ class Result:
         ]
 
 
-def run(runs: Sequence[Sequence[str]], pytest: Pytest, allowed: int) -> Result:
-    """Run pytest with each list of arguments. Up to `allowed` tests may fail if they pass when run once more.
+def run(lanes: Sequence[Lane], pytest: Pytest, allowed: int) -> Result:
+    """Run the lanes side by side. Up to `allowed` tests may fail if they pass when `pytest` runs them once more.
 
     Tests of one file whose fixtures fail count as one: they share the fixture.
     """
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        session = _Session(Path(folder), pytest)
-        code = _all(session, runs)
-        counts, failed, flaky = session.counts(), session.failed(), []
-        if code == _FAILED and 0 < session.causes() <= allowed:
-            flaky = session.passing_again(failed)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(lanes)) as threads:
+        sessions = [_Session(Path(folder), number, lane[0]) for number, lane in enumerate(lanes)]
+        code = max(threads.map(_all, sessions, [runs for _, runs in lanes]))
+        again = _Session(Path(folder), len(lanes), pytest)
+        counts = _counts([each for session in sessions for each in session.reports])
+        failed, flaky = sorted({name for session in sessions for name in session.failed()}), []
+        if code == _FAILED and 0 < sum(session.causes() for session in sessions) <= allowed:
+            flaky = again.passing(failed)
             failed = [name for name in failed if name not in flaky]
             code = _FAILED if failed else _PASSED
             counts["failed"] -= len(flaky)
@@ -68,14 +74,15 @@ def _all(session: "_Session", runs: Sequence[Sequence[str]]) -> int:
 class _Session:
     """Runs of pytest with one cache, which knows the tests that failed, and a JUnit report each."""
 
-    def __init__(self, folder: Path, pytest: Pytest) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, number: int, pytest: Pytest) -> None:
+        self._folder = folder / str(number)
+        self._folder.mkdir()
         self._pytest = pytest
-        self._reports: list[Path] = []
+        self.reports: list[Path] = []
 
     def run(self, *arguments: str) -> int:
-        self._reports.append(self._folder / f"{len(self._reports)}.xml")
-        return self._pytest([*arguments, "-o", f"cache_dir={self._folder}", f"--junitxml={self._reports[-1]}"])
+        self.reports.append(self._folder / f"{len(self.reports)}.xml")
+        return self._pytest([*arguments, "-o", f"cache_dir={self._folder}", f"--junitxml={self.reports[-1]}"])
 
     def failed(self) -> list[str]:
         file = self._folder / "v" / "cache" / "lastfailed"
@@ -83,27 +90,24 @@ class _Session:
 
     def causes(self) -> int:
         """How many things failed, at least."""
-        return len({each for report in self._reports for each in _causes(report)})
+        return len({each for report in self.reports for each in _causes(report)})
 
-    def passing_again(self, failed: Sequence[str]) -> list[str]:
-        """Run the failed tests by themselves. One that is then skipped has not passed."""
-        code = self.run("--last-failed", "--last-failed-no-failures=none", *dict.fromkeys(map(_file, failed)))
-        again = _outcomes(self._reports[-1])
-        if code not in (_PASSED, _FAILED) or again["skipped"] or sum(again.values()) != len(failed):
+    def passing(self, names: Sequence[str]) -> list[str]:
+        """Run these tests by themselves. One that is skipped has not passed."""
+        code = self.run(*names)
+        found = _outcomes(self.reports[-1])
+        if code not in (_PASSED, _FAILED) or found["skipped"] or sum(found.values()) != len(names):
             return []
-        still = self.failed()
-        return [name for name in failed if name not in still]
-
-    def counts(self) -> dict[str, int]:
-        counts = {"failed": 0, "passed": 0, "skipped": 0}
-        for report in self._reports:
-            for outcome, number in _outcomes(report).items():
-                counts[outcome] += number
-        return counts
+        failed = self.failed()
+        return [name for name in names if name not in failed]
 
 
-def _file(name: str) -> str:
-    return name.partition("::")[0]
+def _counts(reports: Sequence[Path]) -> dict[str, int]:
+    counts = {"failed": 0, "passed": 0, "skipped": 0}
+    for report in reports:
+        for outcome, number in _outcomes(report).items():
+            counts[outcome] += number
+    return counts
 
 
 def _outcomes(report: Path) -> dict[str, int]:

@@ -10,6 +10,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from cli import flaky, stack
 from common import console, paths
@@ -19,12 +20,16 @@ from common.errors import CommandError
 from offline import machine
 
 _PARALLEL = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile")
-TIERS = (
+PROGRAMS = (
     ("tests/unit", *_PARALLEL),
     ("tests/engine", "--ignore", "tests/engine/images", *_PARALLEL),
-    ("tests/engine/images", "tests/cluster", "tests/stack"),
+    ("tests/engine/images",),
 )
-"""From cheap to expensive. The last ones share ports, the Docker engine and the cluster, so they run one by one."""
+"""They compute most of the time, so they leave the processors to the others."""
+CLUSTER = (("tests/cluster", "tests/stack"),)
+"""They wait most of the time. They share the cluster, so they run one by one."""
+_BEHIND = ("nice", "-n", "10")
+_SLOWEST = "--durations=10"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,12 +38,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--flaky", type=int, default=0, help="how many tests may fail if they pass when run once more")
     chosen, selected = parser.parse_known_args(arguments)
     prepare()
-    result = _on_this_machine([selected] if selected else TIERS, chosen.flaky)
+    result = _on_this_machine(_lanes(selected), chosen.flaky)
     print("\n".join(result.lines()))
     return result.code
 
 
-def _on_this_machine(runs: Sequence[Sequence[str]], allowed: int) -> flaky.Result:
+def _lanes(selected: Sequence[str]) -> Sequence[flaky.Lane]:
+    if selected:
+        return [(_pytest, [selected])]
+    return [(partial(_labelled, "programs", _BEHIND), PROGRAMS), (partial(_labelled, "cluster", ()), CLUSTER)]
+
+
+def _on_this_machine(lanes: Sequence[flaky.Lane], allowed: int) -> flaky.Result:
     progress = Progress()
     able = os.geteuid() == 0 and platform.system() == "Linux"
     own = able and not machine.cluster_is_running() and not stack.stacks()
@@ -52,7 +63,7 @@ def _on_this_machine(runs: Sequence[Sequence[str]], allowed: int) -> flaky.Resul
             machine.ensure_test_packages(progress)
         else:
             console.console.print("[yellow]![/] tests on Docker and Kubernetes are skipped: they need root on Linux")
-        return flaky.run(runs, _pytest, allowed)
+        return flaky.run(lanes, _pytest, allowed)
     finally:
         if own:
             machine.stop(progress)
@@ -64,9 +75,32 @@ def _clear_interrupted_run() -> None:
 
 
 def _pytest(arguments: Sequence[str]) -> int:
-    environment = {**stack.environment(), "ML_PLATFORM_BIN": str(machine.engine().parent)}
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(command, cwd=paths.REPOSITORY, env=environment, check=False).returncode
+    return subprocess.run(_command(arguments), cwd=paths.REPOSITORY, env=_environment(), check=False).returncode
+
+
+def _labelled(lane: str, before: Sequence[str], arguments: Sequence[str]) -> int:
+    """Each line that it prints begins with the name of the lane."""
+    command = [*before, *_command([*arguments, _SLOWEST, *(["--color=yes"] if sys.stdout.isatty() else [])])]
+    with subprocess.Popen(
+        command,
+        cwd=paths.REPOSITORY,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            print(f"{lane:8} | {line}", end="", flush=True)
+    return process.returncode
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    return {**stack.environment(), "ML_PLATFORM_BIN": str(machine.engine().parent)}
 
 
 if __name__ == "__main__":

@@ -110,8 +110,8 @@ def holders(workloads: Sequence[Object]) -> list[Holder]:
 def pending(workloads: Sequence[Object], queue: str) -> list[Object]:
     """Those of one LocalQueue that wait, in the order in which they are tried.
 
-    A higher priority goes first, then the older one; one that did not become ready in time goes behind
-    (`requeuingStrategy.timestamp: Eviction`).
+    A higher priority goes first, then the older one, and of two of the same second the one of the lower UID; one that
+    did not become ready in time goes behind (`requeuingStrategy.timestamp: Eviction`).
     """
     waiting = [
         each
@@ -121,7 +121,7 @@ def pending(workloads: Sequence[Object], queue: str) -> list[Object]:
         and not is_true(each, "QuotaReserved")
         and not is_true(each, "Finished")
     ]
-    return sorted(waiting, key=lambda each: (-priority(each), queued_since(each), each["metadata"]["name"]))
+    return sorted(waiting, key=lambda each: (-priority(each), queued_since(each), each["metadata"]["uid"]))
 
 
 def queued_since(workload: Object) -> str:

@@ -35,6 +35,8 @@ def provision(core: client.CoreV1Api, claim: Any) -> None:
     name = f"pvc-{claim.metadata.uid}"
     folder = VOLUMES / name
     folder.mkdir(parents=True, exist_ok=True)
+    # The kubelet applies fsGroup only for the first pod that mounts the volume, which may be one that just reads.
+    folder.chmod(0o777)
     here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE_NAME]}
     volume = {
         "apiVersion": "v1",

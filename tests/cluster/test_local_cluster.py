@@ -90,24 +90,36 @@ def test_etcd_accepts_no_certificate_of_the_cluster() -> None:
             requests.post(url, json=asked, verify=verify, cert=pair, timeout=10)
 
 
+def on_claim(name: str, command: list[str], *, read_only: bool = False) -> dict[str, Any]:
+    """A pod with the volume of claim `data` at /data, where the scheduler puts it."""
+    found = pod(name, command)
+    del found["spec"]["nodeName"]
+    found["spec"]["nodeSelector"] = {"kubernetes.io/hostname": NODE_NAME}
+    found["spec"]["securityContext"] = {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}
+    source = {"claimName": "data", "readOnly": read_only}
+    found["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": source}]
+    found["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    return found
+
+
+@pytest.mark.parametrize("read_before", [False, True])
 def test_a_claim_gets_a_volume_that_its_pod_can_write_and_that_goes_with_it(
-    core: client.CoreV1Api, namespace: str
+    core: client.CoreV1Api, namespace: str, read_before: bool
 ) -> None:
+    """Also if a pod that only reads has mounted it before."""
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
     core.create_namespaced_persistent_volume_claim(namespace, {"metadata": {"name": "data"}, "spec": claim})
-    writer = pod("writes", ["/busybox", "sh", "-c", "echo kept > /data/file && /busybox cat /data/file"])
-    del writer["spec"]["nodeName"]  # its volume is made where the scheduler puts it
-    writer["spec"]["nodeSelector"] = {"kubernetes.io/hostname": NODE_NAME}
-    writer["spec"]["securityContext"] = {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}
-    writer["spec"]["volumes"] = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
-    writer["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
-    core.create_namespaced_pod(namespace, writer)
+    if read_before:
+        core.create_namespaced_pod(namespace, on_claim("reads", ["/busybox", "sleep", "1000"], read_only=True))
+        eventually(lambda: phase(core, namespace, "reads") == "Running", what="the reader")
+    write = ["/busybox", "sh", "-c", "echo kept > /data/file && /busybox cat /data/file"]
+    core.create_namespaced_pod(namespace, on_claim("writes", write))
     eventually(lambda: phase(core, namespace, "writes") == "Succeeded", what="the write")
     assert core.read_namespaced_pod_log("writes", namespace) == "kept\n"
 
     volume = core.read_namespaced_persistent_volume_claim("data", namespace).spec.volume_name
     assert (paths.CLUSTER / "volumes" / volume).exists()
-    core.delete_namespaced_pod("writes", namespace)
+    core.delete_collection_namespaced_pod(namespace, grace_period_seconds=0)
     core.delete_namespaced_persistent_volume_claim("data", namespace)
     eventually(lambda: not (paths.CLUSTER / "volumes" / volume).exists(), what="removal of the volume's folder")
 

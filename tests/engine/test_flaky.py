@@ -60,7 +60,7 @@ def fails_once(*names: str) -> str:
 
 
 def result(folder: Path, *suites: str, allowed: int = 3, more: Sequence[str] = ()) -> flaky.Result:
-    """Each suite is a run of pytest of its own."""
+    """Each suite is a run of pytest of its own; the first one is in a lane of its own."""
 
     def pytest_(arguments: Sequence[str]) -> int:
         command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), *more, *arguments]
@@ -68,7 +68,8 @@ def result(folder: Path, *suites: str, allowed: int = 3, more: Sequence[str] = (
 
     for number, suite in enumerate(suites):
         (folder / f"test_{number}.py").write_text(suite)
-    return flaky.run([[f"test_{number}.py"] for number in range(len(suites))], pytest_, allowed)
+    runs = [[f"test_{number}.py"] for number in range(len(suites))]
+    return flaky.run([(pytest_, each) for each in (runs[:1], runs[1:]) if each], pytest_, allowed)
 
 
 def test_a_run_that_passes(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def _order(workload: Object) -> tuple[int, str, str]:
     metadata, evicted = workload["metadata"], _is(workload, "Evicted", "True")
     late = evicted.get("reason") == "PodsReadyTimeout"
     since = evicted["lastTransitionTime"] if late else metadata["creationTimestamp"]
-    return -(workload["spec"].get("priority") or 0), since, metadata["name"]
+    return -(workload["spec"].get("priority") or 0), since, metadata["uid"]
 
 
 def _messages(workload: Object) -> Iterator[str]:

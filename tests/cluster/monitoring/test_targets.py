@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,8 +48,11 @@ def test_every_target_is_found_and_answers(world: World) -> None:
 def test_what_rules_are_built_on_is_collected(world: World) -> None:
     wanted = (NODE_EXPORTER | KUBELET | CLUSTER | GPU | RECORDED) - _SELDOM
     eventually(lambda: world.query("node:gpus_free:count"), 120, "the first evaluation")
-    names = set(world.ask("label/__name__/values"))
-    assert wanted - names == set()
+
+    def missing() -> Set[str]:
+        return wanted - set(world.ask("label/__name__/values"))
+
+    eventually(lambda: not missing(), 120, "what rules are built on", why=missing)
 
 
 def test_only_the_stack_s_own_namespaces_are_looked_into(world: World) -> None:

@@ -56,6 +56,7 @@ def workload(
     return {
         "metadata": {
             "name": f"job-{name}",
+            "uid": f"workload-{name}",
             "labels": {"kueue.x-k8s.io/job-uid": name},
             "ownerReferences": [{"name": name}],
             "creationTimestamp": at(created),
@@ -185,13 +186,15 @@ def test_the_queue_is_by_priority_then_by_age_and_what_was_not_ready_in_time_goe
     again["status"]["conditions"].append(late)
     everything = [
         workload("new", 1, created=1),
-        workload("old", 1, created=60),
+        workload("old-2", 1, created=60),
+        workload("old-1", 1, created=60),
         again,
         workload("high", 1, priority=10, created=0),
         workload("runs", 1, admitted=3),
     ]
+    everything[1]["metadata"]["name"] = "a"  # does not count
     order = [each["metadata"]["labels"]["kueue.x-k8s.io/job-uid"] for each in pending(everything, "vision")]
-    assert order == ["high", "old", "new", "again"]
+    assert order == ["high", "old-1", "old-2", "new", "again"]
 
 
 def test_own_jobs_are_named_and_other_teams_are_amounts() -> None:
