@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
 from infra.foundation import Placement, Volume
@@ -39,6 +39,9 @@ METRICS_PORT = 8000
 """Port of the job's optional metrics."""
 
 _COMPONENT = "training"
+_JOB_LABEL = "batch.kubernetes.io/job-name"
+_KEPT = ("spec.template", "spec.podFailurePolicy", "spec.manualSelector", "spec.selector")
+"""Of a Job that exists: none of it can be changed."""
 
 
 class Job(TypedDict):
@@ -112,6 +115,9 @@ class Training(pulumi.ComponentResource):
     # Neither resource has the declared name: where changes are ignored, a replacement would get the old template.
 
     def _job(self, saved: Sequence[Mount], after: Sequence[pulumi.Resource]) -> None:
+        # Of a Job without a selector the API server labels the pods `controller-uid` and `job-name`. The Kubernetes
+        # provider ignores no change of a key with a hyphen: after an update of the Job the next `up` would replace it.
+        pods = {_JOB_LABEL: self.job_name}
         kubernetes.batch.v1.Job(
             self.job_name,
             metadata=ObjectMetaArgs(
@@ -122,14 +128,16 @@ class Training(pulumi.ComponentResource):
             ),
             spec=kubernetes.batch.v1.JobSpecArgs(
                 suspend=True if self._args.queue else None,
+                manual_selector=True,
+                selector=LabelSelectorArgs(match_labels=pods),
                 backoff_limit=self._args.settings.retries,
                 pod_failure_policy=DISRUPTIONS_ARE_NO_FAILURES,
-                template=self._template(saved),
+                template=self._template(saved, more_labels=pods),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=list(after),
-                ignore_changes=["spec.template", "spec.podFailurePolicy", *KEPT_BY_KUEUE],
+                ignore_changes=[*_KEPT, *KEPT_BY_KUEUE],
             ),
         )
 
@@ -186,6 +194,7 @@ class Training(pulumi.ComponentResource):
         saved: Sequence[Mount],
         env: Mapping[str, pulumi.Input[str]] | None = None,
         env_from_labels: Mapping[str, str] | None = None,
+        more_labels: Mapping[str, str] | None = None,
     ) -> PodTemplateSpecArgs:
         args, settings = self._args, self._args.settings
         return pod_template(
@@ -219,7 +228,7 @@ class Training(pulumi.ComponentResource):
             ),
             args.workspace,
             account=args.access.account,
-            labels=self._labels(),
+            labels={**self._labels(), **(more_labels or {})},
             annotations=NOT_MOVED,
             placement=args.placement,
             restart_policy="Never",

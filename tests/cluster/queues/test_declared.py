@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cli.by_hand.edits import find
 from cli.queues import waiting
 from tests.cluster.queues.node import Node
@@ -9,36 +11,60 @@ from tests.cluster.queues.world import World
 from tests.waiting import eventually
 
 
-def test_a_run_waits_in_its_queue_and_no_update_starts_stops_or_restarts_it(world: World, gpus: Node) -> None:
-    world.declare({"first": world.run(priority="low")})
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_waits_in_its_queue_and_no_update_starts_stops_or_restarts_it(
+    world: World, gpus: Node, workers: int
+) -> None:
+    declared = {"workers": workers, "gpus": 4 // workers}
+    world.declare({"first": world.run(priority="low", **declared)})
     first = world.stack.up().outputs["first"]
-    world.runs(world.red, first)
-    (pod,) = gpus.pods(world.red)
-
-    assert set(world.stack.up().changes()) == {"unchanged"}
-    world.stack.refresh()
-    assert set(world.stack.up().changes()) == {"unchanged"}
-    assert find(world.api, world.stack.resources()) == []
+    pods = eventually(lambda: running(world, gpus, workers), 60, "the run")
+    check_nothing_to_do(world)
 
     # At no moment is the priority of the second one higher, so that it does not stop the first one.
-    world.declare({"first": world.run(priority="high", retries=3), "second": world.run(priority="low")})
+    first_again = world.run(priority="high", retries=3, **declared)
+    world.declare({"first": first_again, "second": world.run(priority="low")})
     result = world.stack.up()
     second = result.outputs["second"]
     assert result.changes()["update"] == 1
     eventually(lambda: priorities(world)[first] == 10, what="the new priority")
-    assert world.batch.read_namespaced_job(first, world.red).spec.backoff_limit == 3
     world.waits(world.red, second)
     job = world.batch.read_namespaced_job(second, world.red)
     state = waiting(world.api, world.red, job.metadata.uid)
     assert state.startswith("queued: couldn't assign flavors"), state
-    (same,) = gpus.pods(world.red)
-    assert same.metadata.uid == pod.metadata.uid
+    check_nothing_to_do(world)
+    assert running(world, gpus, workers) == pods
 
     world.declare({"second": world.run()})
     world.stack.up()
     world.runs(world.red, second)
     world.declare()
     world.stack.up()
+
+
+def test_a_change_of_retries_reaches_a_run_that_was_submitted(world: World, gpus: Node) -> None:
+    world.declare({"first": world.run()})
+    first = world.stack.up().outputs["first"]
+    world.declare({"first": world.run(retries=3)})
+    assert world.stack.up().outputs["first"] == first
+    assert world.batch.read_namespaced_job(first, world.red).spec.backoff_limit == 3
+    check_nothing_to_do(world)
+    world.declare()
+    world.stack.up()
+
+
+def check_nothing_to_do(world: World) -> None:
+    """Neither after an update nor after a refresh."""
+    assert set(world.stack.up().changes()) == {"unchanged"}
+    world.stack.refresh()
+    assert set(world.stack.up().changes()) == {"unchanged"}
+    assert find(world.api, world.stack.resources()) == []
+
+
+def running(world: World, node: Node, number: int) -> set[str]:
+    """The UIDs of the pods of red, once there are so many."""
+    found = {pod.metadata.uid for pod in node.pods(world.red)}
+    return found if len(found) == number else set()
 
 
 def priorities(world: World) -> dict[str, int]:
