@@ -37,13 +37,22 @@ def times(amounts: Amounts, count: int) -> dict[str, Decimal]:
 def of_pod(spec: Mapping[str, Any]) -> dict[str, Decimal]:
     """What the scheduler counts for a pod: its containers together, or its largest init container if that is more.
 
-    https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers
+    An init container that restarts always (a sidecar) runs on beside those after it, and beside the containers.
+    https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers
     """
-    wanted = total(_requests(each) for each in spec["containers"])
+    sidecars: dict[str, Decimal] = {}
+    starting: dict[str, Decimal] = {}
     for each in spec.get("initContainers", []):
-        for name, amount in _requests(each).items():
-            wanted[name] = max(wanted.get(name, Decimal(0)), amount)
-    return total([wanted, parsed(spec.get("overhead")), {"pods": Decimal(1)}])
+        together = total([sidecars, _requests(each)])
+        starting = _larger(starting, together)
+        sidecars = together if each.get("restartPolicy") == "Always" else sidecars
+    running = total([sidecars, *(_requests(each) for each in spec["containers"])])
+    return total([_larger(running, starting), parsed(spec.get("overhead")), {"pods": Decimal(1)}])
+
+
+def _larger(one: Amounts, other: Amounts) -> dict[str, Decimal]:
+    """Of each resource."""
+    return {name: max(one.get(name, Decimal(0)), other.get(name, Decimal(0))) for name in {**one, **other}}
 
 
 def _requests(container: Mapping[str, Any]) -> dict[str, Decimal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from cli.queues import JOB_UID
 from infra.catalogue.names import QUEUE_LABEL
 
 Object = Mapping[str, Any]
+_AT_ONCE = 4
+"""Requests. The answers are parsed one at a time anyway."""
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 _OF_JOB, _OF_JOB_SET = "batch.kubernetes.io/job-name", "jobset.sigs.k8s.io/jobset-name"
 JOB, JOB_SET = "Job", "JobSet"
@@ -116,25 +119,41 @@ class Cluster:
         return self.items(_PATHS[kind].format(namespace), **query) or []
 
     def facts(self, kind: str, run: Object, pools: Pools) -> Facts:
-        """Everything that `run` may wait for."""
+        """Everything that `run` may wait for, asked for at once: a team may have thousands of jobs."""
         namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
         core, of_team = f"/api/v1/namespaces/{namespace}", f"{KUEUE}/namespaces/{namespace}"
         queue = run["metadata"].get("labels", {}).get(QUEUE_LABEL)
         on_a_node = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+
+            def ask(path: str, **query: str) -> Future[list[Object] | None]:
+                return threads.submit(self.items, path, **query)
+
+            # The largest answers first.
+            workloads = ask(f"{of_team}/workloads") if queue else None
+            scheduled = ask("/api/v1/pods", fieldSelector=on_a_node)
+            jobs = ask(_PATHS[JOB].format(namespace))
+            nodes = ask("/api/v1/nodes")
+            events = ask(f"{core}/events")
+            pods = ask(f"{core}/pods", labelSelector=f"{_POD_LABELS[kind]}={name}")
+            claims = ask(f"{core}/persistentvolumeclaims")
+            cluster_queues = ask(f"{KUEUE}/clusterqueues") if queue else None
+            flavors = ask(f"{KUEUE}/resourceflavors") if queue else None
+            local_queue = threads.submit(self.get, f"{of_team}/localqueues/{queue}") if queue else None
         return Facts(
             kind=kind,
             run=run,
             now=datetime.now(UTC),
-            pods=self.items(f"{core}/pods", labelSelector=f"{_POD_LABELS[kind]}={name}") or [],
-            events=self.items(f"{core}/events") or [],
-            claims=self.items(f"{core}/persistentvolumeclaims") or [],
-            jobs=self.items(_PATHS[JOB].format(namespace)) or [],
-            workloads=(self.items(f"{of_team}/workloads") or []) if queue else [],
-            local_queue=self.get(f"{of_team}/localqueues/{queue}") if queue else None,
-            cluster_queues=self.items(f"{KUEUE}/clusterqueues") if queue else [],
-            flavors=self.items(f"{KUEUE}/resourceflavors") if queue else [],
-            nodes=self.items("/api/v1/nodes"),
-            scheduled=self.items("/api/v1/pods", fieldSelector=on_a_node),
+            pods=pods.result() or [],
+            events=events.result() or [],
+            claims=claims.result() or [],
+            jobs=jobs.result() or [],
+            workloads=(workloads.result() or []) if workloads else [],
+            local_queue=local_queue.result() if local_queue else None,
+            cluster_queues=cluster_queues.result() if cluster_queues else [],
+            flavors=flavors.result() if flavors else [],
+            nodes=nodes.result(),
+            scheduled=scheduled.result(),
             pools=pools,
         )
 

@@ -124,6 +124,17 @@ def test_a_pod_needs_its_containers_or_its_largest_init_container() -> None:
     assert amounts.text(found) == "2 GPUs, 3.25 CPUs, 1Gi memory, 1 pod"
 
 
+@pytest.mark.parametrize(("after", "needed"), [(1, "2.5"), (4, "4.5")])
+def test_a_sidecar_runs_beside_the_init_containers_after_it_and_the_containers(after: int, needed: str) -> None:
+    containers = [
+        {"resources": {"requests": {"cpu": "1"}}},
+        {"resources": {"requests": {"cpu": "500m"}}, "restartPolicy": "Always"},
+        {"resources": {"requests": {"cpu": str(after)}}},
+    ]
+    spec = {"containers": [{"resources": {"requests": {"cpu": "2"}}}], "initContainers": containers}
+    assert amounts.of_pod(spec)["cpu"] == Decimal(needed)
+
+
 @pytest.mark.parametrize(
     ("operator", "values", "matches"),
     [
