@@ -20,14 +20,13 @@ class Workloads(Protocol):
     def change(self, namespace: str, name: str, patch: Object) -> None: ...
 
 
-def stop_idle_runs(alerts: Iterable[Object], cluster: Workloads) -> Iterator[str]:
-    """Stop the run of each alert; what was stopped."""
-    for alert in alerts:
-        namespace, run = alert["labels"]["namespace"], alert["labels"]["job_name"]
-        for workload in cluster.workloads(namespace):
-            if _belongs_to(workload, run) and _was_idle(workload, _time(alert["startsAt"])):
-                cluster.change(namespace, workload["metadata"]["name"], STOP)
-                yield f"{namespace}/{run}"
+def stop_idle_run(alert: Object, cluster: Workloads) -> Iterator[str]:
+    """Stop the run that the alert is about; what was stopped."""
+    namespace, run = alert["labels"]["namespace"], alert["labels"]["job_name"]
+    for workload in cluster.workloads(namespace):
+        if _belongs_to(workload, run) and _was_idle(workload, _time(alert["startsAt"])):
+            cluster.change(namespace, workload["metadata"]["name"], STOP)
+            yield f"{namespace}/{run}"
 
 
 def _belongs_to(workload: Object, run: str) -> bool:

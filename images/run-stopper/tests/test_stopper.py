@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
+from stopper.__main__ import stop_idle_runs
 from stopper.servers import Alertmanager, Unanswered
-from stopper.stop import STOP, stop_idle_runs
+from stopper.stop import STOP, stop_idle_run
 
 RUN = "digits-0123abcd"
 
@@ -42,13 +43,8 @@ class Stop(unittest.TestCase):
     def test_the_run_of_an_alert_is_stopped_and_no_other(self) -> None:
         for kind in ("Job", "JobSet"):
             cluster = Workloads(workload(run="other"), workload(kind))
-            self.assertEqual(list(stop_idle_runs([alert()], cluster)), [f"vision/{RUN}"])
+            self.assertEqual(list(stop_idle_run(alert(), cluster)), [f"vision/{RUN}"])
             self.assertEqual(cluster.changed, [("vision", f"{kind.lower()}-{RUN}-x", STOP)])
-
-    def test_without_an_alert_none_is_stopped(self) -> None:
-        cluster = Workloads(workload())
-        self.assertEqual(list(stop_idle_runs([], cluster)), [])
-        self.assertEqual(cluster.changed, [])
 
     def test_what_does_not_run_or_was_started_again_since_is_left_alone(self) -> None:
         for left in (
@@ -58,17 +54,19 @@ class Stop(unittest.TestCase):
             {**workload(), "status": {}},
         ):
             cluster = Workloads(left)
-            self.assertEqual(list(stop_idle_runs([alert()], cluster)), [])
+            self.assertEqual(list(stop_idle_run(alert(), cluster)), [])
             self.assertEqual(cluster.changed, [])
 
 
 class Firing(BaseHTTPRequestHandler):
+    alerts: ClassVar = [alert()]
+
     def do_GET(self) -> None:
         asked = parse_qsl(urlsplit(self.path).query)
         wanted = [("silenced", "false"), ("inhibited", "false"), ("filter", 'then="stop"')]
         self.send_response(200 if set(wanted) <= set(asked) else 500)
         self.end_headers()
-        self.wfile.write(json.dumps([alert()]).encode())
+        self.wfile.write(json.dumps(self.alerts).encode())
 
     def log_message(self, format: str, *arguments: object) -> None:
         """A test's output is its own."""
@@ -87,7 +85,32 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.server_close()
 
 
+class FiringOfOneThatIsGone(Firing):
+    alerts: ClassVar = [{**alert(), "labels": {"namespace": "gone", "job_name": RUN}}, alert()]
+
+
+class WithoutOne(Workloads):
+    def workloads(self, namespace: str) -> list[dict[str, Any]]:
+        if namespace == "gone":
+            raise Unanswered("GET .../gone/workloads: 403 Forbidden")
+        return super().workloads(namespace)
+
+
 class Servers(unittest.TestCase):
+    def test_a_run_that_can_not_be_stopped_holds_up_no_other_and_is_a_failure(self) -> None:
+        for handler, well in ((Firing, True), (FiringOfOneThatIsGone, False)):
+            cluster = WithoutOne(workload())
+            with served(handler) as url:
+                self.assertEqual(stop_idle_runs(Alertmanager(url), cluster), well)
+            self.assertEqual([name for _, name, _ in cluster.changed], [f"job-{RUN}-x"])
+
+    def test_without_an_answer_none_is_stopped(self) -> None:
+        cluster = Workloads(workload())
+        with served(Firing) as url:
+            pass
+        self.assertFalse(stop_idle_runs(Alertmanager(url), cluster))
+        self.assertEqual(cluster.changed, [])
+
     def test_alerts_that_are_silenced_or_only_notify_are_not_asked_for(self) -> None:
         with served(Firing) as url:
             self.assertEqual(list(Alertmanager(url).firing()), [alert()])
