@@ -10,7 +10,7 @@ from kubernetes import client
 
 from common import paths
 from infra.catalogue.images import JOBSET, KUEUE
-from infra.catalogue.names import POOL_LABEL
+from infra.catalogue.names import POOL_LABEL, SIMULATED_LABEL, STACK_LABEL
 from tests.cluster.monitoring.conftest import engine
 from tests.cluster.monitoring.images import provide
 from tests.cluster.queues.node import Node, node
@@ -34,7 +34,8 @@ def world(engine: DockerClient, core: client.CoreV1Api, tmp_path_factory: pytest
 
 @pytest.fixture(scope="package")
 def gpu_node(world: World) -> Iterator[Node]:
-    with node(world.api, world.pool, {POOL_LABEL: world.pool}, GPUS) as found:
+    marks = {POOL_LABEL: world.pool, SIMULATED_LABEL: "true", STACK_LABEL: world.name}
+    with node(world.api, world.pool, marks, GPUS) as found:
         yield found
 
 

@@ -30,7 +30,7 @@ from infra.networking.network_policies import queue_policies
 from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
 from infra.queues.configuration import WEBHOOK_PORT
 from infra.queues.controller import ControllerArgs, QueueController
-from infra.tenancy import Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
+from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs, platform_policies
 from infra.workloads.access import Outside
 from infra.workloads.training.component import Training, TrainingArgs
 
@@ -72,9 +72,9 @@ teams = {{
     for name, team in declared.teams.items()
 }}
 queues = LocalQueues("queues-of-teams", LocalQueuesArgs(platform, controller, teams), after()).by_team
-job_sets = JobSets(
-    "job-sets", JobSetsArgs(definition, images["jobset"], workspace(platform, "platform", after()), teams), after()
-)
+tracking = Destination(platform, {{"app.kubernetes.io/name": "tracking"}}, 5000)
+observer = workspace(platform, "platform", after(), policies=platform_policies(tracking))
+job_sets = JobSets("job-sets", JobSetsArgs(definition, images["jobset"], observer, teams), after())
 sleeps = BuiltImage("sleeps", "content", "content", pulumi.Output.from_input({sleeps!r}))
 for name, settings in declared.training.items():
     place = teams[settings.team]

@@ -61,9 +61,9 @@ class World:
             "training": training,
         }
 
-    def declare(self, training: Mapping[str, Any] | None = None) -> None:
-        """Make this the stack's program, with these training jobs of red."""
-        self.stack.program(program(self.name, self.pool, self.images, self.declaration(training or {})))
+    def declare(self, training: Mapping[str, Any] | None = None, more: str = "") -> None:
+        """Make this the stack's program, with these training jobs of red, and `more` at its end."""
+        self.stack.program(program(self.name, self.pool, self.images, self.declaration(training or {})) + more)
 
     def run(self, **changes: Any) -> dict[str, Any]:
         """A training job of red."""
