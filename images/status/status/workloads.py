@@ -1,7 +1,7 @@
 """The state of endpoints, jobs and platform components, with the reason if something is wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ Object = Mapping[str, Any]
 GPU = "nvidia.com/gpu"
 SIMULATED = "ml-platform.io/simulated"
 _JOB_NAME = "batch.kubernetes.io/job-name"
+_JOB_SET_NAME = "jobset.sigs.k8s.io/jobset-name"
 
 GOOD, BUSY, WAITING, BAD = "good", "busy", "waiting", "bad"
 """Moods, which select the colour and sign of a state; the state itself is always text."""
@@ -67,9 +68,13 @@ def jobs(
     now: datetime,
 ) -> list[Workload]:
     """All jobs in the teams' namespaces, waiting and running ones first; `why` has the reasons of rejected pods, and of
-    queues."""
+    queues. The Jobs of a JobSet are one."""
     known = {_key(each): each for each in found}
-    all_jobs = [_job(each, _pods_of(each, pods), why.get(_key(each), ""), now) for each in found]
+    runs: dict[tuple[str, str], list[Workload]] = {}
+    for each in found:
+        part = _job(each, _pods_of(each, pods), why.get(_key(each), ""), now)
+        runs.setdefault(_run(each), []).append(part)
+    all_jobs = [_together(name, parts) for (_, name), parts in runs.items()]
     missing = [
         Workload(job["job"], job["namespace"], "missing", BAD, "declared, but not in the cluster", gpus=0)
         for job in declared.jobs.values()
@@ -116,7 +121,21 @@ def _job(job: Object, pods: Sequence[Object], known: str, now: datetime) -> Work
     simulated = (template["metadata"].get("labels") or {}).get(SIMULATED) == "true"
     state, mood, why = _job_state(job, pods, known)
     since = _took(job, now)
-    return Workload(name, namespace, state, mood, why, gpus=gpus(template), simulated=simulated, since=since)
+    in_all = gpus(template) * int(job["spec"].get("parallelism", 1))
+    return Workload(name, namespace, state, mood, why, gpus=in_all, simulated=simulated, since=since)
+
+
+def _run(job: Object) -> tuple[str, str]:
+    """The namespace and the name of the run that it is, or is a part of."""
+    namespace, name = _key(job)
+    return namespace, (job["metadata"].get("labels") or {}).get(_JOB_SET_NAME, name)
+
+
+def _together(name: str, jobs: Sequence[Workload]) -> Workload:
+    """A run whose parts are these: it is where the part is that lags most."""
+    order = {BAD: 0, WAITING: 1, BUSY: 2, GOOD: 3}
+    last = min(jobs, key=lambda job: order[job.mood])
+    return replace(last, name=name, gpus=sum(job.gpus for job in jobs))
 
 
 def _job_state(job: Object, pods: Sequence[Object], known: str) -> tuple[str, str, str]:

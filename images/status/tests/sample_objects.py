@@ -74,6 +74,7 @@ def workload(namespace: str, job: str, *, priority: int = 0, message: str = "", 
         "metadata": {
             "namespace": namespace,
             "name": f"job-{job}",
+            "uid": f"workload-{job}",
             "creationTimestamp": ago(hours=1),
             "ownerReferences": [{"uid": job}],
         },

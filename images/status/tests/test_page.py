@@ -13,12 +13,12 @@ from pathlib import Path
 
 import httpx
 import sample
-from sample_objects import ALERTS, NO_PLACE, NO_ROOM, NOT_READY, job, workload
+from sample_objects import ALERTS, NO_PLACE, NO_ROOM, NOT_READY, NOW, job, of_job, pod, workload
 from status.app import create_app
 from status.declared import Declared
 from status.login import Login, NoLogin
 from status.queues import STOPPED, waiting
-from status.workloads import NO_VERSION, WAITING, endpoints
+from status.workloads import NO_VERSION, WAITING, endpoints, jobs
 
 STAT = {
     "type": "stat",
@@ -106,6 +106,17 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         found = waiting([{**stopped, **inactive}, other], [job("vision", "idle"), job("vision", "next")])
         self.assertEqual(found["vision", "idle"], "stopped: idle GPUs")
         self.assertEqual(found["vision", "next"], "1 of 1 in the queue")
+
+    async def test_the_jobs_of_a_job_set_are_one_run(self) -> None:
+        leader, workers = job("vision", "gang-leader-0", gpus=2), job("vision", "gang-worker-0", gpus=2)
+        workers["spec"]["parallelism"] = 3
+        for each in (leader, workers):
+            each["metadata"]["labels"] = {"jobset.sigs.k8s.io/jobset-name": "gang"}
+        known = {"gang": {"namespace": "vision", "job": "gang-leader-0"}}
+        declared = Declared("dev", "ml-platform", None, ["vision"], endpoints={}, jobs=known, pools={}, queued=False)
+        runs = pod("vision", "gang-leader-0-0", of_job("gang-leader-0"), "Running")
+        (seen,) = jobs(declared, [leader, workers], [runs], {("vision", "gang-worker-0"): NO_PLACE}, NOW)
+        self.assertEqual((seen.name, seen.state, seen.why, seen.gpus), ("gang", "waiting", NO_PLACE, 8))
 
     async def test_jobs_say_why_they_wait(self) -> None:
         text = await self.text()
