@@ -152,10 +152,11 @@ def _fit_together(path: str, pods: int, asked: Request, name: str, pool: NodePoo
     room = pool.max * _pods_on_a_node(asked, pool)
     if 0 < room < asked.pods:
         setting = path.rpartition(".")[2]
-        what = f"{pods} {setting if pods > 1 else setting.removesuffix('s')}"
-        more = f", and {asked.pods - pods} more pod during a rollout," if asked.pods > pods else ""
+        what, surge = f"{pods} {setting if pods > 1 else setting.removesuffix('s')}", asked.pods - pods
+        more = f", and {surge} more {'pods' if surge > 1 else 'pod'} during a rollout," if surge else ""
         message = f"{what}{more} do not fit in pool '{name}' at its maximum, which has room for {room}"
-        yield Problem(path, f"{message}; raise nodePools.{name}.max, or write fewer {setting}")
+        fewer = f"fewer {setting}, or maxSurge: 0" if pods <= room else f"fewer {setting}"
+        yield Problem(path, f"{message}; raise nodePools.{name}.max, or write {fewer}")
 
 
 def _pods_on_a_node(asked: Request, pool: NodePool) -> int:

@@ -155,7 +155,7 @@ def workloads_fit_their_quota(platform: Platform, root: Path) -> Iterator[Proble
                 yield Problem(
                     f"teams.{name}.quota.{setting}",
                     f"{declared} is less than the team's {at_once} request ({least}, "
-                    f"including one more pod of each endpoint during a rollout); write at least {least}",
+                    f"including `maxSurge` of each endpoint during a rollout); write at least {least}",
                 )
         disk = -(-demand(platform, name).disk // DISK_OF_A_POD)
         if disk > quota.pods >= needed.pods:

@@ -72,16 +72,19 @@ class DeploymentFactory:
         after: Sequence[pulumi.Resource],
         *,
         replicas: int = 1,
+        max_surge: int = 1,
         recreate: bool = False,
         timeout: int = _TIMEOUT,
         min_ready_seconds: int | None = None,
     ) -> pulumi.Resource:
         """Pods that must be ready within `timeout` seconds, besides the time to get a node.
 
-        In a rollout a new pod is ready before an old one is deleted. `recreate`: two pods must not use the same data.
+        In a rollout new pods are ready before old ones are deleted, unless `max_surge` is 0. `recreate`: two pods must
+        not use the same data.
         """
         overlapping = DeploymentStrategyArgs(
-            type="RollingUpdate", rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
+            type="RollingUpdate",
+            rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0 if max_surge else 1, max_surge=max_surge),
         )
         deadline = max(timeout, start_seconds(template)) + self.workspace.seconds_for_a_node
         wait = f"{deadline}s"

@@ -104,7 +104,9 @@ class Serving(pulumi.ComponentResource):
         )
         nodes = list(args.placement.ready) if args.placement else []
         after = [*account, *nodes, *(secret.ready for secret in self._read)]
-        return self._server.deployment(template, after, replicas=settings.replicas, timeout=settings.timeout)
+        return self._server.deployment(
+            template, after, replicas=settings.replicas, max_surge=settings.max_surge, timeout=settings.timeout
+        )
 
     def _roll_on(self) -> dict[str, pulumi.Input[str]]:
         """What pods read only at start: the tracking login, secrets."""

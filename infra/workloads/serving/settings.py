@@ -17,8 +17,6 @@ from infra.workloads.kind import Kind, Request, Workload
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
-_SURGE = 1
-"""Additional pods of an endpoint during a rollout."""
 _MEMORY_OF_LARGEST_REQUEST = 100
 """As a multiple of its size. `images/serving` takes up to 50 for requests, as text and as arrays, beside the model."""
 
@@ -27,7 +25,14 @@ class Serving(Workload):
     """An endpoint that serves the champion version of a model."""
 
     model: Name = Field(description="The model whose champion to serve, a name in `models`")
-    replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds one more for a moment")
+    replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds `maxSurge` for a moment")
+    max_surge: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="Pods that a rollout starts before it ends old ones. 0: it ends each before it starts its "
+        "successor, for a pool that has no room; an endpoint of one replica does not answer meanwhile",
+    )
     resources: Resources = Field(default=Resources(), description="Resources of each pod")
     api_key: Name | None = Field(
         default=None, description="The generated secret that callers send as a bearer token; none: no authentication"
@@ -50,7 +55,7 @@ class Serving(Workload):
 
 def request(endpoint: Serving) -> Request:
     """All pods, during a rollout."""
-    return Request(endpoint.replicas + _SURGE, endpoint.resources, endpoint.gpus, endpoint.pool)
+    return Request(endpoint.replicas + endpoint.max_surge, endpoint.resources, endpoint.gpus, endpoint.pool)
 
 
 def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -71,6 +76,20 @@ def endpoints_run_on_real_nodes(platform: Platform, root: Path) -> Iterator[Prob
         if endpoint.pool is not None and platform.foundation.simulates_pools:
             message = "nodes of this foundation's pools are simulated, and their pods are never executed"
             yield Problem(f"serving.{name}.pool", f"{message}; remove 'pool' in this stack")
+
+
+def endpoints_roll_out_in_their_pool(platform: Platform, root: Path) -> Iterator[Problem]:
+    """New pods of several endpoints would wait for GPUs that none of their old pods gives up."""
+    for name, pool in platform.node_pools.items():
+        there = {each: endpoint for each, endpoint in platform.serving.items() if endpoint.pool == name}
+        room = pool.max * pool.gpu.count if pool.gpu else 0
+        kept = sum(endpoint.replicas * endpoint.gpus for endpoint in there.values())
+        surge = sum(endpoint.max_surge * endpoint.gpus for endpoint in there.values())
+        if len(there) > 1 and kept + surge > room:
+            message = f"its endpoints ({', '.join(there)}) have {kept} GPUs"
+            message += f", and {surge} more during a rollout" if surge else ""
+            fix = "raise it, or write maxSurge: 0 in endpoints" if kept <= room else "raise it"
+            yield Problem(f"nodePools.{name}.max", f"{message}, but the pool has {room}; {fix}")
 
 
 def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -116,6 +135,7 @@ SERVING = Kind(
     rules=[
         served_models_are_trained,
         endpoints_run_on_real_nodes,
+        endpoints_roll_out_in_their_pool,
         api_keys_can_be_rotated,
         requests_fit_into_memory,
         objectives_are_of_endpoints,

@@ -196,6 +196,11 @@ def test_an_endpoint_does_not_roll_when_its_model_is_trained_again() -> None:
     assert pods(stack())["Deployment digits"] == pods(stack(**args))["Deployment digits"]
 
 
+def test_a_rollout_in_a_full_pool_ends_a_pod_before_it_starts_another() -> None:
+    spec = inputs(stack(**{"serving.digits.maxSurge": 0}), "kubernetes:apps/v1:Deployment", "digits")["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+
+
 def test_an_endpoint_serves_the_champion_and_loses_no_request() -> None:
     recorder = stack()
     spec = inputs(recorder, "kubernetes:apps/v1:Deployment", "digits")["spec"]

@@ -234,8 +234,24 @@ def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:
     declare(on_aws(**on_h100, **{"serving.digits.replicas": 1}), "Pulumi.dev.yaml", root)
     assert refusal(root, on_aws(**on_h100, **{"serving.digits.replicas": 2})) == [
         "Pulumi.dev.yaml: platform.serving.digits.replicas: 2 replicas, and 1 more pod during a rollout, do not fit in pool "
-        "'h100' at its maximum, which has room for 2; raise nodePools.h100.max, or write fewer replicas"
+        "'h100' at its maximum, which has room for 2; raise nodePools.h100.max, or write fewer replicas, or maxSurge: 0"
     ]
+    declare(on_aws(**on_h100, **{"serving.digits.replicas": 2, "serving.digits.maxSurge": 0}), "Pulumi.dev.yaml", root)
+    (line,) = refusal(root, on_aws(**on_h100, **{"serving.digits.replicas": 3}))
+    assert line.endswith("raise nodePools.h100.max, or write fewer replicas")
+
+
+def test_rollouts_of_several_endpoints_fit_their_pool_together(root: Path) -> None:
+    endpoint = on_aws()["serving"]["digits"] | {"pool": "h100", "gpus": 4, "replicas": 2}
+    both = {"first": endpoint, "second": {**endpoint, "maxSurge": 0}}
+    assert refusal(root, on_aws(serving=both)) == [
+        "Pulumi.dev.yaml: platform.nodePools.h100.max: its endpoints (first, second) have 16 GPUs, and 4 more during a "
+        "rollout, but the pool has 16; raise it, or write maxSurge: 0 in endpoints"
+    ]
+    in_place = {name: {**each, "maxSurge": 0} for name, each in both.items()}
+    declare(on_aws(serving=in_place), "Pulumi.dev.yaml", root)
+    (line,) = refusal(root, on_aws(serving={**in_place, "third": in_place["first"]}))
+    assert line.endswith("have 24 GPUs, but the pool has 16; raise it")
 
 
 def test_an_endpoint_fits_the_pool_by_its_cores_too(root: Path) -> None:

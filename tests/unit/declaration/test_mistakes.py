@@ -84,9 +84,9 @@ MISTAKES = [
     ("teams.vision.groups.admin", ["system:masters"], "platform.teams.vision.groups.admin.0: 'system:masters' is reserved by Kubernetes; write a group of your own"),
     ("teams.vision.groups", {"viewer": ["a"], "admin": ["b", "a"]}, "platform.teams.vision.groups.admin.1: 'a' already has the role viewer; write each group once"),
     # One job of 500m and 1Gi, three replicas of 250m and 512Mi while two are rolled
-    ("teams.vision.quota", {"cpu": "1249m", "memory": "4Gi"}, "platform.teams.vision.quota.cpu: 1249m is less than the team's jobs and endpoints request (1250m, including one more pod of each endpoint during a rollout); write at least 1250m"),
-    ("teams.vision.quota", {"cpu": 2, "memory": "2559Mi"}, "platform.teams.vision.quota.memory: 2559Mi is less than the team's jobs and endpoints request (2560Mi, including one more pod of each endpoint during a rollout); write at least 2560Mi"),
-    ("teams.vision.quota", {"cpu": 2, "memory": "4Gi", "pods": 3}, "platform.teams.vision.quota.pods: 3 is less than the team's jobs and endpoints request (4, including one more pod of each endpoint during a rollout); write at least 4"),
+    ("teams.vision.quota", {"cpu": "1249m", "memory": "4Gi"}, "platform.teams.vision.quota.cpu: 1249m is less than the team's jobs and endpoints request (1250m, including `maxSurge` of each endpoint during a rollout); write at least 1250m"),
+    ("teams.vision.quota", {"cpu": 2, "memory": "2559Mi"}, "platform.teams.vision.quota.memory: 2559Mi is less than the team's jobs and endpoints request (2560Mi, including `maxSurge` of each endpoint during a rollout); write at least 2560Mi"),
+    ("teams.vision.quota", {"cpu": 2, "memory": "4Gi", "pods": 3}, "platform.teams.vision.quota.pods: 3 is less than the team's jobs and endpoints request (4, including `maxSurge` of each endpoint during a rollout); write at least 4"),
     # Empty names
     ("foundation.local.baseImage", " ", "platform.foundation.local.baseImage: is empty; write a name, or remove the setting to use its default"),
     # Settings of another foundation
@@ -177,7 +177,7 @@ def test_gpus_count_against_the_quota_of_the_team_that_asks(root: Path) -> None:
     quotas = {f"teams.{team}.quota": {"cpu": 20, "memory": "64Gi"} for team in ("vision", "speech")}
     assert refused(root, **quotas, **on_pool("a10g", 1, 8, "32Gi")) == [
         "Pulumi.dev.yaml: platform.teams.vision.quota.gpus: 0 is less than the team's jobs and endpoints request "
-        "(1, including one more pod of each endpoint during a rollout); write at least 1"
+        "(1, including `maxSurge` of each endpoint during a rollout); write at least 1"
     ]
 
 
