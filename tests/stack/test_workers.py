@@ -23,7 +23,9 @@ from tests.stack.conftest import STACK, TEAM
 from tests.stack.submitted import evict
 from tests.waiting import eventually
 
-EPOCHS = 40
+ROUNDS = 1
+"""Of five disturbances."""
+EPOCHS = 40 * ROUNDS
 TOLERANCE = 0.02
 """Of an accuracy on 450 digits: gradients are added in another order, so nine of these may be recognized otherwise."""
 RUN = {
@@ -34,7 +36,7 @@ RUN = {
     "args": [f"--epochs={EPOCHS}", "--seed=6", "--loader-workers=0"],
     "timeout": "30m",
 }
-TWO = {**RUN, "workers": 2, "checkpoint": {"size": "1Gi"}, "retries": 3}
+TWO = {**RUN, "workers": 2, "checkpoint": {"size": "1Gi"}, "retries": 3 * ROUNDS}
 _KILL = """
 import os, pathlib, sys
 for each in pathlib.Path("/proc").glob("[0-9]*"):
@@ -126,7 +128,9 @@ def logged(core: client.CoreV1Api, outputs: dict[str, Any], experiment: str) -> 
 
 def disturb(core: client.CoreV1Api, run: dict[str, Any], how: str, worker: int) -> None:
     pod = workers(core, run)[worker].metadata.name
-    if how == "eviction":  # what a drain does, with SIGTERM
+    if how == "drain":
+        drain(core, run)
+    elif how == "eviction":  # with SIGTERM
         evict(core, pod, run["namespace"])
     elif how == "deletion":  # with SIGKILL
         core.delete_namespaced_pod(pod, run["namespace"], grace_period_seconds=0)
@@ -137,9 +141,23 @@ def disturb(core: client.CoreV1Api, run: dict[str, Any], how: str, worker: int) 
         assert stream(call, pod, run["namespace"], command=command, stdout=True, stderr=True) == "killed"
 
 
+def drain(core: client.CoreV1Api, run: dict[str, Any]) -> None:
+    """As `kubectl drain` of the node of both workers, which is put back into service when they are gone."""
+    pods = workers(core, run)
+    (node,) = {pod.spec.node_name for pod in pods}
+    core.patch_node(node, {"spec": {"unschedulable": True}})
+    try:
+        for pod in pods:
+            with suppress(ApiException):  # the first one's end has ended the other
+                evict(core, pod.metadata.name, run["namespace"])
+        eventually(lambda: not workers(core, run), 120, "the end of both workers")
+    finally:
+        core.patch_node(node, {"spec": {"unschedulable": None}})
+
+
 def disturbances() -> Iterator[tuple[str, int]]:
-    """One of each kind in any order, to any worker."""
-    kinds = ["eviction", "deletion", "SIGTERM", "SIGKILL"]
+    """Each kind in any order, to any worker."""
+    kinds = ["drain", "eviction", "deletion", "SIGTERM", "SIGKILL"] * ROUNDS
     random.shuffle(kinds)
     for kind in kinds:
         yield kind, random.randrange(2)
@@ -153,7 +171,7 @@ def test_a_run_that_is_disturbed_again_and_again_trains_what_it_would_have_train
         reached = eventually(partial(epoch_after, core, run, last + 1), 300, "an epoch")
         before = time.monotonic()
         disturb(core, run, how, worker)
-        counted += how != "eviction"
+        counted += how not in ("drain", "eviction")
         eventually(partial(has_restarted, core, run, number), 180, f"the restart after {how}")
         eventually(lambda: epoch(core, run), 180, "the first epoch after it")
         went_on = first_epoch(core, run)

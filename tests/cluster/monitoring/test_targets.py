@@ -33,6 +33,9 @@ _SELDOM = {
     "kube_resourcequota",
     "kubelet_runtime_operations_errors_total",
     "pod:gpus_pending:count",
+    "pod:run_gpus:count",
+    "run:gpus_idle:count",
+    "run:gpus_idle_since:timestamp_seconds",
 }
 """There only while there is a job, a quota, a pod that waits."""
 

@@ -41,6 +41,7 @@ sys.path.insert(0, {repository!r})
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.catalogue.alerts.idle import IdleLimit
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.foundation import Volume
 from infra.images import BuiltImage
@@ -76,6 +77,7 @@ monitoring = Monitoring(
         secrets={{"hook-token": pulumi.Output.secret("token-of-the-hook")}},
         volume=Volume(None),
         protect_data=False,
+        idle=[IdleLimit({team!r}, "training", "letters", below=5, for_=1800, then="notify")],
     ),
     on_cluster,
 )

@@ -12,6 +12,7 @@ from tests.unit.declaration.mutations import COUNT, stack_files
 from tests.unit.declaration.samples import REPOSITORY
 
 SECONDS = 2
+"""Of the processor: other programs of a machine take none of these."""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +30,9 @@ def test_each_is_valid_or_refused_in_lines_that_name_the_file(
 ) -> None:
     for number in range(part, COUNT, 10):
         file = folder / f"Pulumi.case{number}.yaml"
-        begin = time.monotonic()
+        begin = time.process_time()
         code = main([str(file)])
-        assert time.monotonic() - begin < SECONDS, file.name
+        assert time.process_time() - begin < SECONDS, file.name
         out, err = capsys.readouterr()
         if code == 0:
             assert (out, err) == (f"{file.name}: valid\n", "")

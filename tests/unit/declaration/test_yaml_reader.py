@@ -97,10 +97,10 @@ def test_a_file_that_cannot_be_read_is_one_line(root: Path, content: str | bytes
 
 def test_aliases_that_repeat_each_other_are_refused_at_once(root: Path) -> None:
     bomb = "".join(f"    x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9 if n else 'a')}]\n" for n in range(9))
-    begin = time.monotonic()
+    begin = time.process_time()
     (line,) = refused(root, HEAD + bomb)
     assert line.endswith(": aliases (*name) repeat too much; write the values themselves")
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_aliases_and_merges_that_repeat_little_are_accepted(root: Path) -> None:
