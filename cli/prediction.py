@@ -4,8 +4,9 @@ A model without such samples, or whose answers can't be compared with labels, is
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Self
 
@@ -129,13 +130,18 @@ def _accepted(who: str, path: str, answer: requests.Response) -> requests.Respon
     return answer
 
 
-def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
-    """Score the served version on its held-out samples; where that is impossible, check readiness."""
+def score(endpoint: Endpoint, model: str, tracking: Tracking, fixed: int | None = None) -> Score:
+    """Score the served version on its held-out samples; where that is impossible, check readiness.
+
+    `fixed` is the version that the endpoint is to serve, None for the champion.
+    """
+    wanted = partial(_champion, tracking, model) if fixed is None else lambda: str(fixed)
     try:
-        metadata = _metadata_of_champion(endpoint, model, tracking)
+        metadata = _metadata(endpoint, model, wanted)
     except NotLoaded as error:
-        if _champion(tracking, model) is not None:
-            raise CommandError(f"the endpoint does not serve the champion of {model}", error.why) from None
+        if wanted() is not None:
+            which = "the champion" if fixed is None else f"version {fixed}"
+            raise CommandError(f"the endpoint does not serve {which} of {model}", error.why) from None
         return Score(model, "", waiting=True)
     version = _version(metadata)
     try:
@@ -148,17 +154,17 @@ def score(endpoint: Endpoint, model: str, tracking: Tracking) -> Score:
     return Score(model, version, len(kept.labels), correct)
 
 
-def _metadata_of_champion(endpoint: Endpoint, model: str, tracking: Tracking) -> dict[str, Any]:
-    """What the endpoint tells of its model, once it serves the version that is the champion now."""
+def _metadata(endpoint: Endpoint, model: str, wanted: Callable[[], str | None]) -> dict[str, Any]:
+    """What the endpoint tells of its model, once it serves the version that is wanted now."""
     deadline = time.monotonic() + FOLLOWS_WITHIN
     while True:
         try:
             metadata = endpoint.ask("GET", f"/v2/models/{model}")
             version = _version(metadata)
-            if not version.isdigit() or _champion(tracking, model) in (None, version) or time.monotonic() > deadline:
+            if not version.isdigit() or wanted() in (None, version) or time.monotonic() > deadline:
                 return metadata
         except NotLoaded:
-            if _champion(tracking, model) is None or time.monotonic() > deadline:
+            if wanted() is None or time.monotonic() > deadline:
                 raise
         time.sleep(0.5)
 

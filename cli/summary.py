@@ -33,7 +33,8 @@ def score_endpoints(name: str, declared: Platform) -> list[Score]:
 
 def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, environment: Mapping[str, str]) -> Score:
     with forward(endpoint["namespace"], endpoint["service"], endpoint["port"], context, environment) as address:
-        return prediction.score(Endpoint(address, endpoint.get("api_key")), endpoint["model"], tracking)
+        server = Endpoint(address, endpoint.get("api_key"))
+        return prediction.score(server, endpoint["model"], tracking, endpoint.get("version"))
 
 
 def answered(score: Score) -> str:

@@ -213,6 +213,28 @@ def test_a_changed_line_rolls_one_deployment_and_loses_no_request(
     assert {name for name in before - after if not name.startswith("digits-")} == set()
 
 
+def test_one_line_takes_an_endpoint_back_to_an_earlier_version_and_loses_no_request(
+    core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
+) -> None:
+    served = outputs["endpoints"]["digits"]
+    endpoint = Endpoint(address(core, served), served["api_key"])
+    assert version(endpoint, "digits") not in ("", "1")
+    before = {pod.metadata.name for pod in pods(core)}
+    url, key = f"{endpoint.address}/v2/models/digits/ready", {"Authorization": f"Bearer {endpoint.api_key}"}
+    stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
+    declared = stack_file.read_text()
+    try:
+        settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+        declare(trial, serving={"digits": {**settings, "version": 1}})
+        with counting_requests(lambda: requests.get(url, headers=key, timeout=30)) as answers:
+            assert trial.up().outputs["endpoints"]["digits"]["version"] == 1
+            eventually(lambda: old_serving_pods(core, before) == [], 90, "the end of the old pods")
+        assert set(answers) == {200}, answers
+        assert version(endpoint, "digits") == "1"
+    finally:
+        stack_file.write_text(declared)
+
+
 def old_serving_pods(core: client.CoreV1Api, names: set[str]) -> list[str]:
     selector = "app.kubernetes.io/component=serving"
     serving = [pod.metadata.name for pod in core.list_namespaced_pod(TEAM, label_selector=selector).items]

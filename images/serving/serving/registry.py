@@ -55,6 +55,12 @@ def resolve(client: MlflowClient, uri: str) -> Version:
     return Version(match["model"], str(found.version), found.run_id or "", found.creation_timestamp / 1000)
 
 
+def is_fixed(uri: str) -> bool:
+    """Whether it names a version, not an alias."""
+    match = URI.fullmatch(uri)
+    return match is not None and match["version"] is not None
+
+
 @contextmanager
 def translated(uri: str, missing: type[Exception] = NoVersion) -> Iterator[None]:
     """The network, the disk, the file's content: whatever it is, there is no model."""

@@ -1,4 +1,4 @@
-"""Which version is served: the one that the registry's alias names at the moment."""
+"""Which version is served: the one that the registry's alias names at the moment, or a fixed one."""
 
 from mlflow.tracking import MlflowClient
 
@@ -9,7 +9,8 @@ from serving.server import PORT
 
 
 class Versions:
-    """A first version that can't be loaded is fatal; after that, the server keeps the one that it has."""
+    """A first version that can't be loaded is fatal, and so is a fixed one that is missing: earlier pods serve on.
+    After that, the server keeps the one that it has."""
 
     def __init__(self, service: Service, uri: str) -> None:
         self._service, self._uri = service, uri
@@ -23,6 +24,8 @@ class Versions:
                 self._service.serve(registry.load(self._service.name, self._uri, found))
                 self._say(f"{self._uri} is version {found.version}, on port {PORT}")
         except NoVersion as error:
+            if self._service.model is None and registry.is_fixed(self._uri):
+                raise ModelUnavailable(str(error)) from error
             if self._service.model is None:
                 self._service.waiting = str(error)
             self._say(str(error))

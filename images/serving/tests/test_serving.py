@@ -235,6 +235,16 @@ class Following(unittest.TestCase):
         self.assertEqual((self.served(), self.service.waiting), ("1", None))
         self.assertEqual(self.sample("inference_model_loaded", model="double"), 1)
 
+    def test_a_fixed_version_that_is_missing_ends_the_server_unless_it_serves_it_already(self) -> None:
+        versions = Versions(self.service, "models:/double/7")
+        self.resolve.side_effect = registry.NoVersion("no such version yet")
+        with self.assertRaisesRegex(registry.ModelUnavailable, "no such version yet"):
+            versions.update()
+        self.names("7")
+        self.resolve.side_effect = registry.NoVersion("deleted")
+        versions.update()
+        self.assertEqual(self.served(), "7")
+
     def test_the_alias_is_followed_to_another_version_and_back(self) -> None:
         for version in ("1", "2", "1"):
             self.names(version)

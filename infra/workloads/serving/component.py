@@ -1,10 +1,10 @@
-"""An endpoint that serves a model's champion version, whichever that is; neither it nor a rollout loses a request."""
+"""An endpoint that serves a model's champion, whichever version that is; neither it nor a rollout loses a request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -46,6 +46,8 @@ class Endpoint(TypedDict):
     service: str
     port: int
     model: str
+    version: NotRequired[int]
+    """If it is fixed."""
     api_key: pulumi.Output[str] | None
 
 
@@ -84,9 +86,11 @@ class Serving(pulumi.ComponentResource):
     @property
     def output(self) -> Endpoint:
         """For the stack's outputs."""
-        return Endpoint(
+        endpoint = Endpoint(
             namespace=self.namespace, service=self.service, port=PORT, model=self.model, api_key=self.api_key
         )
+        version = self._args.settings.version
+        return endpoint if version is None else {**endpoint, "version": version}
 
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
@@ -118,7 +122,7 @@ class Serving(pulumi.ComponentResource):
         }
 
     def _container(self) -> Container:
-        args = self._args
+        args, version = self._args, self._args.settings.version
         return Container(
             name=_COMPONENT,
             image=args.image.reference,
@@ -126,7 +130,7 @@ class Serving(pulumi.ComponentResource):
             env={
                 **tracking_env(args.workspace),
                 "MODEL_NAME": self.model,
-                "MODEL_URI": f"models:/{self.model}@{CHAMPION}",
+                "MODEL_URI": f"models:/{self.model}{f'/{version}' if version else f'@{CHAMPION}'}",
                 "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
                 "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),

@@ -22,9 +22,15 @@ _MEMORY_OF_LARGEST_REQUEST = 100
 
 
 class Serving(Workload):
-    """An endpoint that serves the champion version of a model."""
+    """An endpoint that serves the champion of a model, or a fixed version."""
 
-    model: Name = Field(description="The model whose champion to serve, a name in `models`")
+    model: Name = Field(description="The model to serve, a name in `models`")
+    version: int | None = Field(
+        default=None,
+        ge=1,
+        description="The version to serve, whichever is the champion, such as an earlier one to roll back to; "
+        "none: the champion, and each new one within 30 seconds",
+    )
     replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds `maxSurge` for a moment")
     max_surge: int = Field(
         default=1,

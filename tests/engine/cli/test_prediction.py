@@ -75,6 +75,21 @@ def test_an_endpoint_that_never_serves_its_champion_is_an_error(monkeypatch: pyt
         scored(World(follows_after=9))
 
 
+def test_an_endpoint_with_a_fixed_version_is_asked_for_it_whatever_the_champion() -> None:
+    world = World(champion="9")
+    with serving(world) as address:
+        tracking = Tracking(address, "u", "p")
+        assert score(Endpoint(address, KEY), "m", tracking, 3).version == "3"
+
+
+def test_a_fixed_version_that_is_not_loaded_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.prediction.FOLLOWS_WITHIN", 0.0)
+    with serving(World(champion=None, follows_after=9)) as address:
+        tracking = Tracking(address, "u", "p")
+        with pytest.raises(CommandError, match="the endpoint does not serve version 3 of m"):
+            score(Endpoint(address, KEY), "m", tracking, 3)
+
+
 def test_an_endpoint_without_a_champion_is_no_error() -> None:
     found = scored(World(champion=None, follows_after=1))
     assert found == Score("m", "", waiting=True)

@@ -165,7 +165,15 @@ def test_serving_what_is_no_model_ends_and_says_why(engine: Engine, trained: str
     assert "Traceback" not in log
 
 
-@pytest.mark.parametrize("uri", [f"models:/{MODEL}/99", "models:/unknown@champion"])
+def test_a_fixed_version_that_is_missing_ends_the_server_and_its_rollout(
+    engine: Engine, trained: str, credentials: Path
+) -> None:
+    code, log = run_to_end(serve(engine, credentials, f"models:/{MODEL}/99"))
+    assert code == 1
+    assert log.splitlines()[-1].startswith(f"serving: models:/{MODEL}/99: the model registry has no such version yet")
+
+
+@pytest.mark.parametrize("uri", [f"models:/{MODEL}@challenger", "models:/unknown@champion"])
 def test_a_server_without_a_version_is_ready_and_its_model_is_not(
     engine: Engine, trained: str, credentials: Path, uri: str
 ) -> None:

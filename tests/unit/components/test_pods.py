@@ -196,6 +196,13 @@ def test_an_endpoint_does_not_roll_when_its_model_is_trained_again() -> None:
     assert pods(stack())["Deployment digits"] == pods(stack(**args))["Deployment digits"]
 
 
+def test_a_fixed_version_is_served_whichever_is_the_champion() -> None:
+    recorder = stack(**{"serving.digits.version": 3})
+    pod = inputs(recorder, "kubernetes:apps/v1:Deployment", "digits")["spec"]["template"]
+    assert env(pod)["MODEL_URI"] == "models:/digits/3"
+    assert recorder.outputs["endpoints"]["digits"]["version"] == 3
+
+
 def test_a_rollout_in_a_full_pool_ends_a_pod_before_it_starts_another() -> None:
     spec = inputs(stack(**{"serving.digits.maxSurge": 0}), "kubernetes:apps/v1:Deployment", "digits")["spec"]
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
