@@ -17,6 +17,8 @@ Lane = tuple[Pytest, Sequence[Sequence[str]]]
 
 _PASSED, _FAILED = 0, 1
 """Any other exit code of pytest is about the run itself: interrupted, not collected, wrong arguments."""
+_SIGNALLED = 128
+"""As in a shell, the exit code of a process that signal 9 has ended is 128 + 9."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def run(lanes: Sequence[Lane], pytest: Pytest, allowed: int) -> Result:
         code = max(threads.map(_all, sessions, [runs for _, runs in lanes]))
         again = _Session(Path(folder), len(lanes), pytest)
         counts = _counts([each for session in sessions for each in session.reports])
-        failed, flaky = sorted({name for session in sessions for name in session.failed()}), []
+        failed, flaky = [name for session in sessions for name in session.failed()], []
         if code == _FAILED and 0 < sum(session.causes() for session in sessions) <= allowed:
             flaky = again.passing(failed)
             failed = [name for name in failed if name not in flaky]
@@ -82,11 +84,13 @@ class _Session:
 
     def run(self, *arguments: str) -> int:
         self.reports.append(self._folder / f"{len(self.reports)}.xml")
-        return self._pytest([*arguments, "-o", f"cache_dir={self._folder}", f"--junitxml={self.reports[-1]}"])
+        code = self._pytest([*arguments, "-o", f"cache_dir={self._folder}", f"--junitxml={self.reports[-1]}"])
+        return code if code >= 0 else _SIGNALLED - code
 
     def failed(self) -> list[str]:
+        """In the order in which they failed."""
         file = self._folder / "v" / "cache" / "lastfailed"
-        return sorted(json.loads(file.read_text())) if file.exists() else []
+        return list(json.loads(file.read_text())) if file.exists() else []
 
     def causes(self) -> int:
         """How many things failed, at least."""

@@ -144,6 +144,8 @@ def score(endpoint: Endpoint, model: str, tracking: Tracking, fixed: int | None 
             raise CommandError(f"the endpoint does not serve {which} of {model}", error.why) from None
         return Score(model, "", waiting=True)
     version = _version(metadata)
+    if fixed is not None and version.isdigit() and version != str(fixed):
+        raise CommandError(f"the endpoint does not serve version {fixed} of {model}", f"it serves {version}")
     try:
         kept = held_out(tracking, model, version)
         answers = _predictions(endpoint, metadata, kept.inputs)

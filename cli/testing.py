@@ -7,10 +7,13 @@ machine, is kept with its data.
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
+from threading import Event
+from typing import NoReturn
 
 from cli import flaky, stack
 from common import console, paths
@@ -19,17 +22,23 @@ from common.environment import prepare
 from common.errors import CommandError
 from offline import machine
 
+_EACH = "-v"
+"""Each test has a line when it begins: some take minutes."""
 _PARALLEL = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile")
 PROGRAMS = (
     ("tests/unit", *_PARALLEL),
     ("tests/engine", "--ignore", "tests/engine/images", *_PARALLEL),
-    ("tests/engine/images",),
+    ("tests/engine/images", _EACH),
 )
 """They compute most of the time, so they leave the processors to the others."""
-CLUSTER = (("tests/cluster", "tests/stack"),)
+CLUSTER = (("tests/cluster", "tests/stack", _EACH),)
 """They wait most of the time. They share the cluster, so they run one by one."""
 _BEHIND = ("nice", "-n", "10")
 _SLOWEST = "--durations=10"
+_INTERRUPTED = 2
+"""Exit code of pytest."""
+_interrupted = Event()
+_running: list[subprocess.Popen[str]] = []
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--flaky", type=int, default=0, help="how many tests may fail if they pass when run once more")
     chosen, selected = parser.parse_known_args(arguments)
     prepare()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     result = _on_this_machine(_lanes(selected), chosen.flaky)
     print("\n".join(result.lines()))
     return result.code
@@ -81,6 +92,8 @@ def _pytest(arguments: Sequence[str]) -> int:
 def _labelled(lane: str, before: Sequence[str], arguments: Sequence[str]) -> int:
     """Each line that it prints begins with the name of the lane."""
     command = [*before, *_command([*arguments, _SLOWEST, *(["--color=yes"] if sys.stdout.isatty() else [])])]
+    if _interrupted.is_set():
+        return _INTERRUPTED
     with subprocess.Popen(
         command,
         cwd=paths.REPOSITORY,
@@ -90,9 +103,19 @@ def _labelled(lane: str, before: Sequence[str], arguments: Sequence[str]) -> int
         text=True,
         errors="replace",
     ) as process:
+        _running.append(process)
         for line in process.stdout or ():
             print(f"{lane:8} | {line}", end="", flush=True)
+    _running.remove(process)
     return process.returncode
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    """End all runs in order: what they have started is stopped. A terminal's Ctrl-C reaches them by itself."""
+    _interrupted.set()
+    for process in _running if number == signal.SIGTERM else ():
+        process.send_signal(signal.SIGINT)
+    raise KeyboardInterrupt
 
 
 def _command(arguments: Sequence[str]) -> list[str]:
@@ -108,3 +131,5 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except CommandError as error:
         sys.exit(console.fail(error))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -17,6 +17,8 @@ from cli.queues import JOB_UID
 from infra.catalogue.names import QUEUE_LABEL
 
 Object = Mapping[str, Any]
+_SECONDS = 60
+"""For one answer."""
 _AT_ONCE = 4
 """Requests. The answers are parsed one at a time anyway."""
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
@@ -102,7 +104,7 @@ class Cluster:
             header_params={"Accept": "application/json"},
             auth_settings=["BearerToken"],
         )
-        response = self._api.call_api(*request)
+        response = self._api.call_api(*request, _request_timeout=_SECONDS)
         content = response.read()
         if response.status in (403, 404):
             return None if response.status == 403 else {}

@@ -148,15 +148,16 @@ def _fits(path: str, asked: Request, name: str, pool: NodePool) -> Iterator[Prob
 
 
 def _fit_together(path: str, pods: int, asked: Request, name: str, pool: NodePool) -> Iterator[Problem]:
-    """Of a workload, whose own setting asks for `pods`."""
+    """Of a workload, whose own setting asks for `pods`. Of the pods that a rollout adds, one is enough to go on."""
     room = pool.max * _pods_on_a_node(asked, pool)
-    if 0 < room < asked.pods:
+    surge = 1 if asked.pods > pods else 0
+    if 0 < room < pods + surge:
         setting = path.rpartition(".")[2]
-        what, surge = f"{pods} {setting if pods > 1 else setting.removesuffix('s')}", asked.pods - pods
-        more = f", and {surge} more {'pods' if surge > 1 else 'pod'} during a rollout," if surge else ""
+        what = f"{pods} {setting if pods > 1 else setting.removesuffix('s')}"
+        more = ", and 1 more pod during a rollout," if surge else ""
         message = f"{what}{more} do not fit in pool '{name}' at its maximum, which has room for {room}"
-        fewer = f"fewer {setting}, or maxSurge: 0" if pods <= room else f"fewer {setting}"
-        yield Problem(path, f"{message}; raise nodePools.{name}.max, or write {fewer}")
+        ways = [f"fewer {setting}"] * (pods > 1) + ["maxSurge: 0"] * (pods <= room)
+        yield Problem(path, f"{message}; raise nodePools.{name}.max, or write {', or '.join(ways)}")
 
 
 def _pods_on_a_node(asked: Request, pool: NodePool) -> int:

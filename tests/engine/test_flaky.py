@@ -33,6 +33,7 @@ def test_skipped():
     marker.touch()
     assert False
 """
+KILLED = "import os\ndef test_killed(): os.kill(os.getpid(), 9)\n"
 BROKEN_FIXTURE = """
 import pytest
 @pytest.fixture
@@ -115,6 +116,17 @@ def test_three_may_be_flaky_and_no_more(tmp_path: Path, failing: int, code: int)
 def test_nothing_is_run_again_where_that_was_not_asked_for(tmp_path: Path) -> None:
     done = result(tmp_path, fails_once("a"), allowed=0)
     assert (done.code, done.flaky, done.failed) == (1, [], ["test_0.py::test_fails_once[a]"])
+
+
+def test_tests_are_run_again_in_the_order_of_their_file(tmp_path: Path) -> None:
+    """Those of a stack's life depend on it."""
+    done = result(tmp_path, PASSES, fails_once("b", "a"))
+    assert (done.code, done.flaky) == (0, ["test_1.py::test_fails_once[b]", "test_1.py::test_fails_once[a]"])
+
+
+@pytest.mark.parametrize("suites", [(KILLED, PASSES), (PASSES, KILLED), (PASSES, PASSES, KILLED)])
+def test_a_run_that_is_killed_fails_whatever_the_others_do(tmp_path: Path, suites: Sequence[str]) -> None:
+    assert result(tmp_path, *suites).code == 128 + 9
 
 
 @pytest.mark.parametrize("suite", [SKIPPED_THEN, BROKEN_FIXTURE, "import nothing_of_this_name\n", "assert False\n"])

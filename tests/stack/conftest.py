@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 from common import daemons, paths
 from offline import docker_engine
 from offline.cluster import containers, control_plane, gateways
+from offline.cluster.addresses import NODE_NAME
 from tests.cluster.status_page.browser import chromium
 from tests.examples import DEV
 from tests.ports import free_port
@@ -75,7 +76,9 @@ def trial(tmp_path_factory: pytest.TempPathFactory, registry_port: int) -> Itera
 
 
 def _clear_killed_run() -> None:
-    """Containers and volumes of these names that a killed run left behind: the names could not be taken again."""
+    """What a killed run left behind: containers and volumes whose names could not be taken again, a drained node."""
+    core = client.CoreV1Api(config.new_client_from_config(str(paths.KUBECONFIG)))
+    core.patch_node(NODE_NAME, {"spec": {"unschedulable": None}})
     engine = docker_engine.client()
     for container in engine.containers.list(all=True, filters={"name": f"{NAMESPACE}-"}):
         container.remove(force=True, v=True)

@@ -69,7 +69,6 @@ def jobs(
 ) -> list[Workload]:
     """All jobs in the teams' namespaces, waiting and running ones first; `why` has the reasons of rejected pods, and of
     queues. The Jobs of a JobSet are one."""
-    known = {_key(each): each for each in found}
     runs: dict[tuple[str, str], list[Workload]] = {}
     for each in found:
         part = _job(each, _pods_of(each, pods), why.get(_key(each), ""), now)
@@ -78,7 +77,7 @@ def jobs(
     missing = [
         Workload(job["job"], job["namespace"], "missing", BAD, "declared, but not in the cluster", gpus=0)
         for job in declared.jobs.values()
-        if (job["namespace"], job["job"]) not in known
+        if (job["namespace"], job["job"]) not in runs
     ]
     order = {WAITING: 0, BUSY: 1, BAD: 2, GOOD: 3}
     return sorted([*all_jobs, *missing], key=lambda job: (order[job.mood], job.namespace, job.name))

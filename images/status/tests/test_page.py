@@ -112,7 +112,7 @@ class Pages(unittest.IsolatedAsyncioTestCase):
         workers["spec"]["parallelism"] = 3
         for each in (leader, workers):
             each["metadata"]["labels"] = {"jobset.sigs.k8s.io/jobset-name": "gang"}
-        known = {"gang": {"namespace": "vision", "job": "gang-leader-0"}}
+        known = {"gang": {"namespace": "vision", "job": "gang"}}
         declared = Declared("dev", "ml-platform", None, ["vision"], endpoints={}, jobs=known, pools={}, queued=False)
         runs = pod("vision", "gang-leader-0-0", of_job("gang-leader-0"), "Running")
         (seen,) = jobs(declared, [leader, workers], [runs], {("vision", "gang-worker-0"): NO_PLACE}, NOW)

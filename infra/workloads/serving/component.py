@@ -1,4 +1,7 @@
-"""An endpoint that serves a model's champion, whichever version that is; neither it nor a rollout loses a request."""
+"""An endpoint that serves a model's champion, whichever version that is, or a fixed one.
+
+Neither another champion nor a rollout loses a request, unless the rollout may not start a pod before it ends one.
+"""
 
 from __future__ import annotations
 

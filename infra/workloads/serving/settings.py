@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from infra.declaration.node_room import NodeRoom
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.secrets import secret_is_of_team
 from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_bytes, written
@@ -28,16 +29,16 @@ class Serving(Workload):
     version: int | None = Field(
         default=None,
         ge=1,
-        description="The version to serve, whichever is the champion, such as an earlier one to roll back to; "
-        "none: the champion, and each new one within 30 seconds",
+        description="The version to serve, whichever is the champion, such as an earlier one to roll back to; a "
+        "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds",
     )
     replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds `maxSurge` for a moment")
     max_surge: int = Field(
         default=1,
         ge=0,
         le=100,
-        description="Pods that a rollout starts before it ends old ones. 0: it ends each before it starts its "
-        "successor, for a pool that has no room; an endpoint of one replica does not answer meanwhile",
+        description="Pods that a rollout starts before old ones end. 0: an old one ends before its successor starts, "
+        "for a pool that has no room; an endpoint of one replica does not answer meanwhile, nor if the new pod fails",
     )
     resources: Resources = Field(default=Resources(), description="Resources of each pod")
     api_key: Name | None = Field(
@@ -85,17 +86,21 @@ def endpoints_run_on_real_nodes(platform: Platform, root: Path) -> Iterator[Prob
 
 
 def endpoints_roll_out_in_their_pool(platform: Platform, root: Path) -> Iterator[Problem]:
-    """New pods of several endpoints would wait for GPUs that none of their old pods gives up."""
+    """A new pod would wait for room that none of the old pods gives up before the new one is ready."""
     for name, pool in platform.node_pools.items():
         there = {each: endpoint for each, endpoint in platform.serving.items() if endpoint.pool == name}
-        room = pool.max * pool.gpu.count if pool.gpu else 0
-        kept = sum(endpoint.replicas * endpoint.gpus for endpoint in there.values())
-        surge = sum(endpoint.max_surge * endpoint.gpus for endpoint in there.values())
-        if len(there) > 1 and kept + surge > room:
-            message = f"its endpoints ({', '.join(there)}) have {kept} GPUs"
-            message += f", and {surge} more during a rollout" if surge else ""
-            fix = "raise it, or write maxSurge: 0 in endpoints" if kept <= room else "raise it"
-            yield Problem(f"nodePools.{name}.max", f"{message}, but the pool has {room}; {fix}")
+        if len(there) < 2:
+            continue
+        nodes, largest_first = NodeRoom(pool), sorted(there.values(), key=lambda endpoint: -endpoint.gpus)
+        if not all(nodes.take(request(endpoint)) for endpoint in largest_first for _ in range(endpoint.replicas)):
+            message = f"the replicas of its endpoints ({', '.join(there)}) do not fit on {pool.max} nodes together"
+            yield Problem(f"nodePools.{name}.max", f"{message}; raise it, or write fewer replicas")
+            continue
+        for each, endpoint in there.items():
+            if endpoint.max_surge and not nodes.has_room(request(endpoint)):
+                message = f"pool '{name}' has no room for another pod beside all replicas of its endpoints"
+                hint = f"write 0, or raise nodePools.{name}.max"
+                yield Problem(f"serving.{each}.maxSurge", f"{message}, so a rollout would wait forever; {hint}")
 
 
 def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:

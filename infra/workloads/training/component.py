@@ -116,7 +116,7 @@ class Training(pulumi.ComponentResource):
 
     def _job(self, saved: Sequence[Mount], after: Sequence[pulumi.Resource]) -> None:
         # Of a Job without a selector the API server labels the pods `controller-uid` and `job-name`. The Kubernetes
-        # provider ignores no change of a key with a hyphen: after an update of the Job the next `up` would replace it.
+        # provider ignores no change of such a key: after an update of the Job the next `up` would replace it.
         pods = {_JOB_LABEL: self.job_name}
         kubernetes.batch.v1.Job(
             self.job_name,

@@ -123,11 +123,13 @@ def base(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a made base image that this machine's engine has."""
     if docker_engine.host() is None:
         pytest.skip("needs a Docker engine; `make test` starts one where it can")
-    kept = [tag for image in docker_engine.client().images.list() for tag in image.tags]
+    # Other tests remove images meanwhile: the base image stays.
+    kept = [tag for image in docker_engine.client().api.images() for tag in image["RepoTags"] or []]
     if not kept:
         pytest.skip("the Docker engine has no image")
-    monkeypatch.setattr(base_image, "IMAGE", kept[0])
-    return kept[0]
+    name = base_image.IMAGE if base_image.IMAGE in kept else kept[0]
+    monkeypatch.setattr(base_image, "IMAGE", name)
+    return name
 
 
 def test_a_base_image_that_is_made_here_must_be_here(

@@ -90,6 +90,15 @@ def test_a_fixed_version_that_is_not_loaded_is_an_error(monkeypatch: pytest.Monk
             score(Endpoint(address, KEY), "m", tracking, 3)
 
 
+def test_an_endpoint_that_serves_another_version_than_the_fixed_one_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cli.prediction.FOLLOWS_WITHIN", 0.0)
+    with serving(World()) as address, pytest.raises(CommandError, match="does not serve version 7 of m") as refused:
+        score(Endpoint(address, KEY), "m", Tracking(address, "u", "p"), 7)
+    assert refused.value.why == "it serves 3"
+
+
 def test_an_endpoint_without_a_champion_is_no_error() -> None:
     found = scored(World(champion=None, follows_after=1))
     assert found == Score("m", "", waiting=True)

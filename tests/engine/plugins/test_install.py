@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -102,10 +101,10 @@ def test_a_second_install_changes_nothing_and_takes_no_time(tmp_path: Path, engi
     ensure_engine(tmp_path / "bin", engine)
     first = ensure_plugins(tmp_path / "home", silent, engine, download=())
     before = snapshot(tmp_path)
-    began = time.process_time()
+    began = sum(os.times()[:4])
     ensure_engine(tmp_path / "bin", engine)
     second = ensure_plugins(tmp_path / "home", silent, engine, download=())
-    assert time.process_time() - began < 2
+    assert sum(os.times()[:4]) - began < 2
     assert first == second
     assert snapshot(tmp_path) == before
 

@@ -264,6 +264,7 @@ def table(cost: Cost) -> Sequence[str]:
     return [*sorted(rows), f"| **total** | | **{cost.least:,.2f}** | **{cost.most:,.2f}** |"]
 
 
+@pytest.mark.users_files
 def test_the_documentation_has_the_cost_of_the_sample() -> None:
     """It can only be that of the file as it is shipped."""
     declared = examples.declaration(REPOSITORY / "Pulumi.prod.yaml")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,17 +242,44 @@ def test_a_rollout_fits_the_pool_of_its_endpoint(root: Path) -> None:
     assert line.endswith("raise nodePools.h100.max, or write fewer replicas")
 
 
-def test_rollouts_of_several_endpoints_fit_their_pool_together(root: Path) -> None:
-    endpoint = on_aws()["serving"]["digits"] | {"pool": "h100", "gpus": 4, "replicas": 2}
-    both = {"first": endpoint, "second": {**endpoint, "maxSurge": 0}}
-    assert refusal(root, on_aws(serving=both)) == [
-        "Pulumi.dev.yaml: platform.nodePools.h100.max: its endpoints (first, second) have 16 GPUs, and 4 more during a "
-        "rollout, but the pool has 16; raise it, or write maxSurge: 0 in endpoints"
+def of_h100(**endpoints: dict[str, Any]) -> dict[str, Any]:
+    """Endpoints in a pool of two nodes with eight GPUs each."""
+    common = on_aws()["serving"]["digits"] | {"pool": "h100"}
+    return on_aws(serving={name: {**common, **each} for name, each in endpoints.items()})
+
+
+def test_endpoints_that_fill_their_pool_roll_out_in_place(root: Path) -> None:
+    four = {"gpus": 4, "replicas": 2}
+    assert refusal(root, of_h100(first=four, second={**four, "maxSurge": 0})) == [
+        "Pulumi.dev.yaml: platform.serving.first.maxSurge: pool 'h100' has no room for another pod beside all replicas of "
+        "its endpoints, so a rollout would wait forever; write 0, or raise nodePools.h100.max"
     ]
-    in_place = {name: {**each, "maxSurge": 0} for name, each in both.items()}
-    declare(on_aws(serving=in_place), "Pulumi.dev.yaml", root)
-    (line,) = refusal(root, on_aws(serving={**in_place, "third": in_place["first"]}))
-    assert line.endswith("have 24 GPUs, but the pool has 16; raise it")
+    in_place = {"first": {**four, "maxSurge": 0}, "second": {**four, "maxSurge": 0}}
+    declare(of_h100(**in_place), "Pulumi.dev.yaml", root)
+    assert refusal(root, of_h100(**in_place, third={"gpus": 1, "replicas": 1})) == [
+        "Pulumi.dev.yaml: platform.nodePools.h100.max: the replicas of its endpoints (first, second, third) do not fit on "
+        "2 nodes together; raise it, or write fewer replicas"
+    ]
+
+
+def test_endpoints_of_a_pool_may_roll_out_one_after_the_other(root: Path) -> None:
+    one = {"gpus": 4, "replicas": 1}
+    declare(of_h100(first=one, second=one, third=one), "Pulumi.dev.yaml", root)
+
+
+def test_what_is_free_on_no_node_is_no_room(root: Path) -> None:
+    """Each node has two GPUs free."""
+    three = {"gpus": 3, "replicas": 3}
+    (line,) = refusal(root, of_h100(first=three, second={"gpus": 3, "replicas": 1, "maxSurge": 0}))
+    assert line.startswith("Pulumi.dev.yaml: platform.serving.first.maxSurge: pool 'h100' has no room for another pod")
+
+
+def test_endpoints_fill_a_pool_by_their_cores_too(root: Path) -> None:
+    common = on_aws()["serving"]["digits"] | {"pool": "plain", "replicas": 2, "resources": {"cpu": 4, "memory": "1Gi"}}
+    lines = refusal(root, on_aws(serving={"first": common, "second": common}))
+    assert [line.split(": ")[1] for line in lines] == [
+        f"platform.serving.{name}.maxSurge" for name in ("first", "second")
+    ]
 
 
 def test_an_endpoint_fits_the_pool_by_its_cores_too(root: Path) -> None:

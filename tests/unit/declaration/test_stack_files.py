@@ -18,6 +18,8 @@ from offline.base_image import IMAGE
 from offline.cluster.addresses import CONTEXT, NODE_IP, POD_CIDR, SERVICE_CIDR
 from tests.unit.declaration.samples import REPOSITORY, small
 
+pytestmark = pytest.mark.users_files
+
 STACK_FILES = sorted(REPOSITORY.glob("Pulumi.*.yaml"))
 
 
