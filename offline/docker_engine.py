@@ -8,7 +8,8 @@ from contextlib import suppress
 import docker
 from docker.context import ContextAPI
 from docker.context.config import get_current_context_name
-from docker.errors import DockerException
+from docker.errors import DockerException, ImageNotFound
+from docker.models.containers import Container
 
 from common import daemons, paths, run
 from common.daemons import Daemon
@@ -107,10 +108,18 @@ def _clear_interrupted_runs() -> None:
     engine = client()
     for container in engine.containers.list(all=True):
         started_again = container.attrs["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no")
-        if not container.labels and not started_again:
+        if not started_again and not _own_labels(engine, container):
             container.remove(force=True, v=True)
     engine.networks.prune()
     _remove_nameless_volumes(engine)
+
+
+def _own_labels(engine: docker.DockerClient, container: Container) -> set[tuple[str, str]]:
+    """Those that it does not have from its image; all of them if the image is gone."""
+    with suppress(ImageNotFound):
+        image = engine.api.inspect_image(container.attrs["Image"])  # type: ignore[no-untyped-call] # as docker-py has it
+        return {*container.labels.items()} - {*(image["Config"].get("Labels") or {}).items()}
+    return {*container.labels.items()}
 
 
 def _remove_nameless_volumes(engine: docker.DockerClient) -> None:

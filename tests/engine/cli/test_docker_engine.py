@@ -134,5 +134,8 @@ def test_ports_of_a_stacks_containers_are_known_by_their_label() -> None:
     try:
         assert docker_engine.published_ports(label) == {port}
         assert docker_engine.published_ports(f"{label}-other") == set()
+        # The base image has labels, too.
+        assert len(container.labels) > 1
+        assert docker_engine._own_labels(engine, container) == {tuple(label.split("="))}
     finally:
         container.remove(force=True, v=True)

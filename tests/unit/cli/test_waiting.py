@@ -465,6 +465,7 @@ def test_a_setting_that_would_do_nothing_is_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.users_files
 @pytest.mark.parametrize(("code", "hint"), [(401, "make kubeconfig"), (500, "")])
 def test_a_query_that_the_cluster_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch, code: int, hint: str) -> None:
     def refuse(*_: Any) -> None:
