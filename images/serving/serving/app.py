@@ -1,26 +1,28 @@
 """The protocol's HTTP endpoints."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
 from msgspec.json import Decoder, encode
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from serving.api_key import admits
-from serving.limits import Admission, Buffer, Limits, read_body
+from serving.limits import Admission, Limits, read_body
 from serving.metrics import Measured, Metrics
 from serving.model import Model
-from serving.protocol import InferenceRequest, ModelMetadata, ServerMetadata
+from serving.protocol import InferenceRequest, ServerMetadata
 from serving.tensors import InvalidRequest, parse
 
+JSON = "application/json"
+VERSION_PATH = "/v2/models/{name}/versions/{version}"
 RETRY_AFTER = "10"
 """Seconds, while there is no model."""
 _REQUEST = Decoder(InferenceRequest)
@@ -59,17 +61,15 @@ def current_service(request: Request) -> Service:
     return service
 
 
-Current = Annotated[Service, Depends(current_service)]
-
-
-def require_key(request: Request, service: Current) -> None:
+def require_key(request: Request) -> None:
     """Before anything is said about the model; health and metrics are for the cluster and need no key."""
-    if not admits(service.api_keys, request.headers.get("authorization")):
+    if not admits(current_service(request).api_keys, request.headers.get("authorization")):
         reason = "no valid API key; send it as 'Authorization: Bearer <key>'"
         raise HTTPException(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": "Bearer"})
 
 
-def requested_model(service: Current, name: str, version: str | None = None) -> Model:
+def requested_model(request: Request) -> Model:
+    service, name, version = current_service(request), request.path_params["name"], request.path_params.get("version")
     if name != service.name:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown model '{name}'; this server has {service.name}")
     if service.model is None:
@@ -81,82 +81,49 @@ def requested_model(service: Current, name: str, version: str | None = None) -> 
     return service.model
 
 
-Requested = Annotated[Model, Depends(requested_model)]
+async def server(_: Request) -> Response:
+    return message(ServerMetadata(name="ml-platform-serving", version="2", extensions=[]))
 
 
-async def request_buffer(service: Current) -> AsyncIterator[Buffer]:
-    """FastAPI ends it once the response is sent."""
-    with service.admission.buffer() as buffer:
-        yield buffer
+async def live(_: Request) -> Response:
+    return message({"live": True})
 
 
-async def request_body(
-    request: Request, service: Current, _: Requested, buffer: Annotated[Buffer, Depends(request_buffer)]
-) -> AsyncIterator[bytes]:
-    """Read last, after everything that headers and path decide, and admitted until the response is sent."""
-    body = await read_body(request, service.admission.limits, buffer)
-    with service.admission.answering():
-        yield body
+async def ready(request: Request) -> Response:
+    service = current_service(request)
+    return message({"ready": service.ready}, HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def create_app(service: Service) -> FastAPI:
-    app = FastAPI(
-        title="Open Inference Protocol",
-        docs_url=None,
-        redoc_url=None,
-        middleware=[Middleware(Measured, metrics=service.metrics, model=service.name)],
-    )
-    app.state.service = service
-    add_error_handlers(app)
-    add_server_endpoints(app)
-    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        add_model_endpoints(app, path)
-    return app
+async def metrics(request: Request) -> Response:
+    return current_service(request).metrics.page()
 
 
-def add_server_endpoints(app: FastAPI) -> None:
-    @app.get("/v2")
-    async def server() -> ServerMetadata:
-        return ServerMetadata(name="ml-platform-serving", version="2", extensions=[])
-
-    @app.get("/v2/health/live")
-    async def live() -> dict[str, bool]:
-        return {"live": True}
-
-    @app.get("/v2/health/ready")
-    async def ready(service: Current) -> JSONResponse:
-        return JSONResponse(
-            {"ready": service.ready}, HTTPStatus.OK if service.ready else HTTPStatus.SERVICE_UNAVAILABLE
-        )
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics(service: Current) -> Response:
-        return service.metrics.page()
+async def metadata(request: Request) -> Response:
+    require_key(request)
+    return message(requested_model(request).metadata())
 
 
-def add_model_endpoints(app: FastAPI, path: str) -> None:
-    keyed = [Depends(require_key)]
+async def model_ready(request: Request) -> Response:
+    require_key(request)
+    return message({"name": requested_model(request).identity.name, "ready": True})
 
-    @app.get(path, dependencies=keyed)
-    async def metadata(model: Requested) -> ModelMetadata:
-        return model.metadata()
 
-    @app.get(f"{path}/ready", dependencies=keyed)
-    async def model_ready(model: Requested) -> dict[str, str | bool]:
-        return {"name": model.identity.name, "ready": True}
+class Inference:
+    """An ASGI application, since a request takes memory and capacity until its response is sent."""
 
-    @app.post(f"{path}/infer", dependencies=keyed)
-    async def infer(
-        service: Current,
-        model: Requested,
-        body: Annotated[bytes, Depends(request_body)],
-        buffer: Annotated[Buffer, Depends(request_buffer)],
-    ) -> Response:
-        async with service.admission.decoding(len(body)):
-            # In a thread, so that health checks are answered meanwhile.
-            answer = await run_in_threadpool(answer_request, model, body)
-        buffer.resize(len(answer))
-        return Response(answer, media_type="application/json")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        require_key(request)
+        model, admission = requested_model(request), current_service(request).admission
+        with admission.buffer() as buffer:
+            # Read last, after everything that headers and path decide.
+            body = await read_body(request, admission.limits, buffer)
+            with admission.answering():
+                async with admission.decoding(len(body)):
+                    # In a thread, so that health checks are answered meanwhile.
+                    answer = await run_in_threadpool(answer_request, model, body)
+                buffer.resize(len(answer))
+                await Response(answer, media_type=JSON)(scope, receive, send)
 
 
 def answer_request(model: Model, body: bytes) -> bytes:
@@ -166,25 +133,62 @@ def answer_request(model: Model, body: bytes) -> bytes:
     return answer
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Every refusal is `{"error": reason}`, as the protocol has it."""
-
-    @app.exception_handler(InvalidRequest)
-    async def invalid(_: Request, error: InvalidRequest) -> JSONResponse:
-        return failure(HTTPStatus.BAD_REQUEST, str(error))
-
-    @app.exception_handler(ClientDisconnect)
-    async def disconnected(_: Request, __: ClientDisconnect) -> JSONResponse:
-        return failure(HTTPStatus.BAD_REQUEST, "the client has closed the connection")
-
-    @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
-        return failure(HTTPStatus(error.status_code), str(error.detail), error.headers)
-
-    @app.exception_handler(Exception)
-    async def broken(_: Request, __: Exception) -> JSONResponse:
-        return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; the server's log has the reason")
+def create_app(service: Service) -> Starlette:
+    app = Starlette(
+        routes=[*server_routes(), *model_routes("/v2/models/{name}"), *model_routes(VERSION_PATH)],
+        middleware=[Middleware(Measured, metrics=service.metrics, model=service.name)],
+        exception_handlers={
+            InvalidRequest: invalid,
+            ClientDisconnect: disconnected,
+            HTTPException: refused,
+            Exception: broken,
+        },
+    )
+    app.state.service = service
+    return app
 
 
-def failure(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    return JSONResponse({"error": reason}, status, headers)
+def server_routes() -> list[Route]:
+    return [
+        Route("/v2", server),
+        Route("/v2/health/live", live),
+        Route("/v2/health/ready", ready),
+        Route("/metrics", metrics),
+    ]
+
+
+def model_routes(path: str) -> list[Route]:
+    return [
+        Route(path, metadata),
+        Route(f"{path}/ready", model_ready),
+        Route(f"{path}/infer", Inference(), methods=["POST"]),
+    ]
+
+
+# Every refusal is `{"error": reason}`, as the protocol has it.
+
+
+async def invalid(_: Request, error: Exception) -> Response:
+    return failure(HTTPStatus.BAD_REQUEST, str(error))
+
+
+async def disconnected(_: Request, __: Exception) -> Response:
+    return failure(HTTPStatus.BAD_REQUEST, "the client has closed the connection")
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return failure(HTTPStatus(error.status_code), str(error.detail), error.headers)
+
+
+async def broken(_: Request, __: Exception) -> Response:
+    return failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error; the server's log has the reason")
+
+
+def failure(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return message({"error": reason}, status, headers)
+
+
+def message(content: object, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None) -> Response:
+    """One of the protocol's, in JSON."""
+    return Response(encode(content), status, headers, media_type=JSON)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from pydantic import BaseModel, ConfigDict
 
 Text = Annotated[str, Meta(max_length=1024)]
 """Repeated in answers."""
@@ -48,18 +47,13 @@ class InferenceResponse(msgspec.Struct, omit_defaults=True):  # type: ignore[cal
     id: str | None = None
 
 
-class Message(BaseModel):
-    # The protocol's own names begin with `model_`, which pydantic would reserve for itself.
-    model_config = ConfigDict(protected_namespaces=())
-
-
-class TensorMetadata(Message):
+class TensorMetadata(msgspec.Struct):
     name: str
     datatype: str
     shape: list[int]
 
 
-class ModelMetadata(Message):
+class ModelMetadata(msgspec.Struct):
     name: str
     versions: list[str]
     platform: str
@@ -67,7 +61,7 @@ class ModelMetadata(Message):
     outputs: list[TensorMetadata]
 
 
-class ServerMetadata(Message):
+class ServerMetadata(msgspec.Struct):
     name: str
     version: str
     extensions: list[str]
