@@ -54,7 +54,11 @@ def main() -> None:
     except NoKeys as error:
         sys.exit(f"serving: API_KEYS_FILE: {error}")
     drain, poll = seconds("DRAIN_SECONDS", "5"), seconds("POLL_SECONDS", "10")
-    limits = Limits(count("MAX_REQUEST_BYTES", Limits.request_bytes), count("MAX_CONCURRENT_REQUESTS", Limits.requests))
+    limits = Limits(
+        count("MAX_REQUEST_BYTES", Limits.request_bytes),
+        count("MAX_CONCURRENT_REQUESTS", Limits.requests),
+        count("MAX_BATCH_SIZE", Limits.batch_rows),
+    )
     problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain, poll, api_keys, limits)
     if problem:
         sys.exit(f"serving: {problem}")

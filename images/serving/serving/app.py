@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -15,17 +15,20 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from serving.api_key import admits
+from serving.body import JSON_SIZE, Body
+from serving.cpus import available_cpus
+from serving.inference import infer
 from serving.limits import Admission, Limits, read_body
 from serving.metrics import Measured, Metrics
 from serving.model import Model
-from serving.protocol import InferenceRequest, ServerMetadata
-from serving.tensors import InvalidRequest, parse
+from serving.protocol import InvalidRequest, ServerMetadata
+from serving.runner import BatchLimits, Runner
 
 JSON = "application/json"
+BINARY = "application/octet-stream"
 VERSION_PATH = "/v2/models/{name}/versions/{version}"
 RETRY_AFTER = "10"
 """Seconds, while there is no model."""
-_REQUEST = Decoder(InferenceRequest)
 
 
 @dataclass
@@ -37,7 +40,8 @@ class Service:
 
     name: str
     metrics: Metrics
-    model: Model | None = None
+    runner: Runner | None = None
+    """Of the model that is served."""
     draining: bool = False
     waiting: str | None = None
     """Why there is no model yet."""
@@ -48,12 +52,18 @@ class Service:
     admission: Admission = field(default_factory=lambda: Admission(Limits()))
 
     @property
+    def model(self) -> Model | None:
+        return self.runner.model if self.runner else None
+
+    @property
     def ready(self) -> bool:
         return (self.model is not None or self.waiting is not None) and not self.draining
 
     def serve(self, model: Model) -> None:
         self.metrics.serves(model.identity)
-        self.model, self.waiting = model, None
+        limits = BatchLimits(self.admission.limits.batch_rows, self.admission.limits.request_bytes, available_cpus())
+        self.runner = Runner(model, limits, partial(self.metrics.ran, model.identity))
+        self.waiting = None
 
 
 def current_service(request: Request) -> Service:
@@ -68,21 +78,22 @@ def require_key(request: Request) -> None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": "Bearer"})
 
 
-def requested_model(request: Request) -> Model:
+def requested_model(request: Request) -> Runner:
     service, name, version = current_service(request), request.path_params["name"], request.path_params.get("version")
     if name != service.name:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown model '{name}'; this server has {service.name}")
-    if service.model is None:
+    runner = service.runner
+    if runner is None:
         reason = service.waiting or f"model '{name}' is not loaded yet"
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, reason, {"Retry-After": RETRY_AFTER})
-    served = service.model.identity.version
+    served = runner.model.identity.version
     if version not in (None, served):
         raise HTTPException(HTTPStatus.NOT_FOUND, f"unknown version '{version}'; this server has {served}")
-    return service.model
+    return runner
 
 
 async def server(_: Request) -> Response:
-    return message(ServerMetadata(name="ml-platform-serving", version="2", extensions=[]))
+    return message(ServerMetadata(name="ml-platform-serving", version="2", extensions=["binary_tensor_data"]))
 
 
 async def live(_: Request) -> Response:
@@ -100,12 +111,12 @@ async def metrics(request: Request) -> Response:
 
 async def metadata(request: Request) -> Response:
     require_key(request)
-    return message(requested_model(request).metadata())
+    return message(requested_model(request).model.metadata())
 
 
 async def model_ready(request: Request) -> Response:
     require_key(request)
-    return message({"name": requested_model(request).identity.name, "ready": True})
+    return message({"name": requested_model(request).model.identity.name, "ready": True})
 
 
 class Inference:
@@ -114,23 +125,20 @@ class Inference:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         require_key(request)
-        model, admission = requested_model(request), current_service(request).admission
+        runner, admission = requested_model(request), current_service(request).admission
         with admission.buffer() as buffer:
             # Read last, after everything that headers and path decide.
             body = await read_body(request, admission.limits, buffer)
             with admission.answering():
-                async with admission.decoding(len(body)):
-                    # In a thread, so that health checks are answered meanwhile.
-                    answer = await run_in_threadpool(answer_request, model, body)
-                buffer.resize(len(answer))
-                await Response(answer, media_type=JSON)(scope, receive, send)
+                answer = await infer(runner, admission, body, request.headers.get(JSON_SIZE))
+                buffer.resize(len(answer.content))
+                await inferred(answer)(scope, receive, send)
 
 
-def answer_request(model: Model, body: bytes) -> bytes:
-    """From JSON to JSON; a result that is not a finite number becomes null."""
-    request: InferenceRequest = parse(_REQUEST, body)
-    answer: bytes = encode(model.infer(request))
-    return answer
+def inferred(answer: Body) -> Response:
+    if answer.json_size is None:
+        return Response(answer.content, media_type=JSON)
+    return Response(answer.content, headers={JSON_SIZE: str(answer.json_size)}, media_type=BINARY)
 
 
 def create_app(service: Service) -> Starlette:

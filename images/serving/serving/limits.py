@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -14,17 +14,19 @@ BODY_SECONDS = 20.0
 BUFFERED_REQUESTS = 8
 """Large bodies and responses take as much memory as this many of the largest requests."""
 LARGE_BYTES = 64 * 2**10
-"""Larger bodies share a buffer, and are decoded one at a time: JSON takes up to 30 times its size as Python objects.
-Smaller ones do not wait for them, and their number is bounded by that of connections."""
+"""Larger bodies share a buffer, and those of JSON are decoded one at a time, since it takes up to 30 times its size as
+Python objects. Smaller ones do not wait for them, and their number is bounded by that of connections."""
 RETRY_AFTER = {"Retry-After": "1"}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """As declared. The fallbacks are for a server that is started by hand; the platform always passes both."""
+    """As declared. The fallbacks are for a server that is started by hand; the platform passes the first two."""
 
     request_bytes: int = 4 * 2**20
     requests: int = 32
+    batch_rows: int = 64
+    """Of one run for several requests; 1: each runs by itself."""
 
 
 class Admission:
@@ -35,7 +37,7 @@ class Admission:
         self.buffer_limit = BUFFERED_REQUESTS * limits.request_bytes
         self.buffered = 0
         self._answering = 0
-        self._large = asyncio.Semaphore(1)
+        self.large = asyncio.Semaphore(1)
 
     @contextmanager
     def buffer(self) -> Iterator["Buffer"]:
@@ -56,9 +58,6 @@ class Admission:
             yield
         finally:
             self._answering -= 1
-
-    def decoding(self, size: int) -> AbstractAsyncContextManager[object]:
-        return self._large if size > LARGE_BYTES else nullcontext()
 
 
 class Buffer:

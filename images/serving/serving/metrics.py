@@ -15,6 +15,8 @@ FORESEEN = ("200", "500", "503")
 # Small models answer in well under a millisecond of their own; large ones in seconds.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
+
 
 class Metrics:
     def __init__(self, model: str) -> None:
@@ -25,6 +27,13 @@ class Metrics:
             "Time from an inference request to its answer.",
             LABELS,
             buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._batches = Histogram(
+            "inference_batch_size",
+            "Requests that one run of the model answers.",
+            ("model", "version"),
+            buckets=BATCH_BUCKETS,
             registry=self.registry,
         )
         self._info = Gauge(
@@ -62,6 +71,10 @@ class Metrics:
         for code in FORESEEN:
             self._requests.labels(identity.name, identity.version, code)
             self._seconds.labels(identity.name, identity.version, code)
+        self._batches.labels(identity.name, identity.version)
+
+    def ran(self, identity: Identity, requests: int) -> None:
+        self._batches.labels(identity.name, identity.version).observe(requests)
 
     def failed_to_load(self) -> None:
         self._failed.inc()

@@ -1,13 +1,21 @@
 """A model in ONNX Runtime. Its signature is the graph's own, so that it can't drift from what runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
-from serving.protocol import InferenceRequest, InferenceResponse, ModelMetadata, TensorMetadata
-from serving.tensors import ANY_SIZE, NAME_OF_ONNX_TYPE, InvalidRequest, decode, encode
+from serving.body import Body, write_response
+from serving.call import Call
+from serving.datatypes import NAME_OF_ONNX_TYPE, Array
+from serving.independence import why_dependent
+from serving.protocol import InferenceRequest, InferenceResponse, InvalidRequest, ModelMetadata, TensorMetadata
+from serving.tensors import ANY_SIZE, decode, encode_binary, encode_json
+
+LOG_NOTHING = 4
+"""But what ends the process."""
 
 
 class UnsupportedModel(Exception):
@@ -40,6 +48,9 @@ class Model:
         self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         self._inputs = [tensor_metadata(node) for node in self._session.get_inputs()]
         self._outputs = {node.name: tensor_metadata(node) for node in self._session.get_outputs()}
+        self.takes_text = any(tensor.datatype == "BYTES" for tensor in self._inputs)
+        self.unbatched = why_dependent(self._run_silently, self._inputs, list(self._outputs.values()))
+        """Why requests must not be batched, if so."""
 
     def metadata(self) -> ModelMetadata:
         return ModelMetadata(
@@ -50,15 +61,36 @@ class Model:
             outputs=list(self._outputs.values()),
         )
 
-    def infer(self, request: InferenceRequest) -> InferenceResponse:
-        names = self._wanted_outputs(request)
-        arrays = self._session.run(names, decode(request.inputs, self._inputs))
-        return InferenceResponse(
-            model_name=self.identity.name,
-            model_version=self.identity.version,
-            id=request.id,
-            outputs=[encode(name, array, self._outputs[name]) for name, array in zip(names, arrays, strict=True)],
+    def prepare(self, request: InferenceRequest) -> Call:
+        """Raises InvalidRequest, so that a call fits the model's signature."""
+        return Call(self._wanted_outputs(request), decode(request.inputs, self._inputs))
+
+    def run(self, call: Call) -> list[Array]:
+        arrays: list[Array] = self._session.run(call.outputs, call.inputs)
+        return arrays
+
+    def respond(self, request: InferenceRequest, call: Call, arrays: Sequence[Array]) -> Body:
+        outputs, binary = [], []
+        for name, array in zip(call.outputs, arrays, strict=True):
+            if request.wants_binary(name):
+                output, data = encode_binary(array, self._outputs[name])
+                binary.append(data)
+            else:
+                output = encode_json(array, self._outputs[name])
+            outputs.append(output)
+        return write_response(
+            InferenceResponse(
+                model_name=self.identity.name, model_version=self.identity.version, id=request.id, outputs=outputs
+            ),
+            binary,
         )
+
+    def _run_silently(self, call: Call) -> list[Array]:
+        """ONNX Runtime writes failures into the log, too."""
+        options = onnxruntime.RunOptions()
+        options.log_severity_level = LOG_NOTHING
+        arrays: list[Array] = self._session.run(call.outputs, call.inputs, options)
+        return arrays
 
     def _wanted_outputs(self, request: InferenceRequest) -> list[str]:
         names = [output.name for output in request.outputs or []]

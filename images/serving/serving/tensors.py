@@ -1,8 +1,7 @@
-"""Between the protocol's JSON tensors and NumPy arrays; what does not fit the model's signature is refused here."""
+"""Between the protocol's tensors and NumPy arrays; what does not fit the model's signature is refused here."""
 
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -10,72 +9,29 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 from msgspec.json import Decoder
-from numpy.typing import NDArray
 
-from serving.protocol import RequestInput, ResponseOutput, TensorMetadata
+from serving.binary import decode_bytes, encode_bytes
+from serving.datatypes import DATATYPES, Array
+from serving.protocol import BinaryData, InvalidRequest, RequestInput, ResponseOutput, TensorMetadata, parse
 
-Array = NDArray[Any]
 ANY_SIZE = -1
 _NESTED = re.compile(rb"\s*\[\s*\[")
 
 
-class InvalidRequest(Exception):
-    """The client's mistake; its text goes into the answer."""
-
-
-@dataclass(frozen=True)
-class Datatype:
-    """One kind of element: its names in ONNX and NumPy, and the Python type of its JSON values."""
-
-    onnx: str
-    numpy: type[np.generic] | type[object]
-    json: type[object]
-
-
-DATATYPES = {
-    "BOOL": Datatype("tensor(bool)", np.bool_, bool),
-    "BYTES": Datatype("tensor(string)", object, str),
-    "FP16": Datatype("tensor(float16)", np.float16, float),
-    "FP32": Datatype("tensor(float)", np.float32, float),
-    "FP64": Datatype("tensor(double)", np.float64, float),
-    "INT8": Datatype("tensor(int8)", np.int8, int),
-    "INT16": Datatype("tensor(int16)", np.int16, int),
-    "INT32": Datatype("tensor(int32)", np.int32, int),
-    "INT64": Datatype("tensor(int64)", np.int64, int),
-    "UINT8": Datatype("tensor(uint8)", np.uint8, int),
-    "UINT16": Datatype("tensor(uint16)", np.uint16, int),
-    "UINT32": Datatype("tensor(uint32)", np.uint32, int),
-    "UINT64": Datatype("tensor(uint64)", np.uint64, int),
-}
-NAME_OF_ONNX_TYPE = {datatype.onnx: name for name, datatype in DATATYPES.items()}
-
-
-def parse(decoder: Decoder[Any], text: bytes | msgspec.Raw, where: str = "") -> Any:
-    """JSON of the decoder's type, or InvalidRequest that says what is wrong and where."""
-    try:
-        return decoder.decode(text)
-    except msgspec.MsgspecError as error:
-        raise InvalidRequest(f"{where}{error}") from None
-    except UnicodeDecodeError:
-        raise InvalidRequest(f"{where}JSON is malformed: not UTF-8") from None
-    except RecursionError:
-        raise InvalidRequest(f"{where}JSON is nested too deeply") from None
-
-
 def decode(tensors: list[RequestInput], signature: list[TensorMetadata]) -> dict[str, Array]:
-    """The model's inputs by name, or InvalidRequest that says what to change."""
-    given = [tensor.name for tensor in tensors]
+    """The model's inputs by name, in its order, or InvalidRequest that says what to change."""
+    given = {tensor.name: tensor for tensor in tensors}
     expected = {tensor.name: tensor for tensor in signature}
     names = ", ".join(expected)
-    for name in given:
-        if name not in expected:
-            raise InvalidRequest(f"unknown input '{name}'; the model takes {names}")
-        if given.count(name) > 1:
-            raise InvalidRequest(f"input '{name}' is given more than once")
+    for tensor in tensors:
+        if tensor.name not in expected:
+            raise InvalidRequest(f"unknown input '{tensor.name}'; the model takes {names}")
+        if given[tensor.name] is not tensor:
+            raise InvalidRequest(f"input '{tensor.name}' is given more than once")
     missing = [name for name in expected if name not in given]
     if missing:
         raise InvalidRequest(f"missing input '{missing[0]}'; the model takes {names}")
-    return {tensor.name: decode_tensor(tensor, expected[tensor.name]) for tensor in tensors}
+    return {name: decode_tensor(given[name], tensor) for name, tensor in expected.items()}
 
 
 def decode_tensor(tensor: RequestInput, expected: TensorMetadata) -> Array:
@@ -87,7 +43,10 @@ def decode_tensor(tensor: RequestInput, expected: TensorMetadata) -> Array:
     if 0 in tensor.shape:
         what = "batch" if tensor.shape[0] == 0 else "tensor"
         raise InvalidRequest(f"{where}: the {what} is empty: shape is {tensor.shape}; send at least one element")
-    array = decode_elements(tensor.data, expected, where)
+    if tensor.binary_size is None:
+        array = decode_elements(tensor.data, expected, where)
+    else:
+        array = decode_bytes(tensor.data, expected.datatype, tensor.shape, where)
     if array.ndim > 1 and list(array.shape) != tensor.shape:
         raise InvalidRequest(f"{where}: data is nested as {list(array.shape)}, but shape is {tensor.shape}")
     if array.size != math.prod(tensor.shape):
@@ -131,7 +90,13 @@ def elements_decoder(datatype: str, inner: tuple[int, ...]) -> Decoder[list[Any]
     return Decoder(list[element])
 
 
-def encode(name: str, array: Array, metadata: TensorMetadata) -> ResponseOutput:
-    return ResponseOutput(
-        name=name, shape=list(array.shape), datatype=metadata.datatype, data=array.reshape(-1).tolist()
-    )
+def encode_json(array: Array, metadata: TensorMetadata) -> ResponseOutput:
+    """A result that is not a finite number becomes null."""
+    shape, data = list(array.shape), array.reshape(-1).tolist()
+    return ResponseOutput(name=metadata.name, shape=shape, datatype=metadata.datatype, data=data)
+
+
+def encode_binary(array: Array, metadata: TensorMetadata) -> tuple[ResponseOutput, bytes]:
+    shape, data = list(array.shape), encode_bytes(array)
+    parameters = BinaryData(binary_data_size=len(data))
+    return ResponseOutput(name=metadata.name, shape=shape, datatype=metadata.datatype, parameters=parameters), data

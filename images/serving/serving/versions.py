@@ -21,8 +21,10 @@ class Versions:
         try:
             found = registry.resolve(MlflowClient(), self._uri)
             if self._service.model is None or self._service.model.identity.version != found.version:
-                self._service.serve(registry.load(self._service.name, self._uri, found))
-                self._say(f"{self._uri} is version {found.version}, on port {PORT}")
+                model = registry.load(self._service.name, self._uri, found)
+                self._service.serve(model)
+                batching = f"; requests are not batched: {model.unbatched}" if model.unbatched else ""
+                self._say(f"{self._uri} is version {found.version}, on port {PORT}{batching}")
         except NoVersion as error:
             if self._service.model is None and registry.is_fixed(self._uri):
                 raise ModelUnavailable(str(error)) from error

@@ -4,41 +4,39 @@ import asyncio
 import json
 import tempfile
 import unittest
-from base64 import b64decode
 from pathlib import Path
 from unittest.mock import create_autospec, patch
 
 import numpy as np
+from asgi import post
+from example_models import DOUBLING, load
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED, RESOURCE_DOES_NOT_EXIST
 from mlflow.tracking import MlflowClient
 from msgspec.json import Decoder
 from serving import registry
 from serving.api_key import NoKeys, admits, read_keys
-from serving.app import Service
+from serving.app import Service, create_app
 from serving.limits import LARGE_BYTES, Admission, Limits, read_body
 from serving.metrics import Metrics
 from serving.model import Identity, Model, UnsupportedModel
-from serving.protocol import InferenceRequest, RequestInput, RequestOutput, TensorMetadata
+from serving.protocol import InferenceRequest, InvalidRequest, RequestInput, RequestOutput, TensorMetadata, parse
 from serving.registry import Version
 from serving.server import SEND_BYTES, parts
-from serving.tensors import InvalidRequest, decode, parse
+from serving.tensors import decode
 from serving.versions import Versions
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-# ONNX: y = x + x, both float [batch, 2]. The image has no library that could write one.
-DOUBLING = b64decode(
-    "CAg6RAoOCgF4CgF4EgF5IgNBZGQSBmRvdWJsZVoUCgF4Eg8KDQgBEgkKAxIBbgoCCAJiFAoBeRIPCg0IARIJCgMSAW4KAggCQgQKABAO"
-)
-
 SIGNATURE = [TensorMetadata(name="x", datatype="FP32", shape=[-1, 2])]
 
 
+CONTENT = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+
+
 def tensor(**changes: object) -> RequestInput:
-    content = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]} | changes
-    decoded: RequestInput = parse(Decoder(RequestInput), json.dumps(content).encode())
+    decoded: RequestInput = parse(Decoder(RequestInput), json.dumps(CONTENT | changes).encode())
     return decoded
 
 
@@ -108,29 +106,42 @@ class Decoding(unittest.TestCase):
 
 class Serving(unittest.TestCase):
     def setUp(self) -> None:
-        file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "model.onnx"
-        file.write_bytes(DOUBLING)
-        self.model = Model(Identity("double", "7", "models:/double@champion", "run", 0.0), file)
+        self.model = load(DOUBLING)
 
     def test_signature_is_the_graphs_own(self) -> None:
         self.assertEqual(self.model.metadata().inputs, SIGNATURE)
 
     def test_answers_with_the_version_and_the_requests_id(self) -> None:
-        answer = self.model.infer(InferenceRequest(id="a", inputs=[tensor(data=[1, 2.5])]))
-        self.assertEqual((answer.model_version, answer.id), ("7", "a"))
-        self.assertEqual(
-            [(output.name, output.data, output.shape) for output in answer.outputs], [("y", [2, 5], [1, 2])]
-        )
+        request = {"id": "a", "inputs": [CONTENT | {"data": [1, 2.5]}]}
+        status, answer = self.infer(json.dumps(request).encode())
+        output = {"name": "y", "shape": [1, 2], "datatype": "FP32", "data": [2, 5]}
+        self.assertEqual(status, 200)
+        self.assertEqual(answer, {"model_name": "example", "model_version": "7", "id": "a", "outputs": [output]})
+
+    def test_every_refusal_is_json_with_its_reason(self) -> None:
+        cases = {
+            (400, "Input data was truncated"): (b"{", "example"),
+            (404, "unknown model 'other'; this server has example"): (b"{}", "other"),
+            (404, "unknown version '8'; this server has 7"): (b"{}", "example/versions/8"),
+        }
+        for (status, reason), (body, path) in cases.items():
+            self.assertEqual(self.infer(body, path), (status, {"error": reason}))
+
+    def infer(self, body: bytes, path: str = "example") -> tuple[int, object]:
+        service = Service("example", Metrics("example"))
+        service.serve(self.model)
+        answer = asyncio.run(post(create_app(service), f"/v2/models/{path}/infer", body))
+        return answer.status, json.loads(answer.body)
 
     def test_unknown_output_is_refused(self) -> None:
         request = InferenceRequest(inputs=[tensor()], outputs=[RequestOutput(name="z")])
         with self.assertRaisesRegex(InvalidRequest, "unknown output 'z'; the model has y"):
-            self.model.infer(request)
+            self.model.prepare(request)
 
     def test_an_output_is_encoded_once(self) -> None:
         request = InferenceRequest(inputs=[tensor()], outputs=[RequestOutput(name="y")] * 2)
         with self.assertRaisesRegex(InvalidRequest, "output 'y' is requested more than once"):
-            self.model.infer(request)
+            self.model.prepare(request)
 
 
 def upload(*chunks: bytes, ends: bool = True, length: int | None = None) -> Request:
@@ -215,7 +226,7 @@ class Following(unittest.TestCase):
         self.versions.update()
 
     def model(self, version: str) -> Model:
-        model = create_autospec(Model, instance=True)
+        model = create_autospec(Model, instance=True, unbatched=None)
         model.identity = Identity("double", version, "models:/double@champion", "run", 1.5)
         return model
 
