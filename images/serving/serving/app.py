@@ -143,7 +143,8 @@ def inferred(answer: Body) -> Response:
 
 def create_app(service: Service) -> Starlette:
     app = Starlette(
-        routes=[*server_routes(), *model_routes("/v2/models/{name}"), *model_routes(VERSION_PATH)],
+        # They are tried in this order.
+        routes=[*model_routes("/v2/models/{name}"), *model_routes(VERSION_PATH), *server_routes()],
         middleware=[Middleware(Measured, metrics=service.metrics, model=service.name)],
         exception_handlers={
             InvalidRequest: invalid,
@@ -167,9 +168,9 @@ def server_routes() -> list[Route]:
 
 def model_routes(path: str) -> list[Route]:
     return [
-        Route(path, metadata),
-        Route(f"{path}/ready", model_ready),
         Route(f"{path}/infer", Inference(), methods=["POST"]),
+        Route(f"{path}/ready", model_ready),
+        Route(path, metadata),
     ]
 
 

@@ -265,6 +265,9 @@ def malformed(key: str | None) -> list[Hostile]:
         "websocket": head(key=key, method="GET", Connection="upgrade", Upgrade="websocket"),
         "compressed": head(key=key, Content_Length=4, Content_Encoding="gzip") + b"\x1f\x8b\x08\x00",
         "another method": head(key=key, method="PATCH", Content_Length=length) + body,
+        "JSON without a size": head(key=key, Content_Length=length, Inference_Header_Content_Length="ten") + body,
+        "JSON of a huge size": head(key=key, Content_Length=length, Inference_Header_Content_Length="9" * 5000) + body,
+        "JSON larger than the body": head(key=key, Content_Length=length, Inference_Header_Content_Length=10**9) + body,
         "a body for health": head("/v2/health/live", key, "GET", Content_Length=10**9),
     }
     disconnecting = Hostile(

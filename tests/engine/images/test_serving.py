@@ -1,6 +1,10 @@
 """The served model: its answers, its refusals, and how it starts and stops."""
 
+import itertools
+import json
+import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -12,6 +16,7 @@ from tests.engine.images.engine import Engine, address, run_to_end, wait_for
 from tests.engine.images.services import MODEL, Tracking, serve
 from tests.waiting import eventually
 
+JSON_SIZE = "Inference-Header-Content-Length"
 DIGIT = {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [0.0] * 64}]}
 
 
@@ -118,6 +123,52 @@ def test_metrics_count_by_version_and_code(endpoint: str) -> None:
     for code in ("200", "400"):
         assert f'inference_requests_total{{code="{code}",model="digits",version="1"}}' in page
         assert f'inference_request_duration_seconds_count{{code="{code}",model="digits",version="1"}}' in page
+
+
+def test_binary_tensors_have_the_results_of_json(tracking: Tracking, endpoint: str) -> None:
+    holdout = tracking.artifact(tracking.champion()["run_id"], "holdout/holdout.json")
+    images = holdout["inputs"][:3]
+    expected = outputs_of(infer(endpoint, images))
+    data = struct.pack("<192f", *itertools.chain.from_iterable(images))
+    tensor = {"name": "image", "datatype": "FP32", "shape": [3, 64], "parameters": {"binary_data_size": len(data)}}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": "application/octet-stream", JSON_SIZE: str(len(head))}
+    answer = requests.post(f"{endpoint}/v2/models/{MODEL}/infer", head + data, headers=headers, timeout=20)
+    answer.raise_for_status()
+    size = int(answer.headers[JSON_SIZE])
+    outputs = {output["name"]: output for output in json.loads(answer.content[:size])["outputs"]}
+    assert [outputs[name]["parameters"]["binary_data_size"] for name in ("label", "probabilities")] == [24, 120]
+    assert list(struct.unpack("<3q", answer.content[size : size + 24])) == expected["label"]
+    assert struct.unpack("<30f", answer.content[size + 24 :]) == pytest.approx(expected["probabilities"], abs=1e-6)
+
+
+def test_a_binary_tensor_that_does_not_fit_is_refused_with_the_reason(endpoint: str) -> None:
+    tensor = {"name": "image", "datatype": "FP32", "shape": [1, 64], "parameters": {"binary_data_size": 4}}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    answer = requests.post(
+        f"{endpoint}/v2/models/{MODEL}/infer", head + bytes(4), headers={JSON_SIZE: str(len(head))}, timeout=20
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "input 'image': shape [1, 64] of FP32 needs 256 bytes, binary_data_size is 4"
+
+
+def test_concurrent_requests_are_batched_and_have_their_own_results(tracking: Tracking, endpoint: str) -> None:
+    holdout = tracking.artifact(tracking.champion()["run_id"], "holdout/holdout.json")
+    images = holdout["inputs"][:64]
+    expected = labels_of(infer(endpoint, images))
+
+    def are_batched(clients: ThreadPoolExecutor) -> bool:
+        answers = clients.map(lambda image: labels_of(infer(endpoint, [image])), images)
+        assert [label for [label] in answers] == expected
+        page = requests.get(f"{endpoint}/metrics", timeout=20).text
+        runs, alone = (
+            float(page.split(f'inference_batch_size_{name}model="{MODEL}",version="1"}} ')[1].split()[0])
+            for name in ("count{", 'bucket{le="1.0",')
+        )
+        return runs > alone
+
+    with ThreadPoolExecutor(16) as clients:
+        eventually(lambda: are_batched(clients), 60, "a run for several requests")
 
 
 def test_no_request_is_lost_when_a_server_is_told_to_stop(engine: Engine, trained: str, credentials: Path) -> None:
