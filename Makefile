@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig run logs gpu-check rotate unit test lint check schema setup
+.PHONY: help up down status preview preflight comment shell kubeconfig run logs gpu-check rotate unit test tests lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,10 @@ lint: setup ## check format, style, types and import boundaries
 unit: setup ## run the tests that start nothing; takes less than a minute (ARGS="-k y")
 	@$(PYTHON) -m pytest tests/unit -q -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
-test: lint ## run every test that this machine can run, or ARGS="tests/x -k y"
+test: setup ## lint, and run every test that this machine can run, or ARGS="tests/x -k y"
+	@$(MAKE) --no-print-directory --jobs=2 lint tests
+
+tests: setup
 	@$(PYTHON) -m cli.testing $(if $(FLAKY),--flaky $(FLAKY)) $(ARGS)
 
 setup:

@@ -24,7 +24,7 @@ from tests.stack.submitted import evict
 from tests.waiting import eventually
 
 ROUNDS = 1
-"""Of five disturbances."""
+"""Of four disturbances."""
 EPOCHS = 40 * ROUNDS
 TOLERANCE = 0.02
 """Of an accuracy on 450 digits: gradients are added in another order, so nine of these may be recognized otherwise."""
@@ -130,8 +130,6 @@ def disturb(core: client.CoreV1Api, run: dict[str, Any], how: str, worker: int) 
     pod = workers(core, run)[worker].metadata.name
     if how == "drain":
         drain(core, run)
-    elif how == "eviction":  # with SIGTERM
-        evict(core, pod, run["namespace"])
     elif how == "deletion":  # with SIGKILL
         core.delete_namespaced_pod(pod, run["namespace"], grace_period_seconds=0)
     else:
@@ -157,7 +155,7 @@ def drain(core: client.CoreV1Api, run: dict[str, Any]) -> None:
 
 def disturbances() -> Iterator[tuple[str, int]]:
     """Each kind in any order, to any worker."""
-    kinds = ["drain", "eviction", "deletion", "SIGTERM", "SIGKILL"] * ROUNDS
+    kinds = ["drain", "deletion", "SIGTERM", "SIGKILL"] * ROUNDS
     random.shuffle(kinds)
     for kind in kinds:
         yield kind, random.randrange(2)
@@ -171,7 +169,7 @@ def test_a_run_that_is_disturbed_again_and_again_trains_what_it_would_have_train
         reached = eventually(partial(epoch_after, core, run, last + 1), 300, "an epoch")
         before = time.monotonic()
         disturb(core, run, how, worker)
-        counted += how not in ("drain", "eviction")
+        counted += how != "drain"
         eventually(partial(has_restarted, core, run, number), 180, f"the restart after {how}")
         eventually(lambda: epoch(core, run), 180, "the first epoch after it")
         went_on = first_epoch(core, run)
