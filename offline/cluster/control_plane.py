@@ -146,9 +146,6 @@ def _controller_manager() -> Daemon:
         "use-service-account-credentials": "true",
         "cluster-signing-cert-file": certificates.CA,
         "cluster-signing-key-file": certificates.CA_KEY,
-        # By default 20 requests a second: pods of many jobs would be created one after the other.
-        "kube-api-qps": 100,
-        "kube-api-burst": 200,
     }
     return Daemon(name, _command(name, flags), _started)
 
