@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 def _lanes(selected: Sequence[str]) -> Sequence[flaky.Lane]:
     if selected:
         return [(_pytest, [selected])]
-    return [(partial(_labelled, "programs", _BEHIND), PROGRAMS), (partial(_labelled, "cluster", ()), CLUSTER)]
+    return [(partial(_in_lane, "programs", _BEHIND), PROGRAMS), (partial(_in_lane, "cluster", ()), CLUSTER)]
 
 
 def _on_this_machine(lanes: Sequence[flaky.Lane], allowed: int) -> flaky.Result:
@@ -85,21 +85,16 @@ def _clear_interrupted_run() -> None:
     machine.discard_cluster()
 
 
-def _pytest(arguments: Sequence[str]) -> int:
-    return subprocess.run(_command(arguments), cwd=paths.REPOSITORY, env=_environment(), check=False).returncode
-
-
-def _labelled(lane: str, before: Sequence[str], arguments: Sequence[str]) -> int:
-    """Each line that it prints begins with the name of the lane."""
-    command = [*before, *_command([*arguments, _SLOWEST, *(["--color=yes"] if sys.stdout.isatty() else [])])]
+def _pytest(arguments: Sequence[str], lane: str = "", before: Sequence[str] = ()) -> int:
+    """Each line that a lane prints begins with its name."""
     if _interrupted.is_set():
         return _INTERRUPTED
     with subprocess.Popen(
-        command,
+        [*before, sys.executable, "-m", "pytest", *arguments],
         cwd=paths.REPOSITORY,
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        env={**stack.environment(), "ML_PLATFORM_BIN": str(machine.engine().parent)},
+        stdout=subprocess.PIPE if lane else None,
+        stderr=subprocess.STDOUT if lane else None,
         text=True,
         errors="replace",
     ) as process:
@@ -110,20 +105,16 @@ def _labelled(lane: str, before: Sequence[str], arguments: Sequence[str]) -> int
     return process.returncode
 
 
+def _in_lane(lane: str, before: Sequence[str], arguments: Sequence[str]) -> int:
+    return _pytest([*arguments, _SLOWEST, *(["--color=yes"] if sys.stdout.isatty() else [])], lane, before)
+
+
 def _interrupt(number: int, _: object) -> NoReturn:
     """End all runs in order: what they have started is stopped. A terminal's Ctrl-C reaches them by itself."""
     _interrupted.set()
     for process in _running if number == signal.SIGTERM else ():
         process.send_signal(signal.SIGINT)
     raise KeyboardInterrupt
-
-
-def _command(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", *arguments]
-
-
-def _environment() -> dict[str, str]:
-    return {**stack.environment(), "ML_PLATFORM_BIN": str(machine.engine().parent)}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from cli.gpu_check.result import Check, result
 from cli.jobs import has_ended, pods_of, reasons
 from common.console import Progress, Report, console
 from common.errors import CommandError
-from infra.catalogue.names import GPU_CHECK
+from infra.catalogue.names import GPU_CHECK, JOB_LABEL
 from infra.declaration.model import Platform
 from infra.declaration.problems import suggestion
 
@@ -156,7 +156,7 @@ def _unfit(node: status.Node, pods: Sequence[Any], namespace: str) -> str:
     earlier = next((pod for pod in pods if _is_check_on(pod, node.name, namespace)), None)
     if earlier is None:
         return ""
-    job = earlier.metadata.labels.get("batch.kubernetes.io/job-name")
+    job = earlier.metadata.labels.get(JOB_LABEL)
     command = f"kubectl -n {namespace} delete job {job}"
     return f"an earlier check hangs, or still runs: pod {earlier.metadata.name} holds GPUs; `{command}` ends it"
 

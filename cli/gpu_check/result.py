@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from kubernetes import client
 
 from cli.jobs import has_ended, printable, reasons
-from infra.catalogue.names import DOMAIN, GPU_CHECK
+from infra.catalogue.names import DOMAIN, GPU_CHECK, JOB_LABEL
 
 NODE, DECLARED, OFFERED = f"{DOMAIN}/node", f"{DOMAIN}/gpus-declared", f"{DOMAIN}/gpus-offered"
 """Annotations of a check's Job: the node that it checks, how many GPUs it should have, and how many it offered."""
@@ -140,7 +140,7 @@ def last_checks(api: client.ApiClient, namespace: str, nodes: Collection[str]) -
     pods = client.CoreV1Api(api).list_namespaced_pod(namespace, label_selector=_OF_CHECKS).items if jobs else []
     found = {}
     for job in sorted((job for job in jobs if has_ended(job.status)), key=_ended):
-        own = [pod for pod in pods if pod.metadata.labels.get("batch.kubernetes.io/job-name") == job.metadata.name]
+        own = [pod for pod in pods if pod.metadata.labels.get(JOB_LABEL) == job.metadata.name]
         check = result(_asked(job), own)
         if check.node in nodes:
             found[check.node] = f"{check} ({_ended(job):%Y-%m-%d %H:%M} UTC)"

@@ -14,7 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from cli.queues import JOB_UID
-from infra.catalogue.names import QUEUE_LABEL
+from infra.catalogue.names import JOB_LABEL, QUEUE_LABEL
 
 Object = Mapping[str, Any]
 _SECONDS = 60
@@ -22,10 +22,10 @@ _SECONDS = 60
 _AT_ONCE = 4
 """Requests. The answers are parsed one at a time anyway."""
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
-_OF_JOB, _OF_JOB_SET = "batch.kubernetes.io/job-name", "jobset.sigs.k8s.io/jobset-name"
+_OF_JOB_SET = "jobset.sigs.k8s.io/jobset-name"
 JOB, JOB_SET = "Job", "JobSet"
 _PATHS = {JOB: "/apis/batch/v1/namespaces/{}/jobs", JOB_SET: "/apis/jobset.x-k8s.io/v1alpha2/namespaces/{}/jobsets"}
-_POD_LABELS = {JOB: _OF_JOB, JOB_SET: _OF_JOB_SET}
+_POD_LABELS = {JOB: JOB_LABEL, JOB_SET: _OF_JOB_SET}
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,8 @@ STOPPED_ANNOTATION = f"{DOMAIN}/stopped"
 """On a Workload of Kueue: why the platform has stopped the run. images/run-stopper writes it."""
 PART_LABEL = f"{DOMAIN}/part"
 """On a stack's volumes and containers in a Docker engine."""
+JOB_LABEL = "batch.kubernetes.io/job-name"
+"""Kubernetes' label of a Job's pods."""
 QUEUE_LABEL, QUEUE_PRIORITY_LABEL = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
 """Kueue's labels of Jobs: the LocalQueue they wait in, and the WorkloadPriorityClass they wait with."""
 

@@ -22,10 +22,11 @@ class NodeRoom:
     def take(self, asked: Request) -> bool:
         """Put one pod of it on a node; whether one had room."""
         node = self._first(asked)
+        if node is None:
+            return False
         for index, amount in enumerate(_amounts(asked)):
-            if node is not None:
-                node[index] -= amount
-        return node is not None
+            node[index] -= amount
+        return True
 
     def has_room(self, asked: Request) -> bool:
         """For one pod of it."""

@@ -112,7 +112,7 @@ class Runner:
     def _run(self, calls: Sequence[Call]) -> list[Arrays | Exception]:
         """In a thread. For each call its outputs, or its own error: after a failed batch, each runs by itself."""
         if len(calls) > 1:
-            with suppress(Exception):
+            with suppress(Exception):  # Whatever it is, each call then has its own result or error.
                 found = split(self.model.run(join(calls)), [call.rows or 0 for call in calls])
                 self._observe(len(calls))
                 return list(found)
@@ -121,5 +121,5 @@ class Runner:
     def _attempt(self, call: Call) -> Arrays | Exception:
         try:
             return self.run_alone(call)
-        except Exception as error:
+        except Exception as error:  # ONNX Runtime's errors have no common type; it is raised where the call waits.
             return error

@@ -28,7 +28,7 @@ class Held:
         self.runs: list[int] = []
         self._run = model.run
         self.model = model
-        model.run = self.run  # type: ignore[method-assign]
+        model.run = self.run  # type: ignore[method-assign] # the model's own run is called by this one
 
     def run(self, call: Call) -> list[Array]:
         self.runs.append(call.rows or 0)
@@ -189,7 +189,7 @@ class Batching(unittest.TestCase):
 
 async def until_suspended(tasks: list["asyncio.Task[Any]"]) -> None:
     """Each has begun, and waits for something."""
-    while any(task.get_coro().cr_await is None and not task.done() for task in tasks):  # type: ignore[union-attr]
+    while any(task.get_coro().cr_await is None and not task.done() for task in tasks):  # type: ignore[union-attr] # they are all coroutines
         await asyncio.sleep(0)
 
 

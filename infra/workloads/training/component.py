@@ -11,7 +11,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.catalogue.names import METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
+from infra.catalogue.names import JOB_LABEL, METRICS_PORT_NAME, PROJECT, SIMULATED_LABEL, fingerprint, labels
 from infra.foundation import Placement, Volume
 from infra.images import BuiltImage
 from infra.tenancy import Workspace
@@ -39,7 +39,6 @@ METRICS_PORT = 8000
 """Port of the job's optional metrics."""
 
 _COMPONENT = "training"
-_JOB_LABEL = "batch.kubernetes.io/job-name"
 _KEPT = ("spec.template", "spec.podFailurePolicy", "spec.manualSelector", "spec.selector")
 """Of a Job that exists: none of it can be changed."""
 
@@ -117,7 +116,7 @@ class Training(pulumi.ComponentResource):
     def _job(self, saved: Sequence[Mount], after: Sequence[pulumi.Resource]) -> None:
         # Of a Job without a selector the API server labels the pods `controller-uid` and `job-name`. The Kubernetes
         # provider ignores no change of such a key: after an update of the Job the next `up` would replace it.
-        pods = {_JOB_LABEL: self.job_name}
+        pods = {JOB_LABEL: self.job_name}
         kubernetes.batch.v1.Job(
             self.job_name,
             metadata=ObjectMetaArgs(
