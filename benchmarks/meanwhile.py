@@ -13,6 +13,8 @@ import psutil
 from kubernetes import client
 
 from cli import status
+from cli.nodes import nodes
+from cli.objects import Objects
 from cli.waiting.cluster import JOB, Cluster, Pools
 from cli.waiting.explain import explain
 from common import paths
@@ -103,10 +105,7 @@ class StatusCommands:
         self.seconds.setdefault(name, []).append(time.monotonic() - began)
 
     def _overview(self) -> None:
-        core = client.CoreV1Api(self.api)
-        pods = core.list_pod_for_all_namespaces().items
-        for each in core.list_node().items:
-            status.node(each, pods)
+        nodes(Objects(self.api))
         for number in range(DECLARED):
             output = {"namespace": self.team, "job": f"job-{number}", "model": "", "simulated": True}
             status.job(self.api, f"job-{number}", output)

@@ -1,7 +1,7 @@
 """`make status`: endpoints, jobs, images, nodes and GPUs, as tables or JSON."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,6 +14,8 @@ from cli import preflight, run_state, stack
 from cli.gpu_check.result import last_checks
 from cli.jobs import has_ended, read
 from cli.kubeconfig import api_client, contexts
+from cli.nodes import Node, nodes
+from cli.objects import Objects
 from common import paths
 from common.console import console
 from common.errors import CommandError
@@ -21,23 +23,7 @@ from infra.declaration.model import Platform
 from infra.workloads.kinds import KINDS
 from offline import machine
 
-GPU = "nvidia.com/gpu"
-SIMULATED_NODE = ("type", "kwok")
 _WAITING = ("queued", "pending", "suspended")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A node; `gpus_used` of its `gpus` are requested by pods that have not finished."""
-
-    name: str
-    ready: bool
-    simulated: bool
-    gpu_model: str
-    gpus: int
-    gpus_used: int
-    gpu_check: str = ""
-    """What `make gpu-check` found last."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +87,6 @@ def collect(name: str, declared: Platform) -> Status:
     api = cluster_api(name, declared)
     core = client.CoreV1Api(api)
     try:
-        pods = core.list_pod_for_all_namespaces().items
         return Status(
             stack=name,
             workloads={
@@ -109,7 +94,7 @@ def collect(name: str, declared: Platform) -> Status:
                 for kind in KINDS
             },
             images=outputs["images"],
-            nodes=_nodes(api, outputs["namespace"], pods),
+            nodes=_nodes(api, outputs["namespace"]),
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
@@ -184,28 +169,10 @@ def _service_address(core: Any, output: Mapping[str, Any]) -> str:
     return f"http://{service.spec.cluster_ip}:{output['port']}" if service else ""
 
 
-def _nodes(api: client.ApiClient, namespace: str, pods: Sequence[Any]) -> list[Node]:
-    nodes = [node(each, pods) for each in client.CoreV1Api(api).list_node().items]
-    checks = last_checks(api, namespace, {each.name for each in nodes})
-    return [replace(each, gpu_check=checks.get(each.name, "")) for each in nodes]
-
-
-def node(found: Any, pods: Iterable[Any]) -> Node:
-    """A node, and who uses its GPUs."""
-    labels = found.metadata.labels or {}
-    running = [p for p in pods if p.spec.node_name == found.metadata.name and p.status.phase in ("Pending", "Running")]
-    return Node(
-        name=found.metadata.name,
-        ready=any(c.type == "Ready" and c.status == "True" for c in found.status.conditions or []),
-        simulated=labels.get(SIMULATED_NODE[0]) == SIMULATED_NODE[1],
-        gpu_model=labels.get("nvidia.com/gpu.product", ""),
-        gpus=int((found.status.allocatable or {}).get(GPU, 0)),
-        gpus_used=sum(_gpus(pod) for pod in running),
-    )
-
-
-def _gpus(pod: Any) -> int:
-    return sum(int((c.resources.limits or {}).get(GPU, 0)) for c in pod.spec.containers if c.resources)
+def _nodes(api: client.ApiClient, namespace: str) -> list[Node]:
+    found = nodes(Objects(api))
+    checks = last_checks(api, namespace, {each.name for each in found})
+    return [replace(each, gpu_check=checks.get(each.name, "")) for each in found]
 
 
 def print_status(status: Status) -> None:

@@ -9,10 +9,10 @@ from kubernetes.utils.quantity import parse_quantity
 
 from cli.cluster_preflight.wanted import POOLS, Wanted
 from cli.finding import Finding
+from cli.nodes import GPU
 from infra.declaration.pools import NodePool
 from infra.declaration.types import cpu_millis, memory_bytes, parse_taint
 
-_GPU = "nvidia.com/gpu"
 _OF_KUBERNETES = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 """Taints that come and go with a node's state."""
 
@@ -59,14 +59,14 @@ def _gpus(path: str, pool: NodePool, nodes: list[Any]) -> Iterator[Finding]:
     """What the device plugin offers; the platform's own one is not there yet."""
     if pool.gpu is None or pool.device_plugin or not nodes:
         return
-    models = {node.metadata.labels[f"{_GPU}.product"] for node in nodes if f"{_GPU}.product" in node.metadata.labels}
+    models = {node.metadata.labels[f"{GPU}.product"] for node in nodes if f"{GPU}.product" in node.metadata.labels}
     if models and pool.gpu.model not in models:
         problem = f"the nodes have {', '.join(sorted(models))}"
         yield Finding(f"{path}.gpu.model", problem, "write that", blocking=False)
-    most = max(int((node.status.allocatable or {}).get(_GPU, 0)) for node in nodes)
+    most = max(int((node.status.allocatable or {}).get(GPU, 0)) for node in nodes)
     if most == 0:
         fix = "install NVIDIA's device plugin or GPU operator, or set devicePlugin: true"
-        yield Finding(f"{path}.gpu", f"no node of the pool offers {_GPU}", fix)
+        yield Finding(f"{path}.gpu", f"no node of the pool offers {GPU}", fix)
     elif most < pool.gpu.count:
         problem = f"no node has {pool.gpu.count} GPUs; the most are {most}"
         yield Finding(f"{path}.gpu.count", problem, f"write at most {most}")
@@ -81,6 +81,6 @@ def _taints(path: str, pool: NodePool, nodes: list[Any]) -> Iterator[Finding]:
         if taint.effect != "PreferNoSchedule" and not taint.key.startswith(_OF_KUBERNETES)
     }
     for key, value, effect in sorted(found - declared):
-        if not (key == _GPU and effect == "NoSchedule" and pool.gpu):
+        if not (key == GPU and effect == "NoSchedule" and pool.gpu):
             written = f"{key}={value}:{effect}" if value else f"{key}:{effect}"
             yield Finding(f"{path}.taints", f"nodes have the taint {written}", f'write "{written}"')

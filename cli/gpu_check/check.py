@@ -12,9 +12,11 @@ from rich.text import Text
 from urllib3.exceptions import HTTPError
 
 from cli import preflight, stack, status
-from cli.gpu_check.job import GPU, Hangs, declared_gpus, delete, delete_earlier, delete_unfinished, job_for
+from cli.gpu_check.job import Hangs, declared_gpus, delete, delete_earlier, delete_unfinished, job_for
 from cli.gpu_check.result import Check, result
 from cli.jobs import has_ended, pods_of, reasons
+from cli.nodes import GPU, Node, nodes
+from cli.objects import ON_A_NODE, Object, Objects
 from common.console import Progress, Report, console
 from common.errors import CommandError
 from infra.catalogue.names import GPU_CHECK, JOB_LABEL
@@ -99,18 +101,18 @@ def _start_pool(
     api: client.ApiClient, template: Any, pool: str, started: dict[str, Check], *, start_nodes: bool
 ) -> list[Check]:
     """Adds to `started`, by the name of the Job; returns the nodes that are not checked, and why."""
-    batch, core = client.BatchV1Api(api), client.CoreV1Api(api)
+    batch = client.BatchV1Api(api)
     done: list[Check] = []
-    nodes = list(_nodes(core, template, pool))
-    for node, free in nodes:
+    found = list(_nodes(api, template, pool))
+    for node, free in found:
         if not free:
             done.append(node)
         elif hanging := _start(batch, template, node, free, started):
             done.append(hanging)
-    if not nodes and start_nodes:
+    if not found and start_nodes:
         anywhere = Check(pool, "", declared=declared_gpus(template))
         done += filter(None, [_start(batch, template, anywhere, None, started)])
-    elif not nodes:
+    elif not found:
         done.append(Check(pool, "", problem=f"no node; POOL={pool} starts one", skipped=True))
     return done
 
@@ -130,15 +132,16 @@ def _start(
     return None
 
 
-def _nodes(core: client.CoreV1Api, template: Any, pool: str) -> Iterator[tuple[Check, int]]:
+def _nodes(api: client.ApiClient, template: Any, pool: str) -> Iterator[tuple[Check, int]]:
     """The pool's nodes with the number of GPUs that are free; if that is 0, why."""
     wanted = template.spec.job_template.spec.template.spec.node_selector
     selector = ",".join(f"{key}={value}" for key, value in wanted.items())
-    pods = core.list_pod_for_all_namespaces().items
-    for found in core.list_node(label_selector=selector).items:
-        node = status.node(found, pods)
+    namespace = template.metadata.namespace
+    checks = {"fieldSelector": ON_A_NODE, "labelSelector": f"app.kubernetes.io/component={GPU_CHECK}"}
+    earlier = Objects(api).listed(f"/api/v1/namespaces/{namespace}/pods", **checks)
+    for node in nodes(Objects(api), labelSelector=selector):
         check = Check(pool, node.name, declared=declared_gpus(template), offered=node.gpus)
-        if problem := _unfit(node, pods, template.metadata.namespace):
+        if problem := _unfit(node, earlier):
             yield replace(check, problem=problem), 0
         elif node.gpus_used >= node.gpus:
             busy = f"{node.gpus_used} of {node.gpus} GPUs are in use"
@@ -147,24 +150,17 @@ def _nodes(core: client.CoreV1Api, template: Any, pool: str) -> Iterator[tuple[C
             yield check, node.gpus - node.gpus_used
 
 
-def _unfit(node: status.Node, pods: Sequence[Any], namespace: str) -> str:
+def _unfit(node: Node, checks: Sequence[Object]) -> str:
     """Why the node has failed before it is checked."""
     if not node.ready:
         return "the node is not ready"
     if not node.gpus:
         return f"no device plugin offers {GPU}"
-    earlier = next((pod for pod in pods if _is_check_on(pod, node.name, namespace)), None)
+    earlier = next((pod["metadata"] for pod in checks if pod["spec"]["nodeName"] == node.name), None)
     if earlier is None:
         return ""
-    job = earlier.metadata.labels.get(JOB_LABEL)
-    command = f"kubectl -n {namespace} delete job {job}"
-    return f"an earlier check hangs, or still runs: pod {earlier.metadata.name} holds GPUs; `{command}` ends it"
-
-
-def _is_check_on(pod: Any, node: str, namespace: str) -> bool:
-    component = (pod.metadata.labels or {}).get("app.kubernetes.io/component")
-    where = (pod.metadata.namespace, pod.spec.node_name)
-    return component == GPU_CHECK and where == (namespace, node) and pod.status.phase in ("Pending", "Running")
+    command = f"kubectl -n {earlier['namespace']} delete job {earlier['labels'].get(JOB_LABEL)}"
+    return f"an earlier check hangs, or still runs: pod {earlier['name']} holds GPUs; `{command}` ends it"
 
 
 def _results(api: client.ApiClient, namespace: str, started: Mapping[str, Check], say: Report) -> list[Check]:

@@ -11,9 +11,9 @@ from urllib3.exceptions import HTTPError
 
 from cli.gpu_check.result import Check, annotations
 from cli.jobs import has_ended
+from cli.nodes import GPU
 from infra.catalogue.names import fingerprint
 
-GPU = "nvidia.com/gpu"
 _POLL_SECONDS = 0.5
 _SECONDS_TO_DELETE = 60
 """More than the grace period of a check's pod; a process that hangs in the driver can't be killed."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cli.objects import Object
 from cli.waiting.amounts import Amounts
-from cli.waiting.cluster import Object
 from cli.waiting.quota import Room, needs
 from cli.waiting.selection import selects, untolerated
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote
 
-from kubernetes import client
-from kubernetes.client.exceptions import ApiException
-
+from cli.objects import ON_A_NODE, Object, Objects
 from cli.queues import JOB_UID
 from infra.catalogue.names import JOB_LABEL, QUEUE_LABEL
 
-Object = Mapping[str, Any]
-_SECONDS = 60
-"""For one answer."""
 _AT_ONCE = 4
 """Requests. The answers are parsed one at a time anyway."""
 KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
@@ -84,34 +77,8 @@ class Facts:
         return next(own, None)
 
 
-class Cluster:
-    """Lists of objects, as JSON: a model for each of thousands of pods would take seconds."""
-
-    def __init__(self, api: client.ApiClient) -> None:
-        self._api = api
-
-    def items(self, path: str, **query: str) -> list[Object] | None:
-        """None if the login may not read them; none at all if the cluster does not know the kind."""
-        found = self.get(path, **query)
-        return None if found is None else list(found.get("items", []))
-
-    def get(self, path: str, **query: str) -> Object | None:
-        """The object; an empty one if there is none, and None if the login may not read it."""
-        request = self._api.param_serialize(
-            "GET",
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json"},
-            auth_settings=["BearerToken"],
-        )
-        response = self._api.call_api(*request, _request_timeout=_SECONDS)
-        content = response.read()
-        if response.status in (403, 404):
-            return None if response.status == 403 else {}
-        if response.status != 200:
-            raise ApiException(status=response.status, reason=response.reason)
-        found: Object = json.loads(content)
-        return found
+class Cluster(Objects):
+    """Runs, and what they may wait for."""
 
     def run(self, kind: str, namespace: str, name: str) -> Object | None:
         """A Job or a JobSet."""
@@ -125,7 +92,6 @@ class Cluster:
         namespace, name = run["metadata"]["namespace"], run["metadata"]["name"]
         core, of_team = f"/api/v1/namespaces/{namespace}", f"{KUEUE}/namespaces/{namespace}"
         queue = run["metadata"].get("labels", {}).get(QUEUE_LABEL)
-        on_a_node = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
         with ThreadPoolExecutor(_AT_ONCE) as threads:
 
             def ask(path: str, **query: str) -> Future[list[Object] | None]:
@@ -133,7 +99,7 @@ class Cluster:
 
             # The largest answers first.
             workloads = ask(f"{of_team}/workloads") if queue else None
-            scheduled = ask("/api/v1/pods", fieldSelector=on_a_node)
+            scheduled = ask("/api/v1/pods", fieldSelector=ON_A_NODE)
             jobs = ask(_PATHS[JOB].format(namespace))
             nodes = ask("/api/v1/nodes")
             events = ask(f"{core}/events")
@@ -158,16 +124,6 @@ class Cluster:
             scheduled=scheduled.result(),
             pools=pools,
         )
-
-
-def condition(found: Object, type_: str) -> Object:
-    """One of an object's conditions; an empty one if it has none of this type."""
-    conditions = found.get("status", {}).get("conditions") or []
-    return next((each for each in conditions if each["type"] == type_), {})
-
-
-def is_true(found: Object, type_: str) -> bool:
-    return bool(condition(found, type_).get("status") == "True")
 
 
 def moment(text: str) -> datetime:

@@ -13,7 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from cli import preflight, status
 from cli.kubeconfig import client_of_file
-from cli.waiting.cluster import JOB, JOB_SET, Cluster, Object, Pools, is_true
+from cli.objects import Object, is_true
+from cli.waiting.cluster import JOB, JOB_SET, Cluster, Pools
 from cli.waiting.explain import Explanation, explain
 from cli.waiting.screen import as_json, lines
 from common.console import console

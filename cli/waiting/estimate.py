@@ -8,7 +8,8 @@ from datetime import timedelta
 from decimal import Decimal
 from statistics import median
 
-from cli.waiting.cluster import Facts, Object, is_true, moment
+from cli.objects import Object, is_true
+from cli.waiting.cluster import Facts, moment
 from cli.waiting.in_queue import Queued
 from cli.waiting.quota import Holder
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from cli.objects import Object, condition, is_true
 from cli.waiting import on_nodes, starting
 from cli.waiting.amounts import Amounts, of_pod, times, total
 from cli.waiting.cause import Cause, Reason
-from cli.waiting.cluster import JOB, Facts, Object, condition, is_true, moment
+from cli.waiting.cluster import JOB, Facts, moment
 from cli.waiting.estimate import Estimate, estimate
 from cli.waiting.in_queue import Queued, queued
 from cli.waiting.on_nodes import Places, places, unscheduled

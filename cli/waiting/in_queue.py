@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from cli.objects import Object, condition, is_true
 from cli.waiting import shortage
 from cli.waiting.amounts import Amounts
 from cli.waiting.cause import Cause, Reason
 from cli.waiting.choice import choose
-from cli.waiting.cluster import Facts, Object, condition, is_true, moment
+from cli.waiting.cluster import Facts, moment
 from cli.waiting.quota import ZERO, Holder, Room, cohort, holders, needs, owner, pending, priority, rooms
 from infra.catalogue.names import STOPPED_ANNOTATION
 

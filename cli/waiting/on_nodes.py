@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from cli.objects import Object, condition
 from cli.waiting.amounts import Amounts, first, lacking, of_pod, one, parsed, plain, text, total
 from cli.waiting.cause import Cause, Reason, some
-from cli.waiting.cluster import Facts, Object, condition
+from cli.waiting.cluster import Facts
 from cli.waiting.selection import UNSCHEDULABLE, selects, untolerated
 from infra.catalogue.names import POOL_LABEL
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity
 
+from cli.objects import Object, is_true
 from cli.waiting.amounts import Amounts, of_pod, parsed, times, total
-from cli.waiting.cluster import Object, is_true
 
 ZERO = Decimal(0)
 

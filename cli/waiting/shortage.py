@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from cli.objects import Object
 from cli.waiting.amounts import Amounts, one, plain, text, total
 from cli.waiting.cause import Cause, Reason
 from cli.waiting.choice import Choice
-from cli.waiting.cluster import Object
 from cli.waiting.quota import ZERO, Holder, Room
 
 

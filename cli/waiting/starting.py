@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cli.jobs import printable
+from cli.objects import Object
 from cli.waiting.cause import Cause, Reason
-from cli.waiting.cluster import Facts, Object
+from cli.waiting.cluster import Facts
 
 _PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 _MOUNTS = {"FailedMount", "FailedAttachVolume", "FailedMapVolume"}

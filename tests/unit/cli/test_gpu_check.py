@@ -13,8 +13,9 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from cli.gpu_check import check, job
-from cli.gpu_check.job import GPU, job_for
+from cli.gpu_check.job import job_for
 from cli.gpu_check.result import Check, Passed, last_checks, result
+from cli.nodes import GPU
 from common.errors import CommandError
 from infra.declaration.loader import declare
 from tests.unit.declaration.samples import in_cluster, small
@@ -238,11 +239,12 @@ class Cluster:
     def list_namespaced_job(self, namespace: str, label_selector: str) -> Any:
         return SimpleNamespace(items=list(self.jobs.values()))
 
-    def list_node(self, label_selector: str) -> Any:
-        return SimpleNamespace(items=self.nodes)
-
-    def list_pod_for_all_namespaces(self) -> Any:
-        return SimpleNamespace(items=self.pods)
+    def listed(self, path: str, fieldSelector: str = "", labelSelector: str = "") -> list[Any]:
+        """As JSON; of pods those that a selector of checks names, in their namespace."""
+        found = self.nodes if path.endswith("/nodes") else self.pods
+        if labelSelector and found is self.pods:
+            found = [each for each in found if _is_selected(each, path, labelSelector)]
+        return list(client.ApiClient().sanitize_for_serialization(found))
 
     def list_namespaced_pod(self, namespace: str, label_selector: str) -> Any:
         """That of a Job or of all, which have passed with the GPUs that they were given."""
@@ -256,6 +258,11 @@ class Cluster:
         found = pod(exit_code=0, message=json.dumps({**PASSED, "gpus": gpus}))
         found.metadata.labels = {"batch.kubernetes.io/job-name": of.metadata.name}
         return found
+
+
+def _is_selected(pod: client.V1Pod, path: str, selector: str) -> bool:
+    key, _, value = selector.partition("=")
+    return pod.metadata.labels[key] == value and f"/{pod.metadata.namespace}/" in path
 
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -295,6 +302,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace) -> Cluster:
     found = Cluster([gpu_node("node-1", 8), gpu_node("node-2", 8)], [])
     monkeypatch.setattr(client, "BatchV1Api", lambda _: found)
     monkeypatch.setattr(client, "CoreV1Api", lambda _: found)
+    monkeypatch.setattr(check, "Objects", lambda _: found)
     return found
 
 
