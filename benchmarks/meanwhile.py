@@ -24,6 +24,8 @@ from offline.cluster import control_plane
 _MIB = 2**20
 _CONTROLLERS = ("kueue", "jobset")
 """In containers, by the names of their programs."""
+SLOW = 2
+"""Seconds."""
 DECLARED = 20
 """Runs that `make status` shows of a stack."""
 
@@ -95,7 +97,8 @@ class StatusCommands:
 
     def report(self, when: str) -> None:
         for name, seconds in self.seconds.items():
-            times = f"p50 {statistics.median(seconds):.2f} s, max {max(seconds):.2f} s"
+            late = sum(each > SLOW for each in seconds)
+            times = f"p50 {statistics.median(seconds):.2f} s, max {max(seconds):.2f} s, {late} over {SLOW} s"
             print(f"{name} {when}: {times}, of {len(seconds)}", flush=True)
         self.seconds.clear()
 

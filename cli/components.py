@@ -58,6 +58,8 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "QueueController": ("queues", "Kueue, and the quota of each team's queue"),
     "Quotas": ("queues", ""),
     "LocalQueues": ("queues", ""),
+    "Gateway": ("gateway", "the way in: Envoy Gateway, its proxies, their certificates"),
+    "GatewayDefinitions": ("gateway", ""),
     "RunStopper": ("run stopper", "stops runs whose GPUs are idle"),
     "Training": ("training", "training jobs"),
     "Batch": ("batch", "batch jobs"),

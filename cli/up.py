@@ -76,4 +76,7 @@ def start_cluster(progress: Progress, declared: Platform, local: LocalFoundation
         machine.connect_registry(local.registry_port, local.registry_metrics_port)
         if declared.dataset_teams():
             machine.connect_object_store(local.object_store_port)
+        if declared.gateway is not None:
+            ports = declared.gateway.on_this_machine
+            machine.connect_gateway(ports.https_port, ports.http_port)
         step.say("control plane, one real node, DNS, volumes, metrics")

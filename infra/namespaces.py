@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import pulumi
 
 from infra.catalogue.images import TRACKING
-from infra.catalogue.names import logs_namespace, queues_namespace, selector
+from infra.catalogue.names import gateway_namespace, logs_namespace, queues_namespace, selector
 from infra.catalogue.pod_exceptions import Exceptions, pod_security
 from infra.declaration.teams import Team
 from infra.foundation import Foundation
-from infra.networking.network_policies import queue_policies
+from infra.networking.gateway import PODS as GATEWAY_PODS
+from infra.networking.network_policies import gateway_policies, queue_policies
 from infra.queues.configuration import WEBHOOK_PORT
 from infra.tenancy import (
     Destination,
@@ -59,6 +60,10 @@ class Namespaces:
 
     def of_queues(self) -> Workspace:
         return self._create(queues_namespace(self.platform), "queues", queue_policies(WEBHOOK_PORT))
+
+    def of_gateway(self) -> Workspace:
+        policies = gateway_policies(self.platform, GATEWAY_PODS, self.foundation.egress)
+        return self._create(gateway_namespace(self.platform), "gateway", policies)
 
     def of_team(
         self, name: str, settings: Team, tracking: TrackingAccess, after: Sequence[pulumi.Resource]

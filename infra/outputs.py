@@ -9,6 +9,7 @@ import pulumi
 
 from infra.catalogue.names import ADMINISTRATOR
 from infra.foundation import Bucket, Foundation, Pipeline, Registry
+from infra.gateway.gateway import Gateway
 from infra.images import BuiltImage
 from infra.observability.dashboards.delivery import Delivery
 from infra.observability.deployed_grafana import PORT as GRAFANA_PORT
@@ -68,6 +69,13 @@ class Roles(TypedDict):
     deploy_role: pulumi.Input[str]
 
 
+class WayIn(TypedDict):
+    """`trusted` is the authority that callers have to trust, in PEM; None: they know the one that signed."""
+
+    address: pulumi.Output[str] | None
+    trusted: pulumi.Output[str] | None
+
+
 class Outputs(TypedDict):
     """By declared name; passwords are secrets. The workloads of each kind are exported beside these."""
 
@@ -80,6 +88,7 @@ class Outputs(TypedDict):
     datasets: DatasetBucket | None
     pools: dict[str, Pool]
     pipeline: Roles | None
+    gateway: WayIn | None
 
 
 def outputs(
@@ -90,6 +99,7 @@ def outputs(
     status_page: StatusPage | None,
     grafana: Grafana | Delivery | None,
     gpu_checks: Mapping[str, str],
+    gateway: Gateway | None,
 ) -> Outputs:
     """Collects the outputs of all components."""
     return Outputs(
@@ -111,6 +121,7 @@ def outputs(
             for name, placement in foundation.pools.items()
         },
         pipeline=_roles(foundation.pipeline) if foundation.pipeline else None,
+        gateway=WayIn(address=gateway.address, trusted=gateway.trusted) if gateway else None,
     )
 
 

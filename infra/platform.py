@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RUN_STOPPER, TRACKING
+from infra.catalogue.images import GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RUN_STOPPER, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
 from infra.declaration.idle_rules import idle_limits
@@ -16,6 +16,7 @@ from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
 from infra.foundation import Foundation, Placement, create_foundation
+from infra.gateway.gateway import Gateway, GatewayArgs
 from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
@@ -66,6 +67,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     }
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
 
+    gateway = _gateway(declared, foundation, images, namespaces, teams)
     runtime = Runtime(
         images,
         teams,
@@ -76,6 +78,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
         _outside(declared, foundation),
         _job_sets(foundation, images, own, teams, job_set_definition),
         queues.of_teams(declared, teams) if queues else {},
+        gateway.listener if gateway else None,
     )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
@@ -85,7 +88,14 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
     own_outputs = outputs(
-        foundation, images.built, tracking, logins.of(ADMINISTRATOR), views.status_page, views.grafana, checks
+        foundation,
+        images.built,
+        tracking,
+        logins.of(ADMINISTRATOR),
+        views.status_page,
+        views.grafana,
+        checks,
+        gateway,
     )
     return {**own_outputs, **workload_outputs(workloads)}
 
@@ -206,6 +216,32 @@ def _job_sets(
         return []
     args = JobSetsArgs(definition, images.get(JOBSET), workspace, teams)
     return [JobSets("job-sets", args, _on_cluster(foundation)).ready]
+
+
+def _gateway(
+    declared: Platform,
+    foundation: Foundation,
+    images: Images,
+    namespaces: Namespaces,
+    teams: Mapping[str, Workspace],
+) -> Gateway | None:
+    if declared.gateway is None or foundation.entrance is None:
+        return None
+    exposed = {name: each.expose for name, each in declared.serving.items() if each.expose}
+    routed = sorted({declared.serving[name].team for name in exposed})
+    args = GatewayArgs(
+        platform=declared.namespace,
+        replicas=declared.gateway.replicas,
+        entrance=foundation.entrance,
+        image=images.get(GATEWAY),
+        workspace=namespaces.of_gateway(),
+        routed={name: teams[name] for name in routed},
+        hosts=sorted({each.host for each in exposed.values()}),
+        longest=max((each.timeout for each in exposed.values()), default=0),
+        rotation=declared.rotations.get(GATEWAY, 0),
+    )
+    opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random], depends_on=[*foundation.ready])
+    return Gateway(GATEWAY, args, opts)
 
 
 def _outside(declared: Platform, foundation: Foundation) -> Outside:

@@ -126,6 +126,12 @@ def connect_object_store(port: int) -> None:
     gateways.to_loopback(port).start()
 
 
+def connect_gateway(https_port: int, http_port: int) -> None:
+    """Let this machine reach the platform's gateway on loopback ports."""
+    for port, service_port in ((https_port, 443), (http_port, 80)):
+        gateways.from_loopback(port, service_port).start()
+
+
 def cluster_is_running() -> bool:
     """Whether the API server answers and every component of the node runs."""
     return lifecycle.is_running()

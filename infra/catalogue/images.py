@@ -13,6 +13,8 @@ JOBSET = "jobset"
 LOGS = "logs"
 """The store of logs, their collector, and the proxy through which they are read."""
 KUEUE = "kueue"
+GATEWAY = "gateway"
+"""Envoy Gateway and Envoy."""
 RUN_STOPPER = "run-stopper"
 """Stops runs whose GPUs are idle."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
@@ -22,7 +24,7 @@ OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
         *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET, KUEUE),
-        *(OBJECT_STORE, RUN_STOPPER),
+        *(OBJECT_STORE, RUN_STOPPER, GATEWAY),
     }
 )
 """Declared images can't have these names."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from infra.catalogue.images import GRAFANA, LOGS, OBJECT_STORE, REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import GATEWAY, GRAFANA, LOGS, OBJECT_STORE, REGISTRY, STATUS, TRACKING
 
 PROJECT = "ml-platform"
 """The prefix of every image and component type."""
@@ -24,7 +24,19 @@ DATASET_SECRET, LOGS_SECRET = "dataset-credentials", "logs-credentials"
 """Kubernetes Secrets: logins of each namespace to the registry, the tracking server, the object store and the log
 store, and the values of alert receivers."""
 RESERVED_SECRETS = frozenset(
-    {PLATFORM, TRACKING, STATUS, GRAFANA, LOGS, PULL_SECRET, TRACKING_SECRET, DATASET_SECRET, LOGS_SECRET, RECEIVERS}
+    {
+        PLATFORM,
+        TRACKING,
+        STATUS,
+        GRAFANA,
+        LOGS,
+        GATEWAY,
+        PULL_SECRET,
+        TRACKING_SECRET,
+        DATASET_SECRET,
+        LOGS_SECRET,
+        RECEIVERS,
+    }
 )
 """Not allowed for declared secrets: the stack's own setting, passwords that `make rotate` knows, and the above."""
 
@@ -76,6 +88,11 @@ def logs_namespace(platform: str) -> str:
 def queues_namespace(platform: str) -> str:
     """The namespace of the controller of queues: it reads all Secrets of its own namespace."""
     return f"{platform}-queues"
+
+
+def gateway_namespace(platform: str) -> str:
+    """The namespace of the gateway and its proxies: their controller reads all Secrets there."""
+    return f"{platform}-gateway"
 
 
 def local_registry(platform: str) -> str:

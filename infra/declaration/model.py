@@ -15,6 +15,7 @@ from pydantic import Field
 from infra.catalogue.names import PROJECT
 from infra.declaration.datasets import Dataset
 from infra.declaration.foundations import Foundation
+from infra.declaration.gateway import Gateway
 from infra.declaration.monitoring import Monitoring
 from infra.declaration.policy import Limits, Policy
 from infra.declaration.pools import NodePool
@@ -53,6 +54,9 @@ class Platform(Settings):
     tracking: Tracking = Field(default=Tracking(), description="The MLflow tracking server and model registry")
     limits: Limits = Field(default=Limits(), description="Limits on the total size of all node pools")
     policy: Policy = Field(default=Policy(), description="Exceptions from the pod rules")
+    gateway: Gateway | None = Field(
+        default=None, description="The way in for callers outside the cluster; none: they are inside"
+    )
     queues: Queues | None = Field(
         default=None,
         description="Queues of training and batch jobs; none: their pods start at once, or a quota refuses them. "

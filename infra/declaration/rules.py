@@ -15,6 +15,7 @@ from infra.declaration.aws.rules import groups_are_mapped
 from infra.declaration.cluster import CLUSTER_RULES
 from infra.declaration.datasets import DATASET_RULES
 from infra.declaration.egress import EGRESS_RULES, declared_egress
+from infra.declaration.gateway import GATEWAY_RULES
 from infra.declaration.idle_rules import IDLE_RULES
 from infra.declaration.model import Platform
 from infra.declaration.monitoring_rules import RULES as MONITORING_RULES
@@ -112,6 +113,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     *SECRET_RULES,
     *DATASET_RULES,
     *EGRESS_RULES,
+    *GATEWAY_RULES,
     *QUEUE_RULES,
     *IDLE_RULES,
     exceptions_are_for_own_namespaces,

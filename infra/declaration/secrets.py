@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from infra.catalogue.images import GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import GATEWAY, GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
 from infra.catalogue.names import RESERVED_SECRETS
 from infra.catalogue.secret_patterns import NAMES, VALUES, WORDS
 from infra.declaration.problems import Problem, suggestion
@@ -82,6 +82,7 @@ def rotatable(platform: Platform) -> set[str]:
         STATUS: platform.monitoring is not None,
         GRAFANA: platform.deploys_grafana,
         LOGS: platform.collects_logs,
+        GATEWAY: platform.gateway is not None,
         REGISTRY: platform.foundation.registry_has_password,
     }
     return {*generated, *(name for name, exists in servers.items() if exists)}

@@ -13,6 +13,7 @@ from infra.foundation.contract import (
     AllowedEgress,
     Bucket,
     DomainEgress,
+    Entrance,
     Foundation,
     IdentityBinder,
     ManagedGrafana,
@@ -37,6 +38,7 @@ __all__ = [
     "AllowedEgress",
     "Bucket",
     "DomainEgress",
+    "Entrance",
     "Foundation",
     "IdentityBinder",
     "ManagedGrafana",
@@ -72,12 +74,18 @@ def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[
             alarm_topic=platform.monitoring.platform_topic() if platform.monitoring else None,
             protect_data=platform.protect_data,
             dataset_teams=platform.dataset_teams(),
+            entrance=platform.gateway.aws if platform.gateway else None,
         )
         return AwsFoundation("foundation", in_account, pulumi.ResourceOptions()).outputs
     if platform.foundation.cluster is not None:
         from infra.foundation.cluster import ClusterFoundation, ClusterFoundationArgs
 
-        in_cluster = ClusterFoundationArgs(platform.foundation.cluster, platform.node_pools, provided_secrets)
+        in_cluster = ClusterFoundationArgs(
+            platform.foundation.cluster,
+            platform.node_pools,
+            provided_secrets,
+            platform.gateway.cluster if platform.gateway else None,
+        )
         return ClusterFoundation("foundation", in_cluster, pulumi.ResourceOptions()).outputs
     from infra.foundation.local import LocalFoundation, LocalFoundationArgs
 
@@ -90,5 +98,6 @@ def create_foundation(platform: Platform, stack: str, provided_secrets: Mapping[
         protect_data=platform.protect_data,
         registry_rotation=platform.rotations.get(REGISTRY, 0),
         dataset_prefixes=platform.dataset_prefixes(),
+        entrance=platform.gateway.on_this_machine if platform.gateway else None,
     )
     return LocalFoundation("foundation", on_machine, pulumi.ResourceOptions()).outputs

@@ -216,6 +216,22 @@ class Bucket:
     secret_key: pulumi.Output[str]
 
 
+@dataclass(frozen=True)
+class Entrance:
+    """How connections from outside the cluster reach the Service of the gateway."""
+
+    type: Literal["ClusterIP", "LoadBalancer"]
+    https_port: int = 443
+    """That callers use."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    cluster_ip: str | None = None
+    """None: the cluster chooses one."""
+    load_balancer_class: str | None = None
+    source_cidrs: Sequence[str] = ()
+    has_certificate: bool = False
+    """Whether callers see a certificate of the foundation; otherwise the stack signs one."""
+
+
 class DomainEgress(Protocol):
     """Lets pods with these labels reach hosts, each a DNS name and a TCP port."""
 
@@ -317,6 +333,8 @@ class Foundation:
     """By team that has datasets as objects."""
     bucket: Bucket | None = None
     """None: people write datasets with identities of their own."""
+    entrance: Entrance | None = None
+    """None: no gateway is declared."""
     domain_egress: DomainEgress | None = None
     """None: network policies know addresses only."""
     pod_logs: str = "/var/log/pods"

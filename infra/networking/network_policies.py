@@ -23,7 +23,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from infra.catalogue.logs import COLLECTOR, COLLECTOR_PODS, READER, READER_PODS, STORE, STORE_PODS, STORE_PORT
-from infra.catalogue.names import GPU_CHECK, PLATFORM_LABEL, TEAM_LABEL, labels, logs_namespace
+from infra.catalogue.names import GPU_CHECK, PLATFORM_LABEL, TEAM_LABEL, gateway_namespace, labels, logs_namespace
 from infra.foundation import AllowedEgress, Port
 
 Policies = Mapping[str, NetworkPolicySpecArgs]
@@ -40,6 +40,18 @@ class Destination:
     namespace: str
     pods: Mapping[str, str]
     port: int
+
+
+@dataclass(frozen=True)
+class GatewayPods:
+    """Labels and ports of the gateway's pods."""
+
+    proxies: Mapping[str, str]
+    controller: Mapping[str, str]
+    ports: Sequence[int]
+    """Of the proxies."""
+    xds_port: int
+    """Of the controller."""
 
 
 def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Policies:
@@ -64,12 +76,7 @@ def platform_policies(tracking: Destination) -> Policies:
 
     Its own pods reach each other, except those that check GPUs: their image is declared.
     """
-    teams = NetworkPolicyPeerArgs(
-        namespace_selector=LabelSelectorArgs(
-            match_labels={PLATFORM_LABEL: tracking.namespace},
-            match_expressions=[LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")],
-        )
-    )
+    teams = NetworkPolicyPeerArgs(namespace_selector=_team_namespaces(tracking.namespace))
     return {
         "default-deny": _everything(["Ingress"]),
         "same-namespace": _policy(ingress=[_from([_OWN_IMAGES])]),
@@ -113,6 +120,41 @@ def queue_policies(port: int) -> Policies:
     }
 
 
+def gateway_policies(platform: str, pods: GatewayPods, egress: Sequence[AllowedEgress]) -> Policies:
+    """Anybody reaches the proxies, which reach endpoints and their controller; it calls the API server, as that of queues."""
+    namespace = gateway_namespace(platform)
+    proxies, controller = _pods(namespace, pods.proxies), _pods(namespace, pods.controller)
+    endpoints = NetworkPolicyPeerArgs(
+        namespace_selector=_team_namespaces(platform),
+        pod_selector=LabelSelectorArgs(match_labels={"app.kubernetes.io/component": "serving"}),
+    )
+    xds: list[Port] = [("TCP", pods.xds_port)]
+    return {
+        "default-deny": _everything(["Ingress", "Egress"]),
+        "proxies": NetworkPolicySpecArgs(
+            pod_selector=LabelSelectorArgs(match_labels=dict(pods.proxies)),
+            policy_types=["Ingress", "Egress"],
+            ingress=[NetworkPolicyIngressRuleArgs(ports=_ports([("TCP", port) for port in pods.ports]))],
+            egress=[_to([endpoints]), _to([controller], xds)],
+        ),
+        "controller": NetworkPolicySpecArgs(
+            pod_selector=LabelSelectorArgs(match_labels=dict(pods.controller)),
+            policy_types=["Ingress", "Egress"],
+            ingress=[_from([proxies], xds)],
+            egress=[NetworkPolicyEgressRuleArgs()],
+        ),
+        "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])], pods=pods.proxies),
+        **{hole.purpose: _policy(egress=[_to([_peer(hole)], hole.ports)]) for hole in egress},
+    }
+
+
+def routed_policy(
+    platform: str, pods: Mapping[str, str], proxies: Mapping[str, str], port: int
+) -> NetworkPolicySpecArgs:
+    """The proxies of the gateway reach an endpoint."""
+    return _policy(ingress=[_from([_pods(gateway_namespace(platform), proxies)], [("TCP", port)])], pods=pods)
+
+
 def gpu_check_policies() -> Policies:
     """Their image is declared, not the platform's own: they have no egress."""
     pods = LabelSelectorArgs(match_labels={"app.kubernetes.io/component": GPU_CHECK})
@@ -140,6 +182,13 @@ _OWN_IMAGES = NetworkPolicyPeerArgs(
         ]
     )
 )
+
+
+def _team_namespaces(platform: str) -> LabelSelectorArgs:
+    return LabelSelectorArgs(
+        match_labels={PLATFORM_LABEL: platform},
+        match_expressions=[LabelSelectorRequirementArgs(key=TEAM_LABEL, operator="Exists")],
+    )
 
 
 def _pods(namespace: str, pods: Mapping[str, str]) -> NetworkPolicyPeerArgs:

@@ -41,6 +41,8 @@ class GeneratedPassword(pulumi.ComponentResource):
     """The index of the current password in `accepted`."""
     current: pulumi.Output[str]
     accepted: Sequence[pulumi.Output[str]]
+    others: Sequence[pulumi.Output[str]]
+    """The previous one and the next one of those."""
     bcrypt_hashes: Sequence[pulumi.Output[str]]
     """Of the accepted passwords, in their order. A salt is generated once, so that hashes don't differ in each run."""
 
@@ -59,6 +61,7 @@ class GeneratedPassword(pulumi.ComponentResource):
         self.slot = rotation % _SLOTS
         self.accepted = [pulumi.Output.secret(each.result) for each in drawn]
         self.current = self.accepted[self.slot]
+        self.others = [self.accepted[(self.slot + step) % _SLOTS] for step in (-1, 1)]
         self.bcrypt_hashes = [pulumi.Output.secret(each.bcrypt_hash) for each in drawn]
         self.register_outputs({})
 

@@ -28,6 +28,8 @@ class TeamSecret:
     value: pulumi.Output[str]
     fingerprint: pulumi.Output[str]
     ready: pulumi.Resource
+    others: Sequence[pulumi.Output[str]] = ()
+    """Of a generated secret: the previous value and the next one, which servers accept too."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,12 @@ class TeamSecrets(pulumi.ComponentResource):
             string_data=data,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[workspace]),
         )
-        return TeamSecret(name, stored, keyed_fingerprint(self._key, data.get(ACCEPTED, stored)), secret)
+        fingerprint = keyed_fingerprint(self._key, data.get(ACCEPTED, stored))
+        return TeamSecret(name, stored, fingerprint, secret, also_accepted)
 
     def _value(self, name: str, settings: Settings) -> tuple[pulumi.Output[str], Sequence[pulumi.Output[str]]]:
         """The current value; for a generated secret also the values accepted during a rotation."""
         if not settings.generate:
             return self._args.provided[name], []
         password = GeneratedPassword(name, self._args.rotations.get(name, 0), self._child)
-        return password.current, password.accepted
+        return password.current, password.others

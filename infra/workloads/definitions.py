@@ -18,6 +18,8 @@ import yaml
 Schema = Mapping[str, Any]
 _IMAGES = Path(__file__).parents[2] / "images"
 _SOURCE = Path("config/components/crd/bases")
+_ANNOTATIONS = ("api-approved.kubernetes.io", "gateway.networking.k8s.io/bundle-version", "/channel")
+"""Without the first, the API server refuses definitions of Kubernetes' own groups."""
 
 
 class Manifest(pulumi.CustomResource):
@@ -27,19 +29,22 @@ class Manifest(pulumi.CustomResource):
         super().__init__(f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}", name, dict(manifest), opts)
 
 
-def generate(image: str, module: str, files: Mapping[str, Path]) -> None:
-    """Writes `files`, by the name of the definition in the module that the image is built from."""
+def generate(image: str, module: str, files: Mapping[str, Path], source: Path = _SOURCE) -> None:
+    """Writes `files`, by the name of the definition in the folder `source` of a module that the image is built from."""
     command = ["go", "list", "-m", "-f", "{{.Dir}}", module]
     answer = subprocess.run(command, cwd=_IMAGES / image, check=True, capture_output=True, text=True)
     for name, file in files.items():
-        source = yaml.safe_load((Path(answer.stdout.strip()) / _SOURCE / f"{name}.yaml").read_text())
-        file.write_text(json.dumps(_generated(source), separators=(",", ":")) + "\n")
+        definition = yaml.safe_load((Path(answer.stdout.strip()) / source / f"{name}.yaml").read_text())
+        file.write_text(json.dumps(_generated(definition), separators=(",", ":")) + "\n")
 
 
 def _generated(definition: Schema) -> Schema:
     kept = [version for version in definition["spec"]["versions"] if version["storage"]]
     spec = {**definition["spec"], "versions": kept}
-    metadata = {"name": definition["metadata"]["name"]}
+    approved = {
+        key: value for key, value in definition["metadata"].get("annotations", {}).items() if key.endswith(_ANNOTATIONS)
+    }
+    metadata = {"name": definition["metadata"]["name"], **({"annotations": approved} if approved else {})}
     return {**{key: definition[key] for key in ("apiVersion", "kind")}, "metadata": metadata, "spec": _bare(spec)}
 
 

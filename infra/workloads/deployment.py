@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -39,10 +39,12 @@ class DeploymentFactory:
     component: str
     workspace: Workspace
     parent: pulumi.Resource
+    more_labels: Mapping[str, str] = field(default_factory=dict)
+    """Beside the recommended ones, by which others find its objects."""
 
     @property
     def labels(self) -> dict[str, str]:
-        return naming.labels(self.name, self.component)
+        return naming.labels(self.name, self.component, **self.more_labels)
 
     @property
     def selector(self) -> dict[str, str]:

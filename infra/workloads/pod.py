@@ -21,7 +21,10 @@ from pulumi_kubernetes.core.v1 import (
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
+    ExecActionArgs,
     KeyToPathArgs,
+    LifecycleArgs,
+    LifecycleHandlerArgs,
     LocalObjectReferenceArgs,
     ObjectFieldSelectorArgs,
     PodAffinityArgs,
@@ -96,6 +99,8 @@ class Container:
     ports: Mapping[str, int] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     gpus: int = 0
+    pre_stop: Sequence[str] = ()
+    """A command that runs before SIGTERM, within the grace period."""
     loads_data: bool = False
     """Whether data loaders share memory in it."""
     startup_probe: ProbeArgs | None = None
@@ -290,6 +295,9 @@ def _container(container: Container, mounts: Sequence[Mount], more: Mapping[str,
             VolumeMountArgs(name=mount.volume.name, mount_path=mount.path, read_only=mount.read_only or None)
             for mount in mounts
         ],
+        lifecycle=LifecycleArgs(pre_stop=LifecycleHandlerArgs(exec_=ExecActionArgs(command=list(container.pre_stop))))
+        if container.pre_stop
+        else None,
         startup_probe=container.startup_probe,
         readiness_probe=container.readiness_probe,
         liveness_probe=container.liveness_probe,

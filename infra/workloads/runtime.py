@@ -12,6 +12,7 @@ import pulumi
 from infra.declaration.model import Platform
 from infra.foundation import IdentityBinder, Placement, Volume
 from infra.images import BuiltImage, Images
+from infra.networking.gateway import Listener
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.access import Access, Outside
@@ -35,6 +36,8 @@ class Runtime:
     """What must exist before a JobSet."""
     queues: Mapping[str, Queue] = field(default_factory=dict)
     """By team; empty: no queues are declared."""
+    listener: Listener | None = None
+    """To which routes attach; None: no gateway is declared."""
 
     def image(self, workload: Workload) -> BuiltImage:
         return self.images.get(workload.image)

@@ -1,13 +1,14 @@
-"""TCP forwards from the node's address to ports that listen on loopback only, so that pods can reach them."""
+"""TCP forwards: from the node's address to ports that listen on loopback only, so that pods can reach them, and from
+loopback to the platform's gateway."""
 
 import socket
 
 from common import daemons, paths
 from common.daemons import Daemon
-from offline.cluster.addresses import API_PORT, NODE_IP
+from offline.cluster.addresses import API_PORT, GATEWAY_IP, NODE_IP
 
 API = "api-gateway"
-_LOOPBACK = "loopback-gateway"
+_LOOPBACK, _ENTRANCE = "loopback-gateway", "entrance"
 
 
 def to_api() -> Daemon:
@@ -20,6 +21,13 @@ def to_loopback(port: int) -> Daemon:
     return _gateway(f"{_LOOPBACK}-{port}", port)
 
 
+def from_loopback(port: int, service_port: int) -> Daemon:
+    """A forward the other way: from this machine to the platform's gateway, which may start later."""
+    listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
+    command = ["socat", listen, f"TCP:{GATEWAY_IP}:{service_port}"]
+    return Daemon(f"{_ENTRANCE}-{port}", command, lambda: _listens(port))
+
+
 def to_others() -> list[Daemon]:
     """The forwards of `to_loopback` that have been started."""
     names = [file.stem for file in paths.PIDS.glob(f"{_LOOPBACK}-*.pid")]
@@ -28,7 +36,8 @@ def to_others() -> list[Daemon]:
 
 def stop() -> None:
     """Stop all forwards."""
-    daemons.stop(API, *(gateway.name for gateway in to_others()))
+    entrances = [file.stem for file in paths.PIDS.glob(f"{_ENTRANCE}-*.pid")]
+    daemons.stop(API, *(gateway.name for gateway in to_others()), *entrances)
 
 
 def _gateway(name: str, port: int) -> Daemon:
@@ -39,3 +48,14 @@ def _gateway(name: str, port: int) -> Daemon:
 def _connects(port: int) -> bool:
     with socket.create_connection((NODE_IP, port), timeout=1):
         return True
+
+
+def _listens(port: int) -> bool:
+    """Without a connection, which the gateway would have to answer."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

@@ -14,6 +14,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation as Settings
+from infra.declaration.gateway import AwsEntrance
 from infra.declaration.pools import NodePool
 from infra.foundation.aws import keys
 from infra.foundation.aws.backup import Backup, BackupArgs
@@ -25,6 +26,7 @@ from infra.foundation.aws.context import AwsContext
 from infra.foundation.aws.database import Database, DatabaseArgs
 from infra.foundation.aws.datasets import DatasetEndpoint, DatasetEndpointArgs
 from infra.foundation.aws.endpoints import Endpoints, EndpointsArgs
+from infra.foundation.aws.entrance import entrance
 from infra.foundation.aws.grafana import GrafanaWorkspace, GrafanaWorkspaceArgs
 from infra.foundation.aws.identity import PodRole, PodRoleArgs
 from infra.foundation.aws.keys import Keys, KeysArgs
@@ -65,6 +67,8 @@ class AwsFoundationArgs:
     protect_data: bool
     dataset_teams: Sequence[str]
     """Teams that have datasets as objects."""
+    entrance: AwsEntrance | None = None
+    """None: no gateway is declared."""
 
 
 class AwsFoundation(pulumi.ComponentResource):
@@ -163,6 +167,7 @@ class AwsFoundation(pulumi.ComponentResource):
             pipeline=Pipeline(preview=self._ci.preview, deploy=self._ci.deploy) if self._ci else None,
             object_stores=dict.fromkeys(args.dataset_teams, self._datasets.outputs) if self._datasets else {},
             domain_egress=domain_egress(settings.cluster.service_cidr),
+            entrance=entrance(args.entrance, settings) if args.entrance else None,
         )
         self.register_outputs({"registry": context.registry})
 

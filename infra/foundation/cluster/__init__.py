@@ -13,6 +13,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.cluster import AccessKey, ClusterDns, ContainerRegistry, DatasetStore
 from infra.declaration.cluster import ClusterFoundation as Settings
+from infra.declaration.gateway import ClusterEntrance
 from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
 from infra.declaration.types import parse_taint
@@ -20,6 +21,7 @@ from infra.foundation.contract import (
     CLIENT_SETTINGS,
     STORAGE_FILES,
     AllowedEgress,
+    Entrance,
     Foundation,
     ObjectStore,
     Placement,
@@ -48,6 +50,8 @@ class ClusterFoundationArgs:
     settings: Settings
     pools: Mapping[str, NodePool]
     passwords: Mapping[str, pulumi.Output[str]]
+    entrance: ClusterEntrance | None = None
+    """None: no gateway is declared."""
 
 
 class ClusterFoundation(pulumi.ComponentResource):
@@ -80,6 +84,7 @@ class ClusterFoundation(pulumi.ComponentResource):
             seconds_for_a_node=_SECONDS_FOR_A_NODE,
             egress=egress(settings.dns),
             object_stores=object_stores(settings.dataset_store, args.passwords),
+            entrance=entrance(args.entrance) if args.entrance else None,
         )
         self.register_outputs({"registry": settings.registry.server})
 
@@ -134,6 +139,11 @@ def object_stores(store: DatasetStore | None, passwords: Mapping[str, pulumi.Out
         team: ObjectStore(f"s3://{store.bucket}", env, egress, credentials(key, passwords))
         for team, key in store.access_keys.items()
     }
+
+
+def entrance(settings: ClusterEntrance) -> Entrance:
+    """A load balancer of the cluster's own, which passes TCP on."""
+    return Entrance("LoadBalancer", annotations=settings.annotations, source_cidrs=settings.source_cidrs)
 
 
 def placement(name: str, pool: NodePool) -> Placement:

@@ -12,12 +12,14 @@ import pulumi_random as random
 
 from infra.catalogue.images import OBJECT_STORE
 from infra.catalogue.names import LOCAL_CONTEXT, LOCAL_POD_LOGS, PROJECT, local_object_store, local_registry
-from infra.declaration.foundations import LOCAL_DNS
+from infra.declaration.foundations import LOCAL_DNS, LOCAL_GATEWAY
 from infra.declaration.foundations import LocalFoundation as Settings
+from infra.declaration.gateway import LocalEntrance
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import (
     CLIENT_SETTINGS,
     AllowedEgress,
+    Entrance,
     Foundation,
     Port,
     Volume,
@@ -40,6 +42,8 @@ class LocalFoundationArgs:
     registry_rotation: int
     dataset_prefixes: Mapping[str, Sequence[str]]
     """Of datasets that are objects, by team."""
+    entrance: LocalEntrance | None = None
+    """None: no gateway is declared."""
 
 
 class LocalFoundation(pulumi.ComponentResource):
@@ -99,6 +103,7 @@ class LocalFoundation(pulumi.ComponentResource):
             object_stores=objects.outputs if objects else {},
             bucket=objects.bucket if objects else None,
             pod_logs=LOCAL_POD_LOGS,
+            entrance=_entrance(args.entrance) if args.entrance else None,
         )
         self.register_outputs({"registry": registry.outputs.server})
 
@@ -116,6 +121,11 @@ class LocalFoundation(pulumi.ComponentResource):
         )
         opts = pulumi.ResourceOptions(parent=self, providers=[engine, randomness])
         return LocalObjectStore(OBJECT_STORE, store, opts)
+
+
+def _entrance(settings: LocalEntrance) -> Entrance:
+    """`make up` forwards loopback ports of the machine to the address."""
+    return Entrance("ClusterIP", settings.https_port, cluster_ip=LOCAL_GATEWAY)
 
 
 def egress(dns: str) -> list[AllowedEgress]:

@@ -18,6 +18,7 @@ from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.types import memory_bytes
 from infra.foundation import Placement
 from infra.images import BuiltImage
+from infra.networking.gateway import Listener
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
 from infra.workloads.access import Access
@@ -31,6 +32,7 @@ from infra.workloads.pod import (
     tracking_mounts,
 )
 from infra.workloads.runtime import Runtime
+from infra.workloads.serving.route import RouteArgs, route
 from infra.workloads.serving.settings import Serving as Settings
 
 PORT = 8080
@@ -52,6 +54,10 @@ class Endpoint(TypedDict):
     version: NotRequired[int]
     """If it is fixed."""
     api_key: pulumi.Output[str] | None
+    url: NotRequired[str]
+    """From outside the cluster."""
+    callers: NotRequired[dict[str, pulumi.Output[str]]]
+    """The keys of those who call it through the gateway."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,10 @@ class ServingArgs:
     secrets: Sequence[TeamSecret]
     api_key: TeamSecret | None
     placement: Placement | None
+    callers: Sequence[TeamSecret] = ()
+    """Who may call it through the gateway."""
+    listener: Listener | None = None
+    """None: no gateway is declared."""
 
 
 class Serving(pulumi.ComponentResource):
@@ -72,6 +82,8 @@ class Serving(pulumi.ComponentResource):
     service: str
     model: str
     api_key: pulumi.Output[str] | None
+    url: str | None
+    """For callers outside the cluster; None: there is none."""
 
     def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
@@ -81,7 +93,9 @@ class Serving(pulumi.ComponentResource):
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
-        self._server.service(PORT, after=self._deployment())
+        deployment = self._deployment()
+        self._server.service(PORT, after=deployment)
+        self.url = self._route(args, [deployment]) if args.listener and args.settings.expose else None
         if args.settings.replicas > 1:
             self._disruption_budget()
         self.register_outputs({"service": self.service})
@@ -93,7 +107,12 @@ class Serving(pulumi.ComponentResource):
             namespace=self.namespace, service=self.service, port=PORT, model=self.model, api_key=self.api_key
         )
         version = self._args.settings.version
-        return endpoint if version is None else {**endpoint, "version": version}
+        if version is not None:
+            endpoint["version"] = version
+        if self.url is not None:
+            endpoint["url"] = self.url
+            endpoint["callers"] = {caller.name: caller.value for caller in self._args.callers}
+        return endpoint
 
     def _deployment(self) -> pulumi.Resource:
         args, settings = self._args, self._args.settings
@@ -147,6 +166,20 @@ class Serving(pulumi.ComponentResource):
             liveness_probe=_probe("live", period=10, failures=3),
         )
 
+    def _route(self, args: ServingArgs, after: Sequence[pulumi.Resource]) -> str:
+        assert args.listener is not None and args.settings.expose is not None
+        to = RouteArgs(
+            settings=args.settings.expose,
+            listener=args.listener,
+            workspace=args.workspace,
+            service=self.service,
+            port=PORT,
+            pods=self._server.selector,
+            callers=args.callers,
+            max_request_bytes=memory_bytes(args.settings.max_request_size),
+        )
+        return route(to, self, after)
+
     def _disruption_budget(self) -> None:
         kubernetes.policy.v1.PodDisruptionBudget(
             self.service,
@@ -172,5 +205,7 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         secrets=runtime.mounted(settings),
         api_key=runtime.secrets[settings.api_key] if settings.api_key else None,
         placement=runtime.placement(settings.pool),
+        callers=[runtime.secrets[caller] for caller in settings.expose.callers] if settings.expose else [],
+        listener=runtime.listener,
     )
     return Serving(name, args, opts)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from infra.declaration.gateway import Expose
 from infra.declaration.node_room import NodeRoom
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.secrets import secret_is_of_team
@@ -58,6 +59,9 @@ class Serving(Workload):
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
     timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
+    expose: Expose | None = Field(
+        default=None, description="How callers outside the cluster reach it; none: only pods of its team do"
+    )
 
 
 def request(endpoint: Serving) -> Request:

@@ -1,0 +1,230 @@
+"""The way in from outside the cluster, what endpoints expose through it, and the rules for both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from infra.catalogue.networks import is_anybody
+from infra.declaration.egress import network
+from infra.declaration.problems import Problem
+from infra.declaration.types import Name, Seconds, Settings, written
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"^({_LABEL}\.)+{_LABEL}$", re.ASCII)
+_LONGEST_HOST = 253
+_PATH = re.compile(r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$", re.ASCII)
+_CERTIFICATE = re.compile(r"^arn:aws(-cn|-us-gov)?:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$", re.ASCII)
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value) or len(value) > _LONGEST_HOST or value.replace(".", "").isdigit():
+        write = "write a DNS name in lower case without scheme and port, such as models.example.com"
+        raise ValueError(f"{value!r} is not a host; {write}")
+    return value
+
+
+def _path(value: str) -> str:
+    if not _PATH.fullmatch(value) or {".", ".."} & {*value.split("/")}:
+        raise ValueError(f"{value!r} is not a path; write one that begins with '/' and does not end with it")
+    return value
+
+
+def _certificate(value: str) -> str:
+    if not _CERTIFICATE.fullmatch(value):
+        write = "write one such as arn:aws:acm:eu-central-1:123456789012:certificate/<id>"
+        raise ValueError(f"{value!r} is not the ARN of a certificate in ACM; {write}")
+    return value
+
+
+def _cidr(value: str) -> str:
+    """The API server and load balancers take IPv4 networks, here of up to a sixteenth of all addresses."""
+    if network(value) is None or "/" not in value:
+        raise ValueError(f"{value!r} is not a CIDR; write the first address of the network, such as 203.0.113.0/24")
+    if is_anybody([value]):
+        raise ValueError(f"{value!r} is a large part of the internet; write the networks of its callers")
+    return value
+
+
+Host = Annotated[str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": _HOST.pattern})]
+UrlPath = Annotated[str, AfterValidator(_path), WithJsonSchema({"type": "string", "pattern": _PATH.pattern})]
+CertificateArn = Annotated[
+    str, AfterValidator(_certificate), WithJsonSchema({"type": "string", "pattern": _CERTIFICATE.pattern})
+]
+SourceCidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "examples": ["203.0.113.0/24"]})]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class LocalEntrance(Settings):
+    """Loopback ports of this machine."""
+
+    https_port: Port = Field(default=8443, description="Loopback port of the gateway")
+    http_port: Port = Field(default=8080, description="Loopback port whose requests are redirected to `httpsPort`")
+
+
+class AwsEntrance(Settings):
+    """A Network Load Balancer, which EKS creates. It terminates TLS, and encrypts again towards the gateway."""
+
+    certificate: CertificateArn = Field(description="ARN of the certificate in ACM that callers see")
+    scheme: Literal["internal", "internet-facing"] = Field(
+        default="internal", description="Whether it has addresses of the VPC, or of the internet"
+    )
+    source_cidrs: Annotated[tuple[SourceCidr, ...], Field(strict=False)] = Field(
+        default=(), description="Networks that may connect; none: those of the VPC and its peers"
+    )
+
+
+class ClusterEntrance(Settings):
+    """A Service of type LoadBalancer."""
+
+    annotations: dict[str, str] = Field(
+        default={}, description="Annotations of the Service, which the cluster's load balancers understand"
+    )
+    source_cidrs: Annotated[tuple[SourceCidr, ...], Field(strict=False, min_length=1)] = Field(
+        description="Networks that may connect"
+    )
+
+
+class Gateway(Settings):
+    """The way in from outside the cluster: a Gateway of the Gateway API, by Envoy Gateway. Endpoints with `expose` are
+    reached through it, by HTTPS.
+    """
+
+    replicas: int = Field(default=2, ge=1, le=20, description="Pods of the proxy")
+    local: LocalEntrance | None = Field(default=None, description="Ports on the local foundation")
+    aws: AwsEntrance | None = Field(default=None, description="The load balancer on the aws foundation; required there")
+    cluster: ClusterEntrance | None = Field(
+        default=None, description="The load balancer on the cluster foundation; required there"
+    )
+
+    @property
+    def on_this_machine(self) -> LocalEntrance:
+        return self.local or LocalEntrance()
+
+
+class RateLimit(Settings):
+    """Requests of one caller. Each pod of the gateway counts by itself."""
+
+    requests: int = Field(ge=1, le=1_000_000, description="Requests; more are refused with 429")
+    per: Literal["second", "minute", "hour"] = Field(default="second", description="In which time")
+
+
+class Expose(Settings):
+    """How an endpoint is reached from outside the cluster."""
+
+    host: Host = Field(description="The host of its URL")
+    path: UrlPath = Field(
+        default="/", description="What the path of its URL begins with, which the endpoint does not see"
+    )
+    callers: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Who may call it: a generated secret of the team for each, which it sends as `X-API-Key` or as a "
+        "bearer token. The endpoint gets its name as `X-Caller`. None: the endpoint itself asks for `apiKey`",
+    )
+    rate_limit: RateLimit | None = Field(
+        default=None, description="How often each of the `callers` may call; none: no limit"
+    )
+    timeout: Seconds = Field(
+        default=written("1m"), description="How long a request may take in all; the longest stream takes as long"
+    )
+
+
+def _exposed(platform: Platform) -> Iterator[tuple[str, Expose]]:
+    for name, endpoint in platform.serving.items():
+        if endpoint.expose is not None:
+            yield f"serving.{name}.expose", endpoint.expose
+
+
+def exposed_endpoints_have_a_gateway(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Nothing else lets callers in."""
+    for path, _ in _exposed(platform):
+        if platform.gateway is None:
+            yield Problem(path, "nothing lets callers in without 'gateway'; declare 'gateway', or remove 'expose'")
+
+
+def the_gateway_is_of_this_foundation(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Each foundation has a way in of its own."""
+    if platform.gateway is None:
+        return
+    for name in ("local", "aws", "cluster"):
+        here = getattr(platform.foundation, name) is not None
+        declared = getattr(platform.gateway, name) is not None
+        if declared and not here:
+            yield Problem(f"gateway.{name}", f"foundation.{name} is not declared; remove it")
+        elif here and not declared and name != "local":
+            what = "certificate: <ARN in ACM>" if name == "aws" else "sourceCidrs: [<networks of its callers>]"
+            yield Problem("gateway", f"nothing says how callers reach it; write {name}: {{{what}}}")
+
+
+def exposed_urls_differ(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A request goes to one endpoint."""
+    taken: dict[tuple[str, str], str] = {}
+    for path, expose in _exposed(platform):
+        url = (expose.host, expose.path)
+        if url in taken:
+            message = f"{expose.host}{expose.path} is that of {taken[url]}"
+            yield Problem(f"{path}.path", f"{message}; write another path or host")
+        taken.setdefault(url, path)
+
+
+def exposed_endpoints_know_their_callers(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Either the endpoint or the gateway asks for a key."""
+    for name, endpoint in platform.serving.items():
+        expose, path = endpoint.expose, f"serving.{name}.expose"
+        if expose is None:
+            continue
+        if endpoint.api_key and expose.callers:
+            message = f"the endpoint itself would refuse them, since it asks for the key '{endpoint.api_key}'"
+            yield Problem(f"{path}.callers", f"{message}; remove serving.{name}.apiKey, or 'callers'")
+        elif not endpoint.api_key and not expose.callers:
+            yield Problem(path, f"anybody could call it; write 'callers', or serving.{name}.apiKey")
+        if expose.rate_limit and not expose.callers:
+            yield Problem(f"{path}.rateLimit", "the gateway tells callers apart by 'callers'; write them, or remove it")
+
+
+def callers_have_generated_secrets(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A key is a generated secret of the endpoint's team."""
+    for name, endpoint in platform.serving.items():
+        for position, caller in enumerate(endpoint.expose.callers if endpoint.expose else ()):
+            path = f"serving.{name}.expose.callers.{position}"
+            secret = platform.secrets.get(caller)
+            if secret is None:
+                yield Problem(path, f"secret '{caller}' is not declared; declare it in 'secrets' with generate: true")
+            elif secret.team != endpoint.team:
+                message = f"secret '{caller}' belongs to team '{secret.team}'"
+                yield Problem(path, f"{message}; write a secret of team '{endpoint.team}'")
+            elif not secret.generate:
+                message = f"'{caller}' is not generated, so it cannot be rotated without refusing its caller"
+                yield Problem(path, f"{message}; write generate: true in secrets.{caller}")
+
+
+def ports_of_the_machine_differ(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Two programs can't listen on one port."""
+    local = platform.foundation.local
+    if platform.gateway is None or local is None:
+        return
+    taken = dict.fromkeys(
+        (local.registry_port, local.registry_metrics_port, local.object_store_port), "foundation.local.registryPort"
+    )
+    entrance = platform.gateway.on_this_machine
+    for name, port in (("httpsPort", entrance.https_port), ("httpPort", entrance.http_port)):
+        if port in taken:
+            yield Problem(f"gateway.local.{name}", f"port {port} is taken by {taken[port]}; write another one")
+        taken[port] = f"gateway.local.{name}"
+
+
+GATEWAY_RULES = (
+    exposed_endpoints_have_a_gateway,
+    the_gateway_is_of_this_foundation,
+    exposed_urls_differ,
+    exposed_endpoints_know_their_callers,
+    callers_have_generated_secrets,
+    ports_of_the_machine_differ,
+)

@@ -1,0 +1,1 @@
+"""The way in from outside the cluster: the Gateway API, by Envoy Gateway."""

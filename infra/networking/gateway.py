@@ -1,0 +1,59 @@
+"""Names and ports of the gateway, and where routes attach to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.catalogue.names import DOMAIN, selector
+from infra.networking.network_policies import GatewayPods
+
+CONTROLLER = "envoy-gateway"
+"""Of its Deployment, its Service and its Secret: Envoy Gateway looks for these names."""
+GATEWAY = "gateway"
+"""Of the Gateway."""
+PROXY, PROXY_COMPONENT = "envoy", "proxy"
+"""Of the proxies' Deployment and Service, by whose labels Envoy Gateway finds them."""
+COMPONENT = "gateway"
+XDS_PORT, HEALTH_PORT = 18000, 8081
+HTTP_PORT, HTTPS_PORT = 10080, 10443
+"""Of the proxy: Envoy Gateway adds 10000 to a listener's privileged port."""
+METRICS_PORT, READY_PORT = 19001, 19003
+LISTENER, REDIRECT = "https", "http"
+"""Of the Gateway."""
+CALLER = "X-Caller"
+"""The header in which endpoints get the caller's name."""
+PODS = GatewayPods(
+    proxies=selector(PROXY, PROXY_COMPONENT),
+    controller=selector(CONTROLLER, COMPONENT),
+    ports=(HTTP_PORT, HTTPS_PORT),
+    xds_port=XDS_PORT,
+)
+
+
+def controller_name(platform: str) -> str:
+    """Which GatewayClasses are those of this platform: others of the cluster may have an Envoy Gateway, too."""
+    return f"{DOMAIN}/{platform}"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """The gateway's listener for HTTPS, to which routes attach."""
+
+    platform: str
+    namespace: str
+    https_port: int
+    """That callers use."""
+    ready: pulumi.Resource
+    """What must exist before a route, and until it is gone."""
+
+    @property
+    def parent(self) -> dict[str, str]:
+        """A route's reference to it."""
+        return {"name": GATEWAY, "namespace": self.namespace, "sectionName": LISTENER}
+
+    def url(self, host: str, path: str) -> str:
+        """Of what a route leads to."""
+        port = "" if self.https_port == 443 else f":{self.https_port}"
+        return f"https://{host}{port}{path.rstrip('/')}"

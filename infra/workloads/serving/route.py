@@ -1,0 +1,150 @@
+"""The way from the gateway to an endpoint: its route, who may take it, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from infra.catalogue.names import labels
+from infra.declaration.gateway import Expose
+from infra.networking.gateway import CALLER, PODS, Listener
+from infra.networking.network_policies import network_policies, routed_policy
+from infra.tenancy import Workspace
+from infra.tenancy.team_secrets import TeamSecret
+from infra.workloads.definitions import Manifest
+
+_COMPONENT = "route"
+_STANDARD, _ENVOY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
+_BEYOND = 2
+"""A multiple of the largest request: those that are a little larger get the endpoint's own answer."""
+_RETRIES = {
+    "numRetries": 5,
+    "retryOn": {"triggers": ["connect-failure", "refused-stream", "reset"]},
+    "perRetry": {"backOff": {"baseInterval": "50ms", "maxInterval": "1s"}},
+}
+"""Of requests that got no answer: a prediction changes nothing, so that it can be asked for again."""
+_UNAVAILABLE = '{"error": "the endpoint does not answer; try again"}'
+_PER = {"second": "Second", "minute": "Minute", "hour": "Hour"}
+
+
+@dataclass(frozen=True)
+class RouteArgs:
+    settings: Expose
+    listener: Listener
+    workspace: Workspace
+    service: str
+    port: int
+    pods: Mapping[str, str]
+    """Labels of the endpoint's pods."""
+    callers: Sequence[TeamSecret]
+    max_request_bytes: int
+
+
+def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resource]) -> str:
+    """Creates it, after who may take it; returns its URL."""
+    child = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
+    policy = routed_policy(args.listener.platform, args.pods, PODS.proxies, args.port)
+    reachable = network_policies(args.workspace.namespace, {f"{args.service}-gateway": policy}, child)
+    guards = [_traffic(args, parent), *([_keys(args, parent)] if args.callers else [])]
+    _object(args, parent, f"{_STANDARD}/v1", "HTTPRoute", _rules(args), [*guards, *reachable, *after])
+    return args.listener.url(args.settings.host, args.settings.path)
+
+
+def _rules(args: RouteArgs) -> Mapping[str, object]:
+    expose = args.settings
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+    filters = [{"type": "URLRewrite", "urlRewrite": rewrite}] if expose.path != "/" else []
+    rule = {
+        "matches": [{"path": {"type": "PathPrefix", "value": expose.path}}],
+        **({"filters": filters} if filters else {}),
+        "backendRefs": [{"name": args.service, "port": args.port}],
+        "timeouts": {"request": f"{expose.timeout}s"},
+    }
+    return {"parentRefs": [args.listener.parent], "hostnames": [expose.host], "rules": [rule]}
+
+
+def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
+    """Connections go to the Service, not to pods: with those the proxy would refuse requests while none is ready, and
+    Envoy may keep a route on pods that are gone (envoyproxy/envoy#46383)."""
+    limit = args.settings.rate_limit
+    answer = {
+        "statusCode": 503,
+        "contentType": "application/json",
+        "body": {"type": "Inline", "inline": _UNAVAILABLE},
+        "header": {"set": [{"name": "Retry-After", "value": "5"}]},
+    }
+    by_caller = {"clientSelectors": [{"headers": [{"name": CALLER, "type": "Distinct"}]}]}
+    spec = {
+        "targetRefs": [_target(args)],
+        "routingType": "Service",
+        "retry": _RETRIES,
+        "requestBuffer": {"limit": str(_BEYOND * args.max_request_bytes)},
+        "timeout": {"http": {"requestTimeout": f"{args.settings.timeout}s"}},
+        "responseOverride": [
+            {"match": {"statusCodes": [{"type": "Value", "value": 503}]}, "source": "Local", "response": answer}
+        ],
+        **(
+            {
+                "rateLimit": {
+                    "local": {"rules": [{**by_caller, "limit": {"requests": limit.requests, "unit": _PER[limit.per]}}]}
+                }
+            }
+            if limit
+            else {}
+        ),
+    }
+    return _object(args, parent, f"{_ENVOY}/v1alpha1", "BackendTrafficPolicy", spec, [args.listener.ready])
+
+
+def _keys(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
+    """Each caller has an entry, and others for its previous and its next key: keys are looked up by their value."""
+    name = f"{args.service}-callers"
+    entries: dict[str, pulumi.Input[str]] = {}
+    for caller in args.callers:
+        previous, following = caller.others
+        entries |= {
+            caller.name: caller.value,
+            f"{caller.name}.previous": previous,
+            f"{caller.name}.next": following,
+        }
+    secret = kubernetes.core.v1.Secret(
+        f"{args.workspace.namespace}-{name}",
+        metadata=ObjectMetaArgs(name=name, namespace=args.workspace.namespace, labels=labels(name, _COMPONENT)),
+        string_data=entries,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace]),
+    )
+    spec = {
+        "targetRefs": [_target(args)],
+        "apiKeyAuth": {
+            "credentialRefs": [{"group": "", "kind": "Secret", "name": name}],
+            "extractFrom": [{"headers": ["X-API-Key", "Authorization"]}],
+            "forwardClientIDHeader": CALLER,
+            "sanitize": True,
+        },
+    }
+    return _object(args, parent, f"{_ENVOY}/v1alpha1", "SecurityPolicy", spec, [secret, args.listener.ready])
+
+
+def _target(args: RouteArgs) -> Mapping[str, str]:
+    return {"group": _STANDARD, "kind": "HTTPRoute", "name": args.service}
+
+
+def _object(
+    args: RouteArgs,
+    parent: pulumi.Resource,
+    version: str,
+    kind: str,
+    spec: Mapping[str, object],
+    after: Sequence[pulumi.Resource],
+) -> pulumi.Resource:
+    metadata = {
+        "name": args.service,
+        "namespace": args.workspace.namespace,
+        "labels": labels(args.service, _COMPONENT),
+    }
+    manifest = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+    return Manifest(args.service, manifest, pulumi.ResourceOptions(parent=parent, depends_on=[*after]))
