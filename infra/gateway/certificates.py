@@ -33,8 +33,9 @@ class Certificates:
 
     def of_controller(self, namespace: str) -> dict[str, pulumi.Input[str]]:
         """Files of the controller, to which proxies connect."""
-        hosts = [CONTROLLER, f"{CONTROLLER}.{namespace}", f"{CONTROLLER}.{namespace}.svc"]
-        return self._files(lambda own: own.issue(CONTROLLER, [*hosts, f"{hosts[-1]}.cluster.local"]))
+        service = f"{CONTROLLER}.{namespace}.svc"
+        hosts = [CONTROLLER, f"{CONTROLLER}.{namespace}", service, f"{CONTROLLER}.{namespace}.svc.cluster.local"]
+        return self._files(lambda own: own.issue(CONTROLLER, hosts))
 
     def of_proxy(self, namespace: str) -> dict[str, pulumi.Input[str]]:
         """Files of the proxies, by which the controller knows them."""

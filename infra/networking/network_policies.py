@@ -121,7 +121,7 @@ def queue_policies(port: int) -> Policies:
 
 
 def gateway_policies(platform: str, pods: GatewayPods, egress: Sequence[AllowedEgress]) -> Policies:
-    """Anybody reaches the proxies, which reach endpoints and their controller; it calls the API server, as that of queues."""
+    """Anybody reaches the proxies, which reach endpoints and their controller."""
     namespace = gateway_namespace(platform)
     proxies, controller = _pods(namespace, pods.proxies), _pods(namespace, pods.controller)
     endpoints = NetworkPolicyPeerArgs(

@@ -28,6 +28,7 @@ from typing import Literal
 
 from common.errors import CommandError
 from offline.go_tools import KUBERNETES, GoModule
+from offline.plugins import debug_log
 from offline.plugins.sdk import RequiredPlugin, required_plugins
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -83,6 +84,7 @@ def ensure_plugins(
     """
     folder = pulumi_home / "plugins"
     folder.mkdir(parents=True, exist_ok=True)
+    debug_log.prevent(pulumi_home)
     wanted = required_plugins()
     kinds = {plugin.name: kind_of(folder, plugin) for plugin in wanted}
     allowed = [plugin for plugin in wanted if download is None or plugin.name in download]

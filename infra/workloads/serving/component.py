@@ -32,7 +32,8 @@ from infra.workloads.pod import (
     tracking_mounts,
 )
 from infra.workloads.runtime import Runtime
-from infra.workloads.serving.route import RouteArgs, route
+from infra.workloads.serving.route import Backend, RouteArgs, route
+from infra.workloads.serving.settings import Canary, canary_name
 from infra.workloads.serving.settings import Serving as Settings
 
 PORT = 8080
@@ -61,11 +62,24 @@ class Endpoint(TypedDict):
 
 
 @dataclass(frozen=True)
+class Release:
+    """What is served at a time: the endpoint itself, or its canary."""
+
+    name: str
+    image: BuiltImage
+    version: int | None
+    """None: the champion."""
+    access: Access
+    replicas: int
+    max_surge: int = 1
+
+
+@dataclass(frozen=True)
 class ServingArgs:
     settings: Settings
-    image: BuiltImage
+    stable: Release
+    canary: Release | None
     workspace: Workspace
-    access: Access
     secrets: Sequence[TeamSecret]
     api_key: TeamSecret | None
     placement: Placement | None
@@ -76,7 +90,7 @@ class ServingArgs:
 
 
 class Serving(pulumi.ComponentResource):
-    """A Deployment and a Service, both named after the endpoint."""
+    """A Deployment and a Service, both named after the endpoint, and others for its canary."""
 
     namespace: str
     service: str
@@ -88,16 +102,12 @@ class Serving(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
         self._args = args
-        self._server = DeploymentFactory(name, _COMPONENT, args.workspace, self)
         self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
-        deployment = self._deployment()
-        self._server.service(PORT, after=deployment)
-        self.url = self._route(args, [deployment]) if args.listener and args.settings.expose else None
-        if args.settings.replicas > 1:
-            self._disruption_budget()
+        deployments = [self._serve(release) for release in (args.stable, args.canary) if release]
+        self.url = self._route(args, deployments) if args.listener and args.settings.expose else None
         self.register_outputs({"service": self.service})
 
     @property
@@ -114,40 +124,51 @@ class Serving(pulumi.ComponentResource):
             endpoint["callers"] = {caller.name: caller.value for caller in self._args.callers}
         return endpoint
 
-    def _deployment(self) -> pulumi.Resource:
-        args, settings = self._args, self._args.settings
-        account = args.access.create(self)
+    def _server(self, release: Release) -> DeploymentFactory:
+        return DeploymentFactory(release.name, _COMPONENT, self._args.workspace, self)
+
+    def _serve(self, release: Release) -> pulumi.Resource:
+        """Its Deployment, with a Service and a disruption budget."""
+        server, deployment = self._server(release), self._deployment(release)
+        server.service(PORT, after=deployment)
+        if release.replicas > 1:
+            self._disruption_budget(server)
+        return deployment
+
+    def _deployment(self, release: Release) -> pulumi.Resource:
+        args, server = self._args, self._server(release)
+        account = release.access.create(self)
         template = pod_template(
-            self._container(),
+            self._container(release),
             args.workspace,
-            account=args.access.account,
-            labels=self._server.labels,
-            annotations=self._roll_on(),
+            account=release.access.account,
+            labels=server.labels,
+            annotations=self._roll_on(release),
             grace_seconds=_GRACE_SECONDS,
             placement=args.placement,
             purpose=_COMPONENT,
-            spread=self._server.selector if settings.replicas > 1 else None,
+            spread=server.selector if release.replicas > 1 else None,
         )
         nodes = list(args.placement.ready) if args.placement else []
         after = [*account, *nodes, *(secret.ready for secret in self._read)]
-        return self._server.deployment(
-            template, after, replicas=settings.replicas, max_surge=settings.max_surge, timeout=settings.timeout
+        return server.deployment(
+            template, after, replicas=release.replicas, max_surge=release.max_surge, timeout=args.settings.timeout
         )
 
-    def _roll_on(self) -> dict[str, pulumi.Input[str]]:
+    def _roll_on(self, release: Release) -> dict[str, pulumi.Input[str]]:
         """What pods read only at start: the tracking login, secrets."""
         credentials = self._args.workspace.credentials_fingerprint
         return {
             **({f"{DOMAIN}/credentials": credentials} if credentials is not None else {}),
             **{f"secret.{DOMAIN}/{secret.name}": secret.fingerprint for secret in self._read},
-            **self._args.access.roll_on,
+            **release.access.roll_on,
         }
 
-    def _container(self) -> Container:
-        args, version = self._args, self._args.settings.version
+    def _container(self, release: Release) -> Container:
+        args, version = self._args, release.version
         return Container(
             name=_COMPONENT,
-            image=args.image.reference,
+            image=release.image.reference,
             resources=args.settings.resources,
             env={
                 **tracking_env(args.workspace),
@@ -156,11 +177,11 @@ class Serving(pulumi.ComponentResource):
                 "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
                 "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
-                **args.access.env,
+                **release.access.env,
             },
             gpus=args.settings.gpus,
             ports={"http": PORT},
-            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read), *args.access.mounts],
+            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read), *release.access.mounts],
             startup_probe=_probe("live", period=1, failures=60),
             readiness_probe=_probe("ready", period=2, failures=2),
             liveness_probe=_probe("live", period=10, failures=3),
@@ -172,20 +193,29 @@ class Serving(pulumi.ComponentResource):
             settings=args.settings.expose,
             listener=args.listener,
             workspace=args.workspace,
-            service=self.service,
+            services=self._backends(args),
             port=PORT,
-            pods=self._server.selector,
             callers=args.callers,
             max_request_bytes=memory_bytes(args.settings.max_request_size),
         )
         return route(to, self, after)
 
-    def _disruption_budget(self) -> None:
+    def _backends(self, args: ServingArgs) -> list[Backend]:
+        stable, canary = self._server(args.stable), args.settings.canary
+        if args.canary is None or canary is None:
+            return [Backend(stable.name, stable.selector)]
+        other = self._server(args.canary)
+        return [
+            Backend(stable.name, stable.selector, 100 - canary.percent),
+            Backend(other.name, other.selector, canary.percent, canary.mirror),
+        ]
+
+    def _disruption_budget(self, server: DeploymentFactory) -> None:
         kubernetes.policy.v1.PodDisruptionBudget(
-            self.service,
-            metadata=self._server.metadata,
+            server.name,
+            metadata=server.metadata,
             spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self._server.selector)
+                max_unavailable=1, selector=LabelSelectorArgs(match_labels=server.selector)
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
         )
@@ -199,9 +229,16 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
     """A declared endpoint."""
     args = ServingArgs(
         settings=settings,
-        image=runtime.image(settings),
+        stable=Release(
+            name,
+            runtime.image(settings),
+            settings.version,
+            runtime.access(_COMPONENT, name, settings),
+            settings.replicas,
+            settings.max_surge,
+        ),
+        canary=_canary(canary_name(name), settings, settings.canary, runtime) if settings.canary else None,
         workspace=runtime.workspace(settings),
-        access=runtime.access(_COMPONENT, name, settings),
         secrets=runtime.mounted(settings),
         api_key=runtime.secrets[settings.api_key] if settings.api_key else None,
         placement=runtime.placement(settings.pool),
@@ -209,3 +246,14 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
         listener=runtime.listener,
     )
     return Serving(name, args, opts)
+
+
+def _canary(name: str, settings: Settings, canary: Canary, runtime: Runtime) -> Release:
+    """What it does not say is as the endpoint."""
+    return Release(
+        name,
+        runtime.images.get(canary.image or settings.image),
+        canary.version or settings.version,
+        runtime.access(_COMPONENT, name, settings),
+        canary.replicas,
+    )

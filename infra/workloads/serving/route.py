@@ -32,23 +32,41 @@ _PER = {"second": "Second", "minute": "Minute", "hour": "Hour"}
 
 
 @dataclass(frozen=True)
+class Backend:
+    """A Service, and its part of the requests."""
+
+    service: str
+    pods: Mapping[str, str]
+    """Labels of its pods."""
+    percent: int = 100
+    mirror: bool = False
+    """Whether it gets a copy of each request."""
+
+
+@dataclass(frozen=True)
 class RouteArgs:
     settings: Expose
     listener: Listener
     workspace: Workspace
-    service: str
+    services: Sequence[Backend]
+    """The endpoint's own, and that of its canary."""
     port: int
-    pods: Mapping[str, str]
-    """Labels of the endpoint's pods."""
     callers: Sequence[TeamSecret]
     max_request_bytes: int
+
+    @property
+    def name(self) -> str:
+        return self.services[0].service
 
 
 def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resource]) -> str:
     """Creates it, after who may take it; returns its URL."""
     child = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
-    policy = routed_policy(args.listener.platform, args.pods, PODS.proxies, args.port)
-    reachable = network_policies(args.workspace.namespace, {f"{args.service}-gateway": policy}, child)
+    policies = {
+        f"{each.service}-gateway": routed_policy(args.listener.platform, each.pods, PODS.proxies, args.port)
+        for each in args.services
+    }
+    reachable = network_policies(args.workspace.namespace, policies, child)
     guards = [_traffic(args, parent), *([_keys(args, parent)] if args.callers else [])]
     _object(args, parent, f"{_STANDARD}/v1", "HTTPRoute", _rules(args), [*guards, *reachable, *after])
     return args.listener.url(args.settings.host, args.settings.path)
@@ -57,11 +75,18 @@ def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resou
 def _rules(args: RouteArgs) -> Mapping[str, object]:
     expose = args.settings
     rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
-    filters = [{"type": "URLRewrite", "urlRewrite": rewrite}] if expose.path != "/" else []
+    filters: list[Mapping[str, object]] = [{"type": "URLRewrite", "urlRewrite": rewrite}] if expose.path != "/" else []
+    filters += [
+        {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": each.service, "port": args.port}}}
+        for each in args.services
+        if each.mirror
+    ]
     rule = {
         "matches": [{"path": {"type": "PathPrefix", "value": expose.path}}],
         **({"filters": filters} if filters else {}),
-        "backendRefs": [{"name": args.service, "port": args.port}],
+        "backendRefs": [
+            {"name": each.service, "port": args.port, "weight": each.percent} for each in args.services if each.percent
+        ],
         "timeouts": {"request": f"{expose.timeout}s"},
     }
     return {"parentRefs": [args.listener.parent], "hostnames": [expose.host], "rules": [rule]}
@@ -102,7 +127,7 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
 
 def _keys(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
     """Each caller has an entry, and others for its previous and its next key: keys are looked up by their value."""
-    name = f"{args.service}-callers"
+    name = f"{args.name}-callers"
     entries: dict[str, pulumi.Input[str]] = {}
     for caller in args.callers:
         previous, following = caller.others
@@ -130,7 +155,7 @@ def _keys(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
 
 
 def _target(args: RouteArgs) -> Mapping[str, str]:
-    return {"group": _STANDARD, "kind": "HTTPRoute", "name": args.service}
+    return {"group": _STANDARD, "kind": "HTTPRoute", "name": args.name}
 
 
 def _object(
@@ -142,9 +167,9 @@ def _object(
     after: Sequence[pulumi.Resource],
 ) -> pulumi.Resource:
     metadata = {
-        "name": args.service,
+        "name": args.name,
         "namespace": args.workspace.namespace,
-        "labels": labels(args.service, _COMPONENT),
+        "labels": labels(args.name, _COMPONENT),
     }
     manifest = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
-    return Manifest(args.service, manifest, pulumi.ResourceOptions(parent=parent, depends_on=[*after]))
+    return Manifest(args.name, manifest, pulumi.ResourceOptions(parent=parent, depends_on=[*after]))

@@ -12,15 +12,34 @@ from infra.declaration.gateway import Expose
 from infra.declaration.node_room import NodeRoom
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.secrets import secret_is_of_team
-from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_bytes, written
+from infra.declaration.types import Memory, Name, Seconds, Settings, ShortName, memory_bytes, written
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
+_LONGEST_NAME = 63
+"""Of a Service."""
 _MEMORY_OF_LARGEST_REQUEST = 100
 """As a multiple of its size. `images/serving` takes up to 50 for requests, as text and as arrays, beside the model."""
+
+
+class Canary(Settings):
+    """Another version beside the one that is served. To promote it, write its `version` or `image` into the endpoint
+    and remove `canary`. To take it back, remove `canary`, or write `percent: 0`.
+    """
+
+    version: int | None = Field(default=None, ge=1, description="The version of the model; none: as the endpoint")
+    image: Name | None = Field(default=None, description="The image, a name in `images`; none: as the endpoint")
+    percent: int = Field(
+        ge=0, le=100, description="Requests through the gateway that it answers, of 100. It gets them once it is ready"
+    )
+    mirror: bool = Field(
+        default=False,
+        description="Whether it gets a copy of every request, whose answer nobody waits for; only with `percent: 0`",
+    )
+    replicas: int = Field(default=1, ge=1, le=100, description="Number of its pods")
 
 
 class Serving(Workload):
@@ -59,6 +78,9 @@ class Serving(Workload):
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
     timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
+    canary: Canary | None = Field(
+        default=None, description="Another version for a part of the requests; needs `expose`"
+    )
     expose: Expose | None = Field(
         default=None, description="How callers outside the cluster reach it; none: only pods of its team do"
     )
@@ -66,7 +88,8 @@ class Serving(Workload):
 
 def request(endpoint: Serving) -> Request:
     """All pods, during a rollout."""
-    return Request(endpoint.replicas + endpoint.max_surge, endpoint.resources, endpoint.gpus, endpoint.pool)
+    canary = endpoint.canary.replicas + 1 if endpoint.canary else 0
+    return Request(endpoint.replicas + endpoint.max_surge + canary, endpoint.resources, endpoint.gpus, endpoint.pool)
 
 
 def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -96,7 +119,7 @@ def endpoints_roll_out_in_their_pool(platform: Platform, root: Path) -> Iterator
         if len(there) < 2:
             continue
         nodes, largest_first = NodeRoom(pool), sorted(there.values(), key=lambda endpoint: -endpoint.gpus)
-        if not all(nodes.take(request(endpoint)) for endpoint in largest_first for _ in range(endpoint.replicas)):
+        if not all(nodes.take(request(endpoint)) for endpoint in largest_first for _ in range(_pods(endpoint))):
             message = f"the replicas of its endpoints ({', '.join(there)}) do not fit on {pool.max} nodes together"
             yield Problem(f"nodePools.{name}.max", f"{message}; raise it, or write fewer replicas")
             continue
@@ -105,6 +128,37 @@ def endpoints_roll_out_in_their_pool(platform: Platform, root: Path) -> Iterator
                 message = f"pool '{name}' has no room for another pod beside all replicas of its endpoints"
                 hint = f"write 0, or raise nodePools.{name}.max"
                 yield Problem(f"serving.{each}.maxSurge", f"{message}, so a rollout would wait forever; {hint}")
+
+
+def _pods(endpoint: Serving) -> int:
+    return endpoint.replicas + (endpoint.canary.replicas if endpoint.canary else 0)
+
+
+def canaries_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Only the gateway divides requests, and a canary differs from its endpoint."""
+    for name, endpoint in platform.serving.items():
+        canary, path = endpoint.canary, f"serving.{name}.canary"
+        if canary is None:
+            continue
+        if endpoint.expose is None:
+            message = "requests are divided by the gateway, and the endpoint is not exposed"
+            yield Problem(path, f"{message}; write serving.{name}.expose, or remove it")
+        if canary.version in (None, endpoint.version) and canary.image in (None, endpoint.image):
+            yield Problem(path, "is what the endpoint serves; write another 'version' or 'image', or remove it")
+        if canary.mirror and canary.percent:
+            message = f"it would get {canary.percent} % of the requests twice"
+            yield Problem(f"{path}.mirror", f"{message}; write percent: 0, or mirror: false")
+        taken = canary_name(name)
+        if taken in platform.serving:
+            yield Problem(f"serving.{taken}", f"the canary of '{name}' has this name; write another one")
+        if len(taken) > _LONGEST_NAME:
+            most = _LONGEST_NAME - len(canary_name(""))
+            yield Problem(f"serving.{name}", f"with a canary, write a name of at most {most} characters")
+
+
+def canary_name(endpoint: str) -> str:
+    """Of the Deployment and the Service of an endpoint's canary."""
+    return f"{endpoint}-canary"
 
 
 def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -146,11 +200,12 @@ SERVING = Kind(
     outputs="endpoints",
     request=request,
     scale="replicas",
-    references={"model": "models", "apiKey": "secrets", "pool": "nodePools"},
+    references={"model": "models", "apiKey": "secrets", "pool": "nodePools", "canary.image": "images"},
     rules=[
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
+        canaries_can_be_reached,
         api_keys_can_be_rotated,
         requests_fit_into_memory,
         objectives_are_of_endpoints,

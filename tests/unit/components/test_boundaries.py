@@ -21,8 +21,11 @@ _STACKS = [file.name.split(".")[1] for file in REPOSITORY.glob("Pulumi.*.yaml")]
 _PARTS = r"aws|amazon(?:aws)?|sigv4|sns|ecr|eks|iam|s3|rds|kwok"
 """Found between underscores and digits too: `AWS_REGION`, `sns_configs`, `123.dkr.ecr.eu-central-1`."""
 _PLACES = re.compile(rf"(?<![a-z])(?:{_PARTS})(?![a-z])|\b(?:local|localhost|{'|'.join(_STACKS)})\b", re.IGNORECASE)
-_ALLOWED = {"svc.cluster.local", "link-local", '"localhost"', '"/dev/null"', "/dev/shm"}
-"""Names inside every cluster and on every machine."""
+_ALLOWED = {
+    *("svc.cluster.local", "link-local", '"localhost"', '"/dev/null"', '"/dev/stdout"', "/dev/shm"),
+    *('"source": "Local"', '"local": {"rules"'),
+}
+"""Names inside every cluster and on every machine, and of Envoy: what one proxy answers or counts by itself."""
 
 
 def named_places(text: str) -> list[str]:
@@ -40,7 +43,16 @@ def test_the_declaration_names_places_in_their_own_files_only() -> None:
     folder = REPOSITORY / "infra" / "declaration"
     named = {file.name for file in folder.glob("*.py") if named_places(file.read_text())}
     assert named == {
-        *("cluster.py", "foundations.py", "monitoring.py", "names.py", "pool_nodes.py", "pools.py", "rules.py"),
+        *(
+            "cluster.py",
+            "foundations.py",
+            "gateway.py",
+            "monitoring.py",
+            "names.py",
+            "pool_nodes.py",
+            "pools.py",
+            "rules.py",
+        ),
         "__main__.py",
     }
 
