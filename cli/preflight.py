@@ -18,6 +18,7 @@ from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PART_LABEL, PROJECT, local_object_store, local_registry
 from infra.declaration.cluster import ClusterFoundation
 from infra.declaration.foundations import Foundation, LocalFoundation
+from infra.declaration.gateway import LocalEntrance
 from infra.declaration.loader import load
 from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError
@@ -87,8 +88,11 @@ def existing_cluster(name: str, declared: Platform, settings: ClusterFoundation,
     cluster_preflight.check(name, declared, settings, starts_pod=starts_pod)
 
 
-def require_machine(namespace: str, local: LocalFoundation, *, objects: bool = False) -> None:
-    """Check privileges, disk and ports of a machine that will run the local cluster, and with `objects` a store."""
+def require_machine(
+    namespace: str, local: LocalFoundation, *, objects: bool = False, entrance: LocalEntrance | None = None
+) -> None:
+    """Check privileges, disk and ports of a machine that will run the local cluster, with `objects` a store, and with
+    `entrance` a gateway."""
     if os.geteuid() != 0 or platform.system() != "Linux":
         raise CommandError(
             "the local cluster needs root on Linux",
@@ -105,6 +109,8 @@ def require_machine(namespace: str, local: LocalFoundation, *, objects: bool = F
     parts = {local_registry(namespace): [local.registry_port, local.registry_metrics_port]}
     if objects:
         parts[local_object_store(namespace)] = [local.object_store_port]
+    for name, port in (("httpsPort", entrance.https_port), ("httpPort", entrance.http_port)) if entrance else ():
+        _require_free(port, f"platform.gateway.local.{name}", machine.entrances())
     for part, ports in parts.items():
         own = machine.published_ports(f"{PART_LABEL}={part}")
         for port in ports:

@@ -131,7 +131,8 @@ def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
     deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
     state = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
-    return Workload(name, output["namespace"], state, output["model"], image, _service_address(core, output), False)
+    address = output.get("url") or _service_address(core, output)
+    return Workload(name, output["namespace"], state, output["model"], image, address, False)
 
 
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:

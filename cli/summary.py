@@ -6,7 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from cli import prediction, preflight, stack, status
+from cli import exposed, prediction, preflight, stack, status
 from cli.forward import forward
 from cli.prediction import Endpoint, Score, Tracking
 from common.console import Progress, console
@@ -61,6 +61,8 @@ def show(
     status.print_status(status.collect(name, declared))
     for score in scores:
         console.print(answered(score))
+    for command in exposed.commands(name, stack.outputs(name)):
+        console.print(f"[bold]outside[/]  {escape(command)}", soft_wrap=True)
     console.print()
     _phases(progress, seconds)
     unchanged = set(changes) <= {"same"}

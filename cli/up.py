@@ -22,7 +22,9 @@ def up(name: str) -> int:
     stack.require_backend(name, declared)
     local = declared.foundation.local
     if local is not None:
-        preflight.require_machine(declared.namespace, local, objects=bool(declared.dataset_teams()))
+        objects, gateway = bool(declared.dataset_teams()), declared.gateway
+        entrance = gateway.on_this_machine if gateway else None
+        preflight.require_machine(declared.namespace, local, objects=objects, entrance=entrance)
     elif declared.foundation.cluster is not None:
         preflight.require_tools(declared.foundation.cluster)
     elif declared.foundation.aws is not None:
@@ -78,5 +80,5 @@ def start_cluster(progress: Progress, declared: Platform, local: LocalFoundation
             machine.connect_object_store(local.object_store_port)
         if declared.gateway is not None:
             ports = declared.gateway.on_this_machine
-            machine.connect_gateway(ports.https_port, ports.http_port)
+            machine.connect_gateway(ports.service_address, ports.https_port, ports.http_port)
         step.say("control plane, one real node, DNS, volumes, metrics")

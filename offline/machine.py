@@ -126,10 +126,15 @@ def connect_object_store(port: int) -> None:
     gateways.to_loopback(port).start()
 
 
-def connect_gateway(https_port: int, http_port: int) -> None:
-    """Let this machine reach the platform's gateway on loopback ports."""
+def connect_gateway(address: str, https_port: int, http_port: int) -> None:
+    """Let this machine reach the platform's gateway, a Service with this address, on loopback ports."""
     for port, service_port in ((https_port, 443), (http_port, 80)):
-        gateways.from_loopback(port, service_port).start()
+        gateways.from_loopback(port, f"{address}:{service_port}").start()
+
+
+def entrances() -> set[int]:
+    """Loopback ports that are forwarded to a gateway."""
+    return gateways.entrances()
 
 
 def cluster_is_running() -> bool:

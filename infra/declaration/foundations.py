@@ -14,8 +14,6 @@ LOCAL_BASE_IMAGE = "ml-platform/python:local"
 """The Debian image with Python that `make up` builds. `offline` defines this and the values below, too."""
 LOCAL_DNS = "10.244.0.1"
 """The local cluster's node, on which CoreDNS runs and the registry's metrics are forwarded."""
-LOCAL_GATEWAY = "10.96.0.20"
-"""The address of the gateway's Service, to which loopback ports of the machine are forwarded."""
 LOCAL_PODS, LOCAL_SERVICES = "10.244.0.0/16", "10.96.0.0/16"
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"^({_LABEL}\.)+{_LABEL}$", re.ASCII)
 _LONGEST_HOST = 253
+_FIRST, _ADDRESSES = 32, 192
 _PATH = re.compile(r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$", re.ASCII)
 _CERTIFICATE = re.compile(r"^arn:aws(-cn|-us-gov)?:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$", re.ASCII)
 
@@ -67,6 +68,13 @@ class LocalEntrance(Settings):
 
     https_port: Port = Field(default=8443, description="Loopback port of the gateway")
     http_port: Port = Field(default=8080, description="Loopback port whose requests are redirected to `httpsPort`")
+
+    @property
+    def service_address(self) -> str:
+        """Of the gateway's Service, to which the ports are forwarded: another one for each stack on the machine. It is
+        in the part of Kubernetes' Service network that is for addresses which somebody chooses.
+        """
+        return f"10.96.0.{_FIRST + self.https_port % _ADDRESSES}"
 
 
 class AwsEntrance(Settings):

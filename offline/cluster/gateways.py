@@ -5,7 +5,7 @@ import socket
 
 from common import daemons, paths
 from common.daemons import Daemon
-from offline.cluster.addresses import API_PORT, GATEWAY_IP, NODE_IP
+from offline.cluster.addresses import API_PORT, NODE_IP
 
 API = "api-gateway"
 _LOOPBACK, _ENTRANCE = "loopback-gateway", "entrance"
@@ -21,10 +21,10 @@ def to_loopback(port: int) -> Daemon:
     return _gateway(f"{_LOOPBACK}-{port}", port)
 
 
-def from_loopback(port: int, service_port: int) -> Daemon:
-    """A forward the other way: from this machine to the platform's gateway, which may start later."""
+def from_loopback(port: int, service: str) -> Daemon:
+    """A forward the other way: from this machine to a Service's address and port, which may start later."""
     listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
-    command = ["socat", listen, f"TCP:{GATEWAY_IP}:{service_port}"]
+    command = ["socat", listen, f"TCP:{service}"]
     return Daemon(f"{_ENTRANCE}-{port}", command, lambda: _listens(port))
 
 
@@ -34,10 +34,16 @@ def to_others() -> list[Daemon]:
     return [_gateway(name, int(name.rpartition("-")[2])) for name in names]
 
 
+def entrances() -> set[int]:
+    """Ports of `from_loopback`."""
+    return {int(file.stem.rpartition("-")[2]) for file in paths.PIDS.glob(f"{_ENTRANCE}-*.pid")}
+
+
 def stop() -> None:
     """Stop all forwards."""
-    entrances = [file.stem for file in paths.PIDS.glob(f"{_ENTRANCE}-*.pid")]
-    daemons.stop(API, *(gateway.name for gateway in to_others()), *entrances)
+    daemons.stop(
+        API, *(gateway.name for gateway in to_others()), *(f"{_ENTRANCE}-{port}" for port in sorted(entrances()))
+    )
 
 
 def _gateway(name: str, port: int) -> Daemon:

@@ -117,6 +117,7 @@ def _declaration(registry_port: int) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(DEV.read_text())
     platform = document["config"]["ml-platform:platform"]
     platform["foundation"]["local"]["registryPort"] = registry_port
+    platform["gateway"]["local"] = {"httpsPort": free_port(), "httpPort": free_port()}
     platform["namespace"] = NAMESPACE
     quota = next(iter(platform["teams"].values()))["quota"]
     platform["teams"] = {TEAM: {"quota": {**quota, "storage": "2Gi"}}}

@@ -6,6 +6,7 @@ The tests stand in the order of that life and share one stack.
 import re
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import docker
 import pytest
 import requests
+import urllib3
 import yaml
 from kubernetes import client
 from playwright.sync_api import Browser
@@ -29,7 +31,8 @@ from offline import docker_engine
 from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
-from tests.stack.conftest import DECOY, GIVEN_VALUE, STACK, TEAM
+from tests.stack.callers import Caller, answered_by
+from tests.stack.conftest import DECOY, GIVEN_VALUE, NAMESPACE, STACK, TEAM
 from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
 from tests.stack.loops import counting_requests
 from tests.stack.submitted import (
@@ -233,6 +236,87 @@ def test_one_line_takes_an_endpoint_back_to_an_earlier_version_and_loses_no_requ
         assert version(endpoint, "digits") == "1"
     finally:
         stack_file.write_text(declared)
+
+
+@pytest.fixture
+def caller(core: client.CoreV1Api, outputs: dict[str, Any]) -> Iterator[Caller]:
+    """Somebody outside the cluster."""
+    served = outputs["endpoints"]["digits"]
+    service = core.read_namespaced_service("envoy", f"{NAMESPACE}-gateway")
+    key = {"Authorization": f"Bearer {served['api_key']}"}
+    found = Caller(service.spec.cluster_ip, served["url"], outputs["gateway"]["trusted"], key)
+    yield found
+    found.close()
+
+
+def test_an_exposed_endpoint_answers_those_outside_who_have_a_key(
+    caller: Caller, outputs: dict[str, Any], core: client.CoreV1Api
+) -> None:
+    path = "/v2/models/digits"
+    answer = caller.get(path)
+    assert (answer.status, answer.json()["name"]) == (200, "digits")
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert caller.get(path, Authorization="Bearer wrong").status == 401
+    redirect = caller.get_plain(f"{path}?a=b")
+    assert (redirect.status, redirect.headers["location"]) == (
+        301,
+        f"{outputs['endpoints']['digits']['url']}{path}?a=b",
+    )
+    assert caller.get(path, Host="other.localhost", **caller.headers).status == 404
+    service = core.read_namespaced_service("envoy", f"{NAMESPACE}-gateway")
+    stranger = Caller(service.spec.cluster_ip, "https://other.localhost", outputs["gateway"]["trusted"], {})
+    with pytest.raises(urllib3.exceptions.SSLError, match="doesn't match 'other.localhost'|certificate is not valid"):
+        stranger.get(path)
+    stranger.close()
+
+
+def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
+    core: client.CoreV1Api, apps: client.AppsV1Api, trial: Pulumi, caller: Caller, outputs: dict[str, Any]
+) -> None:
+    stack_file, names = trial.folder / f"Pulumi.{STACK}.yaml", ["digits", "digits-canary"]
+    declared = stack_file.read_text()
+    settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+    try:
+        with caller.predicting("digits") as answers:
+            declare(trial, serving={"digits": {**settings, "canary": {"version": 1, "percent": 10}}})
+            trial.up()
+            assert trial.preview("--expect-no-changes").code == 0
+            before = answered_by(core, TEAM, names)
+            eventually(
+                lambda: sum(answered_by(core, TEAM, names).values()) - sum(before.values()) > 3000, 120, "requests"
+            )
+            after = answered_by(core, TEAM, names)
+            restart(apps, "envoy", "envoy-gateway")
+            count(stack_file, "gateway")
+            trial.up()
+            stack_file.write_text(declared)
+            began = time.monotonic()
+            trial.up()
+            print(f"rolled back in {time.monotonic() - began:.0f} s")
+        share = (after["digits-canary"] - before["digits-canary"]) / (sum(after.values()) - sum(before.values()))
+        print(f"{dict(answers)}, {share:.3f} of them by the canary")
+        assert set(answers) == {200}, answers
+        assert share == pytest.approx(0.10, abs=0.02)
+        assert core.list_namespaced_pod(TEAM, label_selector="app.kubernetes.io/name=digits-canary").items == []
+    finally:
+        stack_file.write_text(declared)
+
+
+def restart(apps: client.AppsV1Api, *names: str) -> None:
+    """New pods of Deployments of the gateway, until they have taken over."""
+    when = {"kubectl.kubernetes.io/restartedAt": datetime.now(UTC).isoformat()}
+    change = {"spec": {"template": {"metadata": {"annotations": when}}}}
+    for name in names:
+        apps.patch_namespaced_deployment(name, f"{NAMESPACE}-gateway", change)
+    for name in names:
+        eventually(partial(rolled_out, apps, name), 120, f"new pods of {name}")
+
+
+def rolled_out(apps: client.AppsV1Api, name: str) -> bool:
+    found = apps.read_namespaced_deployment(name, f"{NAMESPACE}-gateway")
+    status, wanted = found.status, found.spec.replicas
+    seen = status.observed_generation == found.metadata.generation
+    return bool(seen and status.updated_replicas == status.available_replicas == status.replicas == wanted)
 
 
 def old_serving_pods(core: client.CoreV1Api, names: set[str]) -> list[str]:

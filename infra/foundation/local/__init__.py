@@ -12,7 +12,7 @@ import pulumi_random as random
 
 from infra.catalogue.images import OBJECT_STORE
 from infra.catalogue.names import LOCAL_CONTEXT, LOCAL_POD_LOGS, PROJECT, local_object_store, local_registry
-from infra.declaration.foundations import LOCAL_DNS, LOCAL_GATEWAY
+from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
 from infra.declaration.gateway import LocalEntrance
 from infra.declaration.pools import NodePool
@@ -125,7 +125,7 @@ class LocalFoundation(pulumi.ComponentResource):
 
 def _entrance(settings: LocalEntrance) -> Entrance:
     """`make up` forwards loopback ports of the machine to the address."""
-    return Entrance("ClusterIP", settings.https_port, cluster_ip=LOCAL_GATEWAY)
+    return Entrance("ClusterIP", settings.https_port, cluster_ip=settings.service_address)
 
 
 def egress(dns: str) -> list[AllowedEgress]:

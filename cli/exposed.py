@@ -1,0 +1,32 @@
+"""How exposed endpoints are called from outside the cluster: a command that works as it stands."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.kubeconfig import write_private
+from common import paths
+
+
+def commands(stack: str, outputs: Mapping[str, Any]) -> Iterator[str]:
+    """One for each exposed endpoint; the authority that signed the gateway's certificate is written to a file."""
+    gateway = outputs.get("gateway") or {}
+    trust = ["--cacert", str(_written(stack, gateway["trusted"]))] if gateway.get("trusted") else []
+    for endpoint in outputs.get("endpoints", {}).values():
+        if "url" in endpoint:
+            yield shlex.join(["curl", *trust, f"{endpoint['url']}/v2/models/{endpoint['model']}"]) + _login(endpoint)
+
+
+def _login(endpoint: Mapping[str, Any]) -> str:
+    """A placeholder: no key is printed."""
+    named = next(iter(endpoint.get("callers") or {}), None)
+    if named is not None:
+        return f' -H "X-API-Key: <the secret {named}>"'
+    return ' -H "Authorization: Bearer <its apiKey>"' if endpoint.get("api_key") else ""
+
+
+def _written(stack: str, authority: str) -> Path:
+    file = paths.STATE / f"gateway-{stack}.pem"
+    write_private(file, authority)
+    return file

@@ -1,0 +1,104 @@
+"""The gateway: nobody is let in before somebody asks for keys, its controller changes nothing of teams, canaries get
+their part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.networking.gateway import CONTROLLER
+from tests.unit.components.recorder import behind, created, inputs, platform
+from tests.unit.declaration.samples import on_aws, small
+
+STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
+RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+
+
+def exposed(**changes: object) -> dict[str, Any]:
+    return {
+        "gateway": {},
+        "secrets": {"ci": {"team": "vision", "generate": True}},
+        "serving.digits.expose": {"host": "digits.example.com", "path": "/v1/digits", "callers": ["ci"]},
+        **changes,
+    }
+
+
+def test_without_a_gateway_there_is_nothing_of_it() -> None:
+    recorder = platform(small())
+    assert [each.name for each in recorder.resources if "gateway" in f"{each.type} {each.name}"] == []
+
+
+def test_a_route_comes_after_who_may_take_it_and_after_the_pods() -> None:
+    recorder = platform(small(**exposed()))
+    before = behind(recorder, f"{STANDARD}HTTPRoute", "digits")
+    assert {"digits", "vision-digits-callers", "vision-digits-gateway", "gateway"} <= before
+    policy = inputs(recorder, f"{ENVOY}SecurityPolicy", "digits")["spec"]
+    assert policy["apiKeyAuth"]["credentialRefs"] == [{"group": "", "kind": "Secret", "name": "digits-callers"}]
+    keys = inputs(recorder, "kubernetes:core/v1:Secret", "vision-digits-callers")["stringData"]
+    assert sorted(keys) == ["ci", "ci.next", "ci.previous"]
+    assert len({*keys.values()}) == 3
+
+
+def test_the_endpoint_sees_the_path_behind_its_own() -> None:
+    route = inputs(platform(small(**exposed())), f"{STANDARD}HTTPRoute", "digits")
+    assert route["metadata"]["namespace"] == "vision"
+    (rule,) = route["spec"]["rules"]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/digits"}}]
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": rewrite}]
+    assert rule["backendRefs"] == [{"name": "digits", "port": 8080, "weight": 100}]
+
+
+def test_a_limit_is_of_each_caller() -> None:
+    limited = exposed(**{"serving.digits.expose.rateLimit": {"requests": 5, "per": "minute"}})
+    traffic = inputs(platform(small(**limited)), f"{ENVOY}BackendTrafficPolicy", "digits")["spec"]
+    by_caller = {"clientSelectors": [{"headers": [{"name": "X-Caller", "type": "Distinct"}]}]}
+    assert traffic["rateLimit"]["local"]["rules"] == [{**by_caller, "limit": {"requests": 5, "unit": "Minute"}}]
+    assert traffic["routingType"] == "Service"
+
+
+def test_a_canary_gets_its_part_after_its_pods_are_there() -> None:
+    recorder = platform(small(**exposed(**{"serving.digits.canary": {"version": 7, "percent": 10}})))
+    (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
+    assert [(each["name"], each["weight"]) for each in rule["backendRefs"]] == [("digits", 90), ("digits-canary", 10)]
+    assert "digits-canary" in behind(recorder, f"{STANDARD}HTTPRoute", "digits")
+    uris = {name: _uri(inputs(recorder, "kubernetes:apps/v1:Deployment", name)) for name in ("digits", "digits-canary")}
+    assert uris == {"digits": "models:/digits@champion", "digits-canary": "models:/digits/7"}
+
+
+def test_a_canary_without_a_part_gets_copies_at_most() -> None:
+    shadow = {"version": 7, "percent": 0, "mirror": True}
+    recorder = platform(small(**exposed(**{"serving.digits.canary": shadow})))
+    (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
+    assert [each["name"] for each in rule["backendRefs"]] == ["digits"]
+    mirror = {"backendRef": {"name": "digits-canary", "port": 8080}}
+    assert {"type": "RequestMirror", "requestMirror": mirror} in rule["filters"]
+
+
+def _uri(deployment: dict[str, Any]) -> str:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return next(str(each["value"]) for each in container["env"] if each["name"] == "MODEL_URI")
+
+
+def test_the_controller_changes_status_only() -> None:
+    recorder = platform(small(**exposed()))
+    everywhere = inputs(recorder, f"{RBAC}ClusterRole", f"ml-platform-gateway-{CONTROLLER}-nodes")["rules"]
+    changed = {each for rule in everywhere if {*rule["verbs"]} - {"get", "list", "watch"} for each in rule["resources"]}
+    assert changed == {"gatewayclasses", "gatewayclasses/status"}
+    inside = inputs(recorder, f"{RBAC}ClusterRole", f"ml-platform-gateway-{CONTROLLER}")["rules"]
+    writes = {each for rule in inside if {*rule["verbs"]} - {"get", "list", "watch"} for each in rule["resources"]}
+    assert all(each.endswith("/status") for each in writes)
+    bound = [each for each in created(recorder, f"{RBAC}RoleBinding") if each.endswith(f"-{CONTROLLER}")]
+    assert bound == [f"{each}-ml-platform-gateway-{CONTROLLER}" for each in ("ml-platform-gateway", "vision")]
+
+
+def test_the_load_balancer_is_internal_and_has_the_declared_certificate() -> None:
+    recorder = platform(on_aws(**exposed(gateway={"aws": {"certificate": CERTIFICATE}})))
+    service = inputs(recorder, "kubernetes:core/v1:Service", "envoy")
+    prefix = "service.beta.kubernetes.io/aws-load-balancer"
+    annotations = service["metadata"]["annotations"]
+    assert annotations[f"{prefix}-scheme"] == "internal"
+    assert annotations[f"{prefix}-ssl-cert"] == CERTIFICATE
+    assert service["spec"]["loadBalancerSourceRanges"] == ["10.20.0.0/16"]
+    assert recorder.outputs["gateway"]["trusted"] is None
+    assert recorder.outputs["endpoints"]["digits"]["url"] == "https://digits.example.com/v1/digits"

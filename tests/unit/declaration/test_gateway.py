@@ -1,0 +1,138 @@
+"""The gateway and what is exposed through it: what nobody could reach, or anybody could, is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.declaration.samples import accepted, in_cluster, on_aws, refusal, refused
+
+HOST = "digits.example.com"
+AT = "Pulumi.dev.yaml: platform."
+KEYS: dict[str, Any] = {
+    "ci": {"team": "vision", "generate": True},
+    "web": {"team": "vision", "generate": True},
+    "given": {"team": "vision"},
+    "other": {"team": "speech", "generate": True},
+}
+
+
+def exposed(**changes: object) -> dict[str, Any]:
+    """An endpoint with two callers."""
+    expose = {"host": HOST, "callers": ["ci", "web"]}
+    return {"gateway": {}, "secrets": {**KEYS}, "serving.digits.expose": expose, **changes}
+
+
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+
+
+def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path) -> None:
+    assert accepted(root, **exposed())
+    own = {"serving.digits.apiKey": "ci", "serving.digits.expose": {"host": HOST}}
+    assert accepted(root, **exposed(**own))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"serving.digits.expose": {"host": HOST}},
+            "serving.digits.expose: anybody could call it; write 'callers', or serving.digits.apiKey",
+        ),
+        (
+            {"serving.digits.apiKey": "ci"},
+            "serving.digits.expose.callers: the endpoint itself would refuse them, since it asks for the key "
+            "'ci'; remove serving.digits.apiKey, or 'callers'",
+        ),
+        (
+            {"serving.digits.expose.callers": ["sky"]},
+            "serving.digits.expose.callers.0: secret 'sky' is not declared; declare it in 'secrets' with "
+            "generate: true",
+        ),
+        (
+            {"serving.digits.expose.callers": ["ci", "other"]},
+            "serving.digits.expose.callers.1: secret 'other' belongs to team 'speech'; write a secret of team 'vision'",
+        ),
+        (
+            {"serving.digits.expose.callers": ["given"]},
+            "serving.digits.expose.callers.0: 'given' is not generated, so it cannot be rotated without "
+            "refusing its caller; write generate: true in secrets.given",
+        ),
+        (
+            {"gateway.local": {"httpsPort": 5001}},
+            "gateway.local.httpsPort: port 5001 is taken by foundation.local.registryPort; write another one",
+        ),
+        (
+            {"gateway.local": {"httpPort": 8443}},
+            "gateway.local.httpPort: port 8443 is taken by gateway.local.httpsPort; write another one",
+        ),
+        (
+            {"gateway.cluster": {"sourceCidrs": ["203.0.113.0/24"]}},
+            "gateway.cluster: foundation.cluster is not declared; remove it",
+        ),
+        (
+            {"serving.digits.expose.host": "https://digits.example.com"},
+            "serving.digits.expose.host: 'https://digits.example.com' is not a host; write a DNS name in lower "
+            "case without scheme and port, such as models.example.com",
+        ),
+        (
+            {"serving.digits.expose.path": "/digits/"},
+            "serving.digits.expose.path: '/digits/' is not a path; write one that begins with '/' and does not "
+            "end with it",
+        ),
+        (
+            {"serving.digits.canary": {"percent": 10}},
+            "serving.digits.canary: is what the endpoint serves; write another 'version' or 'image', or remove it",
+        ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 10, "mirror": True}},
+            "serving.digits.canary.mirror: it would get 10 % of the requests twice; write percent: 0, or mirror: false",
+        ),
+        (
+            {"serving.digits.canary": {"image": "sky", "percent": 10}},
+            "serving.digits.canary.image: image 'sky' is not declared; known: serving, training",
+        ),
+    ],
+)
+def test_what_can_t_work_is_refused(root: Path, changes: dict[str, Any], message: str) -> None:
+    assert f"{AT}{message}" in refused(root, **exposed(**changes))
+
+
+def test_without_a_gateway_nothing_is_exposed(root: Path) -> None:
+    without = {name: value for name, value in exposed().items() if name != "gateway"}
+    message = "nothing lets callers in without 'gateway'; declare 'gateway', or remove 'expose'"
+    assert refused(root, **without) == [f"{AT}serving.digits.expose: {message}"]
+
+
+def test_a_canary_needs_the_gateway(root: Path) -> None:
+    found = refused(root, **{"serving.digits.canary": {"version": 2, "percent": 10}})
+    assert found == [
+        f"{AT}serving.digits.canary: requests are divided by the gateway, and the endpoint is not exposed; write "
+        "serving.digits.expose, or remove it"
+    ]
+
+
+def test_two_endpoints_can_t_have_one_url(root: Path) -> None:
+    other: dict[str, Any] = {"team": "vision", "image": "serving", "model": "digits"}
+    same = {"serving.digits2": {**other, "expose": {"host": HOST, "callers": ["ci"]}}}
+    assert refused(root, **exposed(**same)) == [
+        f"{AT}serving.digits2.expose.path: {HOST}/ is that of serving.digits.expose; write another path or host"
+    ]
+    elsewhere = {**other, "expose": {"host": HOST, "path": "/two", "callers": ["ci"]}}
+    assert accepted(root, **exposed(**{"serving.digits2": elsewhere}))
+
+
+def test_each_foundation_says_how_callers_reach_it(root: Path) -> None:
+    assert refusal(root, on_aws(gateway={})) == [
+        f"{AT}gateway: nothing says how callers reach it; write aws: {{certificate: <ARN in ACM>}}"
+    ]
+    assert refusal(root, in_cluster(gateway={}))[:1] == [
+        f"{AT}gateway: nothing says how callers reach it; write cluster: {{sourceCidrs: [<networks of its callers>]}}"
+    ]
+    wrong = "arn:aws:iam::123456789012:server-certificate/x"
+    (line,) = refusal(root, on_aws(gateway={"aws": {"certificate": wrong}}))
+    assert "is not the ARN of a certificate in ACM" in line
+    (line,) = refusal(root, on_aws(gateway={"aws": {"certificate": CERTIFICATE, "sourceCidrs": ["0.0.0.0/0"]}}))
+    assert line.endswith("'0.0.0.0/0' is a large part of the internet; write the networks of its callers")
