@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from cli.preflight import name_of
-from cli.pull_request import checkout
+from cli.pull_request import checkout, traffic
 from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
 from cli.pull_request.render import Report, render
@@ -54,4 +54,12 @@ def report(stack: str, before: Planned, after: Planned) -> Report:
         notice = "The base branch can't be previewed, so everything shows as created."
     base = EMPTY if before.failure else before.plan
     costs = after.plan.get("cost"), base.get("cost")
-    return Report(stack, compare(base, after.plan), problems, notice=notice, cost=costs[0], cost_before=costs[1])
+    return Report(
+        stack,
+        compare(base, after.plan),
+        problems,
+        notice=notice,
+        cost=costs[0],
+        cost_before=costs[1],
+        traffic=traffic.changed(base, after.plan),
+    )

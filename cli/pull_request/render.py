@@ -31,6 +31,8 @@ class Report:
     cost: Mapping[str, Any] | None = None
     """Of the head, as `cli.cost` writes it; None where nothing is bought."""
     cost_before: Mapping[str, Any] | None = None
+    traffic: Sequence[str] = ()
+    """How requests are divided from now on."""
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -72,6 +74,8 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
     yield ""
     if report.notice:
         yield from [report.notice, ""]
+    if report.traffic:
+        yield from [*(f"**{text}**" for text in report.traffic), ""]
     if report.cost:
         yield from [*_cost(report.cost, report.cost_before or {}), ""]
     for problem in report.problems:

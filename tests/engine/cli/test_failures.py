@@ -14,14 +14,25 @@ from cli import plan
 from tests.pulumi_engine import Pulumi, find_engine
 from tests.waiting import eventually
 
-_PROGRAM = (
-    "import pulumi_docker, pulumi_random\npulumi_docker.Volume('data')\npulumi_random.RandomPassword('p', length=20)"
-)
+_PROGRAM = """
+import asyncio, pathlib, pulumi, pulumi_docker, pulumi_random
+
+async def length():
+    # The engine looks at one resource after the other, and would not come to the volume.
+    while not pathlib.Path({seen!r}).exists():
+        await asyncio.sleep(0.05)
+    return 20
+
+pulumi_docker.Volume("data")
+pulumi_random.RandomPassword("p", length=pulumi.Output.from_input(length()))
+"""
 _POLICY = """
 import pathlib, time
 from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy
 
 def wait(args, report):
+    if args.resource_type == "docker:index/volume:Volume":
+        pathlib.Path({seen!r}).touch()
     if args.resource_type == "random:index/randomPassword:RandomPassword":
         pathlib.Path({analysing!r}).touch()
         while "context canceled" not in pathlib.Path({events!r}).read_text():
@@ -77,8 +88,9 @@ def test_what_the_policy_pack_was_looking_at_is_no_second_failure(pulumi: Pulumi
     events.touch()
     pack.mkdir()
     (pack / "PulumiPolicy.yaml").write_text("runtime: python\nversion: 0.0.1\n")
-    (pack / "__main__.py").write_text(_POLICY.format(analysing=str(tmp_path / "analysing"), events=str(events)))
-    pulumi.program(_PROGRAM)
+    files = {"seen": str(tmp_path / "seen"), "analysing": str(tmp_path / "analysing"), "events": str(events)}
+    (pack / "__main__.py").write_text(_POLICY.format(**files))
+    pulumi.program(_PROGRAM.format(**files))
     failed = pulumi.up("--policy-pack", str(pack), "--event-log", str(events), check=False)
     assert failed.code != 0
     assert "context canceled" in failed.text, "the engine reports one failure only"

@@ -236,6 +236,47 @@ def test_a_base_that_fails_is_said() -> None:
     assert "1 created" in text
 
 
+ROUTE = "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute"
+
+
+def served(name: str, uri: str) -> dict[str, Any]:
+    container = {"name": "serving", "image": plan.UNKNOWN, "env": [{"name": "MODEL_URI", "value": uri}]}
+    spec = {"template": {"spec": {"containers": [container]}}}
+    return step(DEPLOYMENT, name, metadata={"namespace": "vision", "name": name}, spec=spec)
+
+
+def divided(*weights: tuple[str, int], mirrored: str = "") -> list[dict[str, Any]]:
+    """A route to `digits`, and its canary with version 7."""
+    mirror = [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": mirrored}}}] if mirrored else []
+    rule = {"backendRefs": [{"name": name, "weight": weight} for name, weight in weights], "filters": mirror}
+    route = step(ROUTE, "digits", metadata={"namespace": "vision", "name": "digits"}, spec={"rules": [rule]})
+    return [served("digits", "models:/digits@champion"), served("digits-canary", "models:/digits/7"), route]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (divided(("digits", 100)), divided(("digits", 90), ("digits-canary", 10)), ["10 % of digits to version 7"]),
+        (divided(("digits", 90), ("digits-canary", 10)), divided(("digits", 90), ("digits-canary", 10)), []),
+        (
+            divided(("digits", 100)),
+            divided(("digits", 100), mirrored="digits-canary"),
+            ["copies of digits to version 7"],
+        ),
+        (
+            divided(("digits", 90), ("digits-canary", 10)),
+            divided(("digits", 100)),
+            ["all of digits to the endpoint itself, none to version 7"],
+        ),
+    ],
+)
+def test_a_canary_is_told_in_words(before: list[Any], after: list[Any], said: list[str]) -> None:
+    made = report("prod", Planned(planned(*before)), Planned(planned(*after)))
+    assert made.traffic == said
+    text = render([made])
+    assert all(f"**{line}**" in text.splitlines()[:10] for line in said)
+
+
 def event_log(folder: Path, *events: dict[str, Any]) -> Path:
     file = folder / "events"
     file.write_text("\n".join(json.dumps(event) for event in events))
