@@ -21,6 +21,8 @@ def test_a_command_works_without_its_debug_log(tmp_path: Path) -> None:
     debug_log.prevent(tmp_path)
     debug_log.prevent(tmp_path)
     backend = {"PULUMI_HOME": str(tmp_path), "PULUMI_BACKEND_URL": f"file://{tmp_path}"}
-    ended = subprocess.run([engine, "stack", "ls", "--all"], cwd=tmp_path, env={**os.environ, **backend}, capture_output=True)
+    ended = subprocess.run(
+        [engine, "stack", "ls", "--all"], cwd=tmp_path, env={**os.environ, **backend}, capture_output=True
+    )
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "logs").is_file()

@@ -27,17 +27,27 @@ def test_every_example_is_built(file: Path) -> None:
 def test_dev_is_one_model_from_training_to_serving() -> None:
     stack = dev()
     assert created(stack, "docker:index/image:Image") == DEV_IMAGES
-    assert created(stack, "kubernetes:core/v1:Namespace") == ["ml-platform", "ml-platform-logs", "speech", "vision"]
+    assert created(stack, "kubernetes:core/v1:Namespace") == [
+        "ml-platform",
+        "ml-platform-gateway",
+        "ml-platform-logs",
+        "speech",
+        "vision",
+    ]
     assert sorted(name for name in pods(stack) if name.startswith("Job ")) == [
         "Job digits",
         "Job digits-gpu",
         "Job tracking",
     ]
     watching = ["alertmanager", "gpu-simulator", "kube-state-metrics", "log-store", "prometheus", "status"]
-    assert created(stack, "kubernetes:apps/v1:Deployment") == sorted(["digits", "tracking", *watching])
+    assert created(stack, "kubernetes:apps/v1:Deployment") == sorted(
+        ["digits", "envoy", "envoy-gateway", "tracking", *watching]
+    )
     assert created(stack, "kubernetes:core/v1:Service") == [
         "alertmanager",
         "digits",
+        "envoy",
+        "envoy-gateway",
         "log-store",
         "prometheus",
         "status",
@@ -81,6 +91,8 @@ def test_the_outputs_are_the_public_contract() -> None:
             "port": 8080,
             "model": "digits",
             "api_key": "password-of-digits-key-0",
+            "url": "https://digits.localhost:8443",
+            "callers": {},
         }
     }
     assert outputs["jobs"]["digits"] == {"namespace": "vision", "model": "digits", "simulated": False}
@@ -101,6 +113,9 @@ def test_the_outputs_are_the_public_contract() -> None:
     }
 
 
+DEFINITION = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+
+
 def test_two_stacks_share_no_name_outside_their_namespaces(root: Path) -> None:
     other = platform(
         small(
@@ -112,20 +127,24 @@ def test_two_stacks_share_no_name_outside_their_namespaces(root: Path) -> None:
                 "training.digits.team": "vision2",
                 "serving.digits.team": "vision2",
                 "nodePools": {"b200": {"instance": {"cpu": 1, "memory": "1Gi"}}},
+                "gateway": {},
             }
         )
     )
-    assert shared_names(platform(small())) & shared_names(other) == set()
+    assert shared_names(platform(small(gateway={}))) & shared_names(other) == set()
 
 
 def shared_names(stack: Recorder) -> set[str]:
     """The names of what is in no namespace: on the cluster and in the Docker engine."""
-    cluster = [inputs(stack, kind, name) for kind in CLUSTER_KINDS for name in created(stack, kind)]
+    kinds = [kind for kind in CLUSTER_KINDS if kind != DEFINITION]  # all stacks of a cluster share definitions
+    cluster = [inputs(stack, kind, name) for kind in kinds for name in created(stack, kind)]
     engine = [inputs(stack, kind, name)["name"] for kind in ENGINE_KINDS for name in created(stack, kind)]
     return {each["metadata"]["name"] for each in cluster} | set(engine)
 
 
 CLUSTER_KINDS = (
+    DEFINITION,
+    "kubernetes:gateway.networking.k8s.io/v1:GatewayClass",
     "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy",
     "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding",
     "kubernetes:core/v1:Namespace",
@@ -143,7 +162,7 @@ def test_everything_else_on_the_cluster_is_in_a_namespace() -> None:
         each for each in stack.resources if each.type.startswith("kubernetes:") and each.type not in CLUSTER_KINDS
     ]
     namespaces = {each.inputs["metadata"]["namespace"] for each in objects}
-    assert namespaces == {"ml-platform", "ml-platform-logs", "speech", "vision"}
+    assert namespaces == {"ml-platform", "ml-platform-gateway", "ml-platform-logs", "speech", "vision"}
 
 
 def test_pods_run_digests_from_the_private_registry() -> None:

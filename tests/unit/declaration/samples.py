@@ -91,6 +91,7 @@ _IN_CLUSTER: dict[str, Any] = {
 
 DEV_IMAGES = [
     "base",
+    "gateway",
     "gpu-simulator",
     "logs",
     "prometheus",
