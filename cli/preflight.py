@@ -109,8 +109,10 @@ def require_machine(
     parts = {local_registry(namespace): [local.registry_port, local.registry_metrics_port]}
     if objects:
         parts[local_object_store(namespace)] = [local.object_store_port]
-    for name, port in (("httpsPort", entrance.https_port), ("httpPort", entrance.http_port)) if entrance else ():
-        _require_free(port, f"platform.gateway.local.{name}", machine.entrances())
+    if entrance is not None:
+        own = machine.entrances(entrance.service_address)
+        _require_free(entrance.https_port, "platform.gateway.local.httpsPort", own)
+        _require_free(entrance.http_port, "platform.gateway.local.httpPort", own)
     for part, ports in parts.items():
         own = machine.published_ports(f"{PART_LABEL}={part}")
         for port in ports:

@@ -25,7 +25,7 @@ from cli.forward import forward, require_kubectl
 from common import paths
 from common.console import Progress, console
 from common.errors import CommandError
-from infra.catalogue.images import GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
+from infra.catalogue.images import GATEWAY, GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
 from infra.catalogue.logs import QUERY, READER, READER_POD, READER_PORT, USERS_FILE
 from infra.catalogue.names import PROJECT, logs_namespace
 from infra.declaration.loader import SETTING
@@ -131,12 +131,19 @@ def rotate(name: str, secret: str) -> int:
         lambda: accepted(secret, declared, stack.outputs(name, reveal=True), cluster),
         cluster,
         progress,
+        1 if _is_held_outside(secret, declared) else STEPS,
     )
-    console.print(
-        f"[bold]{secret} is rotated[/]; old keys that are refused now: {refused}. "
-        f"{file.name} counts the rotations; commit the change."
-    )
+    outcome = f"old keys that are refused now: {refused}"
+    if _is_held_outside(secret, declared):
+        outcome = "the old one is accepted until the next rotation"
+    console.print(f"[bold]{secret} is rotated[/]; {outcome}. {file.name} counts the rotations; commit the change.")
     return 0
+
+
+def _is_held_outside(secret: str, declared: Platform) -> bool:
+    """Whether people and programs outside the cluster hold it, who need time to get the new one."""
+    exposed = (each.expose for each in declared.serving.values() if each.expose)
+    return secret == GATEWAY or any(secret in expose.callers for expose in exposed)
 
 
 def require_rotatable(declared: Platform, name: str, secret: str) -> None:
@@ -154,14 +161,20 @@ def renew(
     keys: Callable[[], set[Key]],
     cluster: Cluster,
     progress: Progress,
+    steps: int = STEPS,
 ) -> int:
-    """Increment the counter, deploy, wait; twice. The number of keys that were accepted before and are refused now."""
+    """Increment the counter, deploy, wait; `steps` times, of which the second revokes the old value.
+
+    The number of keys that were accepted before and are refused now.
+    """
     before = keys()
-    for _ in range(STEPS):
+    for _ in range(steps):
         count(file, secret)
         up()
         with progress.step("all servers accept the new value"):
             _wait(lambda: [key for key in keys() if not cluster.accepts(key)], "does not accept")
+    if steps < STEPS:
+        return 0
     old = before - keys()
     with progress.step("all servers refuse the old value"):
         _wait(lambda: [key for key in old if cluster.accepts(key)], "still accepts")

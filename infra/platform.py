@@ -15,6 +15,7 @@ from infra.declaration.idle_rules import idle_limits
 from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
+from infra.declaration.types import memory_bytes
 from infra.foundation import Foundation, Placement, create_foundation
 from infra.gateway.gateway import Gateway, GatewayArgs
 from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
@@ -238,6 +239,7 @@ def _gateway(
         routed={name: teams[name] for name in routed},
         hosts=sorted({each.host for each in exposed.values()}),
         longest=max((each.timeout for each in exposed.values()), default=0),
+        largest=max((memory_bytes(declared.serving[name].max_request_size) for name in exposed), default=0),
         rotation=declared.rotations.get(GATEWAY, 0),
     )
     opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random], depends_on=[*foundation.ready])

@@ -129,12 +129,12 @@ def connect_object_store(port: int) -> None:
 def connect_gateway(address: str, https_port: int, http_port: int) -> None:
     """Let this machine reach the platform's gateway, a Service with this address, on loopback ports."""
     for port, service_port in ((https_port, 443), (http_port, 80)):
-        gateways.from_loopback(port, f"{address}:{service_port}").start()
+        gateways.from_loopback(port, f"{address}:{service_port}")
 
 
-def entrances() -> set[int]:
-    """Loopback ports that are forwarded to a gateway."""
-    return gateways.entrances()
+def entrances(address: str) -> set[int]:
+    """Loopback ports that are forwarded to the gateway with this address."""
+    return gateways.entrances(address)
 
 
 def cluster_is_running() -> bool:

@@ -7,7 +7,7 @@ from kubernetes import client
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
 from cli.finding import Finding
 from cli.same_cluster import strangers
-from infra.catalogue.names import PLATFORM_LABEL, devices_namespace, logs_namespace
+from infra.catalogue.names import PLATFORM_LABEL, devices_namespace, gateway_namespace, logs_namespace
 from infra.catalogue.versions import OLDEST_KUBERNETES
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -30,7 +30,7 @@ def namespaces_are_free(api: client.ApiClient, wanted: Wanted) -> Iterator[Findi
         yield Finding(CONTEXT, problem, "use the kubeconfig of the stack's own cluster")
         return
     platform = wanted.declared.namespace
-    own = (platform, devices_namespace(platform), logs_namespace(platform))
+    own = (platform, devices_namespace(platform), logs_namespace(platform), gateway_namespace(platform))
     paths = dict.fromkeys(own, "platform.namespace")
     paths |= {name: f"platform.teams.{name}" for name in wanted.declared.teams}
     for name, path in paths.items():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"^({_LABEL}\.)+{_LABEL}$", re.ASCII)
 _LONGEST_HOST = 253
+_LONGEST_LABEL, _LONGEST_REQUEST = 63, 3600
 _FIRST, _ADDRESSES = 32, 192
 _PATH = re.compile(r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$", re.ASCII)
 _CERTIFICATE = re.compile(r"^arn:aws(-cn|-us-gov)?:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$", re.ASCII)
@@ -43,6 +44,12 @@ def _certificate(value: str) -> str:
         write = "write one such as arn:aws:acm:eu-central-1:123456789012:certificate/<id>"
         raise ValueError(f"{value!r} is not the ARN of a certificate in ACM; {write}")
     return value
+
+
+def _time_of_a_request(seconds: int) -> int:
+    if seconds > _LONGEST_REQUEST:
+        raise ValueError(f"{seconds}s is too long: a proxy that ends waits for its requests; write at most 1h")
+    return seconds
 
 
 def _cidr(value: str) -> str:
@@ -129,7 +136,7 @@ class Expose(Settings):
 
     host: Host = Field(description="The host of its URL")
     path: UrlPath = Field(
-        default="/", description="What the path of its URL begins with, which the endpoint does not see"
+        default="/", description="What the path of its URL begins with, before `/v2`; the endpoint does not see it"
     )
     callers: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
         default=(),
@@ -139,8 +146,9 @@ class Expose(Settings):
     rate_limit: RateLimit | None = Field(
         default=None, description="How often each of the `callers` may call; none: no limit"
     )
-    timeout: Seconds = Field(
-        default=written("1m"), description="How long a request may take in all; the longest stream takes as long"
+    timeout: Annotated[Seconds, AfterValidator(_time_of_a_request)] = Field(
+        default=written("1m"),
+        description="How long a request may take in all, at most 1h; the longest stream takes as long",
     )
 
 
@@ -169,6 +177,26 @@ def the_gateway_is_of_this_foundation(platform: Platform, root: Path) -> Iterato
         elif here and not declared and name != "local":
             what = "certificate: <ARN in ACM>" if name == "aws" else "sourceCidrs: [<networks of its callers>]"
             yield Problem("gateway", f"nothing says how callers reach it; write {name}: {{{what}}}")
+
+
+def load_balancers_let_somebody_in(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The networks that may connect are by default those of the VPC, which reach no public load balancer by them."""
+    aws = platform.gateway.aws if platform.gateway else None
+    if aws is not None and aws.scheme == "internet-facing" and not aws.source_cidrs:
+        message = "nobody could connect from the internet; write sourceCidrs: [<networks of its callers>]"
+        yield Problem("gateway.aws.scheme", message)
+
+
+def hosts_are_of_one_team(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Otherwise callers could send the keys of one team to another, by a longer path."""
+    owners: dict[str, str] = {}
+    for name, endpoint in platform.serving.items():
+        if endpoint.expose is None:
+            continue
+        owner = owners.setdefault(endpoint.expose.host, endpoint.team)
+        if owner != endpoint.team:
+            message = f"endpoints of team '{owner}' have this host; write another one for team '{endpoint.team}'"
+            yield Problem(f"serving.{name}.expose.host", message)
 
 
 def exposed_urls_differ(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -213,6 +241,20 @@ def callers_have_generated_secrets(platform: Platform, root: Path) -> Iterator[P
                 yield Problem(path, f"{message}; write generate: true in secrets.{caller}")
 
 
+def names_of_exposed_endpoints_fit(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Other objects of the team's namespace are named after an endpoint."""
+    for name, endpoint in platform.serving.items():
+        if endpoint.expose is None:
+            continue
+        keys = f"{name}-callers"
+        if endpoint.expose.callers and keys in platform.secrets and platform.secrets[keys].team == endpoint.team:
+            message = f"the keys of the callers of '{name}' are stored under this name"
+            yield Problem(f"secrets.{keys}", f"{message}; write another name")
+        most = _LONGEST_LABEL - len("-canary-gateway" if endpoint.canary else "-gateway")
+        if len(name) > most:
+            yield Problem(f"serving.{name}", f"an exposed endpoint has a name of at most {most} characters here")
+
+
 def ports_of_the_machine_differ(platform: Platform, root: Path) -> Iterator[Problem]:
     """Two programs can't listen on one port."""
     local = platform.foundation.local
@@ -231,8 +273,11 @@ def ports_of_the_machine_differ(platform: Platform, root: Path) -> Iterator[Prob
 GATEWAY_RULES = (
     exposed_endpoints_have_a_gateway,
     the_gateway_is_of_this_foundation,
+    load_balancers_let_somebody_in,
+    hosts_are_of_one_team,
     exposed_urls_differ,
     exposed_endpoints_know_their_callers,
     callers_have_generated_secrets,
+    names_of_exposed_endpoints_fit,
     ports_of_the_machine_differ,
 )

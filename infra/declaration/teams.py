@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from infra.catalogue.names import ADMINISTRATOR, PLATFORM, devices_namespace, logs_namespace
+from infra.catalogue.names import (
+    ADMINISTRATOR,
+    PLATFORM,
+    devices_namespace,
+    gateway_namespace,
+    logs_namespace,
+    queues_namespace,
+)
 from infra.declaration.problems import Problem
 from infra.declaration.queues import TeamQueue
 from infra.declaration.types import Cpu, Memory, Settings, cpu_millis, memory_bytes
@@ -126,6 +133,8 @@ def namespaces_are_free(platform: Platform, root: Path) -> Iterator[Problem]:
         platform.namespace: "the platform's own namespace",
         devices_namespace(platform.namespace): "the namespace of the platform's device plugins",
         logs_namespace(platform.namespace): "the namespace of the platform's log store",
+        queues_namespace(platform.namespace): "the namespace of the platform's queues",
+        gateway_namespace(platform.namespace): "the namespace of the platform's gateway",
     }
     for team in platform.teams:
         use = taken.get(team, "a namespace of Kubernetes itself" if _is_kubernetes(team) else None)

@@ -228,6 +228,8 @@ class Entrance:
     """None: the cluster chooses one."""
     load_balancer_class: str | None = None
     source_cidrs: Sequence[str] = ()
+    reaches_pods: bool = False
+    """Whether the load balancer needs no ports of nodes."""
     has_certificate: bool = False
     """Whether callers see a certificate of the foundation; otherwise the stack signs one."""
 

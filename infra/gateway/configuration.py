@@ -65,7 +65,8 @@ def sds_files() -> Mapping[str, str]:
         return {"filename": f"{CERTIFICATES}/{name}"}
 
     own = {"tls_certificate": {"certificate_chain": file("tls.crt"), "private_key": file("tls.key")}}
-    trusted = {"validation_context": {"trusted_ca": file("ca.crt")}}
+    is_controller = {"san_type": "DNS", "matcher": {"exact": CONTROLLER}}
+    trusted = {"validation_context": {"trusted_ca": file("ca.crt"), "match_typed_subject_alt_names": [is_controller]}}
     return {
         "xds-certificate.json": secret("xds_certificate", own),
         "xds-trusted-ca.json": secret("xds_trusted_ca", trusted),

@@ -12,7 +12,6 @@ from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PLATFORM_LABEL, PROJECT, TEAM_LABEL, fingerprint, labels
-from infra.declaration.types import memory_bytes
 from infra.declaration.workloads import Resources
 from infra.foundation import Entrance
 from infra.gateway.certificates import TLS, Certificates
@@ -27,7 +26,10 @@ from infra.workloads.definitions import Manifest
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, config_mount, pod_template, secret_mount
 
-_RESOURCES = Resources(cpu="100m", memory="256Mi")
+_CPU, _MIB, _MEMORY = "100m", 2**20, 128
+"""Memory in MiB, beside requests."""
+_BUFFERED = 32
+"""The largest requests that a proxy keeps at a time."""
 _CONFIG = "/etc/envoy"
 _STANDARD, _ENVOY = "gateway.networking.k8s.io/v1", "gateway.envoyproxy.io/v1alpha1"
 _GROUP = "gateway.networking.k8s.io"
@@ -51,6 +53,8 @@ class GatewayArgs:
     """Of exposed endpoints."""
     longest: int
     """Seconds that the longest request may take."""
+    largest: int
+    """Bytes of the largest request."""
     rotation: int
     """How often the stack's own authority has been rotated."""
 
@@ -144,7 +148,8 @@ class Gateway(pulumi.ComponentResource):
 
     def _deployment(self, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         args = self._args
-        heap = memory_bytes(_RESOURCES.memory) * 4 // 5
+        memory = _MEMORY + _BUFFERED * -(-args.largest // _MIB)
+        heap = memory * _MIB * 4 // 5
         start = yaml.safe_dump(bootstrap(self.namespace, heap), sort_keys=False)
         config = self._server.config({"bootstrap.yaml": start, **sds_files()})
         certificate = kubernetes.core.v1.Secret(
@@ -158,7 +163,7 @@ class Gateway(pulumi.ComponentResource):
         container = Container(
             name=names.PROXY,
             image=args.image.reference,
-            resources=_RESOURCES,
+            resources=Resources(cpu=_CPU, memory=f"{memory}Mi"),
             command=["serve-proxy"],
             args=[
                 *("--service-cluster", f"{self.namespace}/{names.GATEWAY}"),
@@ -220,6 +225,8 @@ class Gateway(pulumi.ComponentResource):
                 type=entrance.type,
                 cluster_ip=entrance.cluster_ip,
                 load_balancer_class=entrance.load_balancer_class,
+                # Source ranges do not apply to node ports.
+                allocate_load_balancer_node_ports=False if entrance.reaches_pods else None,
                 load_balancer_source_ranges=list(entrance.source_cidrs) or None,
                 selector=self._server.selector,
                 ports=[ServicePortArgs(name=name, port=port, target_port=name) for name, port in ports.items()],
@@ -265,7 +272,7 @@ def _redirecting() -> Mapping[str, object]:
 
 
 def _of_clients(longest: int) -> Mapping[str, object]:
-    """TLS, HSTS and timeouts of everybody who calls."""
+    """TLS, HSTS and timeouts of everybody who calls. Nobody says by a header who they are."""
     target = {"group": _GROUP, "kind": "Gateway", "name": names.GATEWAY, "sectionName": names.LISTENER}
     hsts = {"name": "Strict-Transport-Security", "value": f"max-age={_YEAR}"}
     return {
@@ -279,7 +286,10 @@ def _of_clients(longest: int) -> Mapping[str, object]:
             }
         },
         "path": {"escapedSlashesAction": "UnescapeAndRedirect"},
-        "headers": {"lateResponseHeaders": {"set": [hsts]}},
+        "headers": {
+            "earlyRequestHeaders": {"remove": [names.CALLER, "X-Envoy-Original-Path"]},
+            "lateResponseHeaders": {"set": [hsts]},
+        },
     }
 
 

@@ -21,11 +21,14 @@ def to_loopback(port: int) -> Daemon:
     return _gateway(f"{_LOOPBACK}-{port}", port)
 
 
-def from_loopback(port: int, service: str) -> Daemon:
-    """A forward the other way: from this machine to a Service's address and port, which may start later."""
+def from_loopback(port: int, service: str) -> None:
+    """A forward the other way: from this machine to a Service's address and port, which may start later. It takes the
+    place of another one from the same port."""
     listen = f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork"
     command = ["socat", listen, f"TCP:{service}"]
-    return Daemon(f"{_ENTRANCE}-{port}", command, lambda: _listens(port))
+    daemon = Daemon(f"{_ENTRANCE}-{port}-{service.replace(':', '-')}", command, lambda: _listens(port))
+    daemons.stop(*(name for name in _entrances(port) if name != daemon.name))
+    daemon.start()
 
 
 def to_others() -> list[Daemon]:
@@ -34,16 +37,18 @@ def to_others() -> list[Daemon]:
     return [_gateway(name, int(name.rpartition("-")[2])) for name in names]
 
 
-def entrances() -> set[int]:
-    """Ports of `from_loopback`."""
-    return {int(file.stem.rpartition("-")[2]) for file in paths.PIDS.glob(f"{_ENTRANCE}-*.pid")}
+def entrances(address: str) -> set[int]:
+    """Ports that lead to a Service with this address."""
+    return {int(name.split("-")[1]) for name in _entrances() if name.split("-")[2] == address}
+
+
+def _entrances(port: int | str = "*") -> list[str]:
+    return [file.stem for file in paths.PIDS.glob(f"{_ENTRANCE}-{port}-*.pid")]
 
 
 def stop() -> None:
     """Stop all forwards."""
-    daemons.stop(
-        API, *(gateway.name for gateway in to_others()), *(f"{_ENTRANCE}-{port}" for port in sorted(entrances()))
-    )
+    daemons.stop(API, *(gateway.name for gateway in to_others()), *_entrances())
 
 
 def _gateway(name: str, port: int) -> Daemon:

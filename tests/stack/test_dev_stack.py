@@ -258,6 +258,7 @@ def test_an_exposed_endpoint_answers_those_outside_who_have_a_key(
     assert (answer.status, answer.json()["name"]) == (200, "digits")
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert caller.get(path, Authorization="Bearer wrong").status == 401
+    assert [caller.get(each).status for each in ("/metrics", "/v2/../metrics", "/")] == [404, 404, 404]
     redirect = caller.get_plain(f"{path}?a=b")
     assert (redirect.status, redirect.headers["location"]) == (
         301,

@@ -27,5 +27,6 @@ def entrance(settings: AwsEntrance, aws: AwsFoundation) -> Entrance:
         },
         load_balancer_class=_CLASS,
         source_cidrs=settings.source_cidrs or (aws.network.cidr, *aws.network.peers),
+        reaches_pods=True,
         has_certificate=True,
     )

@@ -256,4 +256,5 @@ def _canary(name: str, settings: Settings, canary: Canary, runtime: Runtime) -> 
         canary.version or settings.version,
         runtime.access(_COMPONENT, name, settings),
         canary.replicas,
+        min(1, settings.max_surge),
     )

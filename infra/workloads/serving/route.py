@@ -18,15 +18,18 @@ from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.definitions import Manifest
 
 _COMPONENT = "route"
+_PROTOCOL = "/v2"
+"""What the paths of the Open Inference Protocol begin with."""
 _STANDARD, _ENVOY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
-_BEYOND = 2
-"""A multiple of the largest request: those that are a little larger get the endpoint's own answer."""
+_BEYOND = 2**16
+"""Bytes: a request that is a little too large gets the endpoint's own answer."""
 _RETRIES = {
-    "numRetries": 5,
+    "numRetries": 2,
     "retryOn": {"triggers": ["connect-failure", "refused-stream", "reset"]},
     "perRetry": {"backOff": {"baseInterval": "50ms", "maxInterval": "1s"}},
 }
-"""Of requests that got no answer: a prediction changes nothing, so that it can be asked for again."""
+"""Of requests that got no answer: a prediction changes nothing, so that it can be asked for again. One that ends its
+server does so twice more."""
 _UNAVAILABLE = '{"error": "the endpoint does not answer; try again"}'
 _PER = {"second": "Second", "minute": "Minute", "hour": "Hour"}
 
@@ -73,8 +76,9 @@ def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resou
 
 
 def _rules(args: RouteArgs) -> Mapping[str, object]:
+    """Of the Open Inference Protocol alone: metrics, which need no key, are for the cluster."""
     expose = args.settings
-    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": _PROTOCOL}}
     filters: list[Mapping[str, object]] = [{"type": "URLRewrite", "urlRewrite": rewrite}] if expose.path != "/" else []
     filters += [
         {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": each.service, "port": args.port}}}
@@ -82,7 +86,7 @@ def _rules(args: RouteArgs) -> Mapping[str, object]:
         if each.mirror
     ]
     rule = {
-        "matches": [{"path": {"type": "PathPrefix", "value": expose.path}}],
+        "matches": [{"path": {"type": "PathPrefix", "value": f"{expose.path.rstrip('/')}{_PROTOCOL}"}}],
         **({"filters": filters} if filters else {}),
         "backendRefs": [
             {"name": each.service, "port": args.port, "weight": each.percent} for each in args.services if each.percent
@@ -107,7 +111,7 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
         "targetRefs": [_target(args)],
         "routingType": "Service",
         "retry": _RETRIES,
-        "requestBuffer": {"limit": str(_BEYOND * args.max_request_bytes)},
+        "requestBuffer": {"limit": str(args.max_request_bytes + _BEYOND)},
         "timeout": {"http": {"requestTimeout": f"{args.settings.timeout}s"}},
         "responseOverride": [
             {"match": {"statusCodes": [{"type": "Value", "value": 503}]}, "source": "Local", "response": answer}

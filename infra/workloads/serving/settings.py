@@ -88,7 +88,7 @@ class Serving(Workload):
 
 def request(endpoint: Serving) -> Request:
     """All pods, during a rollout."""
-    canary = endpoint.canary.replicas + 1 if endpoint.canary else 0
+    canary = endpoint.canary.replicas + min(1, endpoint.max_surge) if endpoint.canary else 0
     return Request(endpoint.replicas + endpoint.max_surge + canary, endpoint.resources, endpoint.gpus, endpoint.pool)
 
 

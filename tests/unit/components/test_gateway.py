@@ -43,8 +43,8 @@ def test_the_endpoint_sees_the_path_behind_its_own() -> None:
     route = inputs(platform(small(**exposed())), f"{STANDARD}HTTPRoute", "digits")
     assert route["metadata"]["namespace"] == "vision"
     (rule,) = route["spec"]["rules"]
-    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/digits"}}]
-    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/digits/v2"}}]
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/v2"}}
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": rewrite}]
     assert rule["backendRefs"] == [{"name": "digits", "port": 8080, "weight": 100}]
 
@@ -100,5 +100,6 @@ def test_the_load_balancer_is_internal_and_has_the_declared_certificate() -> Non
     assert annotations[f"{prefix}-scheme"] == "internal"
     assert annotations[f"{prefix}-ssl-cert"] == CERTIFICATE
     assert service["spec"]["loadBalancerSourceRanges"] == ["10.20.0.0/16"]
+    assert service["spec"]["allocateLoadBalancerNodePorts"] is False, "source ranges do not apply to node ports"
     assert recorder.outputs["gateway"]["trusted"] is None
     assert recorder.outputs["endpoints"]["digits"]["url"] == "https://digits.example.com/v1/digits"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.declaration.loader import declare
 from tests.unit.declaration.samples import accepted, in_cluster, on_aws, refusal, refused
 
 HOST = "digits.example.com"
@@ -136,3 +137,36 @@ def test_each_foundation_says_how_callers_reach_it(root: Path) -> None:
     assert "is not the ARN of a certificate in ACM" in line
     (line,) = refusal(root, on_aws(gateway={"aws": {"certificate": CERTIFICATE, "sourceCidrs": ["0.0.0.0/0"]}}))
     assert line.endswith("'0.0.0.0/0' is a large part of the internet; write the networks of its callers")
+
+
+def test_names_that_are_made_of_an_endpoint_s_are_free_and_fit(root: Path) -> None:
+    taken = {"secrets.digits-callers": {"team": "vision", "generate": True}}
+    message = "the keys of the callers of 'digits' are stored under this name; write another name"
+    assert refused(root, **exposed(**taken)) == [f"{AT}secrets.digits-callers: {message}"]
+    name = "d" * 56
+    expose = {"host": HOST, "path": "/d", "callers": ["ci"]}
+    long = {f"serving.{name}": {"team": "vision", "image": "serving", "model": "digits", "expose": expose}}
+    (line,) = refused(root, **exposed(**long))
+    assert line.endswith("an exposed endpoint has a name of at most 55 characters here")
+
+
+def test_a_host_is_of_one_team(root: Path) -> None:
+    other = {"team": "speech", "image": "serving", "model": "digits"}
+    expose = {"host": HOST, "path": "/v2", "callers": ["other"]}
+    message = (
+        "serving.words.expose.host: endpoints of team 'vision' have this host; write another one for team 'speech'"
+    )
+    assert f"{AT}{message}" in refused(root, **exposed(**{"serving.words": {**other, "expose": expose}}))
+
+
+def test_a_public_load_balancer_says_who_may_connect(root: Path) -> None:
+    public = {"aws": {"certificate": CERTIFICATE, "scheme": "internet-facing"}}
+    assert refusal(root, on_aws(gateway=public)) == [
+        f"{AT}gateway.aws.scheme: nobody could connect from the internet; write sourceCidrs: [<networks of its "
+        "callers>]"
+    ]
+    assert accepted_on_aws(root, {"aws": {**public["aws"], "sourceCidrs": ["203.0.113.0/24"]}})
+
+
+def accepted_on_aws(root: Path, gateway: dict[str, Any]) -> bool:
+    return declare(on_aws(gateway=gateway), "Pulumi.dev.yaml", root).gateway is not None
