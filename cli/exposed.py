@@ -1,4 +1,4 @@
-"""How exposed endpoints are called from outside the cluster: a command that works as it stands."""
+"""How exposed endpoints are called from outside the cluster: a command in which only the key is left to write."""
 
 import shlex
 from collections.abc import Iterator, Mapping

@@ -11,11 +11,11 @@ import pulumi
 from infra.catalogue.images import GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RUN_STOPPER, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
+from infra.declaration.gateway import exposed
 from infra.declaration.idle_rules import idle_limits
 from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
-from infra.declaration.types import memory_bytes
 from infra.foundation import Foundation, Placement, create_foundation
 from infra.gateway.gateway import Gateway, GatewayArgs
 from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
@@ -228,18 +228,15 @@ def _gateway(
 ) -> Gateway | None:
     if declared.gateway is None or foundation.entrance is None:
         return None
-    exposed = {name: each.expose for name, each in declared.serving.items() if each.expose}
-    routed = sorted({declared.serving[name].team for name in exposed})
+    asked = exposed(declared)
     args = GatewayArgs(
         platform=declared.namespace,
         replicas=declared.gateway.replicas,
         entrance=foundation.entrance,
         image=images.get(GATEWAY),
         workspace=namespaces.of_gateway(),
-        routed={name: teams[name] for name in routed},
-        hosts=sorted({each.host for each in exposed.values()}),
-        longest=max((each.timeout for each in exposed.values()), default=0),
-        largest=max((memory_bytes(declared.serving[name].max_request_size) for name in exposed), default=0),
+        routed={name: teams[name] for name in asked.teams},
+        exposed=asked,
         rotation=declared.rotations.get(GATEWAY, 0),
     )
     opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random], depends_on=[*foundation.ready])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.catalogue.networks import is_anybody
+from infra.declaration.aws.types import CertificateArn
 from infra.declaration.egress import network
 from infra.declaration.problems import Problem
-from infra.declaration.types import Name, Seconds, Settings, written
+from infra.declaration.types import Name, Seconds, Settings, memory_bytes, written
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -23,7 +25,6 @@ _LONGEST_HOST = 253
 _LONGEST_LABEL, _LONGEST_REQUEST = 63, 3600
 _FIRST, _ADDRESSES = 32, 192
 _PATH = re.compile(r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$", re.ASCII)
-_CERTIFICATE = re.compile(r"^arn:aws(-cn|-us-gov)?:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$", re.ASCII)
 
 
 def _host(value: str) -> str:
@@ -36,13 +37,6 @@ def _host(value: str) -> str:
 def _path(value: str) -> str:
     if not _PATH.fullmatch(value) or {".", ".."} & {*value.split("/")}:
         raise ValueError(f"{value!r} is not a path; write one that begins with '/' and does not end with it")
-    return value
-
-
-def _certificate(value: str) -> str:
-    if not _CERTIFICATE.fullmatch(value):
-        write = "write one such as arn:aws:acm:eu-central-1:123456789012:certificate/<id>"
-        raise ValueError(f"{value!r} is not the ARN of a certificate in ACM; {write}")
     return value
 
 
@@ -63,9 +57,6 @@ def _cidr(value: str) -> str:
 
 Host = Annotated[str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": _HOST.pattern})]
 UrlPath = Annotated[str, AfterValidator(_path), WithJsonSchema({"type": "string", "pattern": _PATH.pattern})]
-CertificateArn = Annotated[
-    str, AfterValidator(_certificate), WithJsonSchema({"type": "string", "pattern": _CERTIFICATE.pattern})
-]
 SourceCidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "examples": ["203.0.113.0/24"]})]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -152,16 +143,42 @@ class Expose(Settings):
     )
 
 
+@dataclass(frozen=True)
+class Exposed:
+    """What all exposed endpoints together ask of the gateway."""
+
+    hosts: Sequence[str]
+    teams: Sequence[str]
+    longest: int
+    """Seconds that the longest request may take."""
+    largest: int
+    """Bytes of the largest request."""
+
+
+def exposed(platform: Platform) -> Exposed:
+    """Of all endpoints."""
+    found = dict(_exposed(platform))
+    endpoints = [platform.serving[name] for name in found]
+    return Exposed(
+        hosts=sorted({expose.host for expose in found.values()}),
+        teams=sorted({endpoint.team for endpoint in endpoints}),
+        longest=max((expose.timeout for expose in found.values()), default=0),
+        largest=max((memory_bytes(endpoint.max_request_size) for endpoint in endpoints), default=0),
+    )
+
+
 def _exposed(platform: Platform) -> Iterator[tuple[str, Expose]]:
+    """By the endpoint's name."""
     for name, endpoint in platform.serving.items():
         if endpoint.expose is not None:
-            yield f"serving.{name}.expose", endpoint.expose
+            yield name, endpoint.expose
 
 
 def exposed_endpoints_have_a_gateway(platform: Platform, root: Path) -> Iterator[Problem]:
     """Nothing else lets callers in."""
-    for path, _ in _exposed(platform):
+    for name, _ in _exposed(platform):
         if platform.gateway is None:
+            path = f"serving.{name}.expose"
             yield Problem(path, "nothing lets callers in without 'gateway'; declare 'gateway', or remove 'expose'")
 
 
@@ -190,10 +207,9 @@ def load_balancers_let_somebody_in(platform: Platform, root: Path) -> Iterator[P
 def hosts_are_of_one_team(platform: Platform, root: Path) -> Iterator[Problem]:
     """Otherwise callers could send the keys of one team to another, by a longer path."""
     owners: dict[str, str] = {}
-    for name, endpoint in platform.serving.items():
-        if endpoint.expose is None:
-            continue
-        owner = owners.setdefault(endpoint.expose.host, endpoint.team)
+    for name, expose in _exposed(platform):
+        endpoint = platform.serving[name]
+        owner = owners.setdefault(expose.host, endpoint.team)
         if owner != endpoint.team:
             message = f"endpoints of team '{owner}' have this host; write another one for team '{endpoint.team}'"
             yield Problem(f"serving.{name}.expose.host", message)
@@ -202,8 +218,8 @@ def hosts_are_of_one_team(platform: Platform, root: Path) -> Iterator[Problem]:
 def exposed_urls_differ(platform: Platform, root: Path) -> Iterator[Problem]:
     """A request goes to one endpoint."""
     taken: dict[tuple[str, str], str] = {}
-    for path, expose in _exposed(platform):
-        url = (expose.host, expose.path)
+    for name, expose in _exposed(platform):
+        path, url = f"serving.{name}.expose", (expose.host, expose.path)
         if url in taken:
             message = f"{expose.host}{expose.path} is that of {taken[url]}"
             yield Problem(f"{path}.path", f"{message}; write another path or host")
@@ -212,10 +228,9 @@ def exposed_urls_differ(platform: Platform, root: Path) -> Iterator[Problem]:
 
 def exposed_endpoints_know_their_callers(platform: Platform, root: Path) -> Iterator[Problem]:
     """Either the endpoint or the gateway asks for a key."""
-    for name, endpoint in platform.serving.items():
-        expose, path = endpoint.expose, f"serving.{name}.expose"
-        if expose is None:
-            continue
+    for name, expose in _exposed(platform):
+        endpoint = platform.serving[name]
+        path = f"serving.{name}.expose"
         if endpoint.api_key and expose.callers:
             message = f"the endpoint itself would refuse them, since it asks for the key '{endpoint.api_key}'"
             yield Problem(f"{path}.callers", f"{message}; remove serving.{name}.apiKey, or 'callers'")
@@ -227,8 +242,9 @@ def exposed_endpoints_know_their_callers(platform: Platform, root: Path) -> Iter
 
 def callers_have_generated_secrets(platform: Platform, root: Path) -> Iterator[Problem]:
     """A key is a generated secret of the endpoint's team."""
-    for name, endpoint in platform.serving.items():
-        for position, caller in enumerate(endpoint.expose.callers if endpoint.expose else ()):
+    for name, expose in _exposed(platform):
+        endpoint = platform.serving[name]
+        for position, caller in enumerate(expose.callers):
             path = f"serving.{name}.expose.callers.{position}"
             secret = platform.secrets.get(caller)
             if secret is None:
@@ -243,11 +259,10 @@ def callers_have_generated_secrets(platform: Platform, root: Path) -> Iterator[P
 
 def names_of_exposed_endpoints_fit(platform: Platform, root: Path) -> Iterator[Problem]:
     """Other objects of the team's namespace are named after an endpoint."""
-    for name, endpoint in platform.serving.items():
-        if endpoint.expose is None:
-            continue
+    for name, expose in _exposed(platform):
+        endpoint = platform.serving[name]
         keys = f"{name}-callers"
-        if endpoint.expose.callers and keys in platform.secrets and platform.secrets[keys].team == endpoint.team:
+        if expose.callers and keys in platform.secrets and platform.secrets[keys].team == endpoint.team:
             message = f"the keys of the callers of '{name}' are stored under this name"
             yield Problem(f"secrets.{keys}", f"{message}; write another name")
         most = _LONGEST_LABEL - len("-canary-gateway" if endpoint.canary else "-gateway")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import PROJECT
 from infra.networking.gateway import CONTROLLER
@@ -13,7 +15,12 @@ from infra.secrets.authority import Authority, Certificate
 from infra.secrets.derive import derived_password
 from infra.secrets.generated import GeneratedPassword
 
-TLS = "kubernetes.io/tls"
+
+def tls_secret(
+    name: str, metadata: ObjectMetaArgs, files: Mapping[str, pulumi.Input[str]], opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """`files` as a Secret for TLS."""
+    return kubernetes.core.v1.Secret(name, metadata=metadata, type="kubernetes.io/tls", string_data=files, opts=opts)
 
 
 class Certificates:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, ServicePortArgs, ServiceSpecArgs, VolumeArgs
+from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import DOMAIN, fingerprint
 from infra.declaration.workloads import Resources
 from infra.gateway.access import ACCESS
-from infra.gateway.certificates import TLS, Certificates
+from infra.gateway.certificates import Certificates, tls_secret
 from infra.gateway.configuration import CERTIFICATES, controller_config
 from infra.gateway.definitions import GatewayDefinitions
 from infra.images import BuiltImage
@@ -39,14 +39,20 @@ class ControllerArgs:
     definitions: GatewayDefinitions
 
 
-def controller(args: ControllerArgs, parent: pulumi.Resource) -> Sequence[pulumi.Resource]:
-    """Its resources, the last of which is its Deployment."""
+def controller(args: ControllerArgs, parent: pulumi.Resource) -> pulumi.Resource:
+    """Its Deployment, which comes after everything that it needs, the definitions included."""
     server = DeploymentFactory(CONTROLLER, COMPONENT, args.workspace, parent)
-    namespaces = [args.workspace.namespace, *args.routed]
-    settings = controller_config(args.platform, namespaces)
-    config = server.config({_FILE: json.dumps(settings)})
-    secrets = [_certificate(server, args), _cookie_key(server, args)]
-    account = api_account(server, ACCESS, {args.workspace.namespace: args.workspace, **args.routed})
+    settings = controller_config(args.platform, [args.workspace.namespace, *args.routed])
+    inside = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
+    files = args.certificates.of_controller(args.workspace.namespace)
+    needed = [
+        args.definitions,
+        server.config({_FILE: json.dumps(settings)}),
+        tls_secret(CONTROLLER, server.metadata, files, inside),
+        _cookie_key(server, args, inside),
+        server.service(XDS_PORT, target="xds"),
+        *api_account(server, ACCESS, {args.workspace.namespace: args.workspace, **args.routed}),
+    ]
     container = Container(
         name=CONTROLLER,
         image=args.image.reference,
@@ -72,41 +78,16 @@ def controller(args: ControllerArgs, parent: pulumi.Resource) -> Sequence[pulumi
         labels=server.labels,
         annotations={f"{DOMAIN}/configuration": fingerprint(settings)},
     )
-    service = _service(server, parent)
     # One at a time: it elects no leader, and proxies go on without it.
-    deployment = server.deployment(template, [args.definitions, config, *secrets, service, *account], recreate=True)
-    return [*account, config, *secrets, service, deployment]
+    return server.deployment(template, needed, recreate=True)
 
 
-def _certificate(server: DeploymentFactory, args: ControllerArgs) -> pulumi.Resource:
-    return kubernetes.core.v1.Secret(
-        CONTROLLER,
-        metadata=server.metadata,
-        type=TLS,
-        string_data=args.certificates.of_controller(args.workspace.namespace),
-        opts=pulumi.ResourceOptions(parent=server.parent, depends_on=[args.workspace]),
-    )
-
-
-def _cookie_key(server: DeploymentFactory, args: ControllerArgs) -> pulumi.Resource:
+def _cookie_key(server: DeploymentFactory, args: ControllerArgs, opts: pulumi.ResourceOptions) -> pulumi.Resource:
     """It has to be there, under this name."""
     name = "envoy-oidc-hmac"
     return kubernetes.core.v1.Secret(
         name,
         metadata=ObjectMetaArgs(name=name, namespace=args.workspace.namespace, labels=server.labels),
         string_data={"hmac-secret": args.certificates.cookie_key()},
-        opts=pulumi.ResourceOptions(parent=server.parent, depends_on=[args.workspace]),
-    )
-
-
-def _service(server: DeploymentFactory, parent: pulumi.Resource) -> pulumi.Resource:
-    metadata: ObjectMetaArgs = server.metadata
-    metadata.annotations = {"pulumi.com/skipAwait": "true"}
-    return kubernetes.core.v1.Service(
-        CONTROLLER,
-        metadata=metadata,
-        spec=ServiceSpecArgs(
-            selector=server.selector, ports=[ServicePortArgs(name="xds", port=XDS_PORT, target_port="xds")]
-        ),
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[server.workspace]),
+        opts=opts,
     )

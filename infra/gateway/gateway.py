@@ -1,4 +1,4 @@
-"""The Gateway and its proxies, and the controller behind them."""
+"""The Gateway: between its controller and its proxies, what it listens to and asks of its callers."""
 
 from __future__ import annotations
 
@@ -7,34 +7,26 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-import yaml
-from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PLATFORM_LABEL, PROJECT, TEAM_LABEL, fingerprint, labels
-from infra.declaration.workloads import Resources
+from infra.catalogue.names import PLATFORM_LABEL, PROJECT, TEAM_LABEL, labels
+from infra.declaration.gateway import Exposed
 from infra.foundation import Entrance
-from infra.gateway.certificates import TLS, Certificates
-from infra.gateway.configuration import CERTIFICATES, SDS, bootstrap, proxy_settings, sds_files
+from infra.gateway.certificates import Certificates, tls_secret
+from infra.gateway.configuration import proxy_settings
 from infra.gateway.controller import ControllerArgs, controller
 from infra.gateway.definitions import GatewayDefinitions
+from infra.gateway.proxies import ProxiesArgs, proxies
 from infra.images import BuiltImage
 from infra.networking import gateway as names
 from infra.secrets.generated import GeneratedPassword
 from infra.tenancy import Workspace
 from infra.workloads.definitions import Manifest
-from infra.workloads.deployment import DeploymentFactory, probe
-from infra.workloads.pod import Container, config_mount, pod_template, secret_mount
 
-_CPU, _MIB, _MEMORY = "100m", 2**20, 128
-"""Memory in MiB, beside requests."""
-_BUFFERED = 32
-"""The largest requests that a proxy keeps at a time."""
-_CONFIG = "/etc/envoy"
 _STANDARD, _ENVOY = "gateway.networking.k8s.io/v1", "gateway.envoyproxy.io/v1alpha1"
 _GROUP = "gateway.networking.k8s.io"
-_DRAIN = 60
-"""Seconds that a proxy which ends waits for open connections, at least."""
+_CERTIFICATE = "certificate"
+"""The Secret with what callers see."""
 _YEAR = 31_536_000
 _NO_HOST = "gateway.invalid"
 """In the certificate while no endpoint is exposed."""
@@ -49,12 +41,7 @@ class GatewayArgs:
     workspace: Workspace
     routed: Mapping[str, pulumi.Resource]
     """Namespaces of teams with exposed endpoints, each with what creates it."""
-    hosts: Sequence[str]
-    """Of exposed endpoints."""
-    longest: int
-    """Seconds that the longest request may take."""
-    largest: int
-    """Bytes of the largest request."""
+    exposed: Exposed
     rotation: int
     """How often the stack's own authority has been rotated."""
 
@@ -71,16 +58,21 @@ class Gateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Gateway", name, None, opts)
         self._args, self.namespace = args, args.workspace.namespace
-        self._server = DeploymentFactory(names.PROXY, names.PROXY_COMPONENT, args.workspace, self, self._owned)
         password = GeneratedPassword(name, args.rotation, pulumi.ResourceOptions(parent=self))
         self._certificates = Certificates(args.platform, password)
         definitions = GatewayDefinitions("gateway-definitions", pulumi.ResourceOptions(parent=self))
         behind = ControllerArgs(args.platform, args.image, args.workspace, args.routed, self._certificates, definitions)
         gateway = self._gateway(controller(behind, self))
-        service = self._service()
-        self._deployment([gateway])
-        if args.replicas > 1:
-            self._disruption_budget()
+        in_front = ProxiesArgs(
+            args.image,
+            args.workspace,
+            self._certificates,
+            args.entrance,
+            args.replicas,
+            args.exposed.longest,
+            args.exposed.largest,
+        )
+        service = proxies(in_front, self, [gateway])
         self.trusted = None if args.entrance.has_certificate else self._certificates.trusted
         self.address = None if args.entrance.cluster_ip else service.status.apply(_first_address)
         self.register_outputs({})
@@ -89,27 +81,16 @@ class Gateway(pulumi.ComponentResource):
     def listener(self) -> names.Listener:
         return names.Listener(self._args.platform, self.namespace, self._args.entrance.https_port, self)
 
-    @property
-    def _owned(self) -> Mapping[str, str]:
-        """Labels by which the controller finds the proxies of a Gateway."""
-        prefix = "gateway.envoyproxy.io/owning-gateway"
-        return {
-            "app.kubernetes.io/managed-by": "envoy-gateway",
-            f"{prefix}-name": names.GATEWAY,
-            f"{prefix}-namespace": self.namespace,
-        }
-
-    def _gateway(self, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
+    def _gateway(self, after: pulumi.Resource) -> pulumi.Resource:
         """The Gateway, its class, what it tells its proxies, and the redirect to HTTPS."""
         args, entrance = self._args, self._args.entrance
-        certificate = kubernetes.core.v1.Secret(
+        certificate = tls_secret(
             "gateway-certificate",
-            metadata=self._metadata("certificate"),
-            type=TLS,
-            string_data=self._certificates.of_hosts(args.hosts or [_NO_HOST]),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.workspace]),
+            ObjectMetaArgs(name=_CERTIFICATE, namespace=self.namespace, labels=labels(_CERTIFICATE, names.COMPONENT)),
+            self._certificates.of_hosts(args.exposed.hosts or [_NO_HOST]),
+            pulumi.ResourceOptions(parent=self, depends_on=[args.workspace]),
         )
-        settings = self._object(_ENVOY, "EnvoyProxy", names.GATEWAY, proxy_settings(), after)
+        settings = self._object(_ENVOY, "EnvoyProxy", names.GATEWAY, proxy_settings(), [after])
         parameters = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": names.GATEWAY}
         class_spec = {
             "controllerName": names.controller_name(args.platform),
@@ -118,7 +99,7 @@ class Gateway(pulumi.ComponentResource):
         class_ = self._object(_STANDARD, "GatewayClass", args.platform, class_spec, [settings], namespaced=False)
         spec = {"gatewayClassName": args.platform, "listeners": [_redirecting(), self._listener()]}
         gateway = self._object(_STANDARD, "Gateway", names.GATEWAY, spec, [class_, certificate])
-        self._object(_ENVOY, "ClientTrafficPolicy", names.GATEWAY, _of_clients(args.longest), [gateway])
+        self._object(_ENVOY, "ClientTrafficPolicy", names.GATEWAY, _of_clients(args.exposed.longest), [gateway])
         redirect = {"scheme": "https", "port": entrance.https_port, "statusCode": 301}
         self._object(
             _STANDARD,
@@ -133,7 +114,7 @@ class Gateway(pulumi.ComponentResource):
         return gateway
 
     def _listener(self) -> Mapping[str, object]:
-        """Routes of the platform's teams, and of nobody else, get requests from it."""
+        """Only HTTPRoutes in the namespaces of the platform's teams attach to it."""
         selector = {
             "matchLabels": {PLATFORM_LABEL: self._args.platform},
             "matchExpressions": [{"key": TEAM_LABEL, "operator": "Exists"}],
@@ -142,112 +123,9 @@ class Gateway(pulumi.ComponentResource):
             "name": names.LISTENER,
             "protocol": "HTTPS",
             "port": 443,
-            "tls": {"mode": "Terminate", "certificateRefs": [{"name": "certificate"}]},
+            "tls": {"mode": "Terminate", "certificateRefs": [{"name": _CERTIFICATE}]},
             "allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}},
         }
-
-    def _deployment(self, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
-        args = self._args
-        memory = _MEMORY + _BUFFERED * -(-args.largest // _MIB)
-        heap = memory * _MIB * 4 // 5
-        start = yaml.safe_dump(bootstrap(self.namespace, heap), sort_keys=False)
-        config = self._server.config({"bootstrap.yaml": start, **sds_files()})
-        certificate = kubernetes.core.v1.Secret(
-            names.PROXY,
-            metadata=self._server.metadata,
-            type=TLS,
-            string_data=self._certificates.of_proxy(self.namespace),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.workspace]),
-        )
-        drain = max(_DRAIN, args.longest)
-        container = Container(
-            name=names.PROXY,
-            image=args.image.reference,
-            resources=Resources(cpu=_CPU, memory=f"{memory}Mi"),
-            command=["serve-proxy"],
-            args=[
-                *("--service-cluster", f"{self.namespace}/{names.GATEWAY}"),
-                *("--config-path", f"{_CONFIG}/bootstrap.yaml"),
-                *(
-                    "--concurrency",
-                    "2",
-                    "--log-level",
-                    "warn",
-                    "--component-log-level",
-                    "misc:error",
-                    "--drain-strategy",
-                    "immediate",
-                ),
-                *("--drain-time-s", str(drain)),
-            ],
-            ports={
-                names.REDIRECT: names.HTTP_PORT,
-                names.LISTENER: names.HTTPS_PORT,
-                METRICS_PORT_NAME: names.METRICS_PORT,
-                "ready": names.READY_PORT,
-            },
-            mounts=[
-                config_mount("config", names.PROXY, _CONFIG, {"bootstrap.yaml": "bootstrap.yaml"}),
-                config_mount("sds", names.PROXY, SDS, {file: file for file in sds_files()}),
-                secret_mount("certificates", names.PROXY, CERTIFICATES),
-            ],
-            pre_stop=[names.CONTROLLER, "envoy", "shutdown", f"--drain-timeout={drain}s", "--min-drain-duration=5s"],
-            startup_probe=probe("/ready", port="ready", period=1, failures=120),
-            readiness_probe=probe("/ready", port="ready", period=2, failures=2),
-            liveness_probe=probe("/ready", port="ready", period=10, failures=6),
-        )
-        account = kubernetes.core.v1.ServiceAccount(
-            f"{self.namespace}-{names.PROXY}",
-            metadata=self._server.metadata,
-            automount_service_account_token=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.workspace]),
-        )
-        template = pod_template(
-            container,
-            args.workspace,
-            account=names.PROXY,
-            labels=self._server.labels,
-            annotations={f"{DOMAIN}/configuration": fingerprint(start)},
-            grace_seconds=drain + 10,
-            spread=self._server.selector if args.replicas > 1 else None,
-        )
-        return self._server.deployment(template, [*after, config, certificate, account], replicas=args.replicas)
-
-    def _service(self) -> kubernetes.core.v1.Service:
-        entrance, metadata = self._args.entrance, self._server.metadata
-        wait = {"pulumi.com/skipAwait": "true"} if entrance.type == "ClusterIP" else {}
-        metadata.annotations = {**entrance.annotations, **wait}
-        ports = {names.REDIRECT: 80, names.LISTENER: 443}
-        return kubernetes.core.v1.Service(
-            names.PROXY,
-            metadata=metadata,
-            spec=ServiceSpecArgs(
-                type=entrance.type,
-                cluster_ip=entrance.cluster_ip,
-                load_balancer_class=entrance.load_balancer_class,
-                # Source ranges do not apply to node ports.
-                allocate_load_balancer_node_ports=False if entrance.reaches_pods else None,
-                load_balancer_source_ranges=list(entrance.source_cidrs) or None,
-                selector=self._server.selector,
-                ports=[ServicePortArgs(name=name, port=port, target_port=name) for name, port in ports.items()],
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
-        )
-
-    def _disruption_budget(self) -> None:
-        kubernetes.policy.v1.PodDisruptionBudget(
-            names.PROXY,
-            metadata=self._server.metadata,
-            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self._server.selector)
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
-        )
-
-    def _metadata(self, name: str) -> kubernetes.meta.v1.ObjectMetaArgs:
-        return kubernetes.meta.v1.ObjectMetaArgs(
-            name=name, namespace=self.namespace, labels=labels(name, names.COMPONENT)
-        )
 
     def _object(
         self,
@@ -272,7 +150,7 @@ def _redirecting() -> Mapping[str, object]:
 
 
 def _of_clients(longest: int) -> Mapping[str, object]:
-    """TLS, HSTS and timeouts of everybody who calls. Nobody says by a header who they are."""
+    """TLS, HSTS and timeouts for clients. Headers by which a client could claim to be a caller are removed."""
     target = {"group": _GROUP, "kind": "Gateway", "name": names.GATEWAY, "sectionName": names.LISTENER}
     hsts = {"name": "Strict-Transport-Security", "value": f"max-age={_YEAR}"}
     return {

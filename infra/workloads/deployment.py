@@ -121,6 +121,17 @@ class DeploymentFactory:
             opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[after or self.workspace]),
         )
 
+    def disruption_budget(self) -> pulumi.Resource:
+        """A drain takes one pod at a time."""
+        return kubernetes.policy.v1.PodDisruptionBudget(
+            self.name,
+            metadata=self.metadata,
+            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
+                max_unavailable=1, selector=LabelSelectorArgs(match_labels=self.selector)
+            ),
+            opts=self._inside,
+        )
+
     @property
     def _inside(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self.parent, depends_on=[self.workspace])

@@ -15,6 +15,7 @@ _ACCOUNT = r"^\d{12}$"
 _KUBERNETES = r"^1\.\d{2}$"
 _ZONE = r"^[a-z]{2}(-[a-z]+)+-\d[a-f]$"
 _ROLE_ARN = r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$"
+_CERTIFICATE_ARN = r"^arn:aws(-cn|-us-gov)?:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$"
 _RESERVATION = r"^cr-[0-9a-f]{8,17}$"
 _PLACEMENT_GROUP = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
 _ENVIRONMENT = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$"
@@ -72,6 +73,17 @@ RoleArn = Annotated[
     WithJsonSchema(
         {"type": "string", "pattern": _ROLE_ARN, "examples": ["arn:aws:iam::123456789012:role/platform-admin"]}
     ),
+]
+CertificateArn = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            _CERTIFICATE_ARN,
+            "the ARN of a certificate in ACM",
+            "one such as arn:aws:acm:eu-central-1:123456789012:certificate/<id>",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": _CERTIFICATE_ARN}),
 ]
 Reservation = Annotated[
     str,

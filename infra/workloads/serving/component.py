@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import ProbeArgs
-from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 
 from infra.catalogue.names import DOMAIN, PROJECT
 from infra.declaration.types import memory_bytes
@@ -132,7 +130,7 @@ class Serving(pulumi.ComponentResource):
         server, deployment = self._server(release), self._deployment(release)
         server.service(PORT, after=deployment)
         if release.replicas > 1:
-            self._disruption_budget(server)
+            server.disruption_budget()
         return deployment
 
     def _deployment(self, release: Release) -> pulumi.Resource:
@@ -209,16 +207,6 @@ class Serving(pulumi.ComponentResource):
             Backend(stable.name, stable.selector, 100 - canary.percent),
             Backend(other.name, other.selector, canary.percent, canary.mirror),
         ]
-
-    def _disruption_budget(self, server: DeploymentFactory) -> None:
-        kubernetes.policy.v1.PodDisruptionBudget(
-            server.name,
-            metadata=server.metadata,
-            spec=kubernetes.policy.v1.PodDisruptionBudgetSpecArgs(
-                max_unavailable=1, selector=LabelSelectorArgs(match_labels=server.selector)
-            ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._args.workspace]),
-        )
 
 
 def _probe(state: str, period: int, failures: int) -> ProbeArgs:

@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import labels
-from infra.declaration.gateway import Expose
+from infra.declaration.gateway import Expose, RateLimit
 from infra.networking.gateway import CALLER, PODS, Listener
 from infra.networking.network_policies import network_policies, routed_policy
 from infra.tenancy import Workspace
@@ -99,14 +99,12 @@ def _rules(args: RouteArgs) -> Mapping[str, object]:
 def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
     """Connections go to the Service, not to pods: with those the proxy would refuse requests while none is ready, and
     Envoy may keep a route on pods that are gone (envoyproxy/envoy#46383)."""
-    limit = args.settings.rate_limit
     answer = {
         "statusCode": 503,
         "contentType": "application/json",
         "body": {"type": "Inline", "inline": _UNAVAILABLE},
         "header": {"set": [{"name": "Retry-After", "value": "5"}]},
     }
-    by_caller = {"clientSelectors": [{"headers": [{"name": CALLER, "type": "Distinct"}]}]}
     spec = {
         "targetRefs": [_target(args)],
         "routingType": "Service",
@@ -116,17 +114,16 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
         "responseOverride": [
             {"match": {"statusCodes": [{"type": "Value", "value": 503}]}, "source": "Local", "response": answer}
         ],
-        **(
-            {
-                "rateLimit": {
-                    "local": {"rules": [{**by_caller, "limit": {"requests": limit.requests, "unit": _PER[limit.per]}}]}
-                }
-            }
-            if limit
-            else {}
-        ),
+        **({"rateLimit": _limit(args.settings.rate_limit)} if args.settings.rate_limit else {}),
     }
     return _object(args, parent, f"{_ENVOY}/v1alpha1", "BackendTrafficPolicy", spec, [args.listener.ready])
+
+
+def _limit(settings: RateLimit) -> Mapping[str, object]:
+    """Of each caller, as the gateway names them."""
+    limit = {"requests": settings.requests, "unit": _PER[settings.per]}
+    by_caller = [{"headers": [{"name": CALLER, "type": "Distinct"}]}]
+    return {"local": {"rules": [{"clientSelectors": by_caller, "limit": limit}]}}
 
 
 def _keys(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:

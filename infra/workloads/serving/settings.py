@@ -37,7 +37,7 @@ class Canary(Settings):
     )
     mirror: bool = Field(
         default=False,
-        description="Whether it gets a copy of every request, whose answer nobody waits for; only with `percent: 0`",
+        description="Mirror every request to it, and discard its responses; only with `percent: 0`",
     )
     replicas: int = Field(default=1, ge=1, le=100, description="Number of its pods")
 

@@ -15,7 +15,7 @@ from tests.pulumi_engine import find_engine
 def test_a_command_works_without_its_debug_log(tmp_path: Path) -> None:
     engine = find_engine()
     if engine is None:
-        pytest.skip("needs pulumi")
+        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "pulumi-1.log").write_text("of an earlier command")
     debug_log.prevent(tmp_path)
