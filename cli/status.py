@@ -130,9 +130,22 @@ def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
     core = client.CoreV1Api(api)
     deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
     state = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
+    if "canary_percent" in output:
+        state += f", {_canary(api, output)}"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
     address = output.get("url") or _service_address(core, output)
     return Workload(name, output["namespace"], state, output["model"], image, address, False)
+
+
+def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
+    """What its route gives the canary now: none, if that was taken back."""
+    objects = client.CustomObjectsApi(api)
+    where = ("gateway.networking.k8s.io", "v1", output["namespace"], "httproutes", output["service"])
+    route = read(objects.get_namespaced_custom_object, *where)
+    weights = [each["weight"] for each in route["spec"]["rules"][0]["backendRefs"]] if route else []
+    percent = weights[1] if len(weights) > 1 else 0
+    taken_back = output["canary_percent"] and not percent
+    return "canary taken back" if taken_back else f"canary {percent} %"
 
 
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:

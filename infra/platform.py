@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RUN_STOPPER, TRACKING
+from infra.catalogue.images import GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RESPONDER, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
 from infra.declaration.gateway import exposed
@@ -25,11 +25,12 @@ from infra.images import Images, ImagesArgs
 from infra.job_sets.controller import JobSets, JobSetsArgs
 from infra.job_sets.definition import JobSetDefinition
 from infra.namespaces import Namespaces
+from infra.observability import canary_rollback
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
+from infra.observability.responder import Responder
 from infra.outputs import outputs, workload_outputs
-from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
+from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs, run_stopper
 from infra.queues.controller import ControllerArgs, QueueController
-from infra.queues.run_stopper import RunStopper, RunStopperArgs
 from infra.secrets.generated import TrackingLogins
 from infra.tenancy import (
     Priorities,
@@ -43,6 +44,7 @@ from infra.tracking import Tracking, TrackingArgs
 from infra.workloads.access import Outside
 from infra.workloads.queue import Queue
 from infra.workloads.runtime import Runtime, Workloads, create_workloads
+from infra.workloads.serving.canary import canary_limits
 from infra.workloads.serving.settings import SERVING
 from infra.workloads.training.settings import TRAINING
 
@@ -83,8 +85,8 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
-    views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, workloads)
-    _run_stopper(declared, foundation, runtime, own)
+    views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, gateway, workloads)
+    _responders(declared, foundation, runtime, own)
     for image in declared.images:
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
@@ -287,6 +289,7 @@ def _observability(
     workspace: Workspace,
     devices: Devices | None,
     namespaces: Namespaces,
+    gateway: Gateway | None,
     workloads: Workloads,
 ) -> ObservabilityOutputs:
     if declared.monitoring is None:
@@ -302,8 +305,10 @@ def _observability(
         training=workloads.get(TRAINING.section, {}),
         serving=workloads.get(SERVING.section, {}),
         idle=idle_limits(declared),
+        canaries=canary_limits(declared),
         devices=devices,
         logs=namespaces.of_logs() if declared.collects_logs else None,
+        gateway=gateway.workspace if gateway else None,
         groups={name: [*team.groups.developer, *team.groups.admin] for name, team in declared.teams.items()},
         rotations=declared.rotations,
         protect_data=declared.protect_data,
@@ -312,11 +317,17 @@ def _observability(
     return create_observability(args, _on_cluster(foundation))
 
 
-def _run_stopper(declared: Platform, foundation: Foundation, runtime: Runtime, workspace: Workspace) -> None:
-    teams = {limit.namespace: runtime.teams[limit.namespace] for limit in idle_limits(declared) if limit.then == "stop"}
-    if teams:
-        args = RunStopperArgs(runtime.images.get(RUN_STOPPER), workspace, teams)
-        RunStopper(RUN_STOPPER, args, _on_cluster(foundation))
+def _responders(declared: Platform, foundation: Foundation, runtime: Runtime, workspace: Workspace) -> None:
+    """Each has an account of its own, and exists where something declares it."""
+    idle = {limit.namespace for limit in idle_limits(declared) if limit.then == "stop"}
+    watched = {limit.namespace for limit in canary_limits(declared)}
+    for name, respond, teams in (
+        (run_stopper.NAME, run_stopper.run_stopper, idle),
+        (canary_rollback.NAME, canary_rollback.canary_rollback, watched),
+    ):
+        if teams:
+            args = respond(runtime.images.get(RESPONDER), workspace, {team: runtime.teams[team] for team in teams})
+            Responder(name, args, _on_cluster(foundation))
 
 
 def _on_cluster(foundation: Foundation, *after: pulumi.Resource) -> pulumi.ResourceOptions:

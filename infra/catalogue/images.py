@@ -15,8 +15,8 @@ LOGS = "logs"
 KUEUE = "kueue"
 GATEWAY = "gateway"
 """Envoy Gateway and Envoy."""
-RUN_STOPPER = "run-stopper"
-"""Stops runs whose GPUs are idle."""
+RESPONDER = "responder"
+"""Stops idle runs and takes canaries back, while an alert on them fires."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
 """Metrics of simulated and of real GPUs."""
 
@@ -24,7 +24,7 @@ OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
         *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET, KUEUE),
-        *(OBJECT_STORE, RUN_STOPPER, GATEWAY),
+        *(OBJECT_STORE, RESPONDER, GATEWAY),
     }
 )
 """Declared images can't have these names."""

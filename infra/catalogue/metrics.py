@@ -155,10 +155,32 @@ GPU = frozenset(
     }
 )
 
+GATEWAY = frozenset(
+    {
+        "envoy_cluster_upstream_cx_active",
+        "envoy_cluster_upstream_cx_connect_fail",
+        "envoy_cluster_upstream_rq_active",
+        "envoy_cluster_upstream_rq_completed",
+        "envoy_cluster_upstream_rq_retry",
+        "envoy_cluster_upstream_rq_time_bucket",
+        "envoy_cluster_upstream_rq_time_count",
+        "envoy_cluster_upstream_rq_time_sum",
+        "envoy_cluster_upstream_rq_xx",
+        "envoy_http_downstream_cx_active",
+        "envoy_http_downstream_rq_xx",
+        "envoy_server_days_until_first_cert_expiring",
+        "envoy_server_memory_allocated",
+    }
+)
+"""Of Envoy's many, those that Prometheus keeps. About an endpoint's route, they have the labels `namespace`, `endpoint`
+and `release`."""
+
 ERROR_BUDGET = "serving:error_budget:ratio"
 LATENCY_BUDGET = "serving:latency_budget:ratio"
 LATENCY_BUCKET = "serving:latency_bucket:info"
 MAX_MODEL_AGE = "serving:max_model_age:seconds"
+CANARY_ERRORS, MAX_CANARY_ERRORS = "canary:more_errors:ratio", "canary:max_more_errors:ratio"
+CANARY_LATENCY, MAX_CANARY_LATENCY = "canary:more_latency:ratio", "canary:max_more_latency:ratio"
 GPUS_FREE = "node:gpus_free:count"
 GPUS_PENDING = "pod:gpus_pending:count"
 IDLE_BELOW = "workload:idle_below:percent"
@@ -168,12 +190,15 @@ RUN_IDLE_GPUS = "run:gpus_idle:count"
 IDLE_SINCE = "run:gpus_idle_since:timestamp_seconds"
 _OBJECTIVES = frozenset({ERROR_BUDGET, LATENCY_BUDGET, LATENCY_BUCKET, MAX_MODEL_AGE})
 _IDLE = frozenset({IDLE_BELOW, IDLE_FOR, RUN_GPUS, RUN_IDLE_GPUS, IDLE_SINCE})
-RECORDED = _OBJECTIVES | _IDLE | frozenset({GPUS_FREE, GPUS_PENDING})
+_CANARIES = frozenset({CANARY_ERRORS, MAX_CANARY_ERRORS, CANARY_LATENCY, MAX_CANARY_LATENCY})
+RECORDED = _OBJECTIVES | _IDLE | _CANARIES | frozenset({GPUS_FREE, GPUS_PENDING})
 """Created by the platform's recording rules."""
 
 OWN_CODE = ("training", "serving")
 """Scrape jobs that run teams' code: rules may use any metric of these."""
-KNOWN = PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | TRAINING | TRACKING | REGISTRY | GPU | RECORDED
+KNOWN = (
+    PROMETHEUS | NODE_EXPORTER | KUBELET | CLUSTER | SERVING | TRAINING | TRACKING | REGISTRY | GPU | GATEWAY | RECORDED
+)
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The histogram buckets of endpoints' request durations, in seconds: a latency objective must be one of them."""

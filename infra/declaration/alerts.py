@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from infra.catalogue.alerts import cluster as cluster_alerts
+from infra.catalogue.alerts import gateway as gateway_alerts
 from infra.catalogue.alerts import gpu as gpu_alerts
 from infra.catalogue.alerts import idle as idle_alerts
 from infra.catalogue.alerts import jobs as job_alerts
@@ -20,6 +21,7 @@ def by_group(slo_window: int = serving_alerts.DEFAULT_SLO_WINDOW) -> dict[str, S
         "gpus": (*gpu_alerts.ALERTS, *idle_alerts.ALERTS),
         "jobs": job_alerts.ALERTS,
         "serving": serving_alerts.alerts(slo_window),
+        "gateway": gateway_alerts.ALERTS,
         "cluster": cluster_alerts.ALERTS,
         "monitoring": monitoring_alerts.ALERTS,
         **{kind.section: kind.alerts for kind in KINDS if kind.alerts},

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
-from infra.declaration.types import Seconds, Settings
-
-_PERCENTAGE = re.compile(r"^(\d{1,3}(?:\.\d{1,3})?)%$", re.ASCII)
-
-
-def _percentage(value: object) -> float:
-    match = _PERCENTAGE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{value!r} is not a percentage; write a number with its sign, such as 5%")
-    number = float(match[1])
-    if not 0 < number < 100:
-        raise ValueError(f"{value} is out of range; write a percentage above 0% and below 100%")
-    return number
-
-
-Percentage = Annotated[
-    float,
-    BeforeValidator(_percentage),
-    WithJsonSchema({"type": "string", "pattern": _PERCENTAGE.pattern, "examples": ["5%"]}),
-]
-"""Written with its sign (`5%`), kept as a number."""
+from infra.declaration.types import Percentage, Seconds, Settings
 
 
 class Idle(Settings):

@@ -29,6 +29,7 @@ _MEMORY = re.compile(r"^(\d{1,20})(Ki|Mi|Gi|Ti)$", re.ASCII)
 _DURATION = re.compile(r"^(?:(\d{1,12})h)?(?:(\d{1,12})m)?(?:(\d{1,12})s)?$", re.ASCII)
 BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 """The name of a bucket in an object store."""
+_PERCENTAGE = re.compile(r"^(\d{1,3}(?:\.\d{1,3})?)%$", re.ASCII)
 _DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")
 _LABEL_KEY = re.compile(
@@ -141,6 +142,25 @@ def _seconds(value: object) -> int:
     return total
 
 
+def _percentage(value: object) -> float:
+    match = _PERCENTAGE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a percentage; write a number with its sign, such as 5%")
+    return float(match[1])
+
+
+def _part(value: float) -> float:
+    if not 0 < value < 100:
+        raise ValueError(f"{value:g}% is out of range; write a percentage above 0% and below 100%")
+    return value
+
+
+def _increase(value: float) -> float:
+    if not value:
+        raise ValueError("0% is out of range; write a percentage above 0%, at most 999%")
+    return value
+
+
 def _name(longest: int) -> Callable[[str], str]:
     def check(value: str) -> str:
         if not _DNS_LABEL.fullmatch(value):
@@ -227,6 +247,22 @@ Seconds = Annotated[
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["90s", "1h30m"]}),
 ]
 """Written as a duration such as `3m`, stored in seconds."""
+
+_PERCENTAGE_SCHEMA = {"type": "string", "pattern": _PERCENTAGE.pattern}
+Percentage = Annotated[
+    float,
+    BeforeValidator(_percentage),
+    AfterValidator(_part),
+    WithJsonSchema({**_PERCENTAGE_SCHEMA, "examples": ["5%"]}),
+]
+"""A part, written with its sign (`5%`), kept as a number."""
+Increase = Annotated[
+    float,
+    BeforeValidator(_percentage),
+    AfterValidator(_increase),
+    WithJsonSchema({**_PERCENTAGE_SCHEMA, "examples": ["50%", "150%"]}),
+]
+"""By how much something is more than something else, written with its sign, kept as a number."""
 
 Name = Annotated[str, AfterValidator(_name(63)), WithJsonSchema({**_NAME_SCHEMA, "maxLength": 63})]
 """A DNS label: the name of a namespace, a Deployment, a Service."""

@@ -50,6 +50,7 @@ class Gateway(pulumi.ComponentResource):
     """Must exist before the first route, and until the last one is deleted."""
 
     namespace: str
+    workspace: Workspace
     trusted: pulumi.Output[str] | None
     """The authority that callers have to trust, in PEM; None: they know it."""
     address: pulumi.Output[str] | None
@@ -57,7 +58,7 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Gateway", name, None, opts)
-        self._args, self.namespace = args, args.workspace.namespace
+        self._args, self.workspace, self.namespace = args, args.workspace, args.workspace.namespace
         password = GeneratedPassword(name, args.rotation, pulumi.ResourceOptions(parent=self))
         self._certificates = Certificates(args.platform, password)
         definitions = GatewayDefinitions("gateway-definitions", pulumi.ResourceOptions(parent=self))

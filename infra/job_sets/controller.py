@@ -17,8 +17,8 @@ from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
 from infra.job_sets.definition import JobSetDefinition
 from infra.tenancy import Workspace
-from infra.tenancy.job_admission import JobRule, enforce
 from infra.tenancy.rbac import READ
+from infra.tenancy.team_admission import TeamRule, enforce
 from infra.workloads.api_access import Access, api_account, token_mount
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, pod_template
@@ -51,7 +51,7 @@ _ITS_PODS = (
     ".exists(each, each.exists(key, key.contains('jobset.sigs.k8s.io/')))"
 )
 _CLAIMS = f"{_OWNED} || {_LABELLED} || {_ITS_PODS}"
-OWN_JOBS = JobRule(
+OWN_JOBS = TeamRule(
     name="jobs-of-job-sets",
     variables={
         "claims": _CLAIMS.format(job="object"),

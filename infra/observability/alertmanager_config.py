@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.alerts.monitoring import WATCHDOG
-from infra.catalogue.names import PLATFORM, devices_namespace, logs_namespace
+from infra.catalogue.names import PLATFORM, devices_namespace, gateway_namespace, logs_namespace
 from infra.declaration.monitoring import Email, Monitoring, Receiver, Slack, Webhook
 from infra.foundation import Topic
 
@@ -81,8 +81,9 @@ def _route(settings: Monitoring, platform: str) -> Config:
 
 
 def _team_matcher(team: str, platform: str) -> str:
-    """The label `team` is the namespace of the problem; the platform team owns three namespaces."""
-    own = "|".join((PLATFORM, platform, devices_namespace(platform), logs_namespace(platform)))
+    """The label `team` is the namespace of the problem; the platform team owns these namespaces."""
+    others = (devices_namespace(platform), logs_namespace(platform), gateway_namespace(platform))
+    own = "|".join((PLATFORM, platform, *others))
     return f'team=~"{own}"' if team == PLATFORM else f'team="{team}"'
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from infra.catalogue.alerts.gateway import CanaryLimit
 from infra.catalogue.alerts.idle import IdleLimit
 from infra.catalogue.images import (
     DASHBOARDS,
@@ -50,10 +51,14 @@ class ObservabilityArgs:
     serving: Mapping[str, Serving]
     idle: Sequence[IdleLimit]
     """When runs are idle, by their jobs."""
+    canaries: Sequence[CanaryLimit]
+    """When canaries are taken back, by their endpoints."""
     devices: Devices | None
     """The namespace of privileged node agents; None: there are none."""
     logs: Workspace | None
     """The namespace of the log store; None: there is none."""
+    gateway: Workspace | None
+    """The namespace of the gateway; None: there is none."""
     groups: Mapping[str, Sequence[str]]
     """Those who may read each team's logs."""
     rotations: Mapping[str, int]
@@ -100,7 +105,9 @@ def _monitoring(args: ObservabilityArgs, opts: pulumi.ResourceOptions) -> Monito
             topics=foundation.topics,
             bind_identity=foundation.bind_identity,
             idle=args.idle,
+            canaries=args.canaries,
             logs=args.logs,
+            gateway=args.gateway,
         ),
         opts,
     )

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
+from infra.catalogue.alerts.gateway import CanaryLimit
 from infra.catalogue.alerts.idle import IdleLimit
 from infra.catalogue.names import METRICS_PORT_NAME, MONITORING, PROJECT, RECEIVERS, labels
 from infra.declaration.monitoring import Monitoring as Settings
@@ -66,8 +67,12 @@ class MonitoringArgs:
     bind_identity: IdentityBinder = no_identity
     idle: Sequence[IdleLimit] = ()
     """When runs are idle, by their jobs."""
+    canaries: Sequence[CanaryLimit] = ()
+    """When canaries are taken back, by their endpoints."""
     logs: Workspace | None = None
     """The namespace of the log store, whose objects are watched; None: there is none."""
+    gateway: Workspace | None = None
+    """The namespace of the gateway, whose objects are watched and whose proxies are scraped; None: there is none."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -81,7 +86,8 @@ class Monitoring(pulumi.ComponentResource):
         super().__init__(f"{PROJECT}:index:Monitoring", name, None, opts)
         self._args = args
         self.namespace, self.service, self.port = args.workspace.namespace, NAME, PORT
-        self._watched_namespaces = [args.workspace, *args.teams.values()]
+        self._gateway = [args.gateway] if args.gateway else []
+        self._watched_namespaces = [args.workspace, *args.teams.values(), *self._gateway]
         self._devices = [args.gpu_exporter.devices] if args.gpu_exporter else []
         self._alertmanager()
         self._prometheus()
@@ -89,7 +95,8 @@ class Monitoring(pulumi.ComponentResource):
         kube_state_metrics(args.image, args.workspace, [*self._watched_namespaces, *self._devices, *logs], self)
         node_exporter(args.image, args.workspace, args.pools, self)
         if args.gpu_simulator is not None:
-            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, self._watched_namespaces, self)
+            with_gpus = [args.workspace, *args.teams.values()]
+            gpu_simulator(args.gpu_simulator, args.stack, args.workspace, with_gpus, self)
         if args.gpu_exporter is not None:
             gpu_exporter(args.gpu_exporter, self)
         self.register_outputs({"service": self.service})
@@ -104,10 +111,11 @@ class Monitoring(pulumi.ComponentResource):
             sorted(args.teams),
             ALERTMANAGER,
             devices=[each.namespace for each in self._devices],
+            gateway=args.gateway.namespace if args.gateway else None,
             registry=args.registry,
             store=args.metrics_store,
         )
-        rules = rules_file(settings, args.endpoints, args.idle)
+        rules = rules_file(settings, args.endpoints, args.idle, args.canaries)
         files, config = config_files(server, {"prometheus.yml": scraped, "rules.yml": rules})
         data, claim = server.data(settings.storage, args.volume, args.protect_data)
         container = Container(

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.images import REGISTRY
-from infra.catalogue.metrics import CADVISOR_JOB, GPU_EXPORTER_JOB, KUBELET_JOB, NODE_EXPORTER_JOB
-from infra.catalogue.names import METRICS_PORT_NAME, SIMULATED_LABEL
+from infra.catalogue.metrics import CADVISOR_JOB, GATEWAY, GPU_EXPORTER_JOB, KUBELET_JOB, NODE_EXPORTER_JOB
+from infra.catalogue.names import CANARY, METRICS_PORT_NAME, SIMULATED_LABEL, STABLE
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
 from infra.workloads.api_access import SERVICE_ACCOUNT_FOLDER
@@ -20,6 +20,8 @@ _LABEL = "__meta_kubernetes_pod_label_app_kubernetes_io_"
 _JOB = "__meta_kubernetes_pod_label_batch_kubernetes_io_job_name"
 _TRAINING_INTERVAL = 5
 """Seconds."""
+_GATEWAY_INTERVAL = 5
+"""Seconds: canaries are compared over short times."""
 _SAMPLE_LIMIT = 2000
 """Per scrape of a pod with teams' own code."""
 _KUBELET_TLS = {
@@ -42,12 +44,13 @@ def prometheus_config(
     teams: Sequence[str],
     alertmanager: str,
     devices: Sequence[str] = (),
+    gateway: str | None = None,
     registry: str | None = None,
     store: RemoteWrite | None = None,
 ) -> Config:
-    """`teams` are the namespaces of endpoints and jobs, `devices` those of exporters with access to GPU devices;
-    `alertmanager` is the name label of its pod, `registry` the address of the registry's metrics, and `store` the
-    target of remote write."""
+    """`teams` are the namespaces of endpoints and jobs, `devices` those of exporters with access to GPU devices,
+    `gateway` that of the gateway's proxies; `alertmanager` is the name label of its pod, `registry` the address of the
+    registry's metrics, and `store` the target of remote write."""
     interval = f"{settings.scrape_interval}s"
     team_jobs = [_serving(teams), _training(teams, settings.scrape_interval)] if teams else []
     return {
@@ -59,6 +62,7 @@ def prometheus_config(
             _kubelets(KUBELET_JOB, "/metrics", [_drop("__name__", ".+_bucket")]),
             _kubelets(CADVISOR_JOB, "/metrics/cadvisor", [_keep("__name__", _CADVISOR_METRICS)]),
             *team_jobs,
+            *([_gateway(gateway, settings.scrape_interval)] if gateway else []),
             *([{"job_name": REGISTRY, "static_configs": [{"targets": [registry]}]}] if registry else []),
         ],
         **({"remote_write": [_remote_write(store)]} if store else {}),
@@ -154,6 +158,31 @@ def _training(teams: Sequence[str], interval: int) -> Config:
     }
 
 
+def _gateway(namespace: str, interval: int) -> Config:
+    """Envoy's metrics, by the endpoint and the release that a route leads to instead of the name of a cluster."""
+    return {
+        "job_name": "gateway",
+        "scrape_interval": f"{min(interval, _GATEWAY_INTERVAL)}s",
+        "kubernetes_sd_configs": [_pods([namespace])],
+        "relabel_configs": [
+            _keep("__meta_kubernetes_pod_container_port_name", METRICS_PORT_NAME),
+            _label("instance", "__meta_kubernetes_pod_name"),
+            _label("node", "__meta_kubernetes_pod_node_name"),
+        ],
+        "metric_relabel_configs": [
+            _keep("__name__", "|".join(sorted(GATEWAY))),
+            *(
+                _label(target, "envoy_cluster_name", regex="httproute/([^/]+)/([^/]+)/rule/0/.+", value=value)
+                for target, value in (("namespace", "$1"), ("endpoint", "$2"))
+            ),
+            *(
+                _label("release", "envoy_cluster_name", regex=f"httproute/.+/rule/0/backend/{number}", value=release)
+                for number, release in enumerate((STABLE, CANARY))
+            ),
+        ],
+    }
+
+
 def _pods(namespaces: Sequence[str]) -> Config:
     """Running pods only: completed ones cannot be scraped."""
     selectors = [{"role": "pod", "field": "status.phase=Running"}]
@@ -168,5 +197,6 @@ def _drop(source: str, regex: str) -> Config:
     return {"source_labels": [source], "regex": regex, "action": "drop"}
 
 
-def _label(target: str, *sources: str, regex: str = "(.+)") -> Config:
-    return {"source_labels": list(sources), "regex": regex, "target_label": target}
+def _label(target: str, *sources: str, regex: str = "(.+)", value: str = "") -> Config:
+    replacement = {"replacement": value} if value else {}
+    return {"source_labels": list(sources), "regex": regex, "target_label": target, **replacement}

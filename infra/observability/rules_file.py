@@ -8,6 +8,7 @@ from typing import Any
 from infra.catalogue.alerts import gpu as gpu_alerts
 from infra.catalogue.alerts import idle as idle_alerts
 from infra.catalogue.alerts.alert import Alert, Recording
+from infra.catalogue.alerts.gateway import CanaryLimit
 from infra.catalogue.metrics import ERROR_BUDGET, LATENCY_BUCKET, LATENCY_BUDGET, MAX_MODEL_AGE
 from infra.declaration.alerts import by_group
 from infra.declaration.monitoring import AlertSettings, Monitoring, Objective
@@ -16,9 +17,12 @@ Document = Mapping[str, Any]
 
 
 def rules_file(
-    settings: Monitoring, endpoints: Mapping[str, str], idle: Sequence[idle_alerts.IdleLimit] = ()
+    settings: Monitoring,
+    endpoints: Mapping[str, str],
+    idle: Sequence[idle_alerts.IdleLimit] = (),
+    canaries: Sequence[CanaryLimit] = (),
 ) -> Document:
-    """`endpoints` maps each endpoint to its namespace; `idle` is what jobs declare."""
+    """`endpoints` maps each endpoint to its namespace; `idle` is what jobs declare, `canaries` what these do."""
     recorded = [
         *(
             each
@@ -28,6 +32,7 @@ def rules_file(
         *gpu_alerts.RECORDINGS,
         *(each for limit in idle for each in limit.recordings()),
         *idle_alerts.RECORDINGS,
+        *(each for limit in canaries for each in limit.recordings()),
     ]
     groups = {"recorded": [_recording(each) for each in recorded]}
     for name, alerts in by_group(settings.slo_window).items():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from infra.catalogue.names import QUEUE_LABEL
-from infra.tenancy.job_admission import JobRule
+from infra.tenancy.team_admission import TeamRule
 
 _QUEUE = f"{{job}}.metadata.?labels.orValue({{{{}}}})[?'{QUEUE_LABEL}'].orValue('')"
 
-QUEUED = JobRule(
+QUEUED = TeamRule(
     name="jobs-in-queues",
     variables={
         "queue": _QUEUE.format(job="object"),

@@ -23,7 +23,7 @@ from infra.queues.configuration import MUTATING, NAME, VALIDATING
 from infra.queues.definitions import definitions
 from infra.queues.webhooks import mutating, validating
 from infra.tenancy import Workspace
-from infra.tenancy.job_admission import enforce
+from infra.tenancy.team_admission import enforce
 from infra.workloads.api_access import token_mount
 from infra.workloads.deployment import DeploymentFactory, probe
 from infra.workloads.pod import Container, Mount, config_mount, pod_template

@@ -4,12 +4,14 @@ The tests stand in the order of that life and share one stack.
 """
 
 import re
+import shutil
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -55,6 +57,8 @@ from tests.waiting import eventually
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
 BY_HAND = "by-hand"
+POOR = Path(__file__).parent / "poor"
+"""The image of a server that fails, or is slow."""
 EVICTIONS = 3
 """Of a run without retries. Kubernetes waits before each new pod: ten seconds, and then twice as long as before."""
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
@@ -326,6 +330,52 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
         assert core.list_namespaced_pod(TEAM, label_selector="app.kubernetes.io/name=digits-canary").items == []
     finally:
         stack_file.write_text(declared)
+
+
+@pytest.mark.parametrize(("version", "alert"), [(1, "CanaryFailing"), (2, "CanarySlow")])
+def test_a_canary_that_is_worse_than_the_endpoint_is_taken_back(
+    core: client.CoreV1Api, trial: Pulumi, caller: Caller, version: int, alert: str
+) -> None:
+    stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
+    declared = stack_file.read_text()
+    settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+    canary = {"image": "poor", "version": version, "percent": 20, "rollback": {"window": "30s"}}
+    shutil.copytree(POOR, trial.folder / "images/poor", dirs_exist_ok=True)
+    declare(trial, images={"poor": {}}, serving={"digits": {**settings, "canary": canary}})
+    try:
+        with caller.predicting("digits") as answers:
+            trial.up()
+            assert weights(core) == {"digits": 80, "digits-canary": 20}
+            began = time.monotonic()
+            eventually(lambda: weights(core) == {"digits": 100, "digits-canary": 0}, 120, "the end of its part")
+            print(f"{alert}: taken back {time.monotonic() - began:.0f} s after the rollout; {dict(answers)}")
+            assert alert in firing(core)
+            assert set(answers) == ({200, 500} if alert == "CanaryFailing" else {200})
+            bad = answers[500]
+            eventually(lambda: caller.predict("digits").status == 200, what="an answer")
+            seen = answers.total()
+            eventually(lambda: answers.total() > seen + 200, 60, "more requests")
+            assert answers[500] <= bad + 4, "those that were on their way"
+        assert trial.preview("--expect-no-changes").code == 0
+    finally:
+        stack_file.write_text(declared)
+    trial.up()
+    assert weights(core) == {"digits": 100}
+
+
+def weights(core: client.CoreV1Api) -> dict[str, int]:
+    """What the route gives each Service, of 100."""
+    objects = client.CustomObjectsApi(core.api_client)
+    route = objects.get_namespaced_custom_object("gateway.networking.k8s.io", "v1", TEAM, "httproutes", "digits")
+    return {each["name"]: each["weight"] for each in route["spec"]["rules"][0]["backendRefs"]}
+
+
+def firing(core: client.CoreV1Api) -> set[str]:
+    """The alerts that Alertmanager has received for the team."""
+    service = core.read_namespaced_service("alertmanager", NAMESPACE)
+    url = f"http://{service.spec.cluster_ip}:9093/api/v2/alerts"
+    found = requests.get(url, params={"filter": f'team="{TEAM}"'}, timeout=30).json()
+    return {each["labels"]["alertname"] for each in found}
 
 
 def restart(apps: client.AppsV1Api, *names: str) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NotRequired, TypedDict
 import pulumi
 from pulumi_kubernetes.core.v1 import ProbeArgs
 
-from infra.catalogue.names import DOMAIN, PROJECT
+from infra.catalogue.names import CANARY_ANNOTATION, DOMAIN, PROJECT, ROLLBACK_WINDOW_ANNOTATION
 from infra.declaration.types import memory_bytes
 from infra.foundation import Placement
 from infra.images import BuiltImage
@@ -30,8 +30,8 @@ from infra.workloads.pod import (
     tracking_mounts,
 )
 from infra.workloads.runtime import Runtime
+from infra.workloads.serving.canary import Canary, canary_name
 from infra.workloads.serving.route import Backend, RouteArgs, route
-from infra.workloads.serving.settings import Canary, canary_name
 from infra.workloads.serving.settings import Serving as Settings
 
 PORT = 8080
@@ -55,6 +55,8 @@ class Endpoint(TypedDict):
     api_key: pulumi.Output[str] | None
     url: NotRequired[str]
     """From outside the cluster."""
+    canary_percent: NotRequired[int]
+    """What its canary gets of the requests through the gateway."""
     callers: NotRequired[dict[str, pulumi.Output[str]]]
     """The keys of those who call it through the gateway."""
 
@@ -119,6 +121,9 @@ class Serving(pulumi.ComponentResource):
             endpoint["version"] = version
         if self.url is not None:
             endpoint["url"] = self.url
+            canary = self._args.settings.canary
+            if canary is not None:
+                endpoint["canary_percent"] = canary.percent
             endpoint["callers"] = {caller.name: caller.value for caller in self._args.callers}
         return endpoint
 
@@ -195,6 +200,7 @@ class Serving(pulumi.ComponentResource):
             port=PORT,
             callers=args.callers,
             max_request_bytes=memory_bytes(args.settings.max_request_size),
+            annotations=_of_canary(args),
         )
         return route(to, self, after)
 
@@ -207,6 +213,16 @@ class Serving(pulumi.ComponentResource):
             Backend(stable.name, stable.selector, 100 - canary.percent),
             Backend(other.name, other.selector, canary.percent, canary.mirror),
         ]
+
+
+def _of_canary(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
+    """Another canary changes the route, so that one that was taken back has no say in it."""
+    canary = args.settings.canary
+    if args.canary is None or canary is None:
+        return {}
+    version = f"version {args.canary.version}" if args.canary.version else CHAMPION
+    window = {ROLLBACK_WINDOW_ANNOTATION: str(canary.rollback.window)} if canary.rollback else {}
+    return {CANARY_ANNOTATION: pulumi.Output.concat(version, " in ", args.canary.image.reference), **window}
 
 
 def _probe(state: str, period: int, failures: int) -> ProbeArgs:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.catalogue.names import labels
+from infra.catalogue.names import CANARY, RELEASE_HEADER, STABLE, labels
 from infra.declaration.gateway import Expose, RateLimit
 from infra.networking.gateway import CALLER, PODS, Listener
 from infra.networking.network_policies import network_policies, routed_policy
@@ -30,6 +30,8 @@ _RETRIES = {
 }
 """Of requests that got no answer: a prediction changes nothing, so that it can be asked for again. One that ends its
 server does so twice more."""
+_FORCE = {"pulumi.com/patchForce": "true"}
+"""Weights that the platform has changed since, to take a canary back, are the stack's again."""
 _UNAVAILABLE = '{"error": "the endpoint does not answer; try again"}'
 _PER = {"second": "Second", "minute": "Minute", "hour": "Hour"}
 
@@ -56,6 +58,8 @@ class RouteArgs:
     port: int
     callers: Sequence[TeamSecret]
     max_request_bytes: int
+    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Of the route."""
 
     @property
     def name(self) -> str:
@@ -71,7 +75,8 @@ def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resou
     }
     reachable = network_policies(args.workspace.namespace, policies, child)
     guards = [_traffic(args, parent), *([_keys(args, parent)] if args.callers else [])]
-    _object(args, parent, f"{_STANDARD}/v1", "HTTPRoute", _rules(args), [*guards, *reachable, *after])
+    after = [*guards, *reachable, *after]
+    _object(args, parent, f"{_STANDARD}/v1", "HTTPRoute", _rules(args), after, {**_FORCE, **args.annotations})
     return args.listener.url(args.settings.host, args.settings.path)
 
 
@@ -89,11 +94,20 @@ def _rules(args: RouteArgs) -> Mapping[str, object]:
         "matches": [{"path": {"type": "PathPrefix", "value": f"{expose.path.rstrip('/')}{_PROTOCOL}"}}],
         **({"filters": filters} if filters else {}),
         "backendRefs": [
-            {"name": each.service, "port": args.port, "weight": each.percent} for each in args.services if each.percent
+            _backend(release, each, args.port)
+            for release, each in zip((STABLE, CANARY), args.services, strict=False)
+            if release == STABLE or each.percent
         ],
         "timeouts": {"request": f"{expose.timeout}s"},
     }
     return {"parentRefs": [args.listener.parent], "hostnames": [expose.host], "rules": [rule]}
+
+
+def _backend(release: str, backend: Backend, port: int) -> Mapping[str, object]:
+    """A filter of its own gives each release metrics of its own; Envoy would stumble over one that comes or goes."""
+    mark = {"set": [{"name": RELEASE_HEADER, "value": release}]}
+    filters = [{"type": "RequestHeaderModifier", "requestHeaderModifier": mark}]
+    return {"name": backend.service, "port": port, "weight": backend.percent, "filters": filters}
 
 
 def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
@@ -166,11 +180,13 @@ def _object(
     kind: str,
     spec: Mapping[str, object],
     after: Sequence[pulumi.Resource],
+    annotations: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> pulumi.Resource:
     metadata = {
         "name": args.name,
         "namespace": args.workspace.namespace,
         "labels": labels(args.name, _COMPONENT),
+        **({"annotations": annotations} if annotations else {}),
     }
     manifest = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
     return Manifest(args.name, manifest, pulumi.ResourceOptions(parent=parent, depends_on=[*after]))

@@ -12,34 +12,16 @@ from infra.declaration.gateway import Expose
 from infra.declaration.node_room import NodeRoom
 from infra.declaration.problems import Problem, suggestion
 from infra.declaration.secrets import secret_is_of_team
-from infra.declaration.types import Memory, Name, Seconds, Settings, ShortName, memory_bytes, written
+from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_bytes, written
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
+from infra.workloads.serving.canary import CANARY_RULES, Canary
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
-_LONGEST_NAME = 63
-"""Of a Service."""
 _MEMORY_OF_LARGEST_REQUEST = 100
 """As a multiple of its size. `images/serving` takes up to 50 for requests, as text and as arrays, beside the model."""
-
-
-class Canary(Settings):
-    """Another version beside the one that is served. To promote it, write its `version` or `image` into the endpoint
-    and remove `canary`. To take it back, remove `canary`, or write `percent: 0`.
-    """
-
-    version: int | None = Field(default=None, ge=1, description="The version of the model; none: as the endpoint")
-    image: Name | None = Field(default=None, description="The image, a name in `images`; none: as the endpoint")
-    percent: int = Field(
-        ge=0, le=100, description="Requests through the gateway that it answers, of 100. It gets them once it is ready"
-    )
-    mirror: bool = Field(
-        default=False,
-        description="Mirror every request to it, and discard its responses; only with `percent: 0`",
-    )
-    replicas: int = Field(default=1, ge=1, le=100, description="Number of its pods")
 
 
 class Serving(Workload):
@@ -134,33 +116,6 @@ def _pods(endpoint: Serving) -> int:
     return endpoint.replicas + (endpoint.canary.replicas if endpoint.canary else 0)
 
 
-def canaries_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]:
-    """Only the gateway divides requests, and a canary differs from its endpoint."""
-    for name, endpoint in platform.serving.items():
-        canary, path = endpoint.canary, f"serving.{name}.canary"
-        if canary is None:
-            continue
-        if endpoint.expose is None:
-            message = "requests are divided by the gateway, and the endpoint is not exposed"
-            yield Problem(path, f"{message}; write serving.{name}.expose, or remove it")
-        if canary.version in (None, endpoint.version) and canary.image in (None, endpoint.image):
-            yield Problem(path, "is what the endpoint serves; write another 'version' or 'image', or remove it")
-        if canary.mirror and canary.percent:
-            message = f"it would get {canary.percent} % of the requests twice"
-            yield Problem(f"{path}.mirror", f"{message}; write percent: 0, or mirror: false")
-        taken = canary_name(name)
-        if taken in platform.serving:
-            yield Problem(f"serving.{taken}", f"the canary of '{name}' has this name; write another one")
-        if len(taken) > _LONGEST_NAME:
-            most = _LONGEST_NAME - len(canary_name(""))
-            yield Problem(f"serving.{name}", f"with a canary, write a name of at most {most} characters")
-
-
-def canary_name(endpoint: str) -> str:
-    """Of the Deployment and the Service of an endpoint's canary."""
-    return f"{endpoint}-canary"
-
-
 def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:
     """A key is a generated secret of the endpoint's team."""
     for name, endpoint in platform.serving.items():
@@ -205,7 +160,7 @@ SERVING = Kind(
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
-        canaries_can_be_reached,
+        *CANARY_RULES,
         api_keys_can_be_rotated,
         requests_fit_into_memory,
         objectives_are_of_endpoints,

@@ -14,7 +14,8 @@ PROGRAM = """
 from infra.catalogue.alerts.idle import IdleLimit
 from infra.declaration.monitoring import Monitoring as Settings
 from infra.observability.prometheus import Monitoring, MonitoringArgs
-from infra.queues.run_stopper import RunStopper, RunStopperArgs
+from infra.observability.responder import Responder
+from infra.queues.run_stopper import run_stopper
 
 images = {{name: BuiltImage(name, "", "", pulumi.Output.from_input(image)) for name, image in {images!r}.items()}}
 monitoring = Monitoring(
@@ -38,7 +39,7 @@ monitoring = Monitoring(
     after(),
 )
 declaring = {{{red!r}: teams[{red!r}]}}
-RunStopper("run-stopper", RunStopperArgs(images["run-stopper"], observer, declaring), after(monitoring))
+Responder("run-stopper", run_stopper(images["responder"], observer, declaring), after(monitoring))
 """
 
 

@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from cli.queues import resume, waiting
 from common import paths
-from infra.catalogue.images import GPU_SIMULATOR, PROMETHEUS, RUN_STOPPER
+from infra.catalogue.images import GPU_SIMULATOR, PROMETHEUS, RESPONDER
 from tests.cluster.monitoring.images import provide
 from tests.cluster.queues.monitored import program, use_gpus, value
 from tests.cluster.queues.node import Node
@@ -27,7 +27,7 @@ def digits(world: World, gpu_node: Node, engine: DockerClient) -> Iterator[str]:
     """A run of red with 4 GPUs, in a stack with monitoring."""
     world.clear(gpu_node)
     use_gpus(world, None)
-    more = program(world, provide(engine, [PROMETHEUS, GPU_SIMULATOR, RUN_STOPPER]))
+    more = program(world, provide(engine, [PROMETHEUS, GPU_SIMULATOR, RESPONDER]))
     world.declare({"digits": world.run()}, more)
     yield str(world.stack.up().outputs["digits"])
     world.declare()
@@ -74,7 +74,7 @@ def test_an_idle_run_gives_its_gpus_back_and_starts_again_only_when_somebody_wan
 def stopper(world: World, digits: str) -> client.ApiClient:
     """Its account, and no other right."""
     api: client.ApiClient = config.new_client_from_config(str(paths.KUBECONFIG))
-    api.set_default_header("Impersonate-User", f"system:serviceaccount:{world.name}:{RUN_STOPPER}")
+    api.set_default_header("Impersonate-User", f"system:serviceaccount:{world.name}:run-stopper")
     return api
 
 

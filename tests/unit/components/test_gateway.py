@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from infra.networking.gateway import CONTROLLER
 from tests.unit.components.recorder import behind, created, inputs, platform
 from tests.unit.declaration.samples import on_aws, small
 
 STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
+POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 
 
@@ -46,7 +49,59 @@ def test_the_endpoint_sees_the_path_behind_its_own() -> None:
     assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/digits/v2"}}]
     rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/v2"}}
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": rewrite}]
-    assert rule["backendRefs"] == [{"name": "digits", "port": 8080, "weight": 100}]
+    assert [(each["name"], each["port"], each["weight"]) for each in rule["backendRefs"]] == [("digits", 8080, 100)]
+
+
+def test_each_release_has_a_filter_of_its_own_and_by_it_metrics_of_its_own() -> None:
+    recorder = platform(small(**exposed(**{"serving.digits.canary": {"version": 7, "percent": 100}})))
+    (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
+    marks = [each["filters"][0]["requestHeaderModifier"]["set"] for each in rule["backendRefs"]]
+    assert marks == [[{"name": "X-Release", "value": release}] for release in ("stable", "canary")]
+    assert [each["weight"] for each in rule["backendRefs"]] == [0, 100]
+
+
+def test_another_canary_changes_the_route_whatever_its_part() -> None:
+    def route(version: int) -> Any:
+        canary = {"version": version, "percent": 10, "rollback": {"window": "90s"}}
+        found = platform(small(**exposed(monitoring={}, **{"serving.digits.canary": canary})))
+        return inputs(found, f"{STANDARD}HTTPRoute", "digits")["metadata"]["annotations"]
+
+    seven, eight = route(7), route(8)
+    assert seven["ml-platform.io/canary"].startswith("version 7 in ")
+    assert {**seven, "ml-platform.io/canary": ""} == {**eight, "ml-platform.io/canary": ""}
+    assert seven != eight
+    assert seven["ml-platform.io/rollback-window"] == "90"
+    assert seven["pulumi.com/patchForce"] == "true"
+
+
+def test_what_takes_canaries_back_can_do_it_to_declaring_teams_and_nothing_else() -> None:
+    canary = {"version": 7, "percent": 10}
+    assert "canary-rollback" not in str(platform(small(**exposed(monitoring={}, **{"serving.digits.canary": canary}))))
+    watched = {**canary, "rollback": {}}
+    recorder = platform(small(**exposed(monitoring={}, **{"serving.digits.canary": watched})))
+    role = inputs(recorder, f"{RBAC}ClusterRole", "ml-platform-canary-rollback")
+    (rule,) = role["rules"]
+    assert (rule["resources"], rule["verbs"]) == (["httproutes"], ["get", "patch"])
+    bound = [each for each in created(recorder, f"{RBAC}RoleBinding") if each.endswith("canary-rollback")]
+    assert bound == ["vision-ml-platform-canary-rollback"]
+    policy = inputs(recorder, POLICY, "canaries-taken-back")["spec"]
+    who = "request.userInfo.username == 'system:serviceaccount:ml-platform:canary-rollback'"
+    assert policy["matchConditions"][0]["expression"] == who
+
+
+def test_prometheus_compares_a_canary_by_what_it_declares() -> None:
+    canary = {"version": 7, "percent": 10, "rollback": {"errorRate": "3%", "latency": "150%", "window": "90s"}}
+    recorder = platform(small(**exposed(monitoring={}, **{"serving.digits.canary": canary})))
+    files = inputs(recorder, "kubernetes:core/v1:ConfigMap", "prometheus")["data"]
+    rules = [rule for group in yaml.safe_load(files["rules.yml"])["groups"] for rule in group["rules"]]
+    recorded = {rule["record"]: rule["expr"] for rule in rules if rule.get("record", "").startswith("canary:")}
+    assert recorded["canary:max_more_errors:ratio"] == "vector(0.03)"
+    assert recorded["canary:max_more_latency:ratio"] == "vector(1.5)"
+    assert all("[90s]" in recorded[f"canary:more_{what}:ratio"] for what in ("errors", "latency"))
+    (scraped,) = [
+        each for each in yaml.safe_load(files["prometheus.yml"])["scrape_configs"] if each["job_name"] == "gateway"
+    ]
+    assert scraped["kubernetes_sd_configs"][0]["namespaces"]["names"] == ["ml-platform-gateway"]
 
 
 def test_a_limit_is_of_each_caller() -> None:

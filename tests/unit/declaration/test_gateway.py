@@ -95,6 +95,32 @@ def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path)
             {"serving.digits.canary": {"image": "sky", "percent": 10}},
             "serving.digits.canary.image: image 'sky' is not declared; known: serving, training",
         ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 10, "rollback": {}}},
+            "serving.digits.canary.rollback: does nothing without 'monitoring', which compares requests; declare it, "
+            "or remove this",
+        ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 0, "rollback": {}}, "monitoring": {}},
+            "serving.digits.canary.rollback: the canary serves no requests; write a percent of 1 to 99, or remove this",
+        ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 100, "rollback": {}}, "monitoring": {}},
+            "serving.digits.canary.rollback: the canary leaves the endpoint no requests to compare with; write a "
+            "percent of 1 to 99, or remove this",
+        ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 9, "rollback": {"window": "10s"}}, "monitoring": {}},
+            "serving.digits.canary.rollback.window: 10s is out of range; write 30s to 24h",
+        ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 9, "rollback": {"latency": "0%"}}, "monitoring": {}},
+            "serving.digits.canary.rollback.latency: 0% is out of range; write a percentage above 0%, at most 999%",
+        ),
+        (
+            {"serving.digits.canary": {"version": 2, "percent": 9, "rollback": {"errorRate": 2}}, "monitoring": {}},
+            "serving.digits.canary.rollback.errorRate: 2 is not a percentage; write a number with its sign, such as 5%",
+        ),
     ],
 )
 def test_what_can_t_work_is_refused(root: Path, changes: dict[str, Any], message: str) -> None:

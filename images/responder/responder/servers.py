@@ -3,7 +3,7 @@
 import http.client
 import json
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -12,15 +12,8 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 API = "https://kubernetes.default.svc"
-KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 SECONDS = 10
-WANTED = [
-    ("active", "true"),
-    ("silenced", "false"),
-    ("inhibited", "false"),
-    ("filter", 'alertname="RunIdle"'),
-    ("filter", 'then="stop"'),
-]
+WANTED = [("active", "true"), ("silenced", "false"), ("inhibited", "false")]
 
 Object = Mapping[str, Any]
 
@@ -34,7 +27,7 @@ class Server:
         self._url = url
         self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=trust))
 
-    def call(self, path: str, headers: Mapping[str, str] | None = None, patch: Object | None = None) -> Any:
+    def call(self, path: str, headers: Mapping[str, str] | None = None, patch: Any = None) -> Any:
         body = None if patch is None else json.dumps(patch).encode()
         method = "GET" if patch is None else "PATCH"
         request = Request(f"{self._url}{path}", body, dict(headers or {}), method=method)
@@ -48,9 +41,10 @@ class Server:
 
 
 class Alertmanager(Server):
-    def firing(self) -> Iterable[Object]:
-        """Alerts on runs to be stopped that are neither silenced nor inhibited by another."""
-        alerts: Iterable[Object] = self.call(f"/api/v2/alerts?{urlencode(WANTED)}")
+    def firing(self, matchers: Sequence[str]) -> Iterable[Object]:
+        """Alerts that are neither silenced nor inhibited by another."""
+        wanted = [*WANTED, *(("filter", matcher) for matcher in matchers)]
+        alerts: Iterable[Object] = self.call(f"/api/v2/alerts?{urlencode(wanted)}")
         return alerts
 
 
@@ -61,16 +55,13 @@ class Cluster(Server):
         super().__init__(url, ssl.create_default_context(cafile=str(account / "ca.crt")))
         self._token = account / "token"
 
-    def workloads(self, namespace: str) -> Iterable[Object]:
-        items: Iterable[Object] = self.call(self._path(namespace), self._login())["items"]
-        return items
+    def read(self, path: str) -> Any:
+        return self.call(path, self._login())
 
-    def change(self, namespace: str, name: str, patch: Object) -> None:
-        headers = {**self._login(), "Content-Type": "application/merge-patch+json"}
-        self.call(f"{self._path(namespace)}/{name}", headers, patch)
-
-    def _path(self, namespace: str) -> str:
-        return f"{KUEUE}/namespaces/{namespace}/workloads"
+    def patch(self, path: str, patch: Any) -> None:
+        """A JSON merge patch, or a JSON patch where it is a list."""
+        kind = "json-patch" if isinstance(patch, list) else "merge-patch"
+        self.call(path, {**self._login(), "Content-Type": f"application/{kind}+json"}, patch)
 
     def _login(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token.read_text()}"}  # renewed by the kubelet

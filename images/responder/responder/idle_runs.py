@@ -1,32 +1,31 @@
-"""Which workload of Kueue an alert is about, and whether it is the one that was idle."""
+"""Stops the run that an alert is about, by what it is to Kueue, if it is the one that was idle."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
+
+from responder.respond import Objects, Response
 
 Object = Mapping[str, Any]
 
+KUEUE = "/apis/kueue.x-k8s.io/v1beta2"
 STOPPED, REASON = "ml-platform.io/stopped", "idle GPUs"
 """The annotation that `make status` reads."""
 STOP = {"metadata": {"annotations": {STOPPED: REASON}}, "spec": {"active": False}}
 """Kueue ends the pods, gives the quota to others, and does not start it again."""
 
 
-class Workloads(Protocol):
-    """Those of Kueue."""
-
-    def workloads(self, namespace: str) -> Iterable[Object]: ...
-
-    def change(self, namespace: str, name: str, patch: Object) -> None: ...
-
-
-def stop_idle_run(alert: Object, cluster: Workloads) -> Iterator[str]:
+def stop_idle_run(alert: Object, cluster: Objects) -> Iterator[str]:
     """Stop the run that the alert is about; what was stopped."""
     namespace, run = alert["labels"]["namespace"], alert["labels"]["job_name"]
-    for workload in cluster.workloads(namespace):
+    workloads = f"{KUEUE}/namespaces/{namespace}/workloads"
+    for workload in cluster.read(workloads)["items"]:
         if _belongs_to(workload, run) and _was_idle(workload, _time(alert["startsAt"])):
-            cluster.change(namespace, workload["metadata"]["name"], STOP)
-            yield f"{namespace}/{run}"
+            cluster.patch(f"{workloads}/{workload['metadata']['name']}", STOP)
+            yield f"stopped {namespace}/{run}: {REASON}"
+
+
+RESPONSE = Response(('alertname="RunIdle"', 'then="stop"'), stop_idle_run)
 
 
 def _belongs_to(workload: Object, run: str) -> bool:

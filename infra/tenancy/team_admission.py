@@ -24,7 +24,7 @@ from infra.catalogue.names import PLATFORM_LABEL, TEAM_LABEL, labels
 
 
 @dataclass(frozen=True)
-class JobRule:
+class TeamRule:
     """`holds` is a CEL expression about `object`, `oldObject` and `variables`, true of objects that are admitted."""
 
     name: str
@@ -44,7 +44,7 @@ def job_set_account(platform: str) -> str:
     return f"system:serviceaccount:{platform}:{JOBSET}"
 
 
-def enforce(rule: JobRule, platform: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
+def enforce(rule: TeamRule, platform: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:
     """For all teams of a platform."""
     name = f"{platform}-{rule.name}"
     metadata = ObjectMetaArgs(name=name, labels=labels(rule.name, "admission"))

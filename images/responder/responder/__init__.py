@@ -1,0 +1,1 @@
+"""Does what the declaration says is done while an alert fires."""

@@ -1,0 +1,49 @@
+"""Run inside the image."""
+
+import unittest
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fakes import Cluster
+from responder.canaries import MANAGER, ROUTES, WINDOW, take_back
+
+PATH = f"{ROUTES}/namespaces/vision/httproutes/digits"
+DECLARED = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+SECONDS = 120
+
+
+def alert(name: str = "CanaryFailing") -> dict[str, Any]:
+    return {"labels": {"alertname": name, "namespace": "vision", "endpoint": "digits"}}
+
+
+def route(*weights: int) -> dict[str, Any]:
+    own = {"manager": "pulumi", "time": DECLARED.isoformat()}
+    later = (DECLARED + timedelta(hours=1)).isoformat()
+    others = [{"manager": "gateway", "subresource": "status", "time": later}, {"manager": MANAGER, "time": later}]
+    backends = [{"name": f"digits-{number}", "weight": weight} for number, weight in enumerate(weights)]
+    meta = {"resourceVersion": "7", "managedFields": [own, *others], "annotations": {WINDOW: str(SECONDS)}}
+    return {"metadata": meta, "spec": {"rules": [{"backendRefs": backends}]}}
+
+
+def taken_back(found: dict[str, Any], name: str = "CanaryFailing", after: int = SECONDS) -> Cluster:
+    cluster = Cluster({PATH: found})
+    list(take_back(alert(name), cluster, DECLARED + timedelta(seconds=after)))
+    return cluster
+
+
+class TakeBack(unittest.TestCase):
+    def test_all_requests_go_to_the_endpoint(self) -> None:
+        for name in ("CanaryFailing", "CanarySlow"):
+            ((path, patch),) = taken_back(route(90, 10), name).patches
+            self.assertEqual(path, f"{PATH}?fieldManager={MANAGER}")
+            changes = {each["path"]: each["value"] for each in patch if each["op"] != "test"}
+            self.assertEqual(list(changes.values()), [100, 0])
+            self.assertEqual(patch[0], {"op": "test", "path": "/metadata/resourceVersion", "value": "7"})
+
+    def test_a_canary_that_is_new_or_gone_or_was_taken_back_is_left_alone(self) -> None:
+        for found, after in ((route(90, 10), SECONDS - 1), (route(100), SECONDS), (route(100, 0), SECONDS)):
+            self.assertEqual(taken_back(found, after=after).patches, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,1 +1,0 @@
-"""Stops runs whose GPUs are idle, where their job declares it."""
