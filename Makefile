@@ -44,7 +44,7 @@ gpu-check: setup ## check the GPUs of every node: driver, framework, a product o
 rotate: setup ## rotate a generated SECRET=... without a failed request; revoke its old value
 	@$(PYTHON) -m cli rotate --stack $(STACK) --secret "$(SECRET)"
 
-promote: setup ## write the version or image of the canary of ENDPOINT=... into the endpoint, in the stack file; deploys nothing
+promote: setup ## write the canary of ENDPOINT=... into the endpoint, in the stack file; deploys nothing
 	@$(PYTHON) -m cli promote --stack $(STACK) --endpoint "$(ENDPOINT)"
 
 rollback: setup ## remove the canary of ENDPOINT=... from the stack file; deploys nothing

@@ -124,8 +124,9 @@ def _write(file: Path, text: str) -> None:
         shutil.copymode(target, beside)
         beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise CommandError(f"{file.name} can't be written", str(error.strerror), hint="nothing was changed") from None
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _print_diff(name: str, before: str, after: str) -> None:
@@ -136,8 +137,8 @@ def _print_diff(name: str, before: str, after: str) -> None:
 
 def _report(name: str, outcome: str) -> None:
     console.print(
-        f"[bold]{outcome}[/] in {_file(name).name}; nothing is deployed yet. Commit the change, then run "
-        f"`make up STACK={name}`."
+        f"[bold]{outcome}[/] in {_file(name).name}; nothing is deployed yet. Review and commit the change, then "
+        f"run `make up STACK={name}`."
     )
 
 
