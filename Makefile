@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig run logs gpu-check rotate unit test tests lint check schema setup
+.PHONY: help up down status preview preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ gpu-check: setup ## check the GPUs of every node: driver, framework, a product o
 
 rotate: setup ## rotate a generated SECRET=... without a failed request; revoke its old value
 	@$(PYTHON) -m cli rotate --stack $(STACK) --secret "$(SECRET)"
+
+promote: setup ## write the canary of ENDPOINT=... into the endpoint, in the stack file; deploys nothing
+	@$(PYTHON) -m cli promote --stack $(STACK) --endpoint "$(ENDPOINT)"
+
+rollback: setup ## remove the canary of ENDPOINT=... from the stack file; deploys nothing
+	@$(PYTHON) -m cli rollback --stack $(STACK) --endpoint "$(ENDPOINT)"
 
 down: setup ## destroy the stack, stop the cluster, verify that nothing is left
 	@$(PYTHON) -m cli down --stack $(STACK)

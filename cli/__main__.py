@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use the login of this file's current context")
     gpu_check = add("gpu-check", _gpu_check, "check the GPUs of each node: driver, framework, a product of matrices")
     gpu_check.add_argument("--pool", help="of this pool only; if it has no node, one is started")
+    promote = add("promote", _promote, "write an endpoint's canary into the endpoint, in the stack file")
+    rollback = add("rollback", _rollback, "remove an endpoint's canary from the stack file")
+    for sub in (promote, rollback):
+        sub.add_argument("--endpoint", required=True, help="its name in the declaration")
     add("shell", _shell, "a shell with pulumi and kubectl configured for the stack")
     return parser
 
@@ -142,6 +146,18 @@ def _logs(options: argparse.Namespace) -> int:
 
     wanted = logs.Wanted(options.job, options.endpoint, options.lines, options.since, options.follow)
     return logs.show(options.stack, wanted, options.kubeconfig)
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from cli import canary
+
+    return canary.promote(options.stack, options.endpoint)
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from cli import canary
+
+    return canary.roll_back(options.stack, options.endpoint)
 
 
 def _gpu_check(options: argparse.Namespace) -> int:

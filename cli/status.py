@@ -140,12 +140,14 @@ def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
 def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
     """What its route gives the canary now: none, if that was taken back."""
     objects = client.CustomObjectsApi(api)
-    where = ("gateway.networking.k8s.io", "v1", output["namespace"], "httproutes", output["service"])
-    route = read(objects.get_namespaced_custom_object, *where)
-    weights = [each["weight"] for each in route["spec"]["rules"][0]["backendRefs"]] if route else []
+
+    def route(name: str, namespace: str) -> Any:
+        return objects.get_namespaced_custom_object("gateway.networking.k8s.io", "v1", namespace, "httproutes", name)
+
+    found = read(route, output["service"], output["namespace"])
+    weights = [each["weight"] for each in found["spec"]["rules"][0]["backendRefs"]] if found else []
     percent = weights[1] if len(weights) > 1 else 0
-    taken_back = output["canary_percent"] and not percent
-    return "canary taken back" if taken_back else f"canary {percent} %"
+    return "canary taken back" if output["canary_percent"] and not percent else f"canary {percent} %"
 
 
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:

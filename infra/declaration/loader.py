@@ -27,7 +27,16 @@ _NAMESPACE = f"config.{PROJECT}:"
 def load(file: Path, *, values: bool = True) -> Platform:
     """The declaration in a stack file; needs neither Pulumi's engine nor a stack. Without `values`, secrets that nobody
     has given a value yet are no problem."""
-    config, problems = read_config(file)
+    return _load(file, read_config(file), values)
+
+
+def load_content(content: bytes, file: Path, *, values: bool = True) -> Platform:
+    """As `load`, before the content is written to the file."""
+    return _load(file, _config(content), values)
+
+
+def _load(file: Path, found: tuple[dict[str, Any], list[Problem]], values: bool) -> Platform:
+    config, problems = found
     if problems:
         raise DeclarationError(file.name, problems)
     raw, provided = config.get(f"{PROJECT}:{SETTING}"), _provided(config)
@@ -77,12 +86,16 @@ def read_config(file: Path) -> tuple[dict[str, Any], list[Problem]]:
     """The file's `config`, and problems of the file itself."""
     try:
         with file.open("rb") as stream:
-            content = stream.read(LONGEST_FILE + 1)
-        if len(content) > LONGEST_FILE:
-            return {}, [Problem("", f"is too large; write at most {LONGEST_FILE // 1024} KiB")]
-        document, problems = read(content.decode("utf-8"))
+            return _config(stream.read(LONGEST_FILE + 1))
     except OSError as error:
         return {}, [Problem("", f"cannot be read: {error.strerror}")]
+
+
+def _config(content: bytes) -> tuple[dict[str, Any], list[Problem]]:
+    if len(content) > LONGEST_FILE:
+        return {}, [Problem("", f"is too large; write at most {LONGEST_FILE // 1024} KiB")]
+    try:
+        document, problems = read(content.decode("utf-8"))
     except UnicodeDecodeError:
         return {}, [Problem("", "is not UTF-8 text")]
     if problems:
