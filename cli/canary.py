@@ -19,7 +19,7 @@ from infra.catalogue.names import PROJECT
 from infra.declaration.loader import SETTING, load_content
 from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError, Problem, suggestion
-from infra.workloads.serving.settings import Canary
+from infra.workloads.serving.canary import Canary
 
 _CANARY = "canary"
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}

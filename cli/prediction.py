@@ -40,6 +40,8 @@ class Score:
     unscored: str = ""
     waiting: bool = False
     """There is no version to serve yet."""
+    asleep: bool = False
+    """It has no pods until a request comes."""
 
     @property
     def accuracy(self) -> float:

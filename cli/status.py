@@ -126,15 +126,27 @@ def _workload(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
     return job(api, name, output) if "job" in output else _cron_job(api, name, output)
 
 
+def is_asleep(api: client.ApiClient, output: Mapping[str, Any]) -> bool:
+    """Whether an endpoint has no pods until a request comes."""
+    deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
+    return bool(deployment and deployment.spec.replicas == 0)
+
+
 def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
     core = client.CoreV1Api(api)
     deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
-    state = f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready" if deployment else "missing"
+    state = _readiness(deployment) if deployment else "missing"
     if "canary_percent" in output:
         state += f", {_canary(api, output)}"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
     address = output.get("url") or _service_address(core, output)
     return Workload(name, output["namespace"], state, output["model"], image, address, False)
+
+
+def _readiness(deployment: client.V1Deployment) -> str:
+    if deployment.spec.replicas == 0:
+        return "asleep until a request"
+    return f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready"
 
 
 def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:

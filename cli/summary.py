@@ -25,10 +25,15 @@ def score_endpoints(name: str, declared: Platform) -> list[Score]:
     """Each endpoint's score on samples held out of its model's training."""
     found = stack.outputs(name, reveal=True)
     context = preflight.kube_context(declared, name)
-    server, environment = found["tracking"], stack.environment(context)
+    server, environment, api = found["tracking"], stack.environment(context), status.cluster_api(name, declared)
     with forward(server["namespace"], server["service"], server["port"], context, environment) as address:
         tracking = Tracking(address, server["username"], server["password"])
-        return [_score(endpoint, tracking, context, environment) for endpoint in found["endpoints"].values()]
+        return [
+            Score(endpoint["model"], "", asleep=True)
+            if status.is_asleep(api, endpoint)
+            else _score(endpoint, tracking, context, environment)
+            for endpoint in found["endpoints"].values()
+        ]
 
 
 def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, environment: Mapping[str, str]) -> Score:
@@ -41,6 +46,8 @@ def answered(score: Score) -> str:
     """For example `digits version 1 answers 445 of 450 held-out samples correctly: served accuracy 0.9889`."""
     if score.waiting:
         return f"[yellow]{escape(score.model)}[/] waits for its first champion: no version has that alias yet"
+    if score.asleep:
+        return f"{escape(score.model)} has no pods until a request comes"
     who = f"[bold green]{escape(score.model)}[/]" + (f" version {score.version}" if score.version else "")
     if score.unscored:
         return f"{who} answers ({escape(score.unscored)})"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, RESPONDER, TRACKING
+from infra.catalogue.images import CONTROLLERS, GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
 from infra.declaration.gateway import exposed
@@ -17,6 +17,7 @@ from infra.declaration.model import Platform
 from infra.declaration.queues import gpu_pools, namespace_quota, shares
 from infra.declaration.teams import Team
 from infra.foundation import Foundation, Placement, create_foundation
+from infra.gateway.autoscaler import Autoscaler, AutoscalerArgs
 from infra.gateway.gateway import Gateway, GatewayArgs
 from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
@@ -25,6 +26,7 @@ from infra.images import Images, ImagesArgs
 from infra.job_sets.controller import JobSets, JobSetsArgs
 from infra.job_sets.definition import JobSetDefinition
 from infra.namespaces import Namespaces
+from infra.networking.gateway import AUTOSCALER
 from infra.observability import canary_rollback
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.observability.responder import Responder
@@ -87,6 +89,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
     views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, gateway, workloads)
     _responders(declared, foundation, runtime, own)
+    _autoscaler(declared, foundation, runtime, own, gateway)
     for image in declared.images:
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
@@ -245,6 +248,15 @@ def _gateway(
     return Gateway(GATEWAY, args, opts)
 
 
+def _autoscaler(
+    declared: Platform, foundation: Foundation, runtime: Runtime, workspace: Workspace, gateway: Gateway | None
+) -> None:
+    scaled = {name: endpoint for name, endpoint in declared.serving.items() if not endpoint.replicas.fixed}
+    if scaled and gateway is not None:
+        args = AutoscalerArgs(runtime.images.get(CONTROLLERS), workspace, gateway.namespace, runtime.teams, scaled)
+        Autoscaler(AUTOSCALER, args, _on_cluster(foundation, gateway))
+
+
 def _outside(declared: Platform, foundation: Foundation) -> Outside:
     return Outside(declared.datasets, foundation.object_stores, foundation.domain_egress)
 
@@ -326,7 +338,7 @@ def _responders(declared: Platform, foundation: Foundation, runtime: Runtime, wo
         (canary_rollback.NAME, canary_rollback.canary_rollback, watched),
     ):
         if teams:
-            args = respond(runtime.images.get(RESPONDER), workspace, {team: runtime.teams[team] for team in teams})
+            args = respond(runtime.images.get(CONTROLLERS), workspace, {team: runtime.teams[team] for team in teams})
             Responder(name, args, _on_cluster(foundation))
 
 

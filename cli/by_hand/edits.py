@@ -27,7 +27,7 @@ _ONLY_THERE = ("PersistentVolumeClaim", "Node")
 _BY_HAND = "kubectl"
 """The field managers of kubectl begin so. A restart by `kubectl rollout` is no change of what is declared."""
 _RESTART = "kubectl-rollout"
-_CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kubelet", "kwok", "keda", "vpa-")
+_CONTROLLERS = ("kube-controller-manager", "kube-scheduler", "kubelet", "kwok", "keda", "vpa-", "ml-platform-")
 _OWN = "pulumi-kubernetes"
 _AT_ONCE = 8
 """Fewer than the connections that the client keeps."""

@@ -15,8 +15,8 @@ LOGS = "logs"
 KUEUE = "kueue"
 GATEWAY = "gateway"
 """Envoy Gateway and Envoy."""
-RESPONDER = "responder"
-"""Stops idle runs and takes canaries back, while an alert on them fires."""
+CONTROLLERS = "controllers"
+"""The platform's own: they stop idle runs, take canaries back, and scale endpoints."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
 """Metrics of simulated and of real GPUs."""
 
@@ -24,7 +24,7 @@ OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
         *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET, KUEUE),
-        *(OBJECT_STORE, RESPONDER, GATEWAY),
+        *(OBJECT_STORE, CONTROLLERS, GATEWAY),
     }
 )
 """Declared images can't have these names."""

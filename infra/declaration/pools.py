@@ -126,7 +126,7 @@ def jobs_fit_their_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
         path, asked = f"{kind.section}.{name}", kind.request(workload)
         if asked.pool is not None:
             pool = platform.node_pools[asked.pool]
-            pods = getattr(workload, kind.scale) if kind.scale else asked.pods
+            pods = kind.pods(workload) if kind.pods else asked.pods
             yield from _fits(path, asked, asked.pool, pool)
             yield from _fit_together(f"{path}.{kind.scale}", pods, asked, asked.pool, pool)
         elif asked.gpus:

@@ -90,7 +90,7 @@ def matching(pattern: str, what: str, write: str, flags: int = re.ASCII) -> Call
     return check
 
 
-def written(text: str) -> Any:
+def written(text: str | int) -> Any:
     """A default as it is written in the file; the type's validator converts it like any other value."""
     return text
 

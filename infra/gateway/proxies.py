@@ -69,6 +69,7 @@ def proxies(args: ProxiesArgs, parent: pulumi.Resource, after: Sequence[pulumi.R
     server.deployment(_template(args, server, start), needed, replicas=args.replicas)
     if args.replicas > 1:
         server.disruption_budget()
+    _metrics_service(server, inside)
     return _service(args.entrance, server, inside)
 
 
@@ -126,6 +127,14 @@ def _container(args: ProxiesArgs) -> Container:
         readiness_probe=probe("/ready", port="ready", period=2, failures=2),
         liveness_probe=probe("/ready", port="ready", period=10, failures=6),
     )
+
+
+def _metrics_service(server: DeploymentFactory, opts: pulumi.ResourceOptions) -> None:
+    metadata = server.metadata
+    metadata.name, metadata.annotations = names.PROXY_METRICS, {"pulumi.com/skipAwait": "true"}
+    port = ServicePortArgs(name=METRICS_PORT_NAME, port=names.METRICS_PORT, target_port=METRICS_PORT_NAME)
+    spec = ServiceSpecArgs(cluster_ip="None", selector=server.selector, ports=[port])
+    kubernetes.core.v1.Service(names.PROXY_METRICS, metadata=metadata, spec=spec, opts=opts)
 
 
 def _service(entrance: Entrance, server: DeploymentFactory, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:

@@ -16,6 +16,10 @@ GATEWAY = "gateway"
 PROXY, PROXY_COMPONENT = "envoy", "proxy"
 """Of the proxies' Deployment and Service, by whose labels Envoy Gateway finds them."""
 COMPONENT = "gateway"
+PROXY_METRICS = "envoy-metrics"
+"""A Service without an address: its name leads to all proxies."""
+AUTOSCALER, AUTOSCALER_COMPONENT = "autoscaler", "controller"
+"""Of the Deployment of what counts requests and scales endpoints."""
 XDS_PORT, HEALTH_PORT = 18000, 8081
 HTTP_PORT, HTTPS_PORT = 10080, 10443
 """Of the proxy: Envoy Gateway adds 10000 to a listener's privileged port."""
@@ -29,6 +33,8 @@ PODS = GatewayPods(
     controller=selector(CONTROLLER, COMPONENT),
     ports=(HTTP_PORT, HTTPS_PORT),
     xds_port=XDS_PORT,
+    metrics_port=METRICS_PORT,
+    autoscaler=selector(AUTOSCALER, AUTOSCALER_COMPONENT),
 )
 
 

@@ -44,7 +44,7 @@ class Destination:
 
 @dataclass(frozen=True)
 class GatewayPods:
-    """Labels and ports of the gateway's pods."""
+    """Labels and ports of the gateway's pods, and of what counts their requests."""
 
     proxies: Mapping[str, str]
     controller: Mapping[str, str]
@@ -52,6 +52,10 @@ class GatewayPods:
     """Of the proxies."""
     xds_port: int
     """Of the controller."""
+    metrics_port: int
+    """Of the proxies."""
+    autoscaler: Mapping[str, str]
+    """In the platform's own namespace."""
 
 
 def team_policies(tracking: Destination, egress: Sequence[AllowedEgress]) -> Policies:
@@ -144,6 +148,9 @@ def gateway_policies(platform: str, pods: GatewayPods, egress: Sequence[AllowedE
             egress=[NetworkPolicyEgressRuleArgs()],
         ),
         "monitoring": _policy(ingress=[_from([_pods(platform, _MONITORING)])], pods=pods.proxies),
+        "autoscaler": _policy(
+            ingress=[_from([_pods(platform, pods.autoscaler)], [("TCP", pods.metrics_port)])], pods=pods.proxies
+        ),
         **{hole.purpose: _policy(egress=[_to([_peer(hole)], hole.ports)]) for hole in egress},
     }
 

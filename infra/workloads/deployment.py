@@ -73,26 +73,28 @@ class DeploymentFactory:
         template: PodTemplateSpecArgs,
         after: Sequence[pulumi.Resource],
         *,
-        replicas: int = 1,
+        replicas: int | None = 1,
         max_surge: int = 1,
         recreate: bool = False,
         timeout: int = _TIMEOUT,
         min_ready_seconds: int | None = None,
+        annotations: Mapping[str, str] | None = None,
     ) -> pulumi.Resource:
         """Pods that must be ready within `timeout` seconds, besides the time to get a node.
 
         In a rollout new pods are ready before old ones are deleted, unless `max_surge` is 0. `recreate`: two pods must
-        not use the same data.
+        not use the same data. `replicas` None: one at first, and then as many as somebody else decides.
         """
         overlapping = DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=RollingUpdateDeploymentArgs(max_unavailable=0 if max_surge else 1, max_surge=max_surge),
         )
         deadline = max(timeout, start_seconds(template)) + self.workspace.seconds_for_a_node
-        wait = f"{deadline}s"
+        wait, metadata = f"{deadline}s", self.metadata
+        metadata.annotations = annotations
         return kubernetes.apps.v1.Deployment(
             self.name,
-            metadata=self.metadata,
+            metadata=metadata,
             spec=DeploymentSpecArgs(
                 replicas=replicas,
                 strategy=DeploymentStrategyArgs(type="Recreate") if recreate else overlapping,

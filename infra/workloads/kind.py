@@ -99,6 +99,8 @@ class Kind:
     """Settings that name an entry of another section, besides those that every kind has."""
     scale: str = ""
     """The setting that says how many pods one of them has; none: each has one."""
+    pods: Callable[[Any], int] | None = None
+    """How many these are at most, without those of a rollout; None: as many as it asks for."""
     queued: bool = False
     """Whether its pods wait in the queue of their team, where queues are declared."""
     rules: Sequence[Rule] = ()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -17,7 +18,7 @@ import requests
 import urllib3
 from kubernetes import client
 
-_SECONDS = 30
+_SECONDS = 60
 _AT_ONCE = 4
 _SAMPLE = {"inputs": [{"name": "image", "shape": [1, 64], "datatype": "FP32", "data": [0.0] * 64}]}
 
@@ -56,6 +57,11 @@ class Caller:
     def predict(self, model: str) -> urllib3.BaseHTTPResponse:
         headers = {"Host": self._host, "Content-Type": "application/json", **self.headers}
         return self._pool.request("POST", f"/v2/models/{model}/infer", body=json.dumps(_SAMPLE), headers=headers)
+
+    def at_once(self, callers: int, model: str) -> Counter[int]:
+        """As many at a time, each on a connection of its own; how each ended."""
+        with ThreadPoolExecutor(callers) as pool:
+            return Counter(pool.map(lambda _: self.predict(model).status, range(callers)))
 
     @contextmanager
     def predicting(self, model: str) -> Iterator[Counter[Any]]:

@@ -59,6 +59,7 @@ SYSTEM_NAMESPACES = ("trial-platform", TEAM)
 BY_HAND = "by-hand"
 POOR = Path(__file__).parent / "poor"
 """The image of a server that fails, or is slow."""
+COLD_STARTS, AT_ONCE = 3, 16
 EVICTIONS = 3
 """Of a run without retries. Kubernetes waits before each new pod: ten seconds, and then twice as long as before."""
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
@@ -361,6 +362,42 @@ def test_a_canary_that_is_worse_than_the_endpoint_is_taken_back(
         stack_file.write_text(declared)
     trial.up()
     assert weights(core) == {"digits": 100}
+
+
+def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
+    core: client.CoreV1Api, apps: client.AppsV1Api, trial: Pulumi, caller: Caller
+) -> None:
+    stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
+    declared = stack_file.read_text()
+    settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+    scaled = {"replicas": {"min": 0, "max": 2, "scaleDownAfter": "10s"}, "scaleOn": {"requestsInFlight": 2}}
+    declare(trial, serving={"digits": {**settings, **scaled}})
+    try:
+        trial.up()
+        woken = []
+        for _ in range(COLD_STARTS):
+            eventually(lambda: replicas(apps) == 0, 120, "the end of its pods")
+            began = time.monotonic()
+            assert set(caller.at_once(AT_ONCE, "digits")) == {200}
+            woken.append(time.monotonic() - began)
+        print(f"{COLD_STARTS} cold starts with {AT_ONCE} callers each: {[f'{each:.1f}' for each in sorted(woken)]} s")
+        with caller.predicting("digits") as answers:
+            eventually(lambda: replicas(apps) == 2, 60, "another pod")
+            assert trial.preview("--expect-no-changes").code == 0
+        assert set(answers) == {200}
+        eventually(lambda: replicas(apps) == 0, 120, "the end of its pods")
+        assert trial.preview("--expect-no-changes").code == 0
+        assert find(core.api_client, trial.resources()) == []
+        trial.up()
+        assert replicas(apps) == 0
+    finally:
+        stack_file.write_text(declared)
+    trial.up()
+    assert replicas(apps) == settings["replicas"]
+
+
+def replicas(apps: client.AppsV1Api) -> int:
+    return int(apps.read_namespaced_deployment("digits", TEAM).spec.replicas)
 
 
 def weights(core: client.CoreV1Api) -> dict[str, int]:

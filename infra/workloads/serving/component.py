@@ -31,7 +31,8 @@ from infra.workloads.pod import (
 )
 from infra.workloads.runtime import Runtime
 from infra.workloads.serving.canary import Canary, canary_name
-from infra.workloads.serving.route import Backend, RouteArgs, route
+from infra.workloads.serving.route import FORCE, Backend, RouteArgs, route
+from infra.workloads.serving.scaling import Replicas
 from infra.workloads.serving.settings import Serving as Settings
 
 PORT = 8080
@@ -70,7 +71,7 @@ class Release:
     version: int | None
     """None: the champion."""
     access: Access
-    replicas: int
+    replicas: Replicas
     max_surge: int = 1
 
 
@@ -134,7 +135,7 @@ class Serving(pulumi.ComponentResource):
         """Its Deployment, with a Service and a disruption budget."""
         server, deployment = self._server(release), self._deployment(release)
         server.service(PORT, after=deployment)
-        if release.replicas > 1:
+        if release.replicas.max > 1:
             server.disruption_budget()
         return deployment
 
@@ -150,12 +151,17 @@ class Serving(pulumi.ComponentResource):
             grace_seconds=_GRACE_SECONDS,
             placement=args.placement,
             purpose=_COMPONENT,
-            spread=server.selector if release.replicas > 1 else None,
+            spread=server.selector if release.replicas.max > 1 else None,
         )
         nodes = list(args.placement.ready) if args.placement else []
         after = [*account, *nodes, *(secret.ready for secret in self._read)]
         return server.deployment(
-            template, after, replicas=release.replicas, max_surge=release.max_surge, timeout=args.settings.timeout
+            template,
+            after,
+            replicas=release.replicas.min if release.replicas.fixed else None,
+            max_surge=release.max_surge,
+            timeout=args.settings.timeout,
+            annotations=FORCE,
         )
 
     def _roll_on(self, release: Release) -> dict[str, pulumi.Input[str]]:
@@ -201,6 +207,7 @@ class Serving(pulumi.ComponentResource):
             callers=args.callers,
             max_request_bytes=memory_bytes(args.settings.max_request_size),
             annotations=_of_canary(args),
+            wakes=args.settings.replicas.min == 0,
         )
         return route(to, self, after)
 
@@ -259,6 +266,6 @@ def _canary(name: str, settings: Settings, canary: Canary, runtime: Runtime) -> 
         runtime.images.get(canary.image or settings.image),
         canary.version or settings.version,
         runtime.access(_COMPONENT, name, settings),
-        canary.replicas,
+        Replicas(min=canary.replicas, max=canary.replicas),
         min(1, settings.max_surge),
     )

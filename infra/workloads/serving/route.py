@@ -24,14 +24,18 @@ _STANDARD, _ENVOY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 _BEYOND = 2**16
 """Bytes: a request that is a little too large gets the endpoint's own answer."""
 _RETRIES = {
-    "numRetries": 2,
+    "numRetries": 3,
     "retryOn": {"triggers": ["connect-failure", "refused-stream", "reset"]},
-    "perRetry": {"backOff": {"baseInterval": "50ms", "maxInterval": "1s"}},
+    "perRetry": {"backOff": {"baseInterval": "250ms", "maxInterval": "2s"}},
 }
 """Of requests that got no answer: a prediction changes nothing, so that it can be asked for again. One that ends its
-server does so twice more."""
-_FORCE = {"pulumi.com/patchForce": "true"}
-"""Weights that the platform has changed since, to take a canary back, are the stack's again."""
+server does so three times more. Nodes may take a second to learn where the pods of a new Service are.
+"""
+_WAKING = {"triggers": ["connect-failure", "refused-stream", "reset-before-request"]}
+"""Of requests that reached no server: with as many tries, one that ends its server must not be sent again."""
+FORCE = {"pulumi.com/patchForce": "true"}
+"""Fields that the platform's controllers have changed meanwhile, weights and replicas, are the stack's again when it
+declares them."""
 _UNAVAILABLE = '{"error": "the endpoint does not answer; try again"}'
 _PER = {"second": "Second", "minute": "Minute", "hour": "Hour"}
 
@@ -60,6 +64,8 @@ class RouteArgs:
     max_request_bytes: int
     annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Of the route."""
+    wakes: bool = False
+    """Whether it may have no pod until a request comes."""
 
     @property
     def name(self) -> str:
@@ -76,7 +82,7 @@ def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resou
     reachable = network_policies(args.workspace.namespace, policies, child)
     guards = [_traffic(args, parent), *([_keys(args, parent)] if args.callers else [])]
     after = [*guards, *reachable, *after]
-    _object(args, parent, f"{_STANDARD}/v1", "HTTPRoute", _rules(args), after, {**_FORCE, **args.annotations})
+    _object(args, parent, f"{_STANDARD}/v1", "HTTPRoute", _rules(args), after, {**FORCE, **args.annotations})
     return args.listener.url(args.settings.host, args.settings.path)
 
 
@@ -122,7 +128,7 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
     spec = {
         "targetRefs": [_target(args)],
         "routingType": "Service",
-        "retry": _RETRIES,
+        "retry": _held(args.settings.timeout) if args.wakes else _RETRIES,
         "requestBuffer": {"limit": str(args.max_request_bytes + _BEYOND)},
         "timeout": {"http": {"requestTimeout": f"{args.settings.timeout}s"}},
         "responseOverride": [
@@ -131,6 +137,17 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
         **({"rateLimit": _limit(args.settings.rate_limit)} if args.settings.rate_limit else {}),
     }
     return _object(args, parent, f"{_ENVOY}/v1alpha1", "BackendTrafficPolicy", spec, [args.listener.ready])
+
+
+def _held(timeout: int) -> Mapping[str, object]:
+    """Tries with pauses of half a second on average, for three quarters of the time that the request may take: the
+    caller gets an answer with Retry-After before it is over.
+    """
+    return {
+        "numRetries": timeout * 3 // 2,
+        "retryOn": _WAKING,
+        "perRetry": {"backOff": {"baseInterval": "1s", "maxInterval": "1s"}},
+    }
 
 
 def _limit(settings: RateLimit) -> Mapping[str, object]:

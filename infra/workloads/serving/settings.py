@@ -16,6 +16,7 @@ from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_byt
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
 from infra.workloads.serving.canary import CANARY_RULES, Canary
+from infra.workloads.serving.scaling import SCALING_RULES, Pods, ScaleOn
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -34,7 +35,14 @@ class Serving(Workload):
         description="The version to serve, whichever is the champion, such as an earlier one to roll back to; a "
         "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds",
     )
-    replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds `maxSurge` for a moment")
+    replicas: Pods = Field(
+        default=written(2),
+        description="Number of pods, or a range within which it follows the requests; a rollout adds `maxSurge` for a "
+        "moment",
+    )
+    scale_on: ScaleOn | None = Field(
+        default=None, description="What decides between `replicas.min` and `replicas.max`; none: its defaults"
+    )
     max_surge: int = Field(
         default=1,
         ge=0,
@@ -67,11 +75,19 @@ class Serving(Workload):
         default=None, description="How callers outside the cluster reach it; none: only pods of its team do"
     )
 
+    @property
+    def in_flight_per_pod(self) -> int:
+        """Requests on average, beyond which it gets another pod."""
+        declared = self.scale_on.requests_in_flight if self.scale_on else None
+        return declared or max(1, self.max_concurrent_requests // 2)
+
 
 def request(endpoint: Serving) -> Request:
     """All pods, during a rollout."""
     canary = endpoint.canary.replicas + min(1, endpoint.max_surge) if endpoint.canary else 0
-    return Request(endpoint.replicas + endpoint.max_surge + canary, endpoint.resources, endpoint.gpus, endpoint.pool)
+    return Request(
+        endpoint.replicas.max + endpoint.max_surge + canary, endpoint.resources, endpoint.gpus, endpoint.pool
+    )
 
 
 def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -113,7 +129,7 @@ def endpoints_roll_out_in_their_pool(platform: Platform, root: Path) -> Iterator
 
 
 def _pods(endpoint: Serving) -> int:
-    return endpoint.replicas + (endpoint.canary.replicas if endpoint.canary else 0)
+    return endpoint.replicas.max + (endpoint.canary.replicas if endpoint.canary else 0)
 
 
 def api_keys_can_be_rotated(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -155,12 +171,14 @@ SERVING = Kind(
     outputs="endpoints",
     request=request,
     scale="replicas",
+    pods=lambda endpoint: endpoint.replicas.max,
     references={"model": "models", "apiKey": "secrets", "pool": "nodePools", "canary.image": "images"},
     rules=[
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
         *CANARY_RULES,
+        *SCALING_RULES,
         api_keys_can_be_rotated,
         requests_fit_into_memory,
         objectives_are_of_endpoints,

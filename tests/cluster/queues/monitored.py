@@ -39,7 +39,7 @@ monitoring = Monitoring(
     after(),
 )
 declaring = {{{red!r}: teams[{red!r}]}}
-Responder("run-stopper", run_stopper(images["responder"], observer, declaring), after(monitoring))
+Responder("run-stopper", run_stopper(images["controllers"], observer, declaring), after(monitoring))
 """
 
 

@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 
 from cli.queues import resume, waiting
 from common import paths
-from infra.catalogue.images import GPU_SIMULATOR, PROMETHEUS, RESPONDER
+from infra.catalogue.images import CONTROLLERS, GPU_SIMULATOR, PROMETHEUS
 from tests.cluster.monitoring.images import provide
 from tests.cluster.queues.monitored import program, use_gpus, value
 from tests.cluster.queues.node import Node
@@ -27,7 +27,7 @@ def digits(world: World, gpu_node: Node, engine: DockerClient) -> Iterator[str]:
     """A run of red with 4 GPUs, in a stack with monitoring."""
     world.clear(gpu_node)
     use_gpus(world, None)
-    more = program(world, provide(engine, [PROMETHEUS, GPU_SIMULATOR, RESPONDER]))
+    more = program(world, provide(engine, [PROMETHEUS, GPU_SIMULATOR, CONTROLLERS]))
     world.declare({"digits": world.run()}, more)
     yield str(world.stack.up().outputs["digits"])
     world.declare()

@@ -16,7 +16,7 @@ BUILT_ON_BASE = [
     "gpu-simulator",
     "logs",
     "prometheus",
-    "responder",
+    "controllers",
     "serving",
     "status",
     "torch",
@@ -26,7 +26,7 @@ BUILT_ON_BASE = [
 THAT_RUN = ["object-store", "registry", *BUILT_ON_BASE]
 """The base image is only built upon: it ends as root."""
 
-_WITH_TESTS = ["dashboards", "gpu-simulator", "responder", "serving", "status", "torch", "tracking", "training"]
+_WITH_TESTS = ["dashboards", "gpu-simulator", "controllers", "serving", "status", "torch", "tracking", "training"]
 
 
 @pytest.mark.parametrize("name", _WITH_TESTS)

@@ -3,6 +3,7 @@ their part."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ from tests.unit.declaration.samples import on_aws, small
 
 STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 
@@ -128,6 +130,42 @@ def test_a_canary_without_a_part_gets_copies_at_most() -> None:
     assert [each["name"] for each in rule["backendRefs"]] == ["digits"]
     mirror = {"backendRef": {"name": "digits-canary", "port": 8080}}
     assert {"type": "RequestMirror", "requestMirror": mirror} in rule["filters"]
+
+
+def test_what_scales_endpoints_knows_their_bounds_and_reaches_no_other_deployment() -> None:
+    scaled = {"serving.digits.replicas": {"min": 0, "max": 4, "scaleDownAfter": "90s"}}
+    recorder = platform(small(**exposed(**scaled)))
+    assert "replicas" not in inputs(recorder, DEPLOYMENT, "digits")["spec"]
+    bounds = json.loads(inputs(recorder, "kubernetes:core/v1:ConfigMap", "autoscaler")["data"]["endpoints.json"])
+    assert bounds == [
+        {"namespace": "vision", "name": "digits", "min": 0, "max": 4, "requestsInFlight": 16, "scaleDownAfter": 90}
+    ]
+    rights = {
+        (resource, verb)
+        for rule in inputs(recorder, f"{RBAC}ClusterRole", "ml-platform-autoscaler")["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert rights == {("deployments", "get"), ("deployments/scale", "patch")}
+    (check,) = inputs(recorder, POLICY, "scaled-endpoints")["spec"]["validations"]
+    assert check["expression"] == 'request.name in ["digits"]'
+
+
+def test_a_call_to_an_endpoint_that_sleeps_is_held_and_never_sent_twice_to_a_server() -> None:
+    def retries(replicas: object) -> Any:
+        changed = {"serving.digits.replicas": replicas, "serving.digits.expose.timeout": "40s"}
+        recorder = platform(small(**exposed(**changed)))
+        return inputs(recorder, f"{ENVOY}BackendTrafficPolicy", "digits")["spec"]["retry"]
+
+    sleeping, awake = retries({"min": 0, "max": 2}), retries({"min": 1, "max": 2})
+    assert (sleeping["numRetries"], awake["numRetries"]) == (60, 3)
+    assert "reset" not in sleeping["retryOn"]["triggers"]
+
+
+def test_an_endpoint_with_a_number_of_pods_has_nothing_that_scales_it() -> None:
+    recorder = platform(small(**exposed(**{"serving.digits.replicas": 3})))
+    assert inputs(recorder, DEPLOYMENT, "digits")["spec"]["replicas"] == 3
+    assert "autoscaler" not in created(recorder, DEPLOYMENT)
 
 
 def _uri(deployment: dict[str, Any]) -> str:

@@ -82,5 +82,5 @@ def test_it_can_not_do_more_to_a_workload_than_stop_it() -> None:
 
 
 def test_the_image_writes_the_annotation_that_the_status_reads() -> None:
-    source = (REPOSITORY / "images/responder/responder/idle_runs.py").read_text()
+    source = (REPOSITORY / "images/controllers/controllers/idle_runs.py").read_text()
     assert f'"{STOPPED_ANNOTATION}"' in source

@@ -96,6 +96,41 @@ def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path)
             "serving.digits.canary.image: image 'sky' is not declared; known: serving, training",
         ),
         (
+            {"serving.digits.replicas": {"min": 3, "max": 2}},
+            "serving.digits.replicas: min: 3 is more than max: 2; write at most 2",
+        ),
+        (
+            {"serving.digits.replicas": 0},
+            "serving.digits.replicas: 0 is out of range; write 1 to 100; for none while there are no requests, write "
+            "{min: 0, max: 1}",
+        ),
+        (
+            {"serving.digits.replicas": "two"},
+            "serving.digits.replicas: 'two' is not a number of pods; write one, such as 2, or a range: "
+            "{min: 1, max: 4}",
+        ),
+        (
+            {"serving.digits.replicas": {"min": 1, "max": 2, "scaleDownAfter": "2s"}},
+            "serving.digits.replicas.scaleDownAfter: 2s is out of range; write 10s to 1h",
+        ),
+        (
+            {"serving.digits.scaleOn": {"requestsInFlight": 4}},
+            "serving.digits.scaleOn: does nothing: serving.digits.replicas is a number; write a range, or remove this",
+        ),
+        (
+            {"serving.digits.replicas": {"min": 1, "max": 2}, "serving.digits.scaleOn": {"requestsInFlight": 32}},
+            "serving.digits.scaleOn.requestsInFlight: a pod refuses more than 32 requests at a time, before another "
+            "one is added; write less than 32, or raise serving.digits.maxConcurrentRequests",
+        ),
+        (
+            {
+                "serving.digits.replicas": {"min": 0, "max": 2},
+                "monitoring": {"objectives": {"digits": {"latency": "250ms"}}},
+            },
+            "serving.digits.replicas.min: the first request waits for a pod to start, longer than its latency "
+            "objective allows; write 1, or remove monitoring.objectives.digits.latency",
+        ),
+        (
             {"serving.digits.canary": {"version": 2, "percent": 10, "rollback": {}}},
             "serving.digits.canary.rollback: does nothing without 'monitoring', which compares requests; declare it, "
             "or remove this",
@@ -138,6 +173,13 @@ def test_a_canary_needs_the_gateway(root: Path) -> None:
     assert found == [
         f"{AT}serving.digits.canary: requests are divided by the gateway, and the endpoint is not exposed; write "
         "serving.digits.expose, or remove it"
+    ]
+
+
+def test_only_the_gateway_counts_requests(root: Path) -> None:
+    assert refused(root, **{"serving.digits.replicas": {"min": 1, "max": 3}}) == [
+        f"{AT}serving.digits.replicas: requests are counted by the gateway, and the endpoint is not exposed; write "
+        "serving.digits.expose, or a number"
     ]
 
 

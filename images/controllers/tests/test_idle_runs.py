@@ -3,8 +3,8 @@
 import unittest
 from typing import Any
 
+from controllers.idle_runs import KUEUE, STOP, stop_idle_run
 from fakes import Cluster
-from responder.idle_runs import KUEUE, STOP, stop_idle_run
 
 RUN = "digits-0123abcd"
 WORKLOADS = f"{KUEUE}/namespaces/vision/workloads"

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from responder.respond import Objects, Response
+from controllers.alerts import Objects, Response
 
 Object = Mapping[str, Any]
 
 ROUTES = "/apis/gateway.networking.k8s.io/v1"
-MANAGER = "canary-rollback"
+MANAGER = "ml-platform-canary-rollback"
 """As which it changes a route."""
 WINDOW = "ml-platform.io/rollback-window"
 """The annotation of a route: seconds over which its canary is compared."""

@@ -1,11 +1,11 @@
-"""One round: what fires, and the response to each alert."""
+"""One round: which alerts fire, and the response to each alert."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from responder.servers import Alertmanager, Unanswered
+from controllers.servers import Alertmanager, Unanswered
 
 Object = Mapping[str, Any]
 
@@ -46,5 +46,5 @@ def _act(alert: Object, cluster: Objects, response: Response) -> bool:
 
 
 def _failed(error: Unanswered) -> bool:
-    print(f"responder: {error}", file=sys.stderr, flush=True)
+    print(f"controllers: {error}", file=sys.stderr, flush=True)
     return False

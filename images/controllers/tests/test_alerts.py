@@ -9,9 +9,9 @@ from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
+from controllers.alerts import Objects, Response, respond
+from controllers.servers import Alertmanager, Unanswered
 from fakes import Cluster
-from responder.respond import Objects, Response, respond
-from responder.servers import Alertmanager, Unanswered
 
 HERE, GONE = {"labels": {"namespace": "vision"}}, {"labels": {"namespace": "gone"}}
 

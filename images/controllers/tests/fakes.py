@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from responder.servers import Unanswered
+from controllers.servers import Unanswered
 
 
 class Cluster:

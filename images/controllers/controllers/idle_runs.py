@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from responder.respond import Objects, Response
+from controllers.alerts import Objects, Response
 
 Object = Mapping[str, Any]
 

@@ -4,8 +4,8 @@ import unittest
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from controllers.canaries import MANAGER, ROUTES, WINDOW, take_back
 from fakes import Cluster
-from responder.canaries import MANAGER, ROUTES, WINDOW, take_back
 
 PATH = f"{ROUTES}/namespaces/vision/httproutes/digits"
 DECLARED = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -1,0 +1,95 @@
+"""Gives endpoints as many pods as their requests need, which it counts at the proxies of the gateway."""
+
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from controllers.alerts import Objects
+from controllers.envoy import Endpoint, Requests, addresses, ask
+from controllers.scaling import Bounds, Scaler
+from controllers.servers import Unanswered
+
+DEPLOYMENT = "/apis/apps/v1/namespaces/{}/deployments/{}"
+MANAGER = "ml-platform-autoscaler"
+Proxies = Callable[[], Mapping[str, Mapping[Endpoint, Requests]]]
+"""What each proxy has counted, by its address."""
+
+
+def started(environment: Mapping[str, str], cluster: Objects) -> "Autoscaler":
+    """By the file ENDPOINTS_FILE, and the proxies at PROXIES, a host and a port."""
+    try:
+        host, port = environment["PROXIES"].split(":")
+        declared = json.loads(Path(environment["ENDPOINTS_FILE"]).read_text())
+    except KeyError as missing:
+        sys.exit(f"controllers: set {missing.args[0]}")
+
+    def proxies() -> Mapping[str, Mapping[Endpoint, Requests]]:
+        found = {address: _asked(address, int(port)) for address in addresses(host)}
+        return {address: endpoints for address, endpoints in found.items() if endpoints is not None}
+
+    return Autoscaler(proxies, cluster, {(each["namespace"], each["name"]): Bounds.read(each) for each in declared})
+
+
+class Autoscaler:
+    def __init__(
+        self,
+        proxies: Proxies,
+        cluster: Objects,
+        endpoints: Mapping[Endpoint, Bounds],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._proxies, self._cluster, self._clock = proxies, cluster, clock
+        self._scalers = {endpoint: Scaler(bounds) for endpoint, bounds in endpoints.items()}
+        self._begun: dict[str, Mapping[Endpoint, Requests]] = {}
+
+    def round(self) -> bool:
+        """Whether anything went well. While no proxy answers, nothing changes."""
+        try:
+            counted = self._proxies()
+        except Unanswered as error:
+            return _failed(error)
+        if not counted:
+            return False
+        now, in_flight, asked = self._clock(), defaultdict[Endpoint, float](float), set[Endpoint]()
+        for address, endpoints in counted.items():
+            before = self._begun.get(address)
+            for endpoint, requests in endpoints.items():
+                in_flight[endpoint] += requests.in_flight
+                earlier = before.get(endpoint, Requests()).begun if before is not None else requests.begun
+                if requests.begun != earlier:
+                    asked.add(endpoint)
+        self._begun = dict(counted)
+        went_well = [self._scale(each, now, in_flight[each], each in asked) for each in self._scalers]
+        return any(went_well)
+
+    def _scale(self, endpoint: Endpoint, now: float, in_flight: float, asked: bool) -> bool:
+        scaler, path = self._scalers[endpoint], DEPLOYMENT.format(*endpoint)
+        scaler.observe(now, in_flight, asked)
+        try:
+            deployment: Mapping[str, Any] = self._cluster.read(path)
+            current, ready = deployment["spec"]["replicas"], deployment["status"].get("readyReplicas", 0)
+            wanted = scaler.replicas(now, current, ready)
+            if wanted != current:
+                self._cluster.patch(f"{path}/scale?fieldManager={MANAGER}", {"spec": {"replicas": wanted}})
+                print(f"{'/'.join(endpoint)}: {current} -> {wanted} pods, {in_flight:g} requests in flight", flush=True)
+        except Unanswered as error:
+            return _failed(error)
+        return True
+
+
+def _asked(address: str, port: int) -> Mapping[Endpoint, Requests] | None:
+    """None: it does not answer, such as one that ends."""
+    try:
+        return ask(address, port)
+    except Unanswered as error:
+        _failed(error)
+        return None
+
+
+def _failed(error: Unanswered) -> bool:
+    print(f"controllers: {error}", file=sys.stderr, flush=True)
+    return False

@@ -1,0 +1,85 @@
+"""How many pods an endpoint needs: as Kubernetes' HorizontalPodAutoscaler decides, and none after a time without
+requests.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+UP_AVERAGE = 10
+"""Seconds over which requests in flight are averaged: a burst that pods work off meanwhile needs no other pod."""
+TOLERANCE = 0.1
+"""Around the target, as the HorizontalPodAutoscaler's."""
+MOST_ADDED, PERIOD = 4, 15
+"""Pods are at most doubled, or so many added, in so many seconds."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What an endpoint declares; `down_after` is in seconds."""
+
+    minimum: int
+    maximum: int
+    in_flight: float
+    """Requests of each pod."""
+    down_after: float
+
+    @classmethod
+    def read(cls, declared: Mapping[str, Any]) -> Self:
+        return cls(*(declared[name] for name in ("min", "max", "requestsInFlight", "scaleDownAfter")))
+
+
+@dataclass
+class Scaler:
+    """Of one endpoint; times are in seconds of a clock that never goes back."""
+
+    bounds: Bounds
+    _samples: deque[tuple[float, float]] = field(default_factory=deque)
+    _wanted: deque[tuple[float, int]] = field(default_factory=deque)
+    _since: float = math.inf
+    _asked: float = -math.inf
+    _raised: float = -math.inf
+
+    def observe(self, now: float, in_flight: float, asked: bool) -> None:
+        """Requests that are in flight, and whether any was begun since the last time."""
+        self._since = min(self._since, now)
+        if asked or in_flight:
+            self._asked = now
+        self._samples.append((now, in_flight))
+        while self._samples[0][0] <= now - UP_AVERAGE:
+            self._samples.popleft()
+
+    def replicas(self, now: float, current: int, ready: int) -> int:
+        """How many pods there should be; `ready` of the `current` ones answer. None goes while one starts, or before
+        `down_after` has passed since the first observation.
+        """
+        need = self._need(now, current)
+        self._wanted.append((now, need))
+        while self._wanted[0][0] < now - self.bounds.down_after:
+            self._wanted.popleft()
+        if need > current:
+            return self._raise(now, current, need)
+        may_go = ready == current and now - self._since >= self.bounds.down_after
+        if need == 0 and may_go:
+            return 0
+        highest = max(wanted for _, wanted in self._wanted) if may_go else self.bounds.maximum
+        return min(current, highest)
+
+    def _need(self, now: float, current: int) -> int:
+        """Within the bounds."""
+        average = sum(value for _, value in self._samples) / len(self._samples)
+        pods = average / self.bounds.in_flight
+        close = current and abs(pods / current - 1) <= TOLERANCE
+        wanted = current if close else math.ceil(pods)
+        asleep = now - self._asked >= self.bounds.down_after
+        return min(max(wanted, self.bounds.minimum, 0 if asleep else 1), self.bounds.maximum)
+
+    def _raise(self, now: float, current: int, need: int) -> int:
+        if current < max(self.bounds.minimum, 1):
+            return max(self.bounds.minimum, 1)
+        if now - self._raised < PERIOD:
+            return current
+        self._raised = now
+        return min(need, max(2 * current, current + MOST_ADDED))

@@ -1,1 +1,0 @@
-"""Does what the declaration says is done while an alert fires."""

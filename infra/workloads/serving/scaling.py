@@ -1,0 +1,117 @@
+"""How many pods an endpoint has, in the declaration, with the rules for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from infra.declaration.problems import Problem
+from infra.declaration.types import Seconds, Settings, written
+
+if TYPE_CHECKING:
+    from infra.declaration.model import Platform
+
+_MOST = 100
+_SHORTEST_TIME, _LONGEST_TIME = 10, 3600
+
+
+def _time_to_go_down(seconds: int) -> int:
+    if not _SHORTEST_TIME <= seconds <= _LONGEST_TIME:
+        raise ValueError(f"{seconds}s is out of range; write {_SHORTEST_TIME}s to {_LONGEST_TIME // 3600}h")
+    return seconds
+
+
+class Replicas(Settings):
+    """Between how many pods an endpoint has, by its requests through the gateway."""
+
+    min: int = Field(
+        ge=0,
+        le=_MOST,
+        description="Least pods. 0: none while there are no requests; the gateway holds the first one until a pod "
+        "answers, which takes as long as a pod needs to start",
+    )
+    max: int = Field(ge=1, le=_MOST, description="Most pods, which the team's quota has to allow")
+    scale_down_after: Annotated[Seconds, AfterValidator(_time_to_go_down)] = Field(
+        default=written("5m"),
+        description="How long fewer pods must have been enough before some go, and with `min: 0` how long there must "
+        "have been no request before the last one goes",
+    )
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min: {self.min} is more than max: {self.max}; write at most {self.max}")
+        return self
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is nothing to scale."""
+        return self.min == self.max
+
+
+class ScaleOn(Settings):
+    """What of its requests decides how many pods an endpoint has."""
+
+    requests_in_flight: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Requests in flight for each pod, on average; less than `maxConcurrentRequests`, none: half of it",
+    )
+
+
+def _range(value: object) -> object:
+    """A number is a range of one."""
+    if isinstance(value, Mapping | Replicas):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a number of pods; write one, such as 2, or a range: {{min: 1, max: 4}}")
+    if not 1 <= value <= _MOST:
+        none = "; for none while there are no requests, write {min: 0, max: 1}" if value == 0 else ""
+        raise ValueError(f"{value} is out of range; write 1 to {_MOST}{none}")
+    return {"min": value, "max": value}
+
+
+NumberOfPods = Annotated[int, Field(ge=1, le=_MOST)]
+Pods = Annotated[Replicas, BeforeValidator(_range, json_schema_input_type=NumberOfPods | Replicas)]
+"""Written as a number or a range, kept as a range."""
+
+
+def scaled_endpoints_are_measured(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The gateway counts requests, and no other."""
+    for name, endpoint in platform.serving.items():
+        path = f"serving.{name}"
+        if not endpoint.replicas.fixed and endpoint.expose is None:
+            message = "requests are counted by the gateway, and the endpoint is not exposed"
+            yield Problem(f"{path}.replicas", f"{message}; write {path}.expose, or a number")
+        if endpoint.replicas.fixed and endpoint.scale_on is not None:
+            yield Problem(
+                f"{path}.scaleOn", f"does nothing: {path}.replicas is a number; write a range, or remove this"
+            )
+
+
+def pods_are_added_before_they_refuse(platform: Platform, root: Path) -> Iterator[Problem]:
+    """A pod refuses requests beyond its own limit."""
+    for name, endpoint in platform.serving.items():
+        wanted = endpoint.scale_on.requests_in_flight if endpoint.scale_on else None
+        most = endpoint.max_concurrent_requests
+        if wanted is not None and wanted >= most:
+            message = f"a pod refuses more than {most} requests at a time, before another one is added"
+            hint = f"write less than {most}, or raise serving.{name}.maxConcurrentRequests"
+            yield Problem(f"serving.{name}.scaleOn.requestsInFlight", f"{message}; {hint}")
+
+
+def objectives_allow_cold_starts(platform: Platform, root: Path) -> Iterator[Problem]:
+    """All latencies that an objective can have are shorter than the start of a pod."""
+    for name, endpoint in platform.serving.items():
+        declared: Any = platform.monitoring.objectives.get(name) if platform.monitoring else None
+        if endpoint.replicas.min == 0 and declared is not None and "latency" in declared.model_fields_set:
+            message = "the first request waits for a pod to start, longer than its latency objective allows"
+            hint = f"write 1, or remove monitoring.objectives.{name}.latency"
+            yield Problem(f"serving.{name}.replicas.min", f"{message}; {hint}")
+
+
+SCALING_RULES = (scaled_endpoints_are_measured, pods_are_added_before_they_refuse, objectives_allow_cold_starts)
