@@ -19,7 +19,7 @@ import urllib3
 from kubernetes import client
 
 _SECONDS = 60
-_AT_ONCE = 4
+_AT_ONCE, _MOST = 4, 16
 _SAMPLE = {"inputs": [{"name": "image", "shape": [1, 64], "datatype": "FP32", "data": [0.0] * 64}]}
 
 
@@ -35,7 +35,7 @@ class Caller:
         self._pool = urllib3.HTTPSConnectionPool(
             address,
             443,
-            maxsize=_AT_ONCE,
+            maxsize=_MOST,
             ca_certs=file.name,
             server_hostname=name,
             assert_hostname=name,
@@ -64,7 +64,7 @@ class Caller:
             return Counter(pool.map(lambda _: self.predict(model).status, range(callers)))
 
     @contextmanager
-    def predicting(self, model: str) -> Iterator[Counter[Any]]:
+    def predicting(self, model: str, callers: int = _AT_ONCE) -> Iterator[Counter[Any]]:
         """Several at once, again and again, on connections that are kept; how each ended, by status or failure."""
         answers: Counter[Any] = Counter()
         done = threading.Event()
@@ -77,7 +77,7 @@ class Caller:
                     answers[repr(error)] += 1
                 time.sleep(0.01)
 
-        threads = [threading.Thread(target=ask) for _ in range(_AT_ONCE)]
+        threads = [threading.Thread(target=ask) for _ in range(callers)]
         for thread in threads:
             thread.start()
         try:

@@ -107,8 +107,8 @@ class Serving(pulumi.ComponentResource):
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
-        deployments = [self._serve(release) for release in (args.stable, args.canary) if release]
-        self.url = self._route(args, deployments) if args.listener and args.settings.expose else None
+        served = [part for release in (args.stable, args.canary) if release for part in self._serve(release)]
+        self.url = self._route(args, served) if args.listener and args.settings.expose else None
         self.register_outputs({"service": self.service})
 
     @property
@@ -131,13 +131,15 @@ class Serving(pulumi.ComponentResource):
     def _server(self, release: Release) -> DeploymentFactory:
         return DeploymentFactory(release.name, _COMPONENT, self._args.workspace, self)
 
-    def _serve(self, release: Release) -> pulumi.Resource:
-        """Its Deployment, with a Service and a disruption budget."""
-        server, deployment = self._server(release), self._deployment(release)
-        server.service(PORT, after=deployment)
+    def _serve(self, release: Release) -> list[pulumi.Resource]:
+        """Its Deployment and its Service, with a disruption budget. The gateway would answer 500 for a Service that it
+        does not know yet, so the Service does not wait for pods to be ready.
+        """
+        server = self._server(release)
+        service, deployment = server.service(PORT), self._deployment(release)
         if release.replicas.max > 1:
             server.disruption_budget()
-        return deployment
+        return [service, deployment]
 
     def _deployment(self, release: Release) -> pulumi.Resource:
         args, server = self._args, self._server(release)
