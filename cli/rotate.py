@@ -8,17 +8,21 @@ import base64
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from ruamel.yaml import YAML
-from urllib3.exceptions import HTTPError
+from urllib3 import HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, ReadTimeoutError
 
 from cli import preflight, same_cluster, stack, status
 from cli.forward import forward, require_kubectl
@@ -27,7 +31,8 @@ from common.console import Progress, console
 from common.errors import CommandError
 from infra.catalogue.images import GATEWAY, GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
 from infra.catalogue.logs import QUERY, READER, READER_POD, READER_PORT, USERS_FILE
-from infra.catalogue.names import PROJECT, logs_namespace
+from infra.catalogue.names import PROJECT, PROXY, gateway_namespace, logs_namespace
+from infra.declaration.gateway import Expose
 from infra.declaration.loader import SETTING
 from infra.declaration.model import Platform
 from infra.declaration.problems import suggestion
@@ -49,6 +54,8 @@ class AuthenticatedEndpoint:
     service: str = ""
     port: int = 0
     address: str = ""
+    host: str = ""
+    """By which callers outside the cluster know it, where the gateway asks for the key."""
 
     def __str__(self) -> str:
         return self.address or f"{self.namespace}/{self.service}"
@@ -75,8 +82,10 @@ class Cluster:
         """Whether the server accepts the key; False also if it does not answer."""
         try:
             with self._address(key.endpoint) as address:
+                if key.endpoint.host:
+                    return _passes_gateway(address, key)
                 answer = requests.get(f"{address}{key.endpoint.path}", timeout=10, **_sent(key))
-        except (requests.RequestException, CommandError):
+        except (requests.RequestException, HTTPError, CommandError):
             return False
         return answer.ok
 
@@ -96,6 +105,22 @@ class Cluster:
             return
         with forward(endpoint.namespace, endpoint.service, endpoint.port, self.context, self.environment) as address:
             yield address
+
+
+def _passes_gateway(address: str, key: Key) -> bool:
+    """Whatever the endpoint answers then. The connection is kubectl's own, to a pod of the cluster."""
+    host, wrong = key.endpoint.host, HTTPStatus.UNAUTHORIZED
+    pool = HTTPSConnectionPool(
+        "127.0.0.1", urlsplit(address).port, server_hostname=host, cert_reqs="CERT_NONE", retries=False, timeout=10
+    )
+    with pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        try:
+            return (
+                pool.request("GET", key.endpoint.path, headers={"Host": host, "X-API-Key": key.value}).status != wrong
+            )
+        except ReadTimeoutError:
+            return True  # held for a pod to start: a wrong key is refused at once
 
 
 def _sent(key: Key) -> dict[str, Any]:
@@ -171,6 +196,8 @@ def renew(
     for _ in range(steps):
         count(file, secret)
         up()
+        if not before:
+            continue
         with progress.step("all servers accept the new value"):
             _wait(lambda: [key for key in keys() if not cluster.accepts(key)], "does not accept")
     if steps < STEPS:
@@ -233,7 +260,20 @@ def accepted(secret: str, declared: Platform, outputs: Mapping[str, Any], cluste
             endpoint = AuthenticatedEndpoint(f"/v2/models/{output['model']}/ready", *_service(output))
             values = cluster.secret(output["namespace"], secret)["accepted"]
             found |= {Key(endpoint, "", value) for value in values.split()}
+        elif serving.expose and secret in serving.expose.callers:
+            found |= _of_caller(secret, name, serving.expose, outputs["endpoints"][name], declared, cluster)
     return found
+
+
+def _of_caller(
+    caller: str, name: str, expose: Expose, output: Mapping[str, Any], declared: Platform, cluster: Cluster
+) -> set[Key]:
+    """Its keys at the gateway."""
+    path = f"{expose.path.rstrip('/')}/v2/models/{output['model']}/ready"
+    where = (gateway_namespace(declared.namespace), PROXY, 443)
+    endpoint = AuthenticatedEndpoint(path, *where, host=expose.host)
+    keys = cluster.secret(output["namespace"], f"{name}-callers")
+    return {Key(endpoint, "", value) for entry, value in keys.items() if entry.split(".")[0] == caller}
 
 
 def _service(output: Mapping[str, Any]) -> tuple[str, str, int]:

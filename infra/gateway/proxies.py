@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 import yaml
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, ServicePortArgs, ServiceSpecArgs
 
-from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, fingerprint
+from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PROXY, fingerprint
 from infra.declaration.workloads import Resources
 from infra.foundation import Entrance
 from infra.gateway.certificates import Certificates, tls_secret
@@ -57,13 +57,13 @@ class ProxiesArgs:
 def proxies(args: ProxiesArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resource]) -> kubernetes.core.v1.Service:
     """Their Service. Their Deployment comes after the Gateway, without which they are never ready."""
     namespace = args.workspace.namespace
-    server = DeploymentFactory(names.PROXY, names.PROXY_COMPONENT, args.workspace, parent, _owned(namespace))
+    server = DeploymentFactory(PROXY, names.PROXY_COMPONENT, args.workspace, parent, _owned(namespace))
     inside = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
     start = yaml.safe_dump(bootstrap(namespace, args.memory * _MIB * 4 // 5), sort_keys=False)
     needed = [
         *after,
         server.config({_BOOTSTRAP: start, **sds_files()}),
-        tls_secret(names.PROXY, server.metadata, args.certificates.of_proxy(namespace), inside),
+        tls_secret(PROXY, server.metadata, args.certificates.of_proxy(namespace), inside),
         *api_account(server, Access(), {}),
     ]
     server.deployment(_template(args, server, start), needed, replicas=args.replicas)
@@ -87,7 +87,7 @@ def _template(args: ProxiesArgs, server: DeploymentFactory, start: str) -> PodTe
     return pod_template(
         _container(args),
         args.workspace,
-        account=names.PROXY,
+        account=PROXY,
         labels=server.labels,
         annotations={f"{DOMAIN}/configuration": fingerprint(start)},
         grace_seconds=args.drain + 10,
@@ -106,7 +106,7 @@ def _container(args: ProxiesArgs) -> Container:
         "drain-time-s": str(args.drain),
     }
     return Container(
-        name=names.PROXY,
+        name=PROXY,
         image=args.image.reference,
         resources=Resources(cpu=_CPU, memory=f"{args.memory}Mi"),
         command=["serve-proxy"],
@@ -118,9 +118,9 @@ def _container(args: ProxiesArgs) -> Container:
             "ready": names.READY_PORT,
         },
         mounts=[
-            config_mount("config", names.PROXY, _CONFIG, {_BOOTSTRAP: _BOOTSTRAP}),
-            config_mount("sds", names.PROXY, SDS, {file: file for file in sds_files()}),
-            secret_mount("certificates", names.PROXY, CERTIFICATES),
+            config_mount("config", PROXY, _CONFIG, {_BOOTSTRAP: _BOOTSTRAP}),
+            config_mount("sds", PROXY, SDS, {file: file for file in sds_files()}),
+            secret_mount("certificates", PROXY, CERTIFICATES),
         ],
         pre_stop=[names.CONTROLLER, "envoy", "shutdown", f"--drain-timeout={args.drain}s", "--min-drain-duration=5s"],
         startup_probe=probe("/ready", port="ready", period=1, failures=120),
@@ -142,7 +142,7 @@ def _service(entrance: Entrance, server: DeploymentFactory, opts: pulumi.Resourc
     wait = {"pulumi.com/skipAwait": "true"} if entrance.type == "ClusterIP" else {}
     metadata.annotations = {**entrance.annotations, **wait}
     return kubernetes.core.v1.Service(
-        names.PROXY,
+        PROXY,
         metadata=metadata,
         spec=ServiceSpecArgs(
             type=entrance.type,

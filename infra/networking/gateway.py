@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.catalogue.names import DOMAIN, selector
+from infra.catalogue.names import DOMAIN, PROXY, selector
 from infra.networking.network_policies import GatewayPods
 
 CONTROLLER = "envoy-gateway"
 """Of its Deployment, its Service and its Secret: Envoy Gateway looks for these names."""
 GATEWAY = "gateway"
 """Of the Gateway."""
-PROXY, PROXY_COMPONENT = "envoy", "proxy"
-"""Of the proxies' Deployment and Service, by whose labels Envoy Gateway finds them."""
+PROXY_COMPONENT = "proxy"
+"""Of the proxies, by whose labels Envoy Gateway finds them."""
 COMPONENT = "gateway"
 PROXY_METRICS = "envoy-metrics"
 """A Service without an address: its name leads to all proxies."""
