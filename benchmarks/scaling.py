@@ -88,7 +88,7 @@ class Endpoint:
     def wait_for_none(self) -> None:
         """Also until the last pod has ended, as it may still answer."""
         core, end = client.CoreV1Api(self._apps.api_client), time.monotonic() + _PATIENCE
-        own = f"app.kubernetes.io/name={self._name}"
+        own = f"app.kubernetes.io/name={self._name},app.kubernetes.io/component=serving"
         while self.pods() or core.list_namespaced_pod(self._output["namespace"], label_selector=own).items:
             if time.monotonic() > end:
                 raise SystemExit(f"{self._name} still has pods after {_PATIENCE} s")

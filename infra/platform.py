@@ -89,7 +89,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
     views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, gateway, workloads)
     _responders(declared, foundation, runtime, own)
-    _autoscaler(declared, foundation, runtime, own, gateway)
+    _autoscaler(declared, foundation, runtime, own, gateway, workloads)
     for image in declared.images:
         images.get(image)
     checks = _gpu_checks(declared, foundation, images, own)
@@ -249,12 +249,19 @@ def _gateway(
 
 
 def _autoscaler(
-    declared: Platform, foundation: Foundation, runtime: Runtime, workspace: Workspace, gateway: Gateway | None
+    declared: Platform,
+    foundation: Foundation,
+    runtime: Runtime,
+    workspace: Workspace,
+    gateway: Gateway | None,
+    workloads: Workloads,
 ) -> None:
+    """After the endpoints, whose first pods show that they start."""
     scaled = {name: endpoint for name, endpoint in declared.serving.items() if not endpoint.replicas.fixed}
     if scaled and gateway is not None:
         args = AutoscalerArgs(runtime.images.get(CONTROLLERS), workspace, gateway.namespace, runtime.teams, scaled)
-        Autoscaler(AUTOSCALER, args, _on_cluster(foundation, gateway))
+        endpoints = [workloads[SERVING.section][name] for name in scaled]
+        Autoscaler(AUTOSCALER, args, _on_cluster(foundation, gateway, *endpoints))
 
 
 def _outside(declared: Platform, foundation: Foundation) -> Outside:
