@@ -23,7 +23,7 @@ from kubernetes import client
 from playwright.sync_api import Browser
 
 from cli.by_hand.edits import find, undo
-from cli.prediction import Endpoint, Tracking, score
+from cli.prediction import CHAMPION, Endpoint, Tracking, score
 from cli.rotate import Cluster, Key, accepted, count, renew
 from cli.stack import environment
 from common.console import Progress
@@ -307,6 +307,10 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
     stack_file, names = trial.folder / f"Pulumi.{STACK}.yaml", ["digits", "digits-canary"]
     declared = stack_file.read_text()
     settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+    served = outputs["endpoints"]["digits"]
+    endpoint = Endpoint(address(core, served), served["api_key"])
+    champion = version(endpoint, "digits")
+    assert champion not in ("", "1")
     try:
         with caller.predicting("digits") as answers:
             declare(trial, serving={"digits": {**settings, "canary": {"version": 1, "percent": 10}}})
@@ -317,6 +321,9 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
                 lambda: sum(answered_by(core, TEAM, names).values()) - sum(before.values()) > 3000, 120, "requests"
             )
             after = answered_by(core, TEAM, names)
+            evict(core, serving_pods(core)[0], TEAM)
+            make_champion(address(core, outputs["tracking"]), outputs["tracking"], "1")
+            eventually(lambda: version(endpoint, "digits") == "1", 60, "the other version")
             restart(apps, "envoy", "envoy-gateway")
             count(stack_file, "gateway")
             trial.up()
@@ -330,7 +337,16 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
         assert share == pytest.approx(0.10, abs=0.02)
         assert core.list_namespaced_pod(TEAM, label_selector="app.kubernetes.io/name=digits-canary").items == []
     finally:
+        make_champion(address(core, outputs["tracking"]), outputs["tracking"], champion)
         stack_file.write_text(declared)
+
+
+def make_champion(tracking: str, login: dict[str, Any], version: str) -> None:
+    """As somebody does who moves the alias in the registry."""
+    body = {"name": "digits", "alias": CHAMPION, "version": version}
+    url = f"{tracking}/api/2.0/mlflow/registered-models/alias"
+    answer = requests.post(url, json=body, auth=(login["username"], login["password"]), timeout=30)
+    assert answer.ok, answer.text
 
 
 @pytest.mark.parametrize(("version", "alert"), [(1, "CanaryFailing"), (2, "CanarySlow")])
