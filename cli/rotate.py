@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from cli import preflight, same_cluster, stack, status
 from cli.forward import forward, require_kubectl
+from cli.prediction import is_llm, model_path
 from common import paths
 from common.console import Progress, console
 from common.errors import CommandError
@@ -230,7 +231,8 @@ def accepted(secret: str, declared: Platform, outputs: Mapping[str, Any], cluste
     for name, serving in declared.serving.items():
         if serving.api_key == secret:
             output = outputs["endpoints"][name]
-            endpoint = AuthenticatedEndpoint(f"/v2/models/{output['model']}/ready", *_service(output))
+            path = f"{model_path(output)}{'' if is_llm(output) else '/ready'}"
+            endpoint = AuthenticatedEndpoint(path, *_service(output))
             values = cluster.secret(output["namespace"], secret)["accepted"]
             found |= {Key(endpoint, "", value) for value in values.split()}
     return found

@@ -1,4 +1,4 @@
-"""A version of a model in GGUF on a tracking server, through its REST API alone: with random weights, of a few hundred kB."""
+"""A version of a model in GGUF on a tracking server, through its REST API alone."""
 
 import hashlib
 import subprocess

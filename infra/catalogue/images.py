@@ -15,6 +15,8 @@ LOGS = "logs"
 KUEUE = "kueue"
 GATEWAY = "gateway"
 """Envoy Gateway and Envoy."""
+LLM = "llm"
+"""llama.cpp, for endpoints with language models."""
 RUN_STOPPER = "run-stopper"
 """Stops runs whose GPUs are idle."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
@@ -24,7 +26,7 @@ OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
         *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET, KUEUE),
-        *(OBJECT_STORE, RUN_STOPPER, GATEWAY),
+        *(OBJECT_STORE, RUN_STOPPER, GATEWAY, LLM),
     }
 )
 """Declared images can't have these names."""

@@ -1,4 +1,4 @@
-"""The OpenAI API: models and completions. Keys, limits and the model's name are checked here, the rest is llama.cpp's."""
+"""The OpenAI API: models and completions. Keys, limits and model names are checked here, the rest is llama.cpp's."""
 
 import asyncio
 import json

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from infra.catalogue.images import LLM
 from infra.declaration.gateway import Expose
 from infra.declaration.node_room import NodeRoom
 from infra.declaration.problems import Problem, suggestion
@@ -23,6 +24,8 @@ _LONGEST_NAME = 63
 """Of a Service."""
 _MEMORY_OF_LARGEST_REQUEST = 100
 """As a multiple of its size. `images/serving` takes up to 50 for requests, as text and as arrays, beside the model."""
+
+LLM_CONTEXT = 4096
 
 
 class Canary(Settings):
@@ -45,12 +48,19 @@ class Canary(Settings):
 class Serving(Workload):
     """An endpoint that serves the champion of a model, or a fixed version."""
 
+    engine: Literal["mlflow", "llm"] = Field(
+        default="mlflow",
+        description="What its image serves: `mlflow`, a model of MLflow's flavors over the Open Inference Protocol, at "
+        "`/v2`; `llm`, a language model over the OpenAI API, at `/v1`. The platform's own image for `llm` is "
+        "`image: llm`, which runs models in GGUF on CPUs",
+    )
     model: Name = Field(description="The model to serve, a name in `models`")
     version: int | None = Field(
         default=None,
         ge=1,
         description="The version to serve, whichever is the champion, such as an earlier one to roll back to; a "
-        "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds",
+        "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds. "
+        "Required for `engine: llm`",
     )
     replicas: int = Field(default=2, ge=1, le=100, description="Number of pods; a rollout adds `maxSurge` for a moment")
     max_surge: int = Field(
@@ -75,9 +85,19 @@ class Serving(Workload):
         le=256,
         description="Requests that a pod answers at the same time; more are refused with 429 and Retry-After",
     )
+    context_length: int | None = Field(
+        default=None,
+        ge=128,
+        le=1_048_576,
+        description="Tokens of a request with those of its response, only with `engine: llm`; the memory for them is "
+        f"taken at the start, for `maxConcurrentRequests`. None: {LLM_CONTEXT}",
+    )
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
-    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
+    timeout: Seconds = Field(
+        default=written("3m"),
+        description="Timeout of a rollout, in which a pod with `engine: llm` must have loaded its model",
+    )
     canary: Canary | None = Field(
         default=None, description="Another version for a part of the requests; needs `expose`"
     )
@@ -132,6 +152,44 @@ def endpoints_roll_out_in_their_pool(platform: Platform, root: Path) -> Iterator
 
 def _pods(endpoint: Serving) -> int:
     return endpoint.replicas + (endpoint.canary.replicas if endpoint.canary else 0)
+
+
+def engines_serve_what_is_declared(platform: Platform, root: Path) -> Iterator[Problem]:
+    """Each engine has settings of its own."""
+    for name, endpoint in platform.serving.items():
+        of_engine = _of_llm(endpoint, platform) if endpoint.engine == "llm" else _of_mlflow(endpoint)
+        for setting, message in of_engine:
+            yield Problem(f"serving.{name}.{setting}", message)
+
+
+def _of_llm(endpoint: Serving, platform: Platform) -> Iterator[tuple[str, str]]:
+    """Settings with what is wrong with them."""
+    if endpoint.version is None:
+        message = "a language model takes too long to load to follow the champion without a rollout"
+        yield "version", f"{message}; write the version to serve, and another one to roll it out"
+    if LLM not in _images(endpoint).values():
+        return
+    pool = platform.node_pools.get(endpoint.pool) if endpoint.pool else None
+    write = f"the image '{LLM}' runs on CPUs only; write an image of your own, such as one with vLLM"
+    if endpoint.gpus:
+        yield "gpus", f"{write}, or remove it"
+    elif pool is not None and pool.gpu is not None:
+        yield "pool", f"{write}, or a pool without GPUs"
+
+
+def _of_mlflow(endpoint: Serving) -> Iterator[tuple[str, str]]:
+    """Settings with what is wrong with them."""
+    for setting, image in _images(endpoint).items():
+        if image == LLM:
+            yield setting, f"the image '{LLM}' serves language models only; write engine: llm, or another image"
+    if endpoint.context_length is not None:
+        yield "contextLength", "only language models have it; remove it, or write engine: llm"
+
+
+def _images(endpoint: Serving) -> dict[str, str]:
+    """By the setting that names them."""
+    canary = endpoint.canary.image if endpoint.canary else None
+    return {"image": endpoint.image, **({"canary.image": canary} if canary else {})}
 
 
 def canaries_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -205,6 +263,7 @@ SERVING = Kind(
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
+        engines_serve_what_is_declared,
         canaries_can_be_reached,
         api_keys_can_be_rotated,
         requests_fit_into_memory,
