@@ -42,14 +42,12 @@ class Engine:
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:
-            raise EngineFailed(f"llama.cpp could not load the model, {self._status()}; its log has the reason")
+            raise EngineFailed(f"llama.cpp could not load the model; {self.wait()}; its log has the reason")
 
     def wait(self) -> str:
         """Until the process ends: how it did."""
-        return f"llama.cpp has ended, {self._status()}"
-
-    def _status(self) -> str:
-        return f"with status {self._process.wait()}"
+        with self._process as ended:
+            return f"llama.cpp has ended with status {ended.wait()}"
 
 
 def _serve(settings: Settings) -> None:
@@ -65,7 +63,10 @@ def _serve(settings: Settings) -> None:
     params.fit_params = False
     params.endpoint_metrics = True
     params.endpoint_slots = params.endpoint_props = params.ui = False
-    server = xllamacpp.Server(params)
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        sys.exit(1)
     print(server.listening_address, flush=True)
     sys.stdin.read()
     os._exit(0)
