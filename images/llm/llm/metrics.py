@@ -11,6 +11,8 @@ from llm.weights import Weights
 LABELS = ("model", "version", "code")
 FORESEEN = ("200", "500", "503")
 """Counted from the start: an increase from nothing to one is none."""
+DISCONNECTED = 499
+"""The code, as nginx has it, of a client that disconnects before its response begins: no failure of the server."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 
 
@@ -69,7 +71,7 @@ class Measured:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].endswith("/completions"):
             return await self._app(scope, receive, send)
-        begin, code = time.perf_counter(), 500
+        begin, code = time.perf_counter(), DISCONNECTED
 
         async def remember(message: Message) -> None:
             nonlocal code
@@ -79,5 +81,8 @@ class Measured:
 
         try:
             return await self._app(scope, receive, remember)
+        except Exception:
+            code = 500
+            raise
         finally:
             self._metrics.observe(code, time.perf_counter() - begin)

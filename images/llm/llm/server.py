@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llm.app import Service
 
+KEEP_ALIVE_SECONDS = 60
+"""For the next request on a connection."""
+
 
 class Draining:
     """Wraps an application: while it drains, a connection ends with its response, and its client opens another one, to
@@ -40,6 +43,7 @@ class DrainingServer(uvicorn.Server):
                 http="h11",
                 ws="none",
                 access_log=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 log_level="warning",
                 timeout_graceful_shutdown=grace_seconds,
             )

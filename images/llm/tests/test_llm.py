@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +35,13 @@ DRAIN, GRACE = 2, 60
 LOGIN = {"Authorization": f"Bearer {KEY}"}
 
 
+def eventually(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_true():
+        assert time.monotonic() < deadline, "not within a minute"
+        time.sleep(0.1)
+
+
 class Server:
     """A process, as in a pod."""
 
@@ -47,14 +54,16 @@ class Server:
         self._until_ready()
 
     def _until_ready(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with suppress(httpx.HTTPError):
-                if self.client.get("/v2/health/ready").status_code == 200:
-                    return
-            time.sleep(0.1)
-        self.stop()
-        raise AssertionError("the server has not become ready")
+        try:
+            eventually(self._is_ready)
+        except AssertionError:
+            self.stop()
+            raise
+
+    def _is_ready(self) -> bool:
+        with suppress(httpx.ConnectError):
+            return self.client.get("/v2/health/ready").status_code == 200
+        return False
 
     def stop(self) -> None:
         self.client.close()
@@ -138,11 +147,17 @@ class Api(Served):
     def test_generation_ends_when_its_client_disconnects(self) -> None:
         with self.server.stream(10000) as lines:
             list(itertools.islice(lines, 5))
-        deadline = time.monotonic() + 10
-        while self.server.metric("llamacpp:requests_processing") and time.monotonic() < deadline:
-            time.sleep(0.1)
-        self.assertEqual(self.server.metric("llamacpp:requests_processing"), 0)
+        eventually(lambda: self.server.metric("llamacpp:requests_processing") == 0)
         self.assertLess(self.server.metric("llamacpp:tokens_predicted_total"), 10000)
+        with self.assertRaises(httpx.ReadTimeout):
+            self.server.client.post(
+                "/v1/chat/completions",
+                json={"model": MODEL, "messages": HI, "max_tokens": 10000, "ignore_eos": True},
+                timeout=1,
+            )
+        counted = 'inference_requests_total{code="%s",model="chat",version="3"}'
+        eventually(lambda: self.server.metric(counted % 499) == 1)
+        self.assertEqual((self.server.metric(counted % 200), self.server.metric(counted % 500)), (1, 0))
         self.assertEqual(self.server.complete().status_code, 200)
 
     def test_metrics_have_the_names_that_slos_use(self) -> None:
