@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.declaration.loader import declare
 from tests.unit.declaration.samples import accepted, in_cluster, refusal, refused
 
 AT = "Pulumi.dev.yaml: platform.serving.digits."
@@ -53,6 +54,7 @@ def test_the_platform_s_image_uses_no_gpus(root: Path) -> None:
         return in_cluster(**{"serving.digits": {**LLM, **changes}})
 
     assert refusal(root, of(**on_gpu)) == [f"{AT}gpus: {ON_CPUS}, or remove it"]
+    assert declare(of(**on_gpu, image="serving"), "Pulumi.dev.yaml", root).serving["digits"].gpus == 1
     assert f"{AT}pool: {ON_CPUS}, or a pool without GPUs" in refusal(root, of(pool="l4"))
 
 
