@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.kubeconfig import write_private
+from cli.prediction import model_path
 from common import paths
 
 
@@ -15,7 +16,7 @@ def commands(stack: str, outputs: Mapping[str, Any]) -> Iterator[str]:
     trust = ["--cacert", str(_written(stack, gateway["trusted"]))] if gateway.get("trusted") else []
     for endpoint in outputs.get("endpoints", {}).values():
         if "url" in endpoint:
-            yield shlex.join(["curl", *trust, f"{endpoint['url']}/v2/models/{endpoint['model']}"]) + _login(endpoint)
+            yield shlex.join(["curl", *trust, f"{endpoint['url']}{model_path(endpoint)}"]) + _login(endpoint)
 
 
 def _login(endpoint: Mapping[str, Any]) -> str:

@@ -49,6 +49,16 @@ class Score:
         return self.correct / self.samples
 
 
+def model_path(output: Mapping[str, Any]) -> str:
+    """Where an endpoint describes its model, by its part of the stack's outputs."""
+    return f"/{'v1' if is_llm(output) else 'v2'}/models/{output['model']}"
+
+
+def is_llm(output: Mapping[str, Any]) -> bool:
+    """Whether it serves a language model."""
+    return bool(output.get("engine") == "llm")
+
+
 class NotLoaded(CommandError):
     """The endpoint has no version of its model yet."""
 

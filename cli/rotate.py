@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning, ReadTimeoutErr
 
 from cli import preflight, same_cluster, stack, status
 from cli.forward import forward, require_kubectl
+from cli.prediction import is_llm, model_path
 from common import paths
 from common.console import Progress, console
 from common.errors import CommandError
@@ -257,7 +258,8 @@ def accepted(secret: str, declared: Platform, outputs: Mapping[str, Any], cluste
     for name, serving in declared.serving.items():
         if serving.api_key == secret:
             output = outputs["endpoints"][name]
-            endpoint = AuthenticatedEndpoint(f"/v2/models/{output['model']}/ready", *_service(output))
+            path = f"{model_path(output)}{'' if is_llm(output) else '/ready'}"
+            endpoint = AuthenticatedEndpoint(path, *_service(output))
             values = cluster.secret(output["namespace"], secret)["accepted"]
             found |= {Key(endpoint, "", value) for value in values.split()}
         elif serving.expose and secret in serving.expose.callers:
@@ -269,7 +271,7 @@ def _of_caller(
     caller: str, name: str, expose: Expose, output: Mapping[str, Any], declared: Platform, cluster: Cluster
 ) -> set[Key]:
     """Its keys at the gateway."""
-    path = f"{expose.path.rstrip('/')}/v2/models/{output['model']}/ready"
+    path = f"{expose.path.rstrip('/')}{model_path(output)}"
     where = (gateway_namespace(declared.namespace), PROXY, 443)
     endpoint = AuthenticatedEndpoint(path, *where, host=expose.host)
     keys = cluster.secret(output["namespace"], f"{name}-callers")

@@ -39,6 +39,9 @@ def score_endpoints(name: str, declared: Platform) -> list[Score]:
 def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, environment: Mapping[str, str]) -> Score:
     with forward(endpoint["namespace"], endpoint["service"], endpoint["port"], context, environment) as address:
         server = Endpoint(address, endpoint.get("api_key"))
+        if prediction.is_llm(endpoint):
+            server.ask("GET", prediction.model_path(endpoint))
+            return Score(endpoint["model"], str(endpoint["version"]), unscored="language models have no score")
         return prediction.score(server, endpoint["model"], tracking, endpoint.get("version"))
 
 

@@ -15,6 +15,8 @@ LOGS = "logs"
 KUEUE = "kueue"
 GATEWAY = "gateway"
 """Envoy Gateway and Envoy."""
+LLM = "llm"
+"""llama.cpp, for endpoints with language models."""
 CONTROLLERS = "controllers"
 """The platform's own: they stop idle runs, take canaries back, and scale endpoints."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
@@ -24,7 +26,7 @@ OWN_IMAGES = frozenset(
     {
         *(BASE, TRACKING, REGISTRY, STATUS, GRAFANA, DASHBOARDS, NVIDIA_DEVICE_PLUGIN),
         *(PROMETHEUS, LOGS, GPU_SIMULATOR, DCGM_EXPORTER, JOBSET, KUEUE),
-        *(OBJECT_STORE, CONTROLLERS, GATEWAY),
+        *(OBJECT_STORE, CONTROLLERS, GATEWAY, LLM),
     }
 )
 """Declared images can't have these names."""

@@ -127,7 +127,8 @@ class Expose(Settings):
 
     host: Host = Field(description="The host of its URL")
     path: UrlPath = Field(
-        default="/", description="What the path of its URL begins with, before `/v2`; the endpoint does not see it"
+        default="/",
+        description="What the path of its URL begins with, before `/v2` or `/v1`; the endpoint does not see it",
     )
     callers: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
         default=(),

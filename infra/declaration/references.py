@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infra.catalogue.images import LLM
 from infra.catalogue.names import PLATFORM
 from infra.declaration.problems import Problem, suggestion
 from infra.workloads.kinds import KINDS
@@ -21,7 +22,7 @@ _REFERENCES = (
 )
 """(section, setting, the section that must declare it)"""
 
-_ALSO = {("secrets", "team"): {PLATFORM}}
+_ALSO = {("secrets", "team"): {PLATFORM}, ("serving", "image"): {LLM}, ("serving", "canary.image"): {LLM}}
 """Names that are valid without being declared."""
 
 _KIND = {

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final, NotRequired, TypedDict
 
 import pulumi
-from pulumi_kubernetes.core.v1 import ProbeArgs
 
 from infra.catalogue.names import CANARY_ANNOTATION, DOMAIN, PROJECT, ROLLBACK_WINDOW_ANNOTATION
 from infra.declaration.types import memory_bytes
@@ -20,9 +19,10 @@ from infra.networking.gateway import Listener
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import ACCEPTED, TeamSecret
 from infra.workloads.access import Access
-from infra.workloads.deployment import DeploymentFactory, probe
+from infra.workloads.deployment import DeploymentFactory
 from infra.workloads.pod import (
     Container,
+    job_env,
     pod_template,
     secret_folder,
     secret_mounts,
@@ -31,6 +31,7 @@ from infra.workloads.pod import (
 )
 from infra.workloads.runtime import Runtime
 from infra.workloads.serving.canary import Canary, canary_name
+from infra.workloads.serving.engines import grace_seconds, health, protocol, refusals, startup_probe, variables
 from infra.workloads.serving.route import FORCE, Backend, RouteArgs, route
 from infra.workloads.serving.scaling import Replicas
 from infra.workloads.serving.settings import Serving as Settings
@@ -40,8 +41,6 @@ CHAMPION = "champion"
 """The registry's alias for the version to serve. Training moves it, servers follow."""
 
 _COMPONENT: Final = "serving"
-_GRACE_SECONDS = 40
-"""The server drains: it accepts requests until all proxies have removed its endpoint, then finishes open ones."""
 
 
 class Endpoint(TypedDict):
@@ -51,6 +50,8 @@ class Endpoint(TypedDict):
     service: str
     port: int
     model: str
+    engine: NotRequired[str]
+    """If it is another one than MLflow's."""
     version: NotRequired[int]
     """If it is fixed."""
     api_key: pulumi.Output[str] | None
@@ -117,7 +118,10 @@ class Serving(pulumi.ComponentResource):
         endpoint = Endpoint(
             namespace=self.namespace, service=self.service, port=PORT, model=self.model, api_key=self.api_key
         )
-        version = self._args.settings.version
+        settings = self._args.settings
+        version = settings.version
+        if settings.engine != "mlflow":
+            endpoint["engine"] = settings.engine
         if version is not None:
             endpoint["version"] = version
         if self.url is not None:
@@ -150,7 +154,7 @@ class Serving(pulumi.ComponentResource):
             account=release.access.account,
             labels=server.labels,
             annotations=self._roll_on(release),
-            grace_seconds=_GRACE_SECONDS,
+            grace_seconds=grace_seconds(args.settings),
             placement=args.placement,
             purpose=_COMPONENT,
             spread=server.selector if release.replicas.max > 1 else None,
@@ -188,20 +192,24 @@ class Serving(pulumi.ComponentResource):
                 "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
                 "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
+                **(job_env(args.settings.resources, 0) if args.settings.engine == "llm" else {}),
+                **variables(args.settings),
                 **release.access.env,
             },
             gpus=args.settings.gpus,
             ports={"http": PORT},
             mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read), *release.access.mounts],
-            startup_probe=_probe("live", period=1, failures=60),
-            readiness_probe=_probe("ready", period=2, failures=2),
-            liveness_probe=_probe("live", period=10, failures=3),
+            startup_probe=startup_probe(args.settings),
+            readiness_probe=health("ready", period=2, failures=2),
+            liveness_probe=health("live", period=10, failures=3),
         )
 
     def _route(self, args: ServingArgs, after: Sequence[pulumi.Resource]) -> str:
         assert args.listener is not None and args.settings.expose is not None
         to = RouteArgs(
             settings=args.settings.expose,
+            protocol=protocol(args.settings),
+            refusals=refusals(args.settings, args.settings.expose),
             listener=args.listener,
             workspace=args.workspace,
             services=self._backends(args),
@@ -232,10 +240,6 @@ def _of_canary(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
     version = f"version {args.canary.version}" if args.canary.version else CHAMPION
     window = {ROLLBACK_WINDOW_ANNOTATION: str(canary.rollback.window)} if canary.rollback else {}
     return {CANARY_ANNOTATION: pulumi.Output.concat(version, " in ", args.canary.image.reference), **window}
-
-
-def _probe(state: str, period: int, failures: int) -> ProbeArgs:
-    return probe(f"/v2/health/{state}", period=period, failures=failures, timeout=2)
 
 
 def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.ResourceOptions) -> Serving:

@@ -16,10 +16,9 @@ from infra.networking.network_policies import network_policies, routed_policy
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
 from infra.workloads.definitions import Manifest
+from infra.workloads.serving.engines import Refusal
 
 _COMPONENT = "route"
-_PROTOCOL = "/v2"
-"""What the paths of the Open Inference Protocol begin with."""
 _STANDARD, _ENVOY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 _BEYOND = 2**16
 """Bytes: a request that is a little too large gets the endpoint's own answer."""
@@ -36,7 +35,6 @@ _WAKING = {"triggers": ["connect-failure", "refused-stream", "reset-before-reque
 FORCE = {"pulumi.com/patchForce": "true"}
 """Fields that the platform's controllers have changed meanwhile, weights and replicas, are the stack's again when it
 declares them."""
-_UNAVAILABLE = '{"error": "the endpoint does not answer; try again"}'
 _PER = {"second": "Second", "minute": "Minute", "hour": "Hour"}
 
 
@@ -55,6 +53,10 @@ class Backend:
 @dataclass(frozen=True)
 class RouteArgs:
     settings: Expose
+    protocol: str
+    """What the paths of the endpoint's API begin with."""
+    refusals: Sequence[Refusal]
+    """Of the gateway."""
     listener: Listener
     workspace: Workspace
     services: Sequence[Backend]
@@ -87,9 +89,9 @@ def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resou
 
 
 def _rules(args: RouteArgs) -> Mapping[str, object]:
-    """Of the Open Inference Protocol alone: metrics, which need no key, are for the cluster."""
+    """Of the endpoint's API alone: metrics, which need no key, are for the cluster."""
     expose = args.settings
-    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": _PROTOCOL}}
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": args.protocol}}
     filters: list[Mapping[str, object]] = [{"type": "URLRewrite", "urlRewrite": rewrite}] if expose.path != "/" else []
     filters += [
         {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": each.service, "port": args.port}}}
@@ -97,7 +99,7 @@ def _rules(args: RouteArgs) -> Mapping[str, object]:
         if each.mirror
     ]
     rule = {
-        "matches": [{"path": {"type": "PathPrefix", "value": f"{expose.path.rstrip('/')}{_PROTOCOL}"}}],
+        "matches": [{"path": {"type": "PathPrefix", "value": f"{expose.path.rstrip('/')}{args.protocol}"}}],
         **({"filters": filters} if filters else {}),
         "backendRefs": [
             _backend(release, each, args.port)
@@ -119,21 +121,13 @@ def _backend(release: str, backend: Backend, port: int) -> Mapping[str, object]:
 def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
     """Connections go to the Service, not to pods: with those the proxy would refuse requests while none is ready, and
     Envoy may keep a route on pods that are gone (envoyproxy/envoy#46383)."""
-    answer = {
-        "statusCode": 503,
-        "contentType": "application/json",
-        "body": {"type": "Inline", "inline": _UNAVAILABLE},
-        "header": {"set": [{"name": "Retry-After", "value": "5"}]},
-    }
     spec = {
         "targetRefs": [_target(args)],
         "routingType": "Service",
         "retry": _held(args.settings.timeout) if args.wakes else _RETRIES,
         "requestBuffer": {"limit": str(args.max_request_bytes + _BEYOND)},
         "timeout": {"http": {"requestTimeout": f"{args.settings.timeout}s"}},
-        "responseOverride": [
-            {"match": {"statusCodes": [{"type": "Value", "value": 503}]}, "source": "Local", "response": answer}
-        ],
+        "responseOverride": [refusal.override for refusal in args.refusals],
         **({"rateLimit": _limit(args.settings.rate_limit)} if args.settings.rate_limit else {}),
     }
     return _object(args, parent, f"{_ENVOY}/v1alpha1", "BackendTrafficPolicy", spec, [args.listener.ready])

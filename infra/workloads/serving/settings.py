@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_byt
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
 from infra.workloads.serving.canary import CANARY_RULES, Canary
+from infra.workloads.serving.engine_rules import LLM_CONTEXT, engines_serve_what_is_declared
 from infra.workloads.serving.scaling import SCALING_RULES, Pods, ScaleOn
 
 if TYPE_CHECKING:
@@ -28,12 +29,19 @@ _MEMORY_OF_LARGEST_REQUEST = 100
 class Serving(Workload):
     """An endpoint that serves the champion of a model, or a fixed version."""
 
+    engine: Literal["mlflow", "llm"] = Field(
+        default="mlflow",
+        description="What its image serves: `mlflow`, a model of MLflow's flavors over the Open Inference Protocol, at "
+        "`/v2`; `llm`, a language model over the OpenAI API, at `/v1`. The platform's own image for `llm` is "
+        "`image: llm`, which runs models in GGUF on CPUs",
+    )
     model: Name = Field(description="The model to serve, a name in `models`")
     version: int | None = Field(
         default=None,
         ge=1,
         description="The version to serve, whichever is the champion, such as an earlier one to roll back to; a "
-        "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds",
+        "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds. "
+        "Required for `engine: llm`",
     )
     replicas: Pods = Field(
         default=written(2),
@@ -65,9 +73,19 @@ class Serving(Workload):
         le=256,
         description="Requests that a pod answers at the same time; more are refused with 429 and Retry-After",
     )
+    context_length: int | None = Field(
+        default=None,
+        ge=128,
+        le=1_048_576,
+        description="Tokens of a request with those of its response, only with `engine: llm`; the memory for them is "
+        f"taken at the start, for `maxConcurrentRequests`. None: {LLM_CONTEXT}",
+    )
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
-    timeout: Seconds = Field(default=written("3m"), description="Timeout of a rollout")
+    timeout: Seconds = Field(
+        default=written("3m"),
+        description="Timeout of a rollout, in which a pod with `engine: llm` must have loaded its model",
+    )
     canary: Canary | None = Field(
         default=None, description="Another version for a part of the requests; needs `expose`"
     )
@@ -177,6 +195,7 @@ SERVING = Kind(
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
+        engines_serve_what_is_declared,
         *CANARY_RULES,
         *SCALING_RULES,
         api_keys_can_be_rotated,

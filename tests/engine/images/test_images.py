@@ -14,6 +14,7 @@ BUILT_ON_BASE = [
     "dashboards",
     "gateway",
     "gpu-simulator",
+    "llm",
     "logs",
     "prometheus",
     "controllers",
@@ -26,7 +27,17 @@ BUILT_ON_BASE = [
 THAT_RUN = ["object-store", "registry", *BUILT_ON_BASE]
 """The base image is only built upon: it ends as root."""
 
-_WITH_TESTS = ["dashboards", "gpu-simulator", "controllers", "serving", "status", "torch", "tracking", "training"]
+_WITH_TESTS = [
+    "controllers",
+    "dashboards",
+    "gpu-simulator",
+    "llm",
+    "serving",
+    "status",
+    "torch",
+    "tracking",
+    "training",
+]
 
 
 @pytest.mark.parametrize("name", _WITH_TESTS)

@@ -93,7 +93,7 @@ def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path)
         ),
         (
             {"serving.digits.canary": {"image": "sky", "percent": 10}},
-            "serving.digits.canary.image: image 'sky' is not declared; known: serving, training",
+            "serving.digits.canary.image: image 'sky' is not declared; known: llm, serving, training",
         ),
         (
             {"serving.digits.replicas": {"min": 3, "max": 2}},

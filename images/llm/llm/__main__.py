@@ -1,0 +1,70 @@
+"""python -m llm: serves the model version MODEL_URI as MODEL_NAME."""
+
+import os
+import sys
+from threading import Thread
+
+from llm.api_key import NoKeys, read_keys
+from llm.app import Service, create_app
+from llm.engine import Engine, EngineFailed, Settings
+from llm.metrics import Metrics
+from llm.server import DrainingServer
+from llm.weights import WeightsUnavailable, download
+
+REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
+
+
+def load(server: DrainingServer, service: Service, uri: str) -> None:
+    """Health checks are answered meanwhile. Ends the server if there is nothing to serve, now or later."""
+    try:
+        weights = download(uri)
+        settings = Settings(
+            file=str(weights.file),
+            model=service.model,
+            requests=service.requests,
+            context=count("CONTEXT_LENGTH", 4096),
+            threads=count("OMP_NUM_THREADS", 1),
+        )
+        engine = Engine(settings)
+        service.serve(weights, engine.url)
+        print(f"llm: {uri} is loaded", flush=True)
+        service.problem = engine.wait()
+    except (WeightsUnavailable, EngineFailed) as error:
+        service.problem = str(error)
+    server.should_exit = True
+
+
+def main() -> None:
+    missing = [variable for variable in REQUIRED if not os.environ.get(variable)]
+    if missing:
+        sys.exit(f"llm: set {', '.join(missing)}")
+    try:
+        api_keys = read_keys(os.environ.get("API_KEYS_FILE"))
+    except NoKeys as error:
+        sys.exit(f"llm: API_KEYS_FILE: {error}")
+    model = os.environ["MODEL_NAME"]
+    service = Service(
+        model,
+        Metrics(model),
+        api_keys,
+        request_bytes=count("MAX_REQUEST_BYTES", 4 * 2**20),
+        requests=count("MAX_CONCURRENT_REQUESTS", 32),
+    )
+    grace = count("GRACE_SECONDS", 60)
+    server = DrainingServer(create_app(service), service, count("PORT", 8080), count("DRAIN_SECONDS", 5), grace)
+    # A daemon, so that a server that is stopped does not wait for a download.
+    Thread(target=load, args=(server, service, os.environ["MODEL_URI"]), daemon=True).start()
+    server.run()
+    if service.problem:
+        sys.exit(f"llm: {service.problem}")
+
+
+def count(variable: str, default: int) -> int:
+    text = os.environ.get(variable, str(default))
+    if not (text.isascii() and text.isdigit() and int(text)):
+        sys.exit(f"llm: {variable} is {text!r}, not a positive number")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""The OpenAI API: models and completions. Keys, limits and model names are checked here, the rest is llama.cpp's."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from llm import errors
+from llm.api_key import admits
+from llm.errors import ApiError
+from llm.forward import client, forward, while_connected
+from llm.metrics import Measured, Metrics
+from llm.weights import Weights
+
+BODY_SECONDS = 20.0
+"""For a whole body; a limit between two reads would admit one byte at a time."""
+
+
+@dataclass
+class Service:
+    """What is served, and its limits."""
+
+    model: str
+    metrics: Metrics
+    api_keys: Sequence[str] = ()
+    """Any of them is accepted; none: no key is required."""
+    request_bytes: int = 4 * 2**20
+    requests: int = 32
+    draining: bool = False
+    problem: str | None = None
+    """Why it has ended."""
+    weights: Weights | None = None
+    engine: httpx.AsyncClient | None = None
+    """None: the model is not loaded yet."""
+    _processed: int = field(default=0, init=False)
+
+    @property
+    def ready(self) -> bool:
+        return self.engine is not None and not self.draining
+
+    def serve(self, weights: Weights, url: str) -> None:
+        self.weights, self.engine = weights, client(url)
+        self.metrics.serves(weights)
+
+    @contextmanager
+    def admission(self) -> Iterator[None]:
+        """Bounds the memory for bodies, too: llama.cpp would queue any number of requests."""
+        if self._processed >= self.requests:
+            raise errors.too_many(self.requests)
+        self._processed += 1
+        try:
+            yield
+        finally:
+            self._processed -= 1
+
+
+def require_key(service: Service, request: Request) -> None:
+    if not admits(service.api_keys, request.headers.get("authorization")):
+        raise errors.unauthorized()
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """A body that announces its size is refused before it is read, any other one as soon as it is too large."""
+    announced = request.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        raise errors.too_large(limit)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise errors.too_large(limit)
+    except TimeoutError:
+        raise errors.slow_body(BODY_SECONDS) from None
+    return bytes(body)
+
+
+def require_model(body: bytes, served: str) -> None:
+    """llama.cpp ignores the name."""
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise errors.bad_request(f"the body is not JSON: {error}") from None
+    asked = sent.get("model") if isinstance(sent, dict) else None
+    if not isinstance(asked, str):
+        raise errors.bad_request(f"write the model's name in `model`; this server has `{served}`")
+    if asked != served:
+        raise errors.unknown_model(asked, served)
+
+
+class Completions:
+    """An ASGI application: its responses are streams."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        service: Service = request.app.state.service
+        require_key(service, request)
+        if service.engine is None:
+            raise errors.not_loaded()
+        with service.admission():
+            body = await read_body(request, service.request_bytes)
+            require_model(body, service.model)
+            await while_connected(receive, forward(service.engine, request.url.path, body, send))
+
+
+def create_app(service: Service) -> Starlette:
+    def model() -> dict[str, object]:
+        created = int(service.weights.created) if service.weights else 0
+        return {"id": service.model, "object": "model", "created": created, "owned_by": "ml-platform"}
+
+    async def models(request: Request) -> Response:
+        require_key(service, request)
+        return JSONResponse({"object": "list", "data": [model()] if service.engine else []})
+
+    async def one_model(request: Request) -> Response:
+        require_key(service, request)
+        asked = request.path_params["name"]
+        if asked != service.model:
+            raise errors.unknown_model(asked, service.model)
+        if service.engine is None:
+            raise errors.not_loaded()
+        return JSONResponse(model())
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(_: Request) -> Response:
+        return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(service.metrics.page() + await _engine_metrics(service), media_type=CONTENT_TYPE_LATEST)
+
+    app = Starlette(
+        routes=[
+            Route("/v1/models", models),
+            Route("/v1/models/{name:path}", one_model),
+            Route("/v1/chat/completions", Completions(), methods=["POST"]),
+            Route("/v1/completions", Completions(), methods=["POST"]),
+            Route("/v2/health/live", live),
+            Route("/v2/health/ready", ready),
+            Route("/metrics", metrics),
+        ],
+        middleware=[Middleware(Measured, metrics=service.metrics)],
+        exception_handlers={
+            ApiError: _refused,
+            ClientDisconnect: _answer(lambda _: errors.bad_request("the client has closed the connection")),
+            HTTPException: _unknown,
+            Exception: _answer(lambda _: errors.failed()),
+        },
+    )
+    app.state.service = service
+    return app
+
+
+async def _engine_metrics(service: Service) -> bytes:
+    """llama.cpp's own: tokens, and requests that are processed."""
+    if service.engine is None:
+        return b""
+    try:
+        return (await service.engine.get("/metrics", timeout=2)).raise_for_status().content
+    except httpx.HTTPError:
+        return b""
+
+
+def _answer(error: Callable[[Request], ApiError]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answered(request: Request, _: Exception) -> Response:
+        return error(request).response
+
+    return answered
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error.response
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    """Of the router: no such path, or no such method."""
+    assert isinstance(error, HTTPException)
+    refused = errors.unknown_path(f"{request.method} {request.url.path}")
+    refused.body["error"]["code"] = "not_found" if error.status_code == 404 else "method_not_allowed"
+    return JSONResponse(refused.body, error.status_code, error.headers)

@@ -1,0 +1,88 @@
+"""Prometheus metrics: those of requests have the names and labels of images/serving, on which SLOs and dashboards
+depend; others are llama.cpp's own."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llm.weights import Weights
+
+LABELS = ("model", "version", "code")
+FORESEEN = ("200", "500", "503")
+"""Counted from the start: an increase from nothing to one is none."""
+DISCONNECTED = 499
+"""The code, as nginx has it, of a client that disconnects before its response begins: no failure of the server."""
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+
+
+class Metrics:
+    def __init__(self, model: str) -> None:
+        self._model, self._version = model, ""
+        self.registry = CollectorRegistry()
+        self._requests = Counter("inference_requests", "Completions requested.", LABELS, registry=self.registry)
+        self._seconds = Histogram(
+            "inference_request_duration_seconds",
+            "Time from a request to the end of its response, streams included.",
+            LABELS,
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._info = Gauge(
+            "inference_model_info",
+            "1 for the model version that is served.",
+            ("model", "version", "uri", "run_id"),
+            registry=self.registry,
+        )
+        self._loaded = Gauge(
+            "inference_model_loaded", "1 once the model is loaded.", ("model",), registry=self.registry
+        )
+        self._loaded.labels(model).set(0)
+        self._created = Gauge(
+            "inference_model_created_timestamp_seconds",
+            "When the served version was registered.",
+            ("model", "version"),
+            registry=self.registry,
+        )
+
+    def serves(self, weights: Weights) -> None:
+        self._version = weights.version
+        self._loaded.labels(self._model).set(1)
+        self._info.labels(self._model, weights.version, weights.uri, weights.run_id).set(1)
+        self._created.labels(self._model, weights.version).set(weights.created)
+        for code in FORESEEN:
+            self._requests.labels(self._model, weights.version, code)
+            self._seconds.labels(self._model, weights.version, code)
+
+    def observe(self, code: int, seconds: float) -> None:
+        self._requests.labels(self._model, self._version, str(code)).inc()
+        self._seconds.labels(self._model, self._version, str(code)).observe(seconds)
+
+    def page(self) -> bytes:
+        return generate_latest(self.registry)
+
+
+class Measured:
+    """Counts what clients of completions see, refusals and failures included."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].endswith("/completions"):
+            return await self._app(scope, receive, send)
+        begin, code = time.perf_counter(), DISCONNECTED
+
+        async def remember(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = message["status"]
+            await send(message)
+
+        try:
+            return await self._app(scope, receive, remember)
+        except Exception:
+            code = 500
+            raise
+        finally:
+            self._metrics.observe(code, time.perf_counter() - begin)

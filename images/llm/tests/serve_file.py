@@ -1,0 +1,34 @@
+"""Serves a file as the image does, without a registry: python serve_file.py FILE PORT DRAIN GRACE."""
+
+import sys
+from pathlib import Path
+from threading import Thread
+
+from llm.app import Service, create_app
+from llm.engine import Engine, Settings
+from llm.metrics import Metrics
+from llm.server import DrainingServer
+from llm.weights import Weights
+
+MODEL, KEY, REQUESTS, REQUEST_BYTES = "chat", "a-key", 2, 64 * 2**10
+CONTEXT = 16384
+
+
+def main(file: str, port: int, drain: int, grace: int) -> None:
+    service = Service(MODEL, Metrics(MODEL), ("previous", KEY), REQUEST_BYTES, REQUESTS)
+
+    def load() -> None:
+        engine = Engine(Settings(file, MODEL, REQUESTS, CONTEXT, threads=1))
+        service.serve(Weights(Path(file), "3", "models:/chat/3", "r1", 1.0), engine.url)
+        service.problem = engine.wait()
+        server.should_exit = True
+
+    server = DrainingServer(create_app(service), service, port, drain, grace)
+    Thread(target=load, daemon=True).start()
+    server.run()
+    if service.problem:
+        sys.exit(service.problem)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
