@@ -83,8 +83,8 @@ def test_a_section_with_nothing_under_it_is_like_an_empty_one(root: Path) -> Non
 
 
 def test_an_emptied_section_does_not_hide_another_mistake(root: Path) -> None:
-    assert refused(root, **{"secrets": None, "serving.digits.apiKey": "key", "serving.digits.replicas": 0}) == [
-        f"{WHERE}: platform.serving.digits.replicas: 0 is out of range; write at least 1",
+    assert refused(root, **{"secrets": None, "serving.digits.apiKey": "key", "serving.digits.gpus": -1}) == [
+        f"{WHERE}: platform.serving.digits.gpus: -1 is out of range; write at least 0",
         f"{WHERE}: platform.serving.digits.apiKey: secret 'key' is not declared; none is declared",
     ]
 
