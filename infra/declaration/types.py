@@ -149,16 +149,18 @@ def _percentage(value: object) -> float:
     return float(match[1])
 
 
-def _part(value: float) -> float:
-    if not 0 < value < 100:
-        raise ValueError(f"{value:g}% is out of range; write a percentage above 0% and below 100%")
-    return value
+def _part(value: object) -> float:
+    number = _percentage(value)
+    if not 0 < number < 100:
+        raise ValueError(f"{value} is out of range; write a percentage above 0% and below 100%")
+    return number
 
 
-def _increase(value: float) -> float:
-    if not value:
-        raise ValueError("0% is out of range; write a percentage above 0%, at most 999%")
-    return value
+def _increase(value: object) -> float:
+    number = _percentage(value)
+    if not number:
+        raise ValueError(f"{value} is out of range; write a percentage above 0%, at most 999%")
+    return number
 
 
 def _name(longest: int) -> Callable[[str], str]:
@@ -251,15 +253,13 @@ Seconds = Annotated[
 _PERCENTAGE_SCHEMA = {"type": "string", "pattern": _PERCENTAGE.pattern}
 Percentage = Annotated[
     float,
-    BeforeValidator(_percentage),
-    AfterValidator(_part),
+    BeforeValidator(_part),
     WithJsonSchema({**_PERCENTAGE_SCHEMA, "examples": ["5%"]}),
 ]
 """A part, written with its sign (`5%`), kept as a number."""
 Increase = Annotated[
     float,
-    BeforeValidator(_percentage),
-    AfterValidator(_increase),
+    BeforeValidator(_increase),
     WithJsonSchema({**_PERCENTAGE_SCHEMA, "examples": ["50%", "150%"]}),
 ]
 """By how much something is more than something else, written with its sign, kept as a number."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from infra.declaration.problems import Problem
 from infra.declaration.types import Seconds, Settings, written
@@ -40,11 +40,13 @@ class Replicas(Settings):
         "have been no request before the last one goes",
     )
 
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min: {self.min} is more than max: {self.max}; write at most {self.max}")
-        return self
+    @field_validator("max")
+    @classmethod
+    def _is_not_less(cls, value: int, info: ValidationInfo) -> int:
+        least = info.data.get("min", 0)
+        if value < least:
+            raise ValueError(f"{value} is less than min: {least}; write at least {least}")
+        return value
 
     @property
     def fixed(self) -> bool:
@@ -68,7 +70,8 @@ def _range(value: object) -> object:
     if isinstance(value, Mapping | Replicas):
         return value
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a number of pods; write one, such as 2, or a range: {{min: 1, max: 4}}")
+        written = str(value).lower() if isinstance(value, bool) else repr(value)
+        raise ValueError(f"{written} is not a number of pods; write one, such as 2, or a range: {{min: 1, max: 4}}")
     if not 1 <= value <= _MOST:
         none = "; for none while there are no requests, write {min: 0, max: 1}" if value == 0 else ""
         raise ValueError(f"{value} is out of range; write 1 to {_MOST}{none}")

@@ -48,6 +48,7 @@ def test_dev_is_one_model_from_training_to_serving() -> None:
         "digits",
         "envoy",
         "envoy-gateway",
+        "envoy-metrics",
         "log-store",
         "prometheus",
         "status",

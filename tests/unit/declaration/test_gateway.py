@@ -97,7 +97,7 @@ def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path)
         ),
         (
             {"serving.digits.replicas": {"min": 3, "max": 2}},
-            "serving.digits.replicas: min: 3 is more than max: 2; write at most 2",
+            "serving.digits.replicas.max: 2 is less than min: 3; write at least 3",
         ),
         (
             {"serving.digits.replicas": 0},

@@ -18,6 +18,7 @@ NAME_RULE = (
 )
 LONG = "x" * 51
 
+NO_PODS = "is not a number of pods; write one, such as 2, or a range: {min: 1, max: 4}"
 MISTAKES = [
     # Mistyped keys
     ("nodePools.a10g.gpu.cout", 1, "platform.nodePools.a10g.gpu: unknown setting 'cout'; did you mean 'count'?"),
@@ -34,9 +35,9 @@ MISTAKES = [
     ("limits.hourlyCost", 5, "platform.limits.hourlyCost: only nodes of the aws foundation have a known price; remove it"),
     ("nodePools.a10g.instance.cpu", GONE, "platform.nodePools.a10g.instance: missing setting 'cpu'"),
     # Wrong types
-    ("serving.digits.replicas", "two", "platform.serving.digits.replicas: expected a whole number, got 'two'"),
-    ("serving.digits.replicas", 1.5, "platform.serving.digits.replicas: expected a whole number, got 1.5"),
-    ("serving.digits.replicas", True, "platform.serving.digits.replicas: expected a whole number, got true"),
+    ("serving.digits.replicas", "two", f"platform.serving.digits.replicas: 'two' {NO_PODS}"),
+    ("serving.digits.replicas", 1.5, f"platform.serving.digits.replicas: 1.5 {NO_PODS}"),
+    ("serving.digits.replicas", True, f"platform.serving.digits.replicas: true {NO_PODS}"),
     ("protectData", "yes", "platform.protectData: expected true or false, got 'yes'"),
     ("teams.vision", 3, "platform.teams.vision: expected a mapping of settings, got 3"),
     ("teams", ["vision"], "platform.teams: expected a mapping of settings, got a list"),
@@ -44,7 +45,7 @@ MISTAKES = [
     ("training.digits.args", ["--c", 1], "platform.training.digits.args.1: expected text, got 1; put it in quotes"),
     ("images.training.args", {"A": 1}, "platform.images.training.args.A: expected text, got 1; put it in quotes"),
     # Numbers out of range
-    ("serving.digits.replicas", 0, "platform.serving.digits.replicas: 0 is out of range; write at least 1"),
+    ("serving.digits.replicas", 0, "platform.serving.digits.replicas: 0 is out of range; write 1 to 100; for none while there are no requests, write {min: 0, max: 1}"),
     ("foundation.local.registryPort", 70000, "platform.foundation.local.registryPort: 70000 is out of range; write at most 65533"),
     # Quantities and durations
     ("tracking.storage", "2GB", "platform.tracking.storage: '2GB' is not a size; write a number with Ki, Mi, Gi or Ti, such as 512Mi"),

@@ -114,10 +114,10 @@ def test_the_command_accepts_a_valid_file(root: Path) -> None:
 
 def test_the_command_refuses_a_bad_file_in_one_line(root: Path) -> None:
     file = root / "Pulumi.bad.yaml"
-    file.write_text(stack_file(small(**{"serving.digits.replicas": 0})))
+    file.write_text(stack_file(small(**{"serving.digits.gpus": -1})))
     done = check(file)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Pulumi.bad.yaml: platform.serving.digits.replicas: 0 is out of range; write at least 1\n"
+    assert done.stderr == "Pulumi.bad.yaml: platform.serving.digits.gpus: -1 is out of range; write at least 0\n"
 
 
 def test_the_command_refuses_a_file_that_is_not_there(root: Path) -> None:
