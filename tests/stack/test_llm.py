@@ -193,21 +193,6 @@ def exists(core: client.CoreV1Api, pod: str) -> bool:
     return pod in [each.metadata.name for each in core.list_namespaced_pod(TEAM).items]
 
 
-def test_another_version_is_rolled_out_and_one_that_is_missing_changes_nothing(
-    core: client.CoreV1Api, trial: Pulumi, ci: openai.OpenAI, outputs: dict[str, Any]
-) -> None:
-    file = trial.folder / f"Pulumi.{STACK}.yaml"
-    declared = file.read_text()
-    try:
-        declare(trial, serving={ENDPOINT: endpoint(version=9, timeout="30s")})
-        assert trial.up(check=False).code != 0
-        assert complete(ci, MODEL) == MODEL
-    finally:
-        file.write_text(declared)
-    trial.up()
-    assert complete(ci, MODEL) == MODEL
-
-
 def test_destroy_leaves_no_pod(core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]) -> None:
     trial.destroy()
     assert trial.resources() == []
