@@ -58,7 +58,7 @@ def _rising(counter: str, release: str, more: str = "") -> str:
 _ANSWERED = ',envoy_response_code_class!="5"'
 _CANARY = "the canary of endpoint {{ $labels.endpoint }}"
 _TAKEN_BACK = "and gets no more requests"
-ALERTS = (
+CANARY_ALERTS = (
     Alert(
         "CanaryFailing",
         f"{CANARY_ERRORS} > on ({_BY}) {MAX_CANARY_ERRORS}",
@@ -76,6 +76,9 @@ ALERTS = (
         team=OF_NAMESPACE,
         configured_by="serving.<name>.canary.rollback",
     ),
+)
+ALERTS = (
+    *CANARY_ALERTS,
     Alert(
         "GatewayCertificateExpires",
         f"min(envoy_server_days_until_first_cert_expiring) < {_CERTIFICATE_DAYS}",

@@ -47,6 +47,8 @@ _JOB = 'namespace="vision",job_name="digits"'
 _JOB_LABELS = {"namespace": "vision", "job_name": "digits"}
 _ENDPOINT = 'namespace="vision",endpoint="digits"'
 _ENDPOINT_LABELS = {"namespace": "vision", "endpoint": "digits"}
+_RELEASED, _STABLE = "envoy_cluster_upstream", f'{_ENDPOINT},release="stable"'
+_FAILED_CONNECTIONS = f"{_RELEASED}_cx_connect_fail{{{_STABLE}}}"
 _WAITING = "kube_pod_container_status_waiting_reason"
 _RESTARTS = "kube_pod_container_status_restarts_total"
 _INIT_WAITING = "kube_pod_init_container_status_waiting_reason"
@@ -466,6 +468,23 @@ CASES = (
         minutes=160,
         team="vision",
         slo_window="1d",
+    ),
+    Case(
+        "GatewayFailing",
+        {_FAILED_CONNECTIONS: "0+5x60", f'{_RELEASED}_rq_xx{{{_STABLE},envoy_response_code_class="5"}}': "0+2x60"},
+        {_FAILED_CONNECTIONS: "0+5x60", f'{_RELEASED}_rq_xx{{{_STABLE},envoy_response_code_class="2"}}': "0+2x60"},
+        "the gateway reaches no server of endpoint digits",
+        _ENDPOINT_LABELS,
+        severity="critical",
+        team="vision",
+    ),
+    Case(
+        "GatewayCertificateExpires",
+        {'envoy_server_days_until_first_cert_expiring{instance="envoy-x"}': "20x90"},
+        {'envoy_server_days_until_first_cert_expiring{instance="envoy-x"}': "21x90"},
+        "a certificate of the gateway expires in 20 days",
+        minutes=70,
+        severity="critical",
     ),
     Case(
         "BatchJobMissed",

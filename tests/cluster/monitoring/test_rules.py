@@ -10,6 +10,7 @@ import yaml
 
 from common import paths
 from infra.catalogue.alerts.alert import OF_NAMESPACE, OF_NAMESPACE_OR_PLATFORM
+from infra.catalogue.alerts.gateway import CANARY_ALERTS
 from infra.catalogue.alerts.idle import ALERTS as IDLE_ALERTS
 from infra.catalogue.alerts.monitoring import WATCHDOG
 from infra.catalogue.metrics import KNOWN, named_in
@@ -95,7 +96,7 @@ def test_the_runner_notices_an_alert_that_does_not_fire(promtool: Promtool) -> N
 
 
 def test_every_alert_has_a_case_and_a_page() -> None:
-    elsewhere = {alert.name for alert in IDLE_ALERTS} | {WATCHDOG}
+    elsewhere = {alert.name for alert in (*IDLE_ALERTS, *CANARY_ALERTS)} | {WATCHDOG}
     assert {case.alert for case in CASES} | elsewhere == set(ALERTS)
     assert {file.stem for file in RUNBOOKS.glob("*.md")} - {"README"} == set(ALERTS)
 
@@ -122,7 +123,9 @@ def test_every_metric_in_a_rule_is_known() -> None:
 
 def test_the_whole_configuration_is_what_prometheus_reads(promtool: Promtool) -> None:
     write(promtool.folder, Monitoring())
-    config = prometheus_config(Monitoring(), "dev", "ml-platform", ["vision"], "alertmanager")
+    config = prometheus_config(
+        Monitoring(), "dev", "ml-platform", ["vision"], "alertmanager", gateway="ml-platform-gateway"
+    )
     (promtool.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     answer = promtool.run("check", "config", "--syntax-only", "prometheus.yml")
     assert answer.code == 0, answer.text

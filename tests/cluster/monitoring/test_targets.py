@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from infra.catalogue.metrics import CLUSTER, GPU, KUBELET, NODE_EXPORTER, RECORDED
+from infra.catalogue.metrics import CANARIES, CLUSTER, GPU, KUBELET, NODE_EXPORTER, RECORDED
 from infra.catalogue.names import SIMULATED_LABEL, labels
 from tests.cluster.monitoring.world import World
 from tests.waiting import eventually
 
 JOBS = {"prometheus", "alertmanager", "kube-state-metrics", "node-exporter", "gpu-simulator", "kubelet", "cadvisor"}
 _SELDOM = {
+    *CANARIES,
     "kube_cronjob_next_schedule_time",
     "kube_cronjob_spec_suspend",
     "kube_cronjob_status_active",
@@ -37,7 +38,7 @@ _SELDOM = {
     "run:gpus_idle:count",
     "run:gpus_idle_since:timestamp_seconds",
 }
-"""There only while there is a job, a quota, a pod that waits."""
+"""There only while there is a canary, a job, a quota, a pod that waits."""
 
 
 def test_every_target_is_found_and_answers(world: World) -> None:
