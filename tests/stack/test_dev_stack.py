@@ -36,6 +36,7 @@ from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
 from tests.stack.callers import Caller, answered_by
 from tests.stack.conftest import DECOY, GIVEN_VALUE, NAMESPACE, STACK, TEAM
+from tests.stack.controllers import require_rollback_only, require_scaling_only
 from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
 from tests.stack.loops import counting_requests
 from tests.stack.submitted import (
@@ -366,6 +367,7 @@ def test_canaries_that_are_worse_than_the_endpoint_are_taken_back(
             declare(trial, images={"poor": {}}, serving={"digits": {**settings, "canary": canary}})
             trial.up()
             assert weights(core) == {"digits": 80, "digits-canary": 20}
+            require_rollback_only(route(core))
             answers = until_it_is_taken_back(core, caller, alert)
             assert set(answers) == ({200, 500} if version == FAILING else {200})
             assert trial.preview("--expect-no-changes").code == 0
@@ -398,6 +400,7 @@ def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
     declare(trial, serving={"digits": {**settings, **scaled}})
     try:
         trial.up()
+        require_scaling_only()
         woken = []
         for _ in range(COLD_STARTS):
             eventually(lambda: serving_pods(core) == [], 120, "the end of its pods")
@@ -432,9 +435,15 @@ def replicas(apps: client.AppsV1Api) -> int:
 
 def weights(core: client.CoreV1Api) -> dict[str, int]:
     """What the route gives each Service, of 100."""
+    return {each["name"]: each["weight"] for each in route(core)["spec"]["rules"][0]["backendRefs"]}
+
+
+def route(core: client.CoreV1Api) -> dict[str, Any]:
     objects = client.CustomObjectsApi(core.api_client)
-    route = objects.get_namespaced_custom_object("gateway.networking.k8s.io", "v1", TEAM, "httproutes", "digits")
-    return {each["name"]: each["weight"] for each in route["spec"]["rules"][0]["backendRefs"]}
+    found: dict[str, Any] = objects.get_namespaced_custom_object(
+        "gateway.networking.k8s.io", "v1", TEAM, "httproutes", "digits"
+    )
+    return found
 
 
 def firing(core: client.CoreV1Api) -> set[str]:
