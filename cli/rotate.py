@@ -109,8 +109,10 @@ class Cluster:
 
 
 def _passes_gateway(address: str, key: Key) -> bool:
-    """Whatever the endpoint answers then. The connection is kubectl's own, to a pod of the cluster."""
-    host, wrong = key.endpoint.host, HTTPStatus.UNAUTHORIZED
+    """Whatever the endpoint answers then, but for a route that is not there yet. The connection is kubectl's own, to a
+    pod of the cluster.
+    """
+    host, wrong = key.endpoint.host, (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
     pool = HTTPSConnectionPool(
         "127.0.0.1", urlsplit(address).port, server_hostname=host, cert_reqs="CERT_NONE", retries=False, timeout=10
     )
@@ -118,7 +120,8 @@ def _passes_gateway(address: str, key: Key) -> bool:
         warnings.simplefilter("ignore", InsecureRequestWarning)
         try:
             return (
-                pool.request("GET", key.endpoint.path, headers={"Host": host, "X-API-Key": key.value}).status != wrong
+                pool.request("GET", key.endpoint.path, headers={"Host": host, "X-API-Key": key.value}).status
+                not in wrong
             )
         except ReadTimeoutError:
             return True  # held for a pod to start: a wrong key is refused at once

@@ -129,13 +129,13 @@ def _workload(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
 def is_asleep(api: client.ApiClient, output: Mapping[str, Any]) -> bool:
     """Whether an endpoint has no pods until a request comes."""
     deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
-    return bool(deployment and deployment.spec.replicas == 0)
+    return bool(output.get("sleeps") and deployment and deployment.spec.replicas == 0)
 
 
 def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:
     core = client.CoreV1Api(api)
     deployment = read(client.AppsV1Api(api).read_namespaced_deployment, output["service"], output["namespace"])
-    state = _readiness(deployment) if deployment else "missing"
+    state = _readiness(deployment, output) if deployment else "missing"
     if "canary_percent" in output:
         state += f", {_canary(api, output)}"
     image = deployment.spec.template.spec.containers[0].image if deployment else ""
@@ -143,8 +143,8 @@ def _endpoint(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Wo
     return Workload(name, output["namespace"], state, output["model"], image, address, False)
 
 
-def _readiness(deployment: client.V1Deployment) -> str:
-    if deployment.spec.replicas == 0:
+def _readiness(deployment: client.V1Deployment, output: Mapping[str, Any]) -> str:
+    if output.get("sleeps") and deployment.spec.replicas == 0:
         return "asleep until a request"
     return f"{deployment.status.ready_replicas or 0}/{deployment.spec.replicas} ready"
 
@@ -157,7 +157,9 @@ def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
         return objects.get_namespaced_custom_object("gateway.networking.k8s.io", "v1", namespace, "httproutes", name)
 
     found = read(route, output["service"], output["namespace"])
-    weights = [each["weight"] for each in found["spec"]["rules"][0]["backendRefs"]] if found else []
+    if found is None:
+        return "no route"
+    weights = [each["weight"] for each in found["spec"]["rules"][0]["backendRefs"]]
     percent = weights[1] if len(weights) > 1 else 0
     return "canary taken back" if output["canary_percent"] and not percent else f"canary {percent} %"
 

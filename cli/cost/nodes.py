@@ -35,7 +35,7 @@ class _Pods:
     spread: bool
 
 
-def _running(steps: Iterable[Step], platform: Platform) -> Iterator[_Pods]:
+def _running(steps: Iterable[Step]) -> Iterator[_Pods]:
     for step in steps:
         if step["type"] not in ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"):
             continue
@@ -45,18 +45,12 @@ def _running(steps: Iterable[Step], platform: Platform) -> Iterator[_Pods]:
         keys = [each.get("topologyKey") for each in pod.get("topologySpreadConstraints") or []]
         yield _Pods(
             (pod.get("nodeSelector") or {}).get(POOL_LABEL),
-            int(spec["replicas"]) if "replicas" in spec else _least(step["inputs"]["metadata"]["name"], platform),
+            int(spec.get("replicas") or 1),
             sum(cpu_millis(str(each.get("cpu", "0"))) for each in asked),
             sum(memory_bytes(each["memory"]) for each in asked if "memory" in each),
             sum(int(each.get(GPU, 0)) for each in asked),
             _HOSTNAME in keys,
         )
-
-
-def _least(name: str, platform: Platform) -> int:
-    """The pods at rest of an endpoint whose number of pods is a range; other Deployments without a number have one."""
-    endpoint = platform.serving.get(name)
-    return endpoint.replicas.min if endpoint else 1
 
 
 def _nodes_for(pods: Sequence[_Pods], cpu: int, memory: int, gpus: int) -> int:
@@ -71,7 +65,7 @@ def _nodes_for(pods: Sequence[_Pods], cpu: int, memory: int, gpus: int) -> int:
 def node_items(platform: Platform, aws: AwsFoundation, steps: Sequence[Step]) -> Iterator[Item]:
     """The nodes of each pool, with their disks."""
     by_pool: dict[str | None, list[_Pods]] = defaultdict(list)
-    for pods in _running(steps, platform):
+    for pods in _running(steps):
         by_pool[pods.pool].append(pods)
     machines = [instance_type(name) for name in aws.system_pool.instance_types]
     logs = platform.collects_logs

@@ -49,7 +49,7 @@ class Autoscaler(pulumi.ComponentResource):
         server = DeploymentFactory(AUTOSCALER, AUTOSCALER_COMPONENT, args.workspace, self)
         scaled = {endpoint.team: args.teams[endpoint.team] for endpoint in args.endpoints.values()}
         bounds = json.dumps([_bounds(name, endpoint) for name, endpoint in sorted(args.endpoints.items())])
-        rule = only_scales(args.workspace.namespace, sorted(args.endpoints))
+        rule = only_scales(args.workspace.namespace, args.endpoints)
         needed = [
             server.config({_FILE: bounds}),
             *api_account(server, _ACCESS, scaled),
@@ -75,14 +75,15 @@ class Autoscaler(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def only_scales(platform: str, endpoints: list[str]) -> TeamRule:
-    """RBAC can't restrict it to some Deployments of a namespace, which has others."""
+def only_scales(platform: str, endpoints: Mapping[str, Serving]) -> TeamRule:
+    """RBAC can't restrict it to some Deployments of a namespace, which has others, and to a number."""
+    most = {f"{endpoint.team}/{name}": endpoint.replicas.max for name, endpoint in sorted(endpoints.items())}
     return TeamRule(
         name="scaled-endpoints",
         resource=("apps", "v1", "deployments/scale"),
         applies=f"request.userInfo.username == 'system:serviceaccount:{platform}:{AUTOSCALER}'",
-        variables={},
-        holds=f"request.name in {json.dumps(endpoints)}",
+        variables={"most": json.dumps(most), "name": "request.namespace + '/' + request.name"},
+        holds="variables.name in variables.most && object.spec.replicas <= variables.most[variables.name]",
         message=f"{AUTOSCALER} only scales endpoints whose number of pods is a range",
     )
 

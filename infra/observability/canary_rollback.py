@@ -28,13 +28,14 @@ def only_takes_back(platform: str) -> TeamRule:
         "object.spec.hostnames == oldObject.spec.hostnames",
         "object.spec.rules.size() == 1",
         *(f"{rule}.?{field} == {old}.?{field}" for field in ("name", "matches", "filters", "timeouts", "retry")),
-        f"{rule}.backendRefs.size() == {old}.backendRefs.size()",
         *(
             f"{rule}.backendRefs.map(each, each.?{field}) == {old}.backendRefs.map(each, each.?{field})"
             for field in ("group", "kind", "name", "namespace", "port", "filters")
         ),
-        f"{rule}.backendRefs.all(each, each.weight in [0, 100])",
+        f"{rule}.backendRefs.size() == 2",
         f"{rule}.backendRefs[0].weight == 100",
+        f"{rule}.backendRefs[1].weight == 0",
+        *(f"object.metadata.?{field} == oldObject.metadata.?{field}" for field in ("annotations", "labels")),
     ]
     return TeamRule(
         name="canaries-taken-back",

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.images import REGISTRY
-from infra.catalogue.metrics import CADVISOR_JOB, GATEWAY, GPU_EXPORTER_JOB, KUBELET_JOB, NODE_EXPORTER_JOB
+from infra.catalogue.metrics import (
+    CADVISOR_JOB,
+    GATEWAY,
+    GPU_EXPORTER_JOB,
+    KUBELET_JOB,
+    NODE_EXPORTER_JOB,
+    RECORDED,
+)
 from infra.catalogue.names import CANARY, METRICS_PORT_NAME, SIMULATED_LABEL, STABLE
 from infra.declaration.monitoring import Monitoring
 from infra.foundation import RemoteWrite
@@ -132,6 +139,7 @@ def _serving(teams: Sequence[str]) -> Config:
             _label("node", "__meta_kubernetes_pod_node_name"),
             _label("instance", "__meta_kubernetes_pod_name"),
         ],
+        "metric_relabel_configs": [_NOT_THEIRS],
     }
 
 
@@ -155,6 +163,7 @@ def _training(teams: Sequence[str], interval: int) -> Config:
             _label("node", "__meta_kubernetes_pod_node_name"),
             _label("instance", "__meta_kubernetes_pod_name"),
         ],
+        "metric_relabel_configs": [_NOT_THEIRS],
     }
 
 
@@ -195,6 +204,10 @@ def _keep(source: str, regex: str) -> Config:
 
 def _drop(source: str, regex: str) -> Config:
     return {"source_labels": [source], "regex": regex, "action": "drop"}
+
+
+_NOT_THEIRS = _drop("__name__", "|".join(("envoy_.+", *sorted(RECORDED))))
+"""A team's code must not add to what the gateway measures and rules record, on which other teams depend."""
 
 
 def _label(target: str, *sources: str, regex: str = "(.+)", value: str = "") -> Config:

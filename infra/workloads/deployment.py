@@ -73,7 +73,8 @@ class DeploymentFactory:
         template: PodTemplateSpecArgs,
         after: Sequence[pulumi.Resource],
         *,
-        replicas: int | None = 1,
+        replicas: int = 1,
+        scaled: bool = False,
         max_surge: int = 1,
         recreate: bool = False,
         timeout: int = _TIMEOUT,
@@ -83,7 +84,7 @@ class DeploymentFactory:
         """Pods that must be ready within `timeout` seconds, besides the time to get a node.
 
         In a rollout new pods are ready before old ones are deleted, unless `max_surge` is 0. `recreate`: two pods must
-        not use the same data. `replicas` None: one at first, and then as many as somebody else decides.
+        not use the same data. `scaled`: `replicas` is the number at first, and then an autoscaler sets it.
         """
         overlapping = DeploymentStrategyArgs(
             type="RollingUpdate",
@@ -107,6 +108,7 @@ class DeploymentFactory:
                 parent=self.parent,
                 depends_on=list(after),
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait),
+                ignore_changes=["spec.replicas"] if scaled else None,
             ),
         )
 

@@ -90,12 +90,18 @@ class Caller:
 
 def answered_by(core: client.CoreV1Api, namespace: str, names: list[str]) -> dict[str, float]:
     """How many requests the pods of each endpoint have answered, by their own count."""
-    return {name: sum(_answered(pod) for pod in _pods(core, namespace, name)) for name in names}
+    return {name: sum(answered_by_pods(core, namespace, name)) for name in names}
+
+
+def answered_by_pods(core: client.CoreV1Api, namespace: str, name: str) -> list[float]:
+    """How many each pod of an endpoint has answered."""
+    return [_answered(pod) for pod in _pods(core, namespace, name)]
 
 
 def _pods(core: client.CoreV1Api, namespace: str, name: str) -> list[client.V1Pod]:
     selector = f"app.kubernetes.io/name={name},app.kubernetes.io/component=serving"
-    return [each for each in core.list_namespaced_pod(namespace, label_selector=selector).items if each.status.pod_ip]
+    found = core.list_namespaced_pod(namespace, label_selector=selector).items
+    return [pod for pod in found if any(each.ready for each in pod.status.container_statuses or [])]
 
 
 def _answered(pod: client.V1Pod) -> float:

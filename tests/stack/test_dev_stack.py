@@ -34,7 +34,7 @@ from offline import docker_engine
 from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
-from tests.stack.callers import Caller, answered_by
+from tests.stack.callers import Caller, answered_by, answered_by_pods
 from tests.stack.conftest import DECOY, GIVEN_VALUE, NAMESPACE, STACK, TEAM
 from tests.stack.controllers import require_rollback_only, require_scaling_only
 from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
@@ -396,10 +396,13 @@ def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
     stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
     declared = stack_file.read_text()
     settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
-    scaled = {"replicas": {"min": 0, "max": 2, "scaleDownAfter": "10s"}, "scaleOn": {"requestsInFlight": 2}}
-    declare(trial, serving={"digits": {**settings, **scaled}})
+    scaled = {name: value for name, value in settings.items() if name != "apiKey"}
+    scaled["expose"] = {**settings["expose"], "callers": [settings["apiKey"]]}
+    scaled["replicas"] = {"min": 0, "max": 2, "scaleDownAfter": "10s"}
+    scaled["scaleOn"] = {"requestsInFlight": 2}
+    declare(trial, serving={"digits": scaled})
     try:
-        trial.up()
+        assert trial.up().code == 0
         require_scaling_only()
         woken = []
         for _ in range(COLD_STARTS):
@@ -410,13 +413,16 @@ def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
         print(f"{COLD_STARTS} cold starts with {AT_ONCE} callers each: {[f'{each:.1f}' for each in sorted(woken)]} s")
         with caller.predicting("digits", AT_ONCE) as answers:
             eventually(lambda: replicas(apps) == 2, 60, "another pod")
+            eventually(
+                lambda: sum(each > 100 for each in answered_by_pods(core, TEAM, "digits")) == 2, 60, "requests to both"
+            )
             assert trial.preview("--expect-no-changes").code == 0
         assert set(answers) == {200}
         eventually(lambda: replicas(apps) == 0, 120, "the end of its pods")
-        assert trial.preview("--expect-no-changes").code == 0
         assert find(core.api_client, trial.resources()) == []
+        declare(trial, serving={"digits": {**scaled, "maxConcurrentRequests": 31}})
         trial.up()
-        assert replicas(apps) == 0
+        assert replicas(apps) == 0, "another setting is no reason to wake it"
     finally:
         stack_file.write_text(declared)
     trial.up()

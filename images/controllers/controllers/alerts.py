@@ -42,9 +42,11 @@ def _act(alert: Object, cluster: Objects, response: Response) -> bool:
             print(done, flush=True)
     except Unanswered as error:
         return _failed(error)
+    except (KeyError, IndexError, ValueError) as error:  # an object that is not as it is expected to be
+        return _failed(f"{alert.get('labels')}: {error!r}")
     return True
 
 
-def _failed(error: Unanswered) -> bool:
+def _failed(error: Unanswered | str) -> bool:
     print(f"controllers: {error}", file=sys.stderr, flush=True)
     return False

@@ -14,6 +14,8 @@ from controllers.scaling import Bounds, Scaler
 from controllers.servers import Unanswered
 
 DEPLOYMENT = "/apis/apps/v1/namespaces/{}/deployments/{}"
+SCALED = "ml-platform.io/scaled"
+"""The annotation of Deployments whose number of pods is not declared any more when it is gone."""
 MANAGER = "ml-platform-autoscaler"
 Proxies = Callable[[], Mapping[str, Mapping[Endpoint, Requests]]]
 """What each proxy has counted, by its address."""
@@ -60,7 +62,7 @@ class Autoscaler:
             for endpoint, requests in endpoints.items():
                 in_flight[endpoint] += requests.in_flight
                 earlier = before.get(endpoint, Requests()).begun if before is not None else requests.begun
-                if requests.begun != earlier:
+                if requests.begun > earlier:  # less: the proxy has started again
                     asked.add(endpoint)
         self._begun = dict(counted)
         went_well = [self._scale(each, now, in_flight[each], each in asked) for each in self._scalers]
@@ -71,10 +73,14 @@ class Autoscaler:
         scaler.observe(now, in_flight, asked)
         try:
             deployment: Mapping[str, Any] = self._cluster.read(path)
+            if SCALED not in deployment["metadata"].get("annotations", {}):
+                return True
             current, ready = deployment["spec"]["replicas"], deployment["status"].get("readyReplicas", 0)
             wanted = scaler.replicas(now, current, ready)
             if wanted != current:
-                self._cluster.patch(f"{path}/scale?fieldManager={MANAGER}", {"spec": {"replicas": wanted}})
+                seen = {"resourceVersion": deployment["metadata"]["resourceVersion"]}
+                patch = {"metadata": seen, "spec": {"replicas": wanted}}
+                self._cluster.patch(f"{path}/scale?fieldManager={MANAGER}", patch)
                 print(f"{'/'.join(endpoint)}: {current} -> {wanted} pods, {in_flight:g} requests in flight", flush=True)
         except Unanswered as error:
             return _failed(error)

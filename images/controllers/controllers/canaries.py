@@ -42,8 +42,8 @@ def _patch(route: Object) -> list[Object]:
 
 
 def _has_been_judged(route: Object, now: datetime) -> bool:
-    """Whether all that the alert looks at came after the route was declared as it is: an earlier canary may have been
-    worse.
+    """Whether its canary may be rolled back, and all that the alert looks at came after the route was declared as it
+    is: an earlier canary may have been worse.
     """
     meta = route["metadata"]
     declared = [
@@ -51,5 +51,5 @@ def _has_been_judged(route: Object, now: datetime) -> bool:
         for each in meta["managedFields"]
         if each["manager"] != MANAGER and "subresource" not in each
     ]
-    window = timedelta(seconds=int(meta["annotations"][WINDOW]))
-    return all(now - time >= window for time in declared)
+    window = meta.get("annotations", {}).get(WINDOW)
+    return window is not None and all(now - time >= timedelta(seconds=int(window)) for time in declared)

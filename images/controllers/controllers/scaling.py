@@ -14,6 +14,8 @@ TOLERANCE = 0.1
 """Around the target, as the HorizontalPodAutoscaler's."""
 MOST_ADDED, PERIOD = 4, 15
 """Pods are at most doubled, or so many added, in so many seconds."""
+LONGEST_START = 900
+"""Seconds after which a pod that is not ready keeps no other from going."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Scaler:
     _since: float = math.inf
     _asked: float = -math.inf
     _raised: float = -math.inf
+    _current: tuple[int, float] = (0, -math.inf)
 
     def observe(self, now: float, in_flight: float, asked: bool) -> None:
         """Requests that are in flight, and whether any was begun since the last time."""
@@ -52,8 +55,8 @@ class Scaler:
             self._samples.popleft()
 
     def replicas(self, now: float, current: int, ready: int) -> int:
-        """How many pods there should be; `ready` of the `current` ones answer. None goes while one starts, or before
-        `down_after` has passed since the first observation.
+        """How many pods there should be; `ready` of the `current` ones answer. None goes while one starts, for a
+        quarter of an hour at most, or before `down_after` has passed since the first observation.
         """
         need = self._need(now, current)
         self._wanted.append((now, need))
@@ -61,7 +64,10 @@ class Scaler:
             self._wanted.popleft()
         if need > current:
             return self._raise(now, current, need)
-        may_go = ready == current and now - self._since >= self.bounds.down_after
+        if current != self._current[0]:
+            self._current = (current, now)
+        settled = ready >= current or now - self._current[1] >= max(self.bounds.down_after, LONGEST_START)
+        may_go = settled and now - self._since >= self.bounds.down_after
         if need == 0 and may_go:
             return 0
         highest = max(wanted for _, wanted in self._wanted) if may_go else self.bounds.maximum

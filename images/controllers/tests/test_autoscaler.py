@@ -3,7 +3,7 @@
 import unittest
 from collections.abc import Mapping
 
-from controllers.autoscaler import DEPLOYMENT, MANAGER, Autoscaler
+from controllers.autoscaler import DEPLOYMENT, MANAGER, SCALED, Autoscaler
 from controllers.envoy import Endpoint, Requests, parsed
 from controllers.scaling import Bounds
 from controllers.servers import Unanswered
@@ -11,6 +11,7 @@ from fakes import Cluster
 
 DIGITS = ("vision", "digits")
 PATH = DEPLOYMENT.format(*DIGITS)
+PATCH = {"metadata": {"resourceVersion": "7"}, "spec": {"replicas": 1}}
 LINES = """# TYPE envoy_cluster_upstream_rq_active gauge
 envoy_cluster_upstream_rq_active{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 3
 envoy_cluster_upstream_rq_active{envoy_cluster_name="httproute/vision/digits/rule/0/backend/1"} 5
@@ -21,7 +22,8 @@ envoy_cluster_upstream_rq_total{envoy_cluster_name="xds_cluster"} 7
 
 
 def deployment(replicas: int, ready: int) -> dict[str, object]:
-    return {"spec": {"replicas": replicas}, "status": {"readyReplicas": ready} if ready else {}}
+    meta = {"resourceVersion": "7", "annotations": {SCALED: "true"}}
+    return {"metadata": meta, "spec": {"replicas": replicas}, "status": {"readyReplicas": ready} if ready else {}}
 
 
 class Metrics(unittest.TestCase):
@@ -46,13 +48,19 @@ class Rounds(unittest.TestCase):
             self.assertTrue(self.round(one=7, two=0))
         self.assertEqual(self.cluster.patches, [])
         self.round(one=7, two=1)
-        self.assertEqual(self.cluster.patches, [(f"{PATH}/scale?fieldManager={MANAGER}", {"spec": {"replicas": 1}})])
+        self.assertEqual(self.cluster.patches, [(f"{PATH}/scale?fieldManager={MANAGER}", PATCH)])
+
+    def test_a_deployment_whose_number_is_declared_again_is_left_alone(self) -> None:
+        self.cluster.found[PATH] = {**deployment(5, 5), "metadata": {"resourceVersion": "8"}}
+        self.assertTrue(self.round(one=7))
+        self.assertEqual(self.cluster.patches, [])
 
     def test_a_proxy_that_is_new_or_gone_is_no_request(self) -> None:
         for _ in range(61):
             self.round(one=7)
         self.round(two=5)
         self.round(two=5, three=1)
+        self.round(two=0, three=1)
         self.assertEqual(self.cluster.patches, [])
 
     def test_without_an_answer_of_a_proxy_or_of_the_cluster_nothing_changes(self) -> None:

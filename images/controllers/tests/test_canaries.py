@@ -41,7 +41,14 @@ class TakeBack(unittest.TestCase):
             self.assertEqual(patch[0], {"op": "test", "path": "/metadata/resourceVersion", "value": "7"})
 
     def test_a_canary_that_is_new_or_gone_or_was_taken_back_is_left_alone(self) -> None:
-        for found, after in ((route(90, 10), SECONDS - 1), (route(100), SECONDS), (route(100, 0), SECONDS)):
+        free = route(90, 10)
+        del free["metadata"]["annotations"]
+        for found, after in (
+            (route(90, 10), SECONDS - 1),
+            (route(100), SECONDS),
+            (route(100, 0), SECONDS),
+            (free, SECONDS),
+        ):
             self.assertEqual(taken_back(found, after=after).patches, [])
 
 

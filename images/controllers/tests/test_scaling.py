@@ -2,7 +2,7 @@
 
 import unittest
 
-from controllers.scaling import PERIOD, Bounds, Scaler
+from controllers.scaling import LONGEST_START, PERIOD, Bounds, Scaler
 
 DOWN = 60
 
@@ -45,6 +45,11 @@ class Scaling(unittest.TestCase):
     def test_it_never_goes_down_while_a_pod_starts(self) -> None:
         endpoint = Endpoint(0, 4, current=0, starts_in=3 * DOWN).run(1, 0, asked=True).run(3 * DOWN - 1, 0)
         self.assertEqual([pods for _, pods in endpoint.changes], [1])
+
+    def test_one_that_never_starts_does_not_hold_up_the_others_for_ever(self) -> None:
+        endpoint = Endpoint(0, 4, current=0, starts_in=10**6).run(DOWN + 1, 0).run(1, 0, asked=True)
+        self.assertEqual(endpoint.run(LONGEST_START - 1, 0).current, 1)
+        self.assertEqual(endpoint.run(2, 0).current, 0)
 
     def test_a_controller_that_starts_again_takes_none_away_before_it_has_seen_enough(self) -> None:
         self.assertEqual(Endpoint(1, 4, current=4).run(DOWN, 0).changes, [])

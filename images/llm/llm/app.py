@@ -25,6 +25,8 @@ from llm.weights import Weights
 
 BODY_SECONDS = 20.0
 """For a whole body; a limit between two reads would admit one byte at a time."""
+_SEVERAL = ("n", "best_of", "n_cmpl")
+"""Fields by which a request asks for several responses."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def require_model(body: bytes, served: str) -> None:
-    """llama.cpp ignores the name."""
+    """llama.cpp ignores the name, and takes any number of prompts and choices in one request."""
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -98,6 +100,16 @@ def require_model(body: bytes, served: str) -> None:
         raise errors.bad_request(f"write the model's name in `model`; this server has `{served}`")
     if asked != served:
         raise errors.unknown_model(asked, served)
+    if isinstance(sent.get("prompt"), list) and len(sent["prompt"]) > 1 and not _is_tokens(sent["prompt"]):
+        raise errors.bad_request("write one prompt: each takes as much of the server as a request")
+    if any(sent.get(name, 1) not in (None, 1) for name in _SEVERAL):
+        raise errors.bad_request(
+            f"write 1 for {' and '.join(_SEVERAL)}, or leave them out: this server makes one choice"
+        )
+
+
+def _is_tokens(prompt: list[object]) -> bool:
+    return all(isinstance(each, int) for each in prompt)
 
 
 class Completions:

@@ -135,6 +135,13 @@ class Api(Served):
         self.assertEqual(client.post("/v1/chat/completions", json={}, headers=wrong).status_code, 401)
         self.assertIn("message", self.server.complete(messages="none").json()["error"])
 
+    def test_a_request_is_for_one_response(self) -> None:
+        client, body = self.server.client, {"model": MODEL, "max_tokens": 2}
+        self.assertEqual(self.server.complete(n=2).status_code, 400)
+        self.assertEqual(client.post("/v1/completions", json={**body, "prompt": ["hi", "ho"]}).status_code, 400)
+        for prompt in ("hi", ["hi"], [3, 4, 5]):
+            self.assertEqual(client.post("/v1/completions", json={**body, "prompt": prompt, "n": 1}).status_code, 200)
+
     def test_more_requests_than_the_limit_are_refused(self) -> None:
         with self.server.stream(10000) as one, self.server.stream(10000) as other:
             next(one), next(other)

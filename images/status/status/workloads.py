@@ -106,8 +106,6 @@ def _server(deployment: Object, pods: Sequence[Object], model: str = "", version
     spec, status = deployment["spec"], deployment["status"]
     wanted = int(spec.get("replicas", status.get("desiredNumberScheduled", 1)))
     ready = int(status.get("readyReplicas", status.get("numberReady", 0)))
-    if wanted == 0:
-        return Workload(name, namespace, "asleep until a request", GOOD, "", model)
     reasons = [reason(pod) for pod in _selected(deployment, pods)] if ready < wanted else []
     why = next((each for each in reasons if each), "")
     if ready >= wanted and version == NO_VERSION:

@@ -9,9 +9,10 @@ from infra.catalogue.alerts.alert import HOUR, MINUTE, OF_NAMESPACE, Alert, Reco
 from infra.catalogue.metrics import CANARY_ERRORS, CANARY_LATENCY, MAX_CANARY_ERRORS, MAX_CANARY_LATENCY
 from infra.catalogue.names import CANARY, STABLE
 
-MIN_REQUESTS = 20
-"""Of the canary, within the window: with fewer, one bad request is a large part."""
+MIN_REQUESTS, MIN_FAILED = 20, 5
+"""Requests of each release, and failed ones of the canary, within the window: with fewer, chance decides."""
 _BY = "namespace, endpoint"
+_FAILED = ',envoy_response_code_class="5"'
 _CERTIFICATE_DAYS = 21
 
 
@@ -27,10 +28,13 @@ class CanaryLimit:
 
     def recordings(self) -> Sequence[Recording]:
         labels = (("namespace", self.namespace), ("endpoint", self.endpoint))
-        enough = f"and on ({_BY}) {self._increase('completed', CANARY)} >= {MIN_REQUESTS}"
+        enough = " ".join(
+            f"and on ({_BY}) {self._increase('completed', each)} >= {MIN_REQUESTS}" for each in (CANARY, STABLE)
+        )
+        failed = f"and on ({_BY}) {self._increase('xx', CANARY, _FAILED)} >= {MIN_FAILED}"
         slower = f"{self._latency(CANARY)} / {self._latency(STABLE)} - 1"
         return (
-            Recording(CANARY_ERRORS, f"{self._errors(CANARY)} - {self._errors(STABLE)} {enough}", labels),
+            Recording(CANARY_ERRORS, f"{self._errors(CANARY)} - {self._errors(STABLE)} {enough} {failed}", labels),
             Recording(MAX_CANARY_ERRORS, f"vector({self.errors:.10g})", labels),
             Recording(CANARY_LATENCY, f"{slower} {enough}", labels),
             Recording(MAX_CANARY_LATENCY, f"vector({self.latency:.10g})", labels),
@@ -42,7 +46,7 @@ class CanaryLimit:
 
     def _errors(self, release: str) -> str:
         """The part of its requests that fails: a class of answers without any has no series."""
-        failed = self._increase("xx", release, ',envoy_response_code_class="5"')
+        failed = self._increase("xx", release, _FAILED)
         all_ = self._increase("completed", release)
         return f"({failed} or 0 * {all_}) / {all_}"
 

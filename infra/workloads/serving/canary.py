@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
-from infra.catalogue.alerts.gateway import MIN_REQUESTS, CanaryLimit
+from infra.catalogue.alerts.gateway import MIN_FAILED, MIN_REQUESTS, CanaryLimit
 from infra.declaration.problems import Problem
 from infra.declaration.types import Increase, Name, Percentage, Seconds, Settings, written
 
@@ -40,7 +40,8 @@ class Rollback(Settings):
     )
     window: Annotated[Seconds, AfterValidator(_window)] = Field(
         default=written("2m"),
-        description=f"Over which time both are compared; the canary needs {MIN_REQUESTS} requests in it",
+        description=f"Over which time both are compared; each needs {MIN_REQUESTS} requests in it, and a canary that "
+        f"fails {MIN_FAILED} failed ones",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final, NotRequired, TypedDict
 
 import pulumi
 
-from infra.catalogue.names import CANARY_ANNOTATION, DOMAIN, PROJECT, ROLLBACK_WINDOW_ANNOTATION
+from infra.catalogue.names import CANARY_ANNOTATION, DOMAIN, PROJECT, ROLLBACK_WINDOW_ANNOTATION, SCALED_ANNOTATION
 from infra.declaration.types import memory_bytes
 from infra.foundation import Placement
 from infra.images import BuiltImage
@@ -31,7 +31,15 @@ from infra.workloads.pod import (
 )
 from infra.workloads.runtime import Runtime
 from infra.workloads.serving.canary import Canary, canary_name
-from infra.workloads.serving.engines import grace_seconds, health, protocol, refusals, startup_probe, variables
+from infra.workloads.serving.engines import (
+    grace_seconds,
+    health,
+    protocol,
+    refusals,
+    requests_per_connection,
+    startup_probe,
+    variables,
+)
 from infra.workloads.serving.route import FORCE, Backend, RouteArgs, route
 from infra.workloads.serving.scaling import Replicas
 from infra.workloads.serving.settings import Serving as Settings
@@ -57,6 +65,8 @@ class Endpoint(TypedDict):
     api_key: pulumi.Output[str] | None
     url: NotRequired[str]
     """From outside the cluster."""
+    sleeps: NotRequired[bool]
+    """If it may have no pod until a request comes."""
     canary_percent: NotRequired[int]
     """What its canary gets of the requests through the gateway."""
     callers: NotRequired[dict[str, pulumi.Output[str]]]
@@ -120,6 +130,8 @@ class Serving(pulumi.ComponentResource):
         )
         settings = self._args.settings
         version = settings.version
+        if settings.replicas.min == 0:
+            endpoint["sleeps"] = True
         if settings.engine != "mlflow":
             endpoint["engine"] = settings.engine
         if version is not None:
@@ -164,10 +176,11 @@ class Serving(pulumi.ComponentResource):
         return server.deployment(
             template,
             after,
-            replicas=release.replicas.min if release.replicas.fixed else None,
+            replicas=max(release.replicas.min, 1),
+            scaled=not release.replicas.fixed,
             max_surge=release.max_surge,
             timeout=args.settings.timeout,
-            annotations=FORCE,
+            annotations=FORCE if release.replicas.fixed else {**FORCE, SCALED_ANNOTATION: "true"},
         )
 
     def _roll_on(self, release: Release) -> dict[str, pulumi.Input[str]]:
@@ -216,8 +229,10 @@ class Serving(pulumi.ComponentResource):
             port=PORT,
             callers=args.callers,
             max_request_bytes=memory_bytes(args.settings.max_request_size),
-            annotations=_of_canary(args),
+            requests_per_connection=requests_per_connection(args.settings),
+            repeatable=args.settings.engine != "llm",
             wakes=args.settings.replicas.min == 0,
+            annotations=_of_canary(args),
         )
         return route(to, self, after)
 

@@ -20,6 +20,7 @@ _GRACE_SECONDS: Final = 40
 _LONGEST_INSIDE, _BESIDE_STREAMS = 60, 20
 """Seconds: streams of an endpoint that is not exposed; to drain before them, and to end after them."""
 _RETRY_AFTER = 5
+_REQUESTS_PER_CONNECTION = 100
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
@@ -73,6 +74,11 @@ def refusals(settings: Serving, expose: Expose) -> Sequence[Refusal]:
 def _openai(status: int, message: str, type_: str, code: str, headers: Mapping[str, str] | None = None) -> Refusal:
     error = {"message": message, "type": type_, "param": None, "code": code}
     return Refusal(status, {"error": error}, headers or {})
+
+
+def requests_per_connection(settings: Serving) -> int:
+    """After which the next one goes to a pod by chance, so that pods that are added get their part."""
+    return 1 if settings.engine == "llm" else _REQUESTS_PER_CONNECTION
 
 
 def grace_seconds(settings: Serving) -> int:

@@ -22,16 +22,14 @@ _COMPONENT = "route"
 _STANDARD, _ENVOY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
 _BEYOND = 2**16
 """Bytes: a request that is a little too large gets the endpoint's own answer."""
-_RETRIES = {
-    "numRetries": 3,
-    "retryOn": {"triggers": ["connect-failure", "refused-stream", "reset"]},
-    "perRetry": {"backOff": {"baseInterval": "250ms", "maxInterval": "2s"}},
-}
-"""Of requests that got no answer: a prediction changes nothing, so that it can be asked for again. One that ends its
-server does so three times more. Nodes may take a second to learn where the pods of a new Service are.
-"""
-_WAKING = {"triggers": ["connect-failure", "refused-stream", "reset-before-request"]}
-"""Of requests that reached no server: with as many tries, one that ends its server must not be sent again."""
+_PATIENCE = {"numRetries": 3, "perRetry": {"backOff": {"baseInterval": "250ms", "maxInterval": "2s"}}}
+"""Nodes may take a second to learn where the pods of a new Service are."""
+_UNANSWERED = ("connect-failure", "refused-stream", "reset")
+"""A prediction changes nothing, so it can be asked for again. One that ends its server does so three times more."""
+_UNSENT = ("connect-failure", "refused-stream", "reset-before-request")
+"""No server has seen the request."""
+_MOST_HELD = 32
+"""Requests for which a proxy has memory; others get 503 with Retry-After at once."""
 FORCE = {"pulumi.com/patchForce": "true"}
 """Fields that the platform's controllers have changed meanwhile, weights and replicas, are the stack's again when it
 declares them."""
@@ -64,10 +62,13 @@ class RouteArgs:
     port: int
     callers: Sequence[TeamSecret]
     max_request_bytes: int
-    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    """Of the route."""
+    requests_per_connection: int
+    repeatable: bool
+    """Whether a request that a server has begun to process may be sent again."""
     wakes: bool = False
     """Whether it may have no pod until a request comes."""
+    annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """Of the route."""
 
     @property
     def name(self) -> str:
@@ -124,7 +125,11 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
     spec = {
         "targetRefs": [_target(args)],
         "routingType": "Service",
-        "retry": _held(args.settings.timeout) if args.wakes else _RETRIES,
+        "retry": _retries(args),
+        "circuitBreaker": {
+            "maxRequestsPerConnection": args.requests_per_connection,
+            **({"maxParallelRetries": _MOST_HELD} if args.wakes else {}),
+        },
         "requestBuffer": {"limit": str(args.max_request_bytes + _BEYOND)},
         "timeout": {"http": {"requestTimeout": f"{args.settings.timeout}s"}},
         "responseOverride": [refusal.override for refusal in args.refusals],
@@ -133,15 +138,16 @@ def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:
     return _object(args, parent, f"{_ENVOY}/v1alpha1", "BackendTrafficPolicy", spec, [args.listener.ready])
 
 
-def _held(timeout: int) -> Mapping[str, object]:
-    """Tries with pauses of half a second on average, for three quarters of the time that the request may take: the
-    caller gets an answer with Retry-After before it is over.
+def _retries(args: RouteArgs) -> Mapping[str, object]:
+    """A request is held for a pod to start by tries with pauses of half a second on average, for three quarters of the
+    time that it may take: its caller gets an answer with Retry-After before that is over.
     """
-    return {
-        "numRetries": timeout * 3 // 2,
-        "retryOn": _WAKING,
+    triggers = _UNANSWERED if args.repeatable and not args.wakes else _UNSENT
+    held = {
+        "numRetries": args.settings.timeout * 3 // 2,
         "perRetry": {"backOff": {"baseInterval": "1s", "maxInterval": "1s"}},
     }
+    return {**(held if args.wakes else _PATIENCE), "retryOn": {"triggers": list(triggers)}}
 
 
 def _limit(settings: RateLimit) -> Mapping[str, object]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST = 100
 _SHORTEST_TIME, _LONGEST_TIME = 10, 3600
+_LEAST_TO_START = 30
+"""Seconds."""
 
 
 def _time_to_go_down(seconds: int) -> int:
@@ -117,4 +119,30 @@ def objectives_allow_cold_starts(platform: Platform, root: Path) -> Iterator[Pro
             yield Problem(f"serving.{name}.replicas.min", f"{message}; {hint}")
 
 
-SCALING_RULES = (scaled_endpoints_are_measured, pods_are_added_before_they_refuse, objectives_allow_cold_starts)
+def only_callers_wake_an_endpoint(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The gateway, which holds requests, must know who may send them."""
+    for name, endpoint in platform.serving.items():
+        if endpoint.replicas.min == 0 and endpoint.expose is not None and not endpoint.expose.callers:
+            message = "anybody could wake the endpoint, which alone asks for its key"
+            hint = f"write serving.{name}.expose.callers in place of serving.{name}.apiKey"
+            yield Problem(f"serving.{name}.replicas.min", f"{message}; {hint}, or 1 here")
+
+
+def requests_wait_for_a_start(platform: Platform, root: Path) -> Iterator[Problem]:
+    """They are held for three quarters of their time. A language model may take as long to load as a rollout."""
+    for name, endpoint in platform.serving.items():
+        if endpoint.replicas.min or endpoint.expose is None:
+            continue
+        least = -(-endpoint.timeout * 4 // 3) if endpoint.engine == "llm" else _LEAST_TO_START
+        if endpoint.expose.timeout < least:
+            message = f"a request that wakes the endpoint may take longer than {endpoint.expose.timeout}s"
+            yield Problem(f"serving.{name}.expose.timeout", f"{message}; write at least {least}s, or replicas.min: 1")
+
+
+SCALING_RULES = (
+    scaled_endpoints_are_measured,
+    pods_are_added_before_they_refuse,
+    objectives_allow_cold_starts,
+    only_callers_wake_an_endpoint,
+    requests_wait_for_a_start,
+)

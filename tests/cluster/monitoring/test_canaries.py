@@ -57,6 +57,7 @@ CASES: Mapping[str, tuple[Release, Release, dict[str, str]]] = {
         Release(100, failed=50, milliseconds=30),
         {"CanaryFailing": "fails 50% more of its requests", "CanarySlow": "takes 200% longer"},
     ),
+    "too few failures": (Release(900), Release(50, failed=2), {}),
     "too few requests": (STABLE, Release(9, failed=9, milliseconds=900), {}),
     "an endpoint that is as bad": (Release(900, failed=450), Release(100, failed=50), {}),
     "none yet": (STABLE, Release(0), {}),

@@ -135,7 +135,9 @@ def test_a_canary_without_a_part_gets_copies_at_most() -> None:
 def test_what_scales_endpoints_knows_their_bounds_and_reaches_no_other_deployment() -> None:
     scaled = {"serving.digits.replicas": {"min": 0, "max": 4, "scaleDownAfter": "90s"}}
     recorder = platform(small(**exposed(**scaled)))
-    assert "replicas" not in inputs(recorder, DEPLOYMENT, "digits")["spec"]
+    deployment = inputs(recorder, DEPLOYMENT, "digits")
+    assert deployment["spec"]["replicas"] == 1, "at first"
+    assert deployment["metadata"]["annotations"]["ml-platform.io/scaled"] == "true"
     bounds = json.loads(inputs(recorder, "kubernetes:core/v1:ConfigMap", "autoscaler")["data"]["endpoints.json"])
     assert bounds == [
         {"namespace": "vision", "name": "digits", "min": 0, "max": 4, "requestsInFlight": 16, "scaleDownAfter": 90}
@@ -147,8 +149,8 @@ def test_what_scales_endpoints_knows_their_bounds_and_reaches_no_other_deploymen
         for verb in rule["verbs"]
     }
     assert rights == {("deployments", "get"), ("deployments/scale", "patch")}
-    (check,) = inputs(recorder, POLICY, "scaled-endpoints")["spec"]["validations"]
-    assert check["expression"] == 'request.name in ["digits"]'
+    variables = inputs(recorder, POLICY, "scaled-endpoints")["spec"]["variables"]
+    assert {"name": "most", "expression": '{"vision/digits": 4}'} in variables
 
 
 def test_a_call_to_an_endpoint_that_sleeps_is_held_and_never_sent_twice_to_a_server() -> None:

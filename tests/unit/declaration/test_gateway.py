@@ -123,6 +123,11 @@ def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path)
             "one is added; write less than 32, or raise serving.digits.maxConcurrentRequests",
         ),
         (
+            {"serving.digits.replicas": {"min": 0, "max": 2}, "serving.digits.expose.timeout": "20s"},
+            "serving.digits.expose.timeout: a request that wakes the endpoint may take longer than 20s; write at least "
+            "30s, or replicas.min: 1",
+        ),
+        (
             {
                 "serving.digits.replicas": {"min": 0, "max": 2},
                 "monitoring": {"objectives": {"digits": {"latency": "250ms"}}},
@@ -180,6 +185,15 @@ def test_only_the_gateway_counts_requests(root: Path) -> None:
     assert refused(root, **{"serving.digits.replicas": {"min": 1, "max": 3}}) == [
         f"{AT}serving.digits.replicas: requests are counted by the gateway, and the endpoint is not exposed; write "
         "serving.digits.expose, or a number"
+    ]
+
+
+def test_nobody_without_a_key_wakes_an_endpoint(root: Path) -> None:
+    asleep = {"serving.digits.replicas": {"min": 0, "max": 3}, "serving.digits.expose": {"host": HOST}}
+    found = refused(root, **exposed(**asleep, **{"serving.digits.apiKey": "ci"}))
+    assert found == [
+        f"{AT}serving.digits.replicas.min: anybody could wake the endpoint, which alone asks for its key; write "
+        "serving.digits.expose.callers in place of serving.digits.apiKey, or 1 here"
     ]
 
 
