@@ -61,7 +61,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "Gateway": ("gateway", "the way in: Envoy Gateway, its proxies, their certificates"),
     "GatewayDefinitions": ("gateway", ""),
     "Autoscaler": ("autoscaler", "as many pods of endpoints as their requests need"),
-    "Responder": ("responders", "stop idle runs and take canaries back, while an alert on them fires"),
+    "Responder": ("responders", "stop idle runs and roll canaries back, while an alert on them fires"),
     "Training": ("training", "training jobs"),
     "Batch": ("batch", "batch jobs"),
     "Serving": ("serving", "endpoints"),

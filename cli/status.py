@@ -150,7 +150,7 @@ def _readiness(deployment: client.V1Deployment, output: Mapping[str, Any]) -> st
 
 
 def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
-    """What its route gives the canary now: none, if that was taken back."""
+    """What its route gives the canary now: none, if that was rolled back."""
     objects = client.CustomObjectsApi(api)
 
     def route(name: str, namespace: str) -> Any:
@@ -161,7 +161,7 @@ def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
         return "no route"
     weights = [each["weight"] for each in found["spec"]["rules"][0]["backendRefs"]]
     percent = weights[1] if len(weights) > 1 else 0
-    return "canary taken back" if output["canary_percent"] and not percent else f"canary {percent} %"
+    return "canary rolled back" if output["canary_percent"] and not percent else f"canary {percent} %"
 
 
 def _cron_job(api: client.ApiClient, name: str, output: Mapping[str, Any]) -> Workload:

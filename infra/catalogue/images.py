@@ -18,7 +18,7 @@ GATEWAY = "gateway"
 LLM = "llm"
 """llama.cpp, for endpoints with language models."""
 CONTROLLERS = "controllers"
-"""The platform's own: they stop idle runs, take canaries back, and scale endpoints."""
+"""The platform's own: they stop idle runs, roll canaries back, and scale endpoints."""
 GPU_SIMULATOR, DCGM_EXPORTER = "gpu-simulator", "dcgm-exporter"
 """Metrics of simulated and of real GPUs."""
 

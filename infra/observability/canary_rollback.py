@@ -1,4 +1,4 @@
-"""Takes back canaries that are worse than their endpoints, where they declare it, by the weights of their routes."""
+"""Rolls back canaries that are worse than their endpoints, where they declare it, by the weights of their routes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _ACCESS = Access(namespaced=[(_GROUP, ("httproutes",), ("get", "patch"))])
 
 
 def canary_rollback(image: BuiltImage, workspace: Workspace, teams: Mapping[str, Workspace]) -> ResponderArgs:
-    """`teams` are those with canaries that are taken back."""
-    return ResponderArgs("canaries", image, workspace, teams, _ACCESS, only_takes_back(workspace.namespace))
+    """`teams` are those with canaries that are rolled back."""
+    return ResponderArgs("canaries", image, workspace, teams, _ACCESS, only_rolls_back(workspace.namespace))
 
 
-def only_takes_back(platform: str) -> TeamRule:
+def only_rolls_back(platform: str) -> TeamRule:
     """RBAC can't restrict what of an object is changed."""
     rule, old = "object.spec.rules[0]", "oldObject.spec.rules[0]"
     same = [
@@ -38,10 +38,10 @@ def only_takes_back(platform: str) -> TeamRule:
         *(f"object.metadata.?{field} == oldObject.metadata.?{field}" for field in ("annotations", "labels")),
     ]
     return TeamRule(
-        name="canaries-taken-back",
+        name="canaries-rolled-back",
         resource=(_GROUP, "v1", "httproutes"),
         applies=f"request.userInfo.username == '{account_of(NAME, platform)}'",
         variables={},
         holds=" && ".join(same),
-        message=f"{NAME} only takes canaries back: it gives all requests to the endpoint, and changes nothing else",
+        message=f"{NAME} only rolls canaries back: it gives all requests to the endpoint, and changes nothing else",
     )

@@ -52,7 +52,7 @@ class ObservabilityArgs:
     idle: Sequence[IdleLimit]
     """When runs are idle, by their jobs."""
     canaries: Sequence[CanaryLimit]
-    """When canaries are taken back, by their endpoints."""
+    """When canaries are rolled back, by their endpoints."""
     devices: Devices | None
     """The namespace of privileged node agents; None: there are none."""
     logs: Workspace | None

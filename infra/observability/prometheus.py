@@ -68,7 +68,7 @@ class MonitoringArgs:
     idle: Sequence[IdleLimit] = ()
     """When runs are idle, by their jobs."""
     canaries: Sequence[CanaryLimit] = ()
-    """When canaries are taken back, by their endpoints."""
+    """When canaries are rolled back, by their endpoints."""
     logs: Workspace | None = None
     """The namespace of the log store, whose objects are watched; None: there is none."""
     gateway: Workspace | None = None

@@ -33,7 +33,7 @@ def require_rollback_only(route: dict[str, Any]) -> None:
         changed(matches=[{"path": {"type": "PathPrefix", "value": "/"}}]),
         lambda: objects.patch_namespaced_custom_object(*_ROUTE, {"spec": {"hostnames": ["other.example.com"]}}),
     ):
-        _refused(call, "only takes canaries back")
+        _refused(call, "only rolls canaries back")
     _refused(lambda: objects.delete_namespaced_custom_object(*_ROUTE))
     _refused(lambda: core.list_namespaced_secret(TEAM))
 

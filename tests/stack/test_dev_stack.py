@@ -353,7 +353,7 @@ def make_champion(tracking: str, login: dict[str, Any], version: str) -> None:
     assert answer.ok, answer.text
 
 
-def test_canaries_that_are_worse_than_the_endpoint_are_taken_back(
+def test_canaries_that_are_worse_than_the_endpoint_are_rolled_back(
     core: client.CoreV1Api, trial: Pulumi, caller: Caller
 ) -> None:
     """One that fails, and then one that is slow; the second is given its part though the first has lost it."""
@@ -368,7 +368,7 @@ def test_canaries_that_are_worse_than_the_endpoint_are_taken_back(
             trial.up()
             assert weights(core) == {"digits": 80, "digits-canary": 20}
             require_rollback_only(route(core))
-            answers = until_it_is_taken_back(core, caller, alert)
+            answers = until_it_is_rolled_back(core, caller, alert)
             assert set(answers) == ({200, 500} if version == FAILING else {200})
             assert trial.preview("--expect-no-changes").code == 0
     finally:
@@ -377,12 +377,12 @@ def test_canaries_that_are_worse_than_the_endpoint_are_taken_back(
     assert weights(core) == {"digits": 100}
 
 
-def until_it_is_taken_back(core: client.CoreV1Api, caller: Caller, alert: str) -> Counter[Any]:
+def until_it_is_rolled_back(core: client.CoreV1Api, caller: Caller, alert: str) -> Counter[Any]:
     """How requests ended meanwhile. Those that come afterwards succeed."""
     began = time.monotonic()
     with caller.predicting("digits") as answers:
         eventually(lambda: weights(core) == {"digits": 100, "digits-canary": 0}, 120, "the end of its part")
-        print(f"{alert}: taken back after {time.monotonic() - began:.0f} s; {dict(answers)}")
+        print(f"{alert}: rolled back after {time.monotonic() - began:.0f} s; {dict(answers)}")
         assert alert in firing(core)
         failed, seen = answers[500], answers.total()
         eventually(lambda: answers.total() > seen + 200, 60, "more requests")

@@ -1,4 +1,4 @@
-"""Takes back the canary that an alert is about: its route sends it no more requests until another one is declared."""
+"""Rolls back the canary that an alert is about: its route sends it no more requests until another one is declared."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ REASONS = {"CanaryFailing": "it fails more requests", "CanarySlow": "it is slowe
 STABLE, CANARY = "/spec/rules/0/backendRefs/0", "/spec/rules/0/backendRefs/1"
 
 
-def take_back(alert: Object, cluster: Objects, now: datetime | None = None) -> Iterator[str]:
+def roll_back(alert: Object, cluster: Objects, now: datetime | None = None) -> Iterator[str]:
     """Give the requests of the canary to the endpoint."""
     labels = alert["labels"]
     path = f"{ROUTES}/namespaces/{labels['namespace']}/httproutes/{labels['endpoint']}"
@@ -25,10 +25,10 @@ def take_back(alert: Object, cluster: Objects, now: datetime | None = None) -> I
     backends = route["spec"]["rules"][0]["backendRefs"]
     if len(backends) == 2 and backends[1]["weight"] and _has_been_judged(route, now or datetime.now(UTC)):
         cluster.patch(f"{path}?fieldManager={MANAGER}", _patch(route))
-        yield f"took back the canary of {labels['namespace']}/{labels['endpoint']}: {REASONS[labels['alertname']]}"
+        yield f"rolled back the canary of {labels['namespace']}/{labels['endpoint']}: {REASONS[labels['alertname']]}"
 
 
-RESPONSE = Response(('alertname=~"CanaryFailing|CanarySlow"',), take_back)
+RESPONSE = Response(('alertname=~"CanaryFailing|CanarySlow"',), roll_back)
 
 
 def _patch(route: Object) -> list[Object]:

@@ -4,7 +4,7 @@ import unittest
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from controllers.canaries import MANAGER, ROUTES, WINDOW, take_back
+from controllers.canaries import MANAGER, ROUTES, WINDOW, roll_back
 from fakes import Cluster
 
 PATH = f"{ROUTES}/namespaces/vision/httproutes/digits"
@@ -25,22 +25,22 @@ def route(*weights: int) -> dict[str, Any]:
     return {"metadata": meta, "spec": {"rules": [{"backendRefs": backends}]}}
 
 
-def taken_back(found: dict[str, Any], name: str = "CanaryFailing", after: int = SECONDS) -> Cluster:
+def rolled_back(found: dict[str, Any], name: str = "CanaryFailing", after: int = SECONDS) -> Cluster:
     cluster = Cluster({PATH: found})
-    list(take_back(alert(name), cluster, DECLARED + timedelta(seconds=after)))
+    list(roll_back(alert(name), cluster, DECLARED + timedelta(seconds=after)))
     return cluster
 
 
-class TakeBack(unittest.TestCase):
+class RollBack(unittest.TestCase):
     def test_all_requests_go_to_the_endpoint(self) -> None:
         for name in ("CanaryFailing", "CanarySlow"):
-            ((path, patch),) = taken_back(route(90, 10), name).patches
+            ((path, patch),) = rolled_back(route(90, 10), name).patches
             self.assertEqual(path, f"{PATH}?fieldManager={MANAGER}")
             changes = {each["path"]: each["value"] for each in patch if each["op"] != "test"}
             self.assertEqual(list(changes.values()), [100, 0])
             self.assertEqual(patch[0], {"op": "test", "path": "/metadata/resourceVersion", "value": "7"})
 
-    def test_a_canary_that_is_new_or_gone_or_was_taken_back_is_left_alone(self) -> None:
+    def test_a_canary_that_is_new_or_gone_or_was_rolled_back_is_left_alone(self) -> None:
         free = route(90, 10)
         del free["metadata"]["annotations"]
         for found, after in (
@@ -49,7 +49,7 @@ class TakeBack(unittest.TestCase):
             (route(100, 0), SECONDS),
             (free, SECONDS),
         ):
-            self.assertEqual(taken_back(found, after=after).patches, [])
+            self.assertEqual(rolled_back(found, after=after).patches, [])
 
 
 if __name__ == "__main__":

@@ -61,12 +61,12 @@ def _rising(counter: str, release: str, more: str = "") -> str:
 
 _ANSWERED = ',envoy_response_code_class!="5"'
 _CANARY = "the canary of endpoint {{ $labels.endpoint }}"
-_TAKEN_BACK = "and gets no more requests"
+_ROLLED_BACK = "and gets no more requests"
 CANARY_ALERTS = (
     Alert(
         "CanaryFailing",
         f"{CANARY_ERRORS} > on ({_BY}) {MAX_CANARY_ERRORS}",
-        f"{_CANARY} fails {{{{ $value | humanizePercentage }}}} more of its requests {_TAKEN_BACK}",
+        f"{_CANARY} fails {{{{ $value | humanizePercentage }}}} more of its requests {_ROLLED_BACK}",
         for_=0,
         severity="critical",
         team=OF_NAMESPACE,
@@ -75,7 +75,7 @@ CANARY_ALERTS = (
     Alert(
         "CanarySlow",
         f"{CANARY_LATENCY} > on ({_BY}) {MAX_CANARY_LATENCY}",
-        f"{_CANARY} takes {{{{ $value | humanizePercentage }}}} longer {_TAKEN_BACK}",
+        f"{_CANARY} takes {{{{ $value | humanizePercentage }}}} longer {_ROLLED_BACK}",
         for_=0,
         team=OF_NAMESPACE,
         configured_by="serving.<name>.canary.rollback",

@@ -27,7 +27,7 @@ def _window(seconds: int) -> int:
 
 
 class Rollback(Settings):
-    """When a canary is taken back automatically: it has served requests for `window`, and was worse than the endpoint
+    """When a canary is rolled back automatically: it has served requests for `window`, and was worse than the endpoint
     over that time. Its weight becomes 0, an alert tells its team, and it stays so until another canary is declared.
     """
 
@@ -47,7 +47,7 @@ class Rollback(Settings):
 
 class Canary(Settings):
     """Another version beside the one that is served. To promote it, write its `version` or `image` into the endpoint
-    and remove `canary`. To take it back, remove `canary`, or write `percent: 0`.
+    and remove `canary`. To roll it back, remove `canary`, or write `percent: 0`.
     """
 
     version: int | None = Field(default=None, ge=1, description="The version of the model; none: as the endpoint")
@@ -61,7 +61,7 @@ class Canary(Settings):
     )
     replicas: int = Field(default=1, ge=1, le=100, description="Number of its pods")
     rollback: Rollback | None = Field(
-        default=None, description="When it is taken back automatically; needs `monitoring`. None: never"
+        default=None, description="When it is rolled back automatically; needs `monitoring`. None: never"
     )
 
 

@@ -248,7 +248,7 @@ class Serving(pulumi.ComponentResource):
 
 
 def _of_canary(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
-    """Another canary changes the route, so that one that was taken back has no say in it."""
+    """Another canary changes the route, so that one that was rolled back has no say in it."""
     canary = args.settings.canary
     if args.canary is None or canary is None:
         return {}

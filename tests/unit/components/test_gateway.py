@@ -86,7 +86,7 @@ def test_what_takes_canaries_back_can_do_it_to_declaring_teams_and_nothing_else(
     assert (rule["resources"], rule["verbs"]) == (["httproutes"], ["get", "patch"])
     bound = [each for each in created(recorder, f"{RBAC}RoleBinding") if each.endswith("canary-rollback")]
     assert bound == ["vision-ml-platform-canary-rollback"]
-    policy = inputs(recorder, POLICY, "canaries-taken-back")["spec"]
+    policy = inputs(recorder, POLICY, "canaries-rolled-back")["spec"]
     who = "request.userInfo.username == 'system:serviceaccount:ml-platform:canary-rollback'"
     assert policy["matchConditions"][0]["expression"] == who
 
