@@ -89,7 +89,7 @@ def _edit(name: str, declared: Platform, endpoint: str, settings: Mapping[str, o
 def ended(text: str, endpoint: str, settings: Mapping[str, object]) -> str:
     """The stack file without the endpoint's canary, and with these settings of the endpoint.
 
-    A setting that the endpoint does not have yet takes the place of the canary.
+    Settings that are new to the endpoint are written on the canary's line.
     """
     path = ("config", f"{PROJECT}:{SETTING}", "serving", endpoint)
     own = {key for key in settings if yaml_edit.has(text, (*path, key))}

@@ -88,7 +88,7 @@ class _Composer(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if not self.check_event(yaml.AliasEvent):
             return super().compose_node(parent, index)
-        event = self.get_event()  # type: ignore[no-untyped-call]
+        event = self.get_event()  # type: ignore[no-untyped-call]  # PyYAML's parser has no types
         return yaml.ScalarNode("alias", event.anchor, event.start_mark, event.end_mark)
 
 

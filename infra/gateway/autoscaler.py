@@ -19,7 +19,7 @@ from infra.declaration.workloads import Resources
 from infra.images import BuiltImage
 from infra.networking.gateway import AUTOSCALER, AUTOSCALER_COMPONENT, METRICS_PORT, PROXY_METRICS
 from infra.tenancy import Workspace
-from infra.tenancy.team_admission import TeamRule, enforce
+from infra.tenancy.team_admission import TeamRule, account_of, enforce
 from infra.workloads.api_access import Access, api_account, token_mount
 from infra.workloads.deployment import DeploymentFactory
 from infra.workloads.pod import Container, config_mount, pod_template
@@ -81,9 +81,10 @@ def only_scales(platform: str, endpoints: Mapping[str, Serving]) -> TeamRule:
     return TeamRule(
         name="scaled-endpoints",
         resource=("apps", "v1", "deployments/scale"),
-        applies=f"request.userInfo.username == 'system:serviceaccount:{platform}:{AUTOSCALER}'",
+        applies=f"request.userInfo.username == '{account_of(AUTOSCALER, platform)}'",
         variables={"most": json.dumps(most), "name": "request.namespace + '/' + request.name"},
-        holds="variables.name in variables.most && object.spec.replicas <= variables.most[variables.name]",
+        # The API server leaves out a number that is 0.
+        holds="variables.name in variables.most && object.spec.?replicas.orValue(0) <= variables.most[variables.name]",
         message=f"{AUTOSCALER} only scales endpoints whose number of pods is a range",
     )
 

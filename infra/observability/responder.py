@@ -54,8 +54,3 @@ class Responder(pulumi.ComponentResource):
         template = pod_template(container, args.workspace, account=name, labels=server.labels)
         server.deployment(template, [*account, *rule, *args.after], recreate=True)
         self.register_outputs({})
-
-
-def account_of(responder: str, platform: str) -> str:
-    """The user as which a responder calls the API server."""
-    return f"system:serviceaccount:{platform}:{responder}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from infra.images import BuiltImage
-from infra.observability.responder import ResponderArgs, account_of
+from infra.observability.responder import ResponderArgs
 from infra.tenancy import Workspace
-from infra.tenancy.team_admission import TeamRule
+from infra.tenancy.team_admission import TeamRule, account_of
 from infra.workloads.api_access import Access
 
 NAME = "run-stopper"

@@ -1,4 +1,4 @@
-"""Rules about the Jobs of teams that depend on who creates them, as a ValidatingAdmissionPolicy."""
+"""Rules about objects of teams that depend on who changes them, as a ValidatingAdmissionPolicy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ class TeamRule:
 
 def job_set_account(platform: str) -> str:
     """The user as which JobSet's controller creates Jobs."""
-    return f"system:serviceaccount:{platform}:{JOBSET}"
+    return account_of(JOBSET, platform)
+
+
+def account_of(program: str, platform: str) -> str:
+    """The user as which a program of the platform's own namespace calls the API server."""
+    return f"system:serviceaccount:{platform}:{program}"
 
 
 def enforce(rule: TeamRule, platform: str, opts: pulumi.ResourceOptions) -> list[pulumi.Resource]:

@@ -1,5 +1,4 @@
-"""Who may send requests: whoever has one of the keys in a file, or everybody where there is none. As in
-images/serving."""
+"""API keys, one a line of a file. Without a file no key is required. As in images/serving."""
 
 import hmac
 from collections.abc import Sequence

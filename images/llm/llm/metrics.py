@@ -81,7 +81,7 @@ class Measured:
 
         try:
             return await self._app(scope, receive, remember)
-        except Exception:
+        except Exception:  # whatever it is: it is counted, and goes on to the server
             code = 500
             raise
         finally:

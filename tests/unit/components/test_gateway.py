@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from infra.catalogue.names import ROLLBACK_WINDOW_ANNOTATION, SCALED_ANNOTATION
 from infra.networking.gateway import CONTROLLER
 from tests.unit.components.recorder import behind, created, inputs, platform
-from tests.unit.declaration.samples import on_aws, small
+from tests.unit.declaration.samples import REPOSITORY, on_aws, small
 
 STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
@@ -78,7 +79,8 @@ def test_another_canary_changes_the_route_whatever_its_part() -> None:
 
 def test_what_takes_canaries_back_can_do_it_to_declaring_teams_and_nothing_else() -> None:
     canary = {"version": 7, "percent": 10}
-    assert "canary-rollback" not in str(platform(small(**exposed(monitoring={}, **{"serving.digits.canary": canary}))))
+    unwatched = platform(small(**exposed(monitoring={}, **{"serving.digits.canary": canary})))
+    assert "canary-rollback" not in created(unwatched, DEPLOYMENT)
     watched = {**canary, "rollback": {}}
     recorder = platform(small(**exposed(monitoring={}, **{"serving.digits.canary": watched})))
     role = inputs(recorder, f"{RBAC}ClusterRole", "ml-platform-canary-rollback")
@@ -162,6 +164,12 @@ def test_a_call_to_an_endpoint_that_sleeps_is_held_and_never_sent_twice_to_a_ser
     sleeping, awake = retries({"min": 0, "max": 2}), retries({"min": 1, "max": 2})
     assert (sleeping["numRetries"], awake["numRetries"]) == (60, 3)
     assert "reset" not in sleeping["retryOn"]["triggers"]
+
+
+def test_the_image_knows_the_annotations_that_it_reads() -> None:
+    code = REPOSITORY / "images/controllers/controllers"
+    assert f'"{SCALED_ANNOTATION}"' in (code / "autoscaler.py").read_text()
+    assert f'"{ROLLBACK_WINDOW_ANNOTATION}"' in (code / "canaries.py").read_text()
 
 
 def test_an_endpoint_with_a_number_of_pods_has_nothing_that_scales_it() -> None:
