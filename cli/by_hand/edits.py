@@ -120,18 +120,23 @@ def _edit(api: client.ApiClient, urls: "_Urls", resource: Mapping[str, Any]) -> 
         return Edit(resource["urn"], outputs["kind"], name, url, None)
     if outputs["kind"] in _ONLY_THERE:
         return None
-    changed, added = tuple(_changed(inputs, outputs, live)), tuple(_added(inputs, live))
+    ignored = resource.get("ignoreChanges", ())
+    changed, added = tuple(_changed(inputs, outputs, live, ignored)), tuple(_added(inputs, live))
     return (
         Edit(resource["urn"], outputs["kind"], name, url, live, changed, added, outputs) if changed or added else None
     )
 
 
-def _changed(inputs: Mapping[str, Any], outputs: Mapping[str, Any], live: Object) -> Iterator[Path]:
-    """Declared fields with another value than after the last update, which no controller has set."""
+def _changed(
+    inputs: Mapping[str, Any], outputs: Mapping[str, Any], live: Object, ignored: Collection[str] = ()
+) -> Iterator[Path]:
+    """Declared fields with another value than after the last update, which no controller has set, and which the stack
+    does not ignore.
+    """
     by_controllers = set(_claims(live, lambda manager: manager.startswith(_CONTROLLERS)))
     for path in fields.leaves(_comparable(inputs)):
         before, now = fields.get(outputs, path), fields.get(live, path)
-        if path[:1] in _NOT_COMPARED or fields.missing(before):
+        if path[:1] in _NOT_COMPARED or fields.missing(before) or fields.shown(path) in ignored:
             continue
         if fields.is_secret(before):
             yield from _gone(path, outputs, live)

@@ -79,6 +79,12 @@ def test_replicas_that_an_autoscaler_has_set_are_none() -> None:
     assert changed(claimed(live(replicas=5), "kubectl", claims)) == ["spec.replicas"]
 
 
+def test_a_field_that_the_stack_ignores_is_none() -> None:
+    """Nobody claims replicas that an autoscaler has set to 0: the API server leaves that number out."""
+    found = [fields.shown(path) for path in _changed(INPUTS, live(), live(replicas=0), ["spec.replicas"])]
+    assert found == []
+
+
 def test_what_kubectl_adds_is_taken_back_and_what_a_controller_adds_is_not() -> None:
     more = [*ENV, {"name": "C", "value": "3"}]
     assert added(claimed(live(env=more), "kubectl-set", env_claim("C"))) == ["spec.template.containers[main].env[C]"]
