@@ -34,9 +34,9 @@ from offline import docker_engine
 from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
-from tests.stack.callers import Caller, answered_by
+from tests.stack.callers import Caller, answered_by, answered_by_pods
 from tests.stack.conftest import DECOY, GIVEN_VALUE, NAMESPACE, STACK, TEAM
-from tests.stack.controllers import require_rollback_only
+from tests.stack.controllers import require_rollback_only, require_scaling_only
 from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
 from tests.stack.loops import counting_requests
 from tests.stack.submitted import (
@@ -61,6 +61,7 @@ BY_HAND = "by-hand"
 POOR = Path(__file__).parent / "poor"
 """The image of a server that fails or is slow, by the version of its model."""
 FAILING, SLOW = 1, 2
+COLD_STARTS, AT_ONCE = 3, 16
 EVICTIONS = 3
 """Of a run without retries. Kubernetes waits before each new pod: ten seconds, and then twice as long as before."""
 RENEWED = (REGISTRY, STATUS, TRACKING, "digits-key")
@@ -387,6 +388,45 @@ def until_it_is_rolled_back(core: client.CoreV1Api, caller: Caller, alert: str) 
         eventually(lambda: answers.total() > seen + 200, 60, "more requests")
         assert answers[500] <= failed + 8, "those that were on their way"
     return answers
+
+
+def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
+    core: client.CoreV1Api, apps: client.AppsV1Api, trial: Pulumi, caller: Caller
+) -> None:
+    stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
+    declared = stack_file.read_text()
+    settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+    scaled = {name: value for name, value in settings.items() if name != "apiKey"}
+    scaled["expose"] = {**settings["expose"], "callers": [settings["apiKey"]]}
+    scaled["replicas"] = {"min": 0, "max": 2, "scaleDownAfter": "10s"}
+    scaled["scaleOn"] = {"requestsInFlight": 2}
+    declare(trial, serving={"digits": scaled})
+    try:
+        assert trial.up().code == 0
+        require_scaling_only()
+        woken = []
+        for _ in range(COLD_STARTS):
+            eventually(lambda: serving_pods(core) == [], 120, "the end of its pods")
+            began = time.monotonic()
+            assert set(caller.at_once(AT_ONCE, "digits")) == {200}
+            woken.append(time.monotonic() - began)
+        print(f"{COLD_STARTS} cold starts with {AT_ONCE} callers each: {[f'{each:.1f}' for each in sorted(woken)]} s")
+        with caller.predicting("digits", AT_ONCE) as answers:
+            eventually(lambda: replicas(apps) == 2, 60, "another pod")
+            eventually(
+                lambda: sum(each > 100 for each in answered_by_pods(core, TEAM, "digits")) == 2, 60, "requests to both"
+            )
+            assert trial.preview("--expect-no-changes").code == 0
+        assert set(answers) == {200}
+        eventually(lambda: replicas(apps) == 0, 120, "the end of its pods")
+        assert find(core.api_client, trial.resources()) == []
+        declare(trial, serving={"digits": {**scaled, "maxConcurrentRequests": 31}})
+        trial.up()
+        assert replicas(apps) == 0, "another setting is no reason to wake it"
+    finally:
+        stack_file.write_text(declared)
+    trial.up()
+    assert replicas(apps) == settings["replicas"]
 
 
 def serving_pods(core: client.CoreV1Api) -> list[str]:
