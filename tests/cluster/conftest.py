@@ -8,13 +8,16 @@ from kubernetes import client, config
 
 from common import paths
 from offline.cluster import control_plane
+from tests.cluster_use import cluster_in_use
 from tests.waiting import eventually
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _running_cluster() -> None:
-    if not control_plane.is_ready():
-        pytest.skip("the local cluster does not run; `make test` starts it where it can")
+@pytest.fixture(scope="package", autouse=True)
+def _running_cluster() -> Iterator[None]:
+    with cluster_in_use():
+        if not control_plane.is_ready():
+            pytest.skip("the local cluster does not run; `make test` starts it where it can")
+        yield
 
 
 @pytest.fixture(scope="session")

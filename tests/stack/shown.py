@@ -21,6 +21,7 @@ from offline.cluster import control_plane, gateways, lifecycle
 from offline.cluster.addresses import CONTEXT
 from tests.cluster.status_page.browser import Visit, visit
 from tests.cluster.status_page.panels import Answer, answers
+from tests.cluster_use import cluster_in_use
 from tests.waiting import eventually
 
 STEADY = ("Endpoints", "Firing alerts", "Platform components")
@@ -98,13 +99,14 @@ def steady_again(browser: Browser, page: dict[str, Any], before: dict[str, str],
 
 def restart_cluster() -> float:
     """All of it: every container ends, and so does the control plane. When it was down, in seconds since 1970."""
-    forwards = gateways.to_others()
-    lifecycle.stop()
-    down = time.time()
-    assert not control_plane.is_ready()
-    lifecycle.start(lambda _: None)
-    for gateway in forwards:  # as `up` does for its own stack's
-        gateway.start()
+    with cluster_in_use(alone=True):
+        forwards = gateways.to_others()
+        lifecycle.stop()
+        down = time.time()
+        assert not control_plane.is_ready()
+        lifecycle.start(lambda _: None)
+        for gateway in forwards:  # as `up` does for its own stack's
+            gateway.start()
     return down
 
 

@@ -224,12 +224,10 @@ def test_a_changed_line_rolls_one_deployment_and_loses_no_request(
     assert {name for name in before - after if not name.startswith("digits-")} == set()
 
 
+@pytest.mark.usefixtures("two_versions")
 def test_one_line_takes_an_endpoint_back_to_an_earlier_version_and_loses_no_request(
-    core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]
+    core: client.CoreV1Api, trial: Pulumi, endpoint: Endpoint
 ) -> None:
-    served = outputs["endpoints"]["digits"]
-    endpoint = Endpoint(address(core, served), served["api_key"])
-    assert version(endpoint, "digits") not in ("", "1")
     before = {pod.metadata.name for pod in pods(core)}
     url, key = f"{endpoint.address}/v2/models/digits/ready", {"Authorization": f"Bearer {endpoint.api_key}"}
     stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
@@ -246,8 +244,31 @@ def test_one_line_takes_an_endpoint_back_to_an_earlier_version_and_loses_no_requ
         stack_file.write_text(declared)
 
 
+@pytest.fixture(scope="module")
+def endpoint(core: client.CoreV1Api, outputs: dict[str, Any]) -> Endpoint:
+    """The served one, in the cluster, once it answers."""
+    served = outputs["endpoints"]["digits"]
+    found = Endpoint(address(core, served), served["api_key"])
+    eventually(lambda: version(found, "digits"), 300, "the first champion to be served")
+    return found
+
+
+@pytest.fixture(scope="module")
+def two_versions(core: client.CoreV1Api, outputs: dict[str, Any], endpoint: Endpoint) -> None:
+    """The champion is another version than the first."""
+    if version(endpoint, "digits") == "1":
+        shown.train_again(core.api_client, outputs["jobs"]["digits"])
+    eventually(lambda: later_version(endpoint), 240, "the next champion to be served")
+
+
+def later_version(endpoint: Endpoint) -> str:
+    """The one that is served; nothing while that is the first."""
+    served = version(endpoint, "digits")
+    return "" if served == "1" else served
+
+
 @pytest.fixture
-def caller(core: client.CoreV1Api, outputs: dict[str, Any]) -> Iterator[Caller]:
+def caller(core: client.CoreV1Api, outputs: dict[str, Any], endpoint: Endpoint) -> Iterator[Caller]:
     """Somebody outside the cluster."""
     served = outputs["endpoints"]["digits"]
     service = core.read_namespaced_service("envoy", f"{NAMESPACE}-gateway")
@@ -279,8 +300,9 @@ def test_an_exposed_endpoint_answers_those_outside_who_have_a_key(
     stranger.close()
 
 
+@pytest.mark.usefixtures("endpoint")
 def test_a_team_s_pod_reaches_endpoints_of_its_team_and_nothing_of_the_gateway(core: client.CoreV1Api) -> None:
-    (pod, *_) = core.list_namespaced_pod(TEAM, label_selector="app.kubernetes.io/name=digits").items
+    (pod, *_) = serving_pods(core)
     inside = f"{NAMESPACE}-gateway"
     (proxy, *_) = core.list_namespaced_pod(inside, label_selector="app.kubernetes.io/name=envoy").items
     places = {
@@ -289,7 +311,7 @@ def test_a_team_s_pod_reaches_endpoints_of_its_team_and_nothing_of_the_gateway(c
         "controller": (core.read_namespaced_service("envoy-gateway", inside).spec.cluster_ip, 18000),
         "metrics": (proxy.status.pod_ip, 19001),
     }
-    assert [name for name, place in places.items() if reached(pod.metadata.name, *place)] == ["endpoint"]
+    assert [name for name, place in places.items() if reached(pod, *place)] == ["endpoint"]
 
 
 def reached(pod: str, address: str, port: int) -> bool:
@@ -303,22 +325,26 @@ def reached(pod: str, address: str, port: int) -> bool:
     return True
 
 
+@pytest.mark.usefixtures("two_versions")
 def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
-    core: client.CoreV1Api, apps: client.AppsV1Api, trial: Pulumi, caller: Caller, outputs: dict[str, Any]
+    core: client.CoreV1Api,
+    apps: client.AppsV1Api,
+    trial: Pulumi,
+    caller: Caller,
+    outputs: dict[str, Any],
+    endpoint: Endpoint,
 ) -> None:
     stack_file, names = trial.folder / f"Pulumi.{STACK}.yaml", ["digits", "digits-canary"]
     declared = stack_file.read_text()
     settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
-    served = outputs["endpoints"]["digits"]
-    endpoint = Endpoint(address(core, served), served["api_key"])
     champion = ""
     try:
         with caller.predicting("digits") as answers:
             declare(trial, serving={"digits": {**settings, "canary": {"version": 1, "percent": 10}}})
             trial.up()
             assert trial.preview("--expect-no-changes").code == 0
-            champion = version(endpoint, "digits")
-            assert champion not in ("", "1")
+            champion = eventually(lambda: later_version(endpoint), 60, "the end of pods that serve the first")
+            eventually(lambda: len(serving_pods(core)) == settings["replicas"], 90, "the end of older pods")
             before = answered_by(core, TEAM, names)
             eventually(
                 lambda: sum(answered_by(core, TEAM, names).values()) - sum(before.values()) > 3000, 120, "requests"
@@ -338,7 +364,8 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
         print(f"{dict(answers)}, {share:.3f} of them by the canary")
         assert set(answers) == {200}, answers
         assert share == pytest.approx(0.10, abs=0.02)
-        assert core.list_namespaced_pod(TEAM, label_selector="app.kubernetes.io/name=digits-canary").items == []
+        canary = "app.kubernetes.io/name=digits-canary"
+        eventually(lambda: core.list_namespaced_pod(TEAM, label_selector=canary).items == [], 60, "its end")
     finally:
         if champion:
             make_champion(address(core, outputs["tracking"]), outputs["tracking"], champion)
