@@ -1,6 +1,7 @@
 """Pods that answer and pods that try to reach them, in namespaces that the platform's own components make.
 
-Two teams, the platform with a stand-in for its tracking server, and a stranger: a namespace that nobody declared.
+Two teams, one of which exposes an endpoint; the platform with a stand-in for its tracking server; stand-ins for the
+gateway's pods; and a stranger: a namespace that nobody declared.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from kubernetes import client
 from kubernetes.stream import stream
 
 from common import paths
-from infra.catalogue.names import selector
+from infra.catalogue.names import gateway_namespace, selector
+from infra.networking.gateway import HTTPS_PORT, PODS, XDS_PORT
 from infra.tracking import PORT as TRACKING_PORT
 from offline.cluster import pause_image
 from offline.cluster.addresses import API_PORT, CONTEXT, DNS_DOMAIN, NODE_IP, NODE_NAME
@@ -24,6 +26,8 @@ from tests.waiting import eventually
 PORT = 8080
 OTHER_PORT = 9999
 """Where every pod answers too; on the tracking server no policy lets a team in there."""
+EXPOSED = selector("exposed", "serving")
+"""Labels of an endpoint's pods."""
 PROGRAM = """
 import sys
 
@@ -34,6 +38,8 @@ import pulumi_kubernetes as kubernetes
 
 from infra.declaration.teams import Team
 from infra.foundation.local import egress
+from infra.networking.gateway import PODS
+from infra.networking.network_policies import gateway_policies, network_policies, routed_policy
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
 from infra.tenancy import platform_policies, team_policies
 
@@ -42,18 +48,22 @@ on_cluster = pulumi.ResourceOptions(providers=[cluster])
 server = Destination({platform!r}, {labels!r}, {port!r})
 own = platform_policies(server) if {closed!r} else {{}}
 policies = team_policies(server, egress({node!r})) if {closed!r} else {{}}
+of_gateway = gateway_policies({platform!r}, PODS, egress({node!r})) if {closed!r} else {{}}
 settings = Team.model_validate({{"groups": {{"admin": ["any"]}}, "quota": {{"cpu": 4, "memory": "4Gi", "pods": 20}}}})
 priorities = Priorities("priorities", PrioritiesArgs({platform!r}), on_cluster)
 
 
 def workspace(name, component, policies, **more):
     args = WorkspaceArgs({platform!r}, component, None, policies=policies, priorities=priorities, **more)
-    Workspace(name, args, on_cluster)
+    return Workspace(name, args, on_cluster)
 
 
 workspace({platform!r}, "platform", own)
-for team in {teams!r}:
-    workspace(team, "team", policies, team=team, settings=settings)
+workspace({gateway!r}, "gateway", of_gateway)
+owner, _ = [workspace(team, "team", policies, team=team, settings=settings) for team in {teams!r}]
+if {closed!r}:
+    routed = {{"exposed-gateway": routed_policy({platform!r}, {exposed!r}, PODS.proxies, {endpoint!r})}}
+    network_policies(owner.namespace, routed, pulumi.ResourceOptions(provider=cluster, depends_on=[owner]))
 """
 ATTEMPT = r"""
 attempt() {
@@ -86,13 +96,16 @@ class World:
         run = f"network-{uuid4().hex[:6]}"
         self.core, self.stack, self.platform = core, stack, run
         self.teams = [f"{run}-red", f"{run}-blue"]
-        self.stranger = f"{run}-stranger"
+        self.stranger, self.gateway = f"{run}-stranger", gateway_namespace(run)
         places = [
             Place("red", self.teams[0], {"app": "red"}),
             Place("blue", self.teams[1], {"app": "blue"}),
             Place("stranger", self.stranger, {"app": "stranger"}),
             Place("tracking", run, selector("tracking", "tracking"), TRACKING_PORT),
             Place("monitoring", run, selector("prometheus", "monitoring")),
+            Place("exposed", self.teams[0], EXPOSED),
+            Place("proxy", self.gateway, PODS.proxies, HTTPS_PORT),
+            Place("controller", self.gateway, PODS.controller, XDS_PORT),
         ]
         self.places = {place.name: place for place in places}
 
@@ -104,6 +117,9 @@ class World:
             "platform": self.platform,
             "teams": self.teams,
             "labels": selector("tracking", "tracking"),
+            "gateway": self.gateway,
+            "exposed": EXPOSED,
+            "endpoint": PORT,
             "port": TRACKING_PORT,
             "node": NODE_IP,
             "closed": closed,

@@ -52,17 +52,27 @@ Matrix = Mapping[str, Mapping[str, bool]]
 
 def whole(*names: str) -> set[str]:
     """Every way to the pods called so that leads over the network of the cluster."""
-    return {f"{name}{way}" for name in names for way in ("", " service", " other port")}
+    return opened(*names) | {f"{name} other port" for name in names}
 
 
-PLATFORM = whole("tracking", "monitoring", "stranger") | {"names", "API"}
+def opened(*names: str) -> set[str]:
+    """Their port that is for others."""
+    return {f"{name}{way}" for name in names for way in ("", " service")}
+
+
+OPEN = whole("stranger") | opened("proxy") | {"names", "API"}
+"""What is not closed, with the gateway's way in."""
+PLATFORM = whole("tracking", "monitoring") | OPEN
 """What the platform's own pods reach: each other, and whatever is not closed."""
 REACHES: Mapping[str, set[str]] = {
-    "red": whole("red") | {"tracking", "tracking service", "names"},
-    "blue": whole("blue") | {"tracking", "tracking service", "names"},
-    "stranger": whole("stranger") | {"names", "API"},
+    "red": whole("red", "exposed") | opened("tracking") | {"names"},
+    "blue": whole("blue") | opened("tracking") | {"names"},
+    "exposed": whole("red", "exposed") | opened("tracking") | {"names"},
+    "stranger": OPEN,
+    "proxy": opened("exposed", "controller") | {"names"},
+    "controller": OPEN,
     "tracking": PLATFORM,
-    "monitoring": PLATFORM | whole("red", "blue"),
+    "monitoring": PLATFORM | whole("red", "blue", "exposed", "proxy"),
 }
 
 
@@ -85,15 +95,18 @@ def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def matrix(world: World, pytestconfig: pytest.Config) -> Matrix:
     """Everybody has tried to reach everything, under the platform's policies."""
-    eventually(lambda: _each_reaches_itself(world), 60, "every service")
+    eventually(lambda: _each_is_reached(world), 60, "every service")
     found = reached(world)
     show(table("with the platform's policies", found), pytestconfig, width=120)
     return found
 
 
-def _each_reaches_itself(world: World) -> bool:
-    """What is ready is not yet known to kube-proxy, which refuses until it is."""
-    return all(world.reaches(who, world.service_address(who), each.port) for who, each in world.places.items())
+def _each_is_reached(world: World) -> bool:
+    """By one who may: what is ready is not yet known to kube-proxy, which refuses until it is."""
+    askers = {whom: next(who for who, row in REACHES.items() if f"{whom} service" in row) for whom in world.places}
+    return all(
+        world.reaches(askers[whom], world.service_address(whom), each.port) for whom, each in world.places.items()
+    )
 
 
 def reached(world: World) -> Matrix:
@@ -206,7 +219,7 @@ def test_without_the_policies_all_of_it_is_reached(world: World, matrix: Matrix,
     """The same attempts, so that those above can fail; no policy is needed to close IPv6."""
     world.up(closed=False)
     eventually(lambda: world.reaches("red", world.address("blue")), what="the end of the policies")
-    eventually(lambda: _each_reaches_itself(world), 60, "every service")
+    eventually(lambda: _each_is_reached(world), 60, "every service")
     found = reached(world)
     show(table("without policies", found), pytestconfig, width=120)
     for who, row in found.items():
