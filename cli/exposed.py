@@ -1,4 +1,5 @@
-"""How exposed endpoints are called from outside the cluster: a command in which only the key is left to write."""
+"""How the platform is reached from outside the cluster: for each endpoint a command in which only the key is left to
+write, for each page its URL."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,14 @@ def commands(stack: str, outputs: Mapping[str, Any]) -> Iterator[str]:
     for endpoint in outputs.get("endpoints", {}).values():
         if "url" in endpoint:
             yield shlex.join(["curl", *trust, f"{endpoint['url']}{model_path(endpoint)}"]) + _login(endpoint)
+
+
+def pages(outputs: Mapping[str, Any]) -> Iterator[str]:
+    """The platform's own pages, each with the output that has its login."""
+    for name in ("tracking", "status", "grafana"):
+        page = outputs.get(name) or {}
+        if "url" in page and "service" in page:
+            yield f"{page['url']} (login: pulumi stack output {name} --show-secrets)"
 
 
 def _login(endpoint: Mapping[str, Any]) -> str:

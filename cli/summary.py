@@ -71,8 +71,9 @@ def show(
     status.print_status(status.collect(name, declared))
     for score in scores:
         console.print(answered(score))
-    for command in exposed.commands(name, stack.outputs(name)):
-        console.print(f"[bold]outside[/]  {escape(command)}", soft_wrap=True)
+    found = stack.outputs(name)
+    for way in (*exposed.commands(name, found), *exposed.pages(found)):
+        console.print(f"[bold]outside[/]  {escape(way)}", soft_wrap=True)
     console.print()
     _phases(progress, seconds)
     unchanged = set(changes) <= {"same"}

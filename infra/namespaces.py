@@ -61,8 +61,9 @@ class Namespaces:
     def of_queues(self) -> Workspace:
         return self._create(queues_namespace(self.platform), "queues", queue_policies(WEBHOOK_PORT))
 
-    def of_gateway(self) -> Workspace:
-        policies = gateway_policies(self.platform, GATEWAY_PODS, self.foundation.egress)
+    def of_gateway(self, pages: Sequence[Destination]) -> Workspace:
+        """`pages` are pods of the platform's own namespace that the gateway leads to."""
+        policies = gateway_policies(self.platform, GATEWAY_PODS, self.foundation.egress, pages)
         return self._create(gateway_namespace(self.platform), "gateway", policies)
 
     def of_team(

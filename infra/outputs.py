@@ -30,6 +30,8 @@ class ServerWithLogin(TypedDict):
     port: int
     username: str
     password: pulumi.Output[str]
+    url: NotRequired[str]
+    """From outside the cluster, where a host is declared."""
 
 
 class ServerElsewhere(TypedDict):
@@ -100,8 +102,9 @@ def outputs(
     grafana: Grafana | Delivery | None,
     gpu_checks: Mapping[str, str],
     gateway: Gateway | None,
+    urls: Mapping[str, str],
 ) -> Outputs:
-    """Collects the outputs of all components."""
+    """Collects the outputs of all components; `urls` are those of the platform's own pages."""
     return Outputs(
         namespace=tracking.namespace,
         images={name: image.reference for name, image in images.items()},
@@ -111,9 +114,10 @@ def outputs(
             port=TRACKING_PORT,
             username=administrator.username,
             password=administrator.password,
+            **_url(urls, TRACKING_SERVICE),
         ),
-        status=_status(status_page) if status_page else None,
-        grafana=_grafana(grafana) if grafana else None,
+        status=_status(status_page, urls) if status_page else None,
+        grafana=_grafana(grafana, urls) if grafana else None,
         registry=_registry(foundation.registry),
         datasets=_datasets(foundation.bucket) if foundation.bucket else None,
         pools={
@@ -152,17 +156,26 @@ def _roles(pipeline: Pipeline) -> Roles:
     return Roles(preview_role=pipeline.preview, deploy_role=pipeline.deploy)
 
 
-def _status(page: StatusPage) -> ServerWithLogin:
+class _Url(TypedDict, total=False):
+    url: str
+
+
+def _url(urls: Mapping[str, str], service: str) -> _Url:
+    return _Url(url=urls[service]) if service in urls else _Url()
+
+
+def _status(page: StatusPage, urls: Mapping[str, str]) -> ServerWithLogin:
     return ServerWithLogin(
         namespace=page.namespace,
         service=page.service,
         port=STATUS_PORT,
         username=ADMINISTRATOR,
         password=page.password,
+        **_url(urls, page.service),
     )
 
 
-def _grafana(grafana: Grafana | Delivery) -> ServerWithLogin | ServerElsewhere:
+def _grafana(grafana: Grafana | Delivery, urls: Mapping[str, str]) -> ServerWithLogin | ServerElsewhere:
     if isinstance(grafana, Delivery):
         return ServerElsewhere(url=grafana.url)
     return ServerWithLogin(
@@ -171,4 +184,5 @@ def _grafana(grafana: Grafana | Delivery) -> ServerWithLogin | ServerElsewhere:
         port=GRAFANA_PORT,
         username=ADMINISTRATOR,
         password=grafana.password,
+        **_url(urls, grafana.service),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from infra.catalogue.images import CONTROLLERS, GATEWAY, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
+from infra.catalogue.images import CONTROLLERS, GATEWAY, GRAFANA, JOBSET, KUEUE, NVIDIA_DEVICE_PLUGIN, TRACKING
 from infra.catalogue.names import ADMINISTRATOR, PLATFORM
 from infra.catalogue.pod_exceptions import exceptions
 from infra.declaration.gateway import exposed
@@ -19,6 +19,7 @@ from infra.declaration.teams import Team
 from infra.foundation import Foundation, Placement, create_foundation
 from infra.gateway.autoscaler import Autoscaler, AutoscalerArgs
 from infra.gateway.gateway import Gateway, GatewayArgs
+from infra.gateway.pages import Page
 from infra.gpu.checks import GpuCheck, GpuChecks, GpuChecksArgs
 from infra.gpu.device_plugins import DevicePlugins, DevicePluginsArgs
 from infra.gpu.devices import Devices, DevicesArgs
@@ -31,6 +32,7 @@ from infra.observability import canary_rollback
 from infra.observability.create import ObservabilityArgs, ObservabilityOutputs, create_observability
 from infra.observability.responder import Responder
 from infra.outputs import outputs, workload_outputs
+from infra.pages import exposed_pages, urls
 from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs, run_stopper
 from infra.queues.controller import ControllerArgs, QueueController
 from infra.secrets.generated import TrackingLogins
@@ -63,7 +65,8 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     queues = _queues(declared, foundation, images, namespaces, job_set_definition)
     own = namespaces.of_platform()
     logins = _logins(declared, foundation)
-    tracking = _tracking(declared, foundation, images, own, logins)
+    pages = exposed_pages(declared, foundation)
+    tracking = _tracking(declared, foundation, images, own, logins, urls(pages).get(TRACKING))
     after = [queues.controller, queues.quotas] if queues else []
     access = {name: TrackingAccess(tracking.uri, logins.of(name)) for name in declared.teams}
     teams = {
@@ -72,7 +75,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     }
     secrets = _secrets(declared, foundation, provided_secrets, {PLATFORM: own, **teams})
 
-    gateway = _gateway(declared, foundation, images, namespaces, teams)
+    gateway = _gateway(declared, foundation, images, namespaces, own, teams, pages)
     runtime = Runtime(
         images,
         teams,
@@ -87,7 +90,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
     )
     # They use the tracking server when they start, so they wait for it.
     workloads = create_workloads(declared, runtime, _on_cluster(foundation, tracking))
-    views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, gateway, workloads)
+    views = _observability(declared, stack, foundation, runtime, own, devices, namespaces, gateway, workloads, pages)
     _responders(declared, foundation, runtime, own)
     _autoscaler(declared, foundation, runtime, own, gateway, workloads)
     for image in declared.images:
@@ -102,6 +105,7 @@ def build(declared: Platform, stack: str, provided_secrets: Mapping[str, pulumi.
         views.grafana,
         checks,
         gateway,
+        urls(pages),
     )
     return {**own_outputs, **workload_outputs(workloads)}
 
@@ -229,7 +233,9 @@ def _gateway(
     foundation: Foundation,
     images: Images,
     namespaces: Namespaces,
+    own: Workspace,
     teams: Mapping[str, Workspace],
+    pages: list[Page],
 ) -> Gateway | None:
     if declared.gateway is None or foundation.entrance is None:
         return None
@@ -239,9 +245,11 @@ def _gateway(
         replicas=declared.gateway.replicas,
         entrance=foundation.entrance,
         image=images.get(GATEWAY),
-        workspace=namespaces.of_gateway(),
+        workspace=namespaces.of_gateway([page.pods for page in pages]),
         routed={name: teams[name] for name in asked.teams},
         exposed=asked,
+        own=own,
+        pages=pages,
         rotation=declared.rotations.get(GATEWAY, 0),
     )
     opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random], depends_on=[*foundation.ready])
@@ -274,7 +282,12 @@ def _logins(declared: Platform, foundation: Foundation) -> TrackingLogins:
 
 
 def _tracking(
-    declared: Platform, foundation: Foundation, images: Images, workspace: Workspace, logins: TrackingLogins
+    declared: Platform,
+    foundation: Foundation,
+    images: Images,
+    workspace: Workspace,
+    logins: TrackingLogins,
+    url: str | None,
 ) -> Tracking:
     args = TrackingArgs(
         settings=declared.tracking,
@@ -284,6 +297,7 @@ def _tracking(
         bind_identity=foundation.bind_identity,
         logins=logins,
         protect_data=declared.protect_data,
+        url=url,
     )
     return Tracking("tracking", args, _on_cluster(foundation))
 
@@ -310,6 +324,7 @@ def _observability(
     namespaces: Namespaces,
     gateway: Gateway | None,
     workloads: Workloads,
+    pages: list[Page],
 ) -> ObservabilityOutputs:
     if declared.monitoring is None:
         return ObservabilityOutputs()
@@ -327,6 +342,7 @@ def _observability(
         canaries=canary_limits(declared),
         devices=devices,
         logs=namespaces.of_logs() if declared.collects_logs else None,
+        grafana_url=urls(pages).get(GRAFANA),
         gateway=gateway.workspace if gateway else None,
         groups={name: [*team.groups.developer, *team.groups.admin] for name, team in declared.teams.items()},
         rotations=declared.rotations,

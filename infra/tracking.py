@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pulumi
 from pulumi_kubernetes.core.v1 import EmptyDirVolumeSourceArgs, VolumeArgs
@@ -33,6 +34,8 @@ class TrackingArgs:
     bind_identity: IdentityBinder
     logins: TrackingLogins
     protect_data: bool
+    url: str | None
+    """From outside the cluster."""
 
 
 def tracking_uri(namespace: str) -> str:
@@ -40,13 +43,14 @@ def tracking_uri(namespace: str) -> str:
     return f"http://{NAME}.{namespace}.svc:{PORT}"
 
 
-def allowed_hosts(namespace: str) -> str:
+def allowed_hosts(namespace: str, url: str | None) -> str:
     """Accepted Host headers; others are refused, which prevents DNS rebinding."""
     inside = [NAME, f"{NAME}.{namespace}", f"{NAME}.{namespace}.svc", f"{NAME}.{namespace}.svc.cluster.local"]
     forwarded = ["localhost", "127.0.0.1"]
     private = ["10.*", "192.168.*", *(f"172.{part}.*" for part in range(16, 32))]  # MLflow's default
     hosts = [host for name in inside for host in (name, f"{name}:{PORT}")]
-    return ",".join([*hosts, *(host for name in forwarded for host in (name, f"{name}:*")), *private])
+    outside = [urlsplit(url).netloc] if url else []
+    return ",".join([*hosts, *outside, *(host for name in forwarded for host in (name, f"{name}:*")), *private])
 
 
 class Tracking(pulumi.ComponentResource):
@@ -112,13 +116,19 @@ class Tracking(pulumi.ComponentResource):
             name=NAME,
             image=self._args.image.reference,
             resources=self._args.settings.resources,
-            env=storage_env(self._args.storage) | {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace)},
+            env=storage_env(self._args.storage) | self._accepted(),
             ports={"http": PORT, METRICS_PORT_NAME: METRICS_PORT},
             mounts=[data, secret_mount("logins", NAME, STORAGE_FILES)],
             startup_probe=probe("/health", period=1, failures=120),
             readiness_probe=probe("/health", period=5, failures=2),
             liveness_probe=probe("/health", period=10, failures=6),
         )
+
+    def _accepted(self) -> dict[str, pulumi.Input[str]]:
+        """Whose requests are accepted: by their Host header, and by the page that sends them."""
+        url = self._args.url
+        origins = {"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": url} if url else {}
+        return {"MLFLOW_SERVER_ALLOWED_HOSTS": allowed_hosts(self.namespace, url), **origins}
 
 
 def storage_env(storage: Storage) -> dict[str, pulumi.Input[str]]:

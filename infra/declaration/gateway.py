@@ -13,25 +13,17 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from infra.catalogue.networks import is_anybody
 from infra.declaration.aws.types import CertificateArn
 from infra.declaration.egress import network
+from infra.declaration.host import Host
+from infra.declaration.pages import PAGE_RULES, Pages, pages
 from infra.declaration.problems import Problem
 from infra.declaration.types import Name, Seconds, Settings, memory_bytes, written
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
 
-_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"^({_LABEL}\.)+{_LABEL}$", re.ASCII)
-_LONGEST_HOST = 253
 _LONGEST_LABEL, _LONGEST_REQUEST = 63, 3600
 _FIRST, _ADDRESSES = 32, 192
 _PATH = re.compile(r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)?$", re.ASCII)
-
-
-def _host(value: str) -> str:
-    if not _HOST.fullmatch(value) or len(value) > _LONGEST_HOST or value.replace(".", "").isdigit():
-        write = "write a DNS name in lower case without scheme and port, such as models.example.com"
-        raise ValueError(f"{value!r} is not a host; {write}")
-    return value
 
 
 def _path(value: str) -> str:
@@ -55,7 +47,6 @@ def _cidr(value: str) -> str:
     return value
 
 
-Host = Annotated[str, AfterValidator(_host), WithJsonSchema({"type": "string", "pattern": _HOST.pattern})]
 UrlPath = Annotated[str, AfterValidator(_path), WithJsonSchema({"type": "string", "pattern": _PATH.pattern})]
 SourceCidr = Annotated[str, AfterValidator(_cidr), WithJsonSchema({"type": "string", "examples": ["203.0.113.0/24"]})]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -104,6 +95,7 @@ class Gateway(Settings):
     """
 
     replicas: int = Field(default=2, ge=1, le=20, description="Pods of the proxy")
+    hosts: Pages | None = Field(default=None, description="Hosts of MLflow, the status page and Grafana")
     local: LocalEntrance | None = Field(default=None, description="Ports on the local foundation")
     aws: AwsEntrance | None = Field(default=None, description="The load balancer on the aws foundation; required there")
     cluster: ClusterEntrance | None = Field(
@@ -146,7 +138,7 @@ class Expose(Settings):
 
 @dataclass(frozen=True)
 class Exposed:
-    """What all exposed endpoints together ask of the gateway."""
+    """What all that is exposed asks of the gateway."""
 
     hosts: Sequence[str]
     teams: Sequence[str]
@@ -157,11 +149,11 @@ class Exposed:
 
 
 def exposed(platform: Platform) -> Exposed:
-    """Of all endpoints."""
+    """Of all endpoints, and the hosts of pages."""
     found = dict(_exposed(platform))
     endpoints = [platform.serving[name] for name in found]
     return Exposed(
-        hosts=sorted({expose.host for expose in found.values()}),
+        hosts=sorted({*(expose.host for expose in found.values()), *pages(platform).values()}),
         teams=sorted({endpoint.team for endpoint in endpoints}),
         longest=max((expose.timeout for expose in found.values()), default=0),
         largest=max((memory_bytes(endpoint.max_request_size) for endpoint in endpoints), default=0),
@@ -296,4 +288,5 @@ GATEWAY_RULES = (
     callers_have_generated_secrets,
     names_of_exposed_endpoints_fit,
     ports_of_the_machine_differ,
+    *PAGE_RULES,
 )

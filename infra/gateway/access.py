@@ -7,7 +7,7 @@ from infra.tenancy.rbac import READ
 from infra.workloads.api_access import Access
 
 _STANDARD, _ENVOY = "gateway.networking.k8s.io", "gateway.envoyproxy.io"
-_POLICIES = ("backendtrafficpolicies", "clienttrafficpolicies", "securitypolicies")
+_KINDS = ("backends", "backendtrafficpolicies", "clienttrafficpolicies", "securitypolicies")
 _ROUTES = ("gateways", "httproutes")
 
 ACCESS = Access(
@@ -20,8 +20,8 @@ ACCESS = Access(
         ("", ("configmaps", "secrets", "services"), READ),
         ("apps", ("daemonsets", "deployments"), READ),
         ("discovery.k8s.io", ("endpointslices",), READ),
-        (_ENVOY, ("envoyproxies", *_POLICIES), READ),
-        (_ENVOY, tuple(f"{kind}/status" for kind in ("envoyproxies", *_POLICIES)), ("update",)),
+        (_ENVOY, ("envoyproxies", *_KINDS), READ),
+        (_ENVOY, tuple(f"{kind}/status" for kind in ("envoyproxies", *_KINDS)), ("update",)),
         (_STANDARD, (*_ROUTES, "referencegrants"), READ),
         (_STANDARD, tuple(f"{kind}/status" for kind in _ROUTES), ("update",)),
     ],

@@ -29,8 +29,9 @@ _ACCESS_LOG = {
 _TYPES = "type.googleapis.com/envoy.extensions"
 
 
-def controller_config(platform: str, namespaces: Sequence[str]) -> Mapping[str, Any]:
-    """Of the controller. It makes no Deployments or Services, and looks into these namespaces only."""
+def controller_config(platform: str, namespaces: Sequence[str], *, pages: bool) -> Mapping[str, Any]:
+    """Of the controller. It makes no Deployments or Services, and looks into these namespaces only: it need not look
+    into that of `pages`, which are given to it by their names in DNS."""
     kubernetes = {"watch": {"type": "Namespaces", "namespaces": list(namespaces)}, "leaderElection": {"disable": True}}
     return {
         "apiVersion": "gateway.envoyproxy.io/v1alpha1",
@@ -39,6 +40,7 @@ def controller_config(platform: str, namespaces: Sequence[str]) -> Mapping[str, 
         "provider": {"type": "Custom", "custom": {"resource": {"type": "Kubernetes", "kubernetes": kubernetes}}},
         "logging": {"level": {"default": "info"}},
         "telemetry": {"metrics": {"prometheus": {"disable": True}}},
+        **({"extensionApis": {"enableBackend": True}} if pages else {}),
     }
 
 

@@ -35,6 +35,8 @@ class ControllerArgs:
     workspace: Workspace
     routed: Mapping[str, pulumi.Resource]
     """Namespaces with routes, each with what creates it."""
+    pages: bool
+    """Whether there are routes to pages of the platform."""
     certificates: Certificates
     definitions: GatewayDefinitions
 
@@ -42,7 +44,7 @@ class ControllerArgs:
 def controller(args: ControllerArgs, parent: pulumi.Resource) -> pulumi.Resource:
     """Its Deployment, which comes after everything that it needs, the definitions included."""
     server = DeploymentFactory(CONTROLLER, COMPONENT, args.workspace, parent)
-    settings = controller_config(args.platform, [args.workspace.namespace, *args.routed])
+    settings = controller_config(args.platform, [args.workspace.namespace, *args.routed], pages=args.pages)
     inside = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
     files = args.certificates.of_controller(args.workspace.namespace)
     needed = [

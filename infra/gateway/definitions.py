@@ -19,7 +19,9 @@ _STANDARD = {
     "gateway.networking.k8s.io": ("gatewayclasses", "gateways", "httproutes", "referencegrants"),
 }
 _ENVOY = {
-    "gateway.envoyproxy.io": ("backendtrafficpolicies", "clienttrafficpolicies", "envoyproxies", "securitypolicies"),
+    "gateway.envoyproxy.io": (
+        *("backends", "backendtrafficpolicies", "clienttrafficpolicies", "envoyproxies", "securitypolicies"),
+    ),
 }
 
 

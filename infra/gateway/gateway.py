@@ -9,13 +9,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.catalogue.names import PLATFORM_LABEL, PROJECT, TEAM_LABEL, labels
+from infra.catalogue.names import PLATFORM_LABEL, PROJECT, labels
 from infra.declaration.gateway import Exposed
 from infra.foundation import Entrance
 from infra.gateway.certificates import Certificates, tls_secret
 from infra.gateway.configuration import proxy_settings
 from infra.gateway.controller import ControllerArgs, controller
 from infra.gateway.definitions import GatewayDefinitions
+from infra.gateway.pages import LONGEST, Page, reachable, specs
 from infra.gateway.proxies import ProxiesArgs, proxies
 from infra.images import BuiltImage
 from infra.networking import gateway as names
@@ -42,6 +43,9 @@ class GatewayArgs:
     routed: Mapping[str, pulumi.Resource]
     """Namespaces of teams with exposed endpoints, each with what creates it."""
     exposed: Exposed
+    own: Workspace
+    """Of the platform, with its pages."""
+    pages: Sequence[Page]
     rotation: int
     """How often the stack's own authority has been rotated."""
 
@@ -62,7 +66,15 @@ class Gateway(pulumi.ComponentResource):
         password = GeneratedPassword(name, args.rotation, pulumi.ResourceOptions(parent=self))
         self._certificates = Certificates(args.platform, password)
         definitions = GatewayDefinitions("gateway-definitions", pulumi.ResourceOptions(parent=self))
-        behind = ControllerArgs(args.platform, args.image, args.workspace, args.routed, self._certificates, definitions)
+        behind = ControllerArgs(
+            args.platform,
+            args.image,
+            args.workspace,
+            args.routed,
+            bool(args.pages),
+            self._certificates,
+            definitions,
+        )
         gateway = self._gateway(controller(behind, self))
         in_front = ProxiesArgs(
             args.image,
@@ -74,6 +86,7 @@ class Gateway(pulumi.ComponentResource):
             args.exposed.largest,
         )
         service = proxies(in_front, self, [gateway])
+        self._pages(gateway)
         self.trusted = None if args.entrance.has_certificate else self._certificates.trusted
         self.address = None if args.entrance.cluster_ip else service.status.apply(_first_address)
         self.register_outputs({})
@@ -100,7 +113,7 @@ class Gateway(pulumi.ComponentResource):
         class_ = self._object(_STANDARD, "GatewayClass", args.platform, class_spec, [settings], namespaced=False)
         spec = {"gatewayClassName": args.platform, "listeners": [_redirecting(), self._listener()]}
         gateway = self._object(_STANDARD, "Gateway", names.GATEWAY, spec, [class_, certificate])
-        self._object(_ENVOY, "ClientTrafficPolicy", names.GATEWAY, _of_clients(args.exposed.longest), [gateway])
+        self._object(_ENVOY, "ClientTrafficPolicy", names.GATEWAY, _of_clients(args), [gateway])
         redirect = {"scheme": "https", "port": entrance.https_port, "statusCode": 301}
         self._object(
             _STANDARD,
@@ -114,11 +127,22 @@ class Gateway(pulumi.ComponentResource):
         )
         return gateway
 
+    def _pages(self, gateway: pulumi.Resource) -> None:
+        """Routes to them, after the policies that let their requests through."""
+        pages = list(self._args.pages)
+        after = [gateway, *reachable(self._args.platform, pages, self._args.own, self)]
+        for page in pages:
+            for kind, spec in specs(page):
+                version = _STANDARD if kind == "HTTPRoute" else _ENVOY
+                after = [*after, self._object(version, kind, page.name, spec, after)]
+
     def _listener(self) -> Mapping[str, object]:
-        """Only HTTPRoutes in the namespaces of the platform's teams attach to it."""
+        """Only HTTPRoutes in the namespaces of the platform's teams, and in the gateway's own, attach to it."""
         selector = {
             "matchLabels": {PLATFORM_LABEL: self._args.platform},
-            "matchExpressions": [{"key": TEAM_LABEL, "operator": "Exists"}],
+            "matchExpressions": [
+                {"key": "app.kubernetes.io/component", "operator": "In", "values": ["team", names.COMPONENT]}
+            ],
         }
         return {
             "name": names.LISTENER,
@@ -150,7 +174,7 @@ def _redirecting() -> Mapping[str, object]:
     return {"name": names.REDIRECT, "protocol": "HTTP", "port": 80, "allowedRoutes": routes}
 
 
-def _of_clients(longest: int) -> Mapping[str, object]:
+def _of_clients(args: GatewayArgs) -> Mapping[str, object]:
     """TLS, HSTS and timeouts for clients. Headers by which a client could claim to be a caller are removed."""
     target = {"group": _GROUP, "kind": "Gateway", "name": names.GATEWAY, "sectionName": names.LISTENER}
     hsts = {"name": "Strict-Transport-Security", "value": f"max-age={_YEAR}"}
@@ -159,9 +183,9 @@ def _of_clients(longest: int) -> Mapping[str, object]:
         "tls": {"minVersion": "1.2", "alpnProtocols": ["h2", "http/1.1"]},
         "timeout": {
             "http": {
-                "requestReceivedTimeout": "60s",
+                "requestReceivedTimeout": f"{LONGEST if args.pages else 60}s",
                 "idleTimeout": "300s",
-                "streamIdleTimeout": f"{max(300, longest)}s",
+                "streamIdleTimeout": f"{max(300, args.exposed.longest)}s",
             }
         },
         "path": {"escapedSlashesAction": "UnescapeAndRedirect"},

@@ -61,5 +61,10 @@ class Listener:
 
     def url(self, host: str, path: str) -> str:
         """Of what a route leads to."""
-        port = "" if self.https_port == 443 else f":{self.https_port}"
-        return f"https://{host}{port}{path.rstrip('/')}"
+        return url(host, self.https_port, path)
+
+
+def url(host: str, https_port: int, path: str = "") -> str:
+    """As callers write it."""
+    port = "" if https_port == 443 else f":{https_port}"
+    return f"https://{host}{port}{path.rstrip('/')}"

@@ -124,8 +124,10 @@ def queue_policies(port: int) -> Policies:
     }
 
 
-def gateway_policies(platform: str, pods: GatewayPods, egress: Sequence[AllowedEgress]) -> Policies:
-    """Anybody reaches the proxies, which reach endpoints and their controller."""
+def gateway_policies(
+    platform: str, pods: GatewayPods, egress: Sequence[AllowedEgress], pages: Sequence[Destination] = ()
+) -> Policies:
+    """Anybody reaches the proxies, which reach endpoints, the platform's pages and their controller."""
     namespace = gateway_namespace(platform)
     proxies, controller = _pods(namespace, pods.proxies), _pods(namespace, pods.controller)
     endpoints = NetworkPolicyPeerArgs(
@@ -139,7 +141,11 @@ def gateway_policies(platform: str, pods: GatewayPods, egress: Sequence[AllowedE
             pod_selector=LabelSelectorArgs(match_labels=dict(pods.proxies)),
             policy_types=["Ingress", "Egress"],
             ingress=[NetworkPolicyIngressRuleArgs(ports=_ports([("TCP", port) for port in pods.ports]))],
-            egress=[_to([endpoints]), _to([controller], xds)],
+            egress=[
+                _to([endpoints]),
+                _to([controller], xds),
+                *(_to([_pods(each.namespace, each.pods)], [("TCP", each.port)]) for each in pages),
+            ],
         ),
         "controller": NetworkPolicySpecArgs(
             pod_selector=LabelSelectorArgs(match_labels=dict(pods.controller)),
@@ -158,7 +164,7 @@ def gateway_policies(platform: str, pods: GatewayPods, egress: Sequence[AllowedE
 def routed_policy(
     platform: str, pods: Mapping[str, str], proxies: Mapping[str, str], port: int
 ) -> NetworkPolicySpecArgs:
-    """The proxies of the gateway reach an endpoint."""
+    """The proxies of the gateway reach an endpoint, or a page."""
     return _policy(ingress=[_from([_pods(gateway_namespace(platform), proxies)], [("TCP", port)])], pods=pods)
 
 

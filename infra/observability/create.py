@@ -57,6 +57,8 @@ class ObservabilityArgs:
     """The namespace of privileged node agents; None: there are none."""
     logs: Workspace | None
     """The namespace of the log store; None: there is none."""
+    grafana_url: str | None
+    """Of the deployed Grafana, from outside the cluster."""
     gateway: Workspace | None
     """The namespace of the gateway; None: there is none."""
     groups: Mapping[str, Sequence[str]]
@@ -172,7 +174,14 @@ def _grafana(
     """The platform's own, or else dashboards are delivered to the declared or the managed one."""
     declared, managed = args.settings.grafana, args.foundation.grafana
     if declared is not None and declared.deployed is not None:
-        own = GrafanaArgs(args.images.get(GRAFANA), args.workspace, dashboards, prometheus, _password(args, GRAFANA))
+        own = GrafanaArgs(
+            args.images.get(GRAFANA),
+            args.workspace,
+            dashboards,
+            prometheus,
+            _password(args, GRAFANA),
+            args.grafana_url,
+        )
         return Grafana(GRAFANA, own, opts)
     if declared is None and managed is None:
         return None

@@ -76,6 +76,8 @@ class GrafanaArgs:
     dashboards: DashboardFiles
     prometheus: str
     password: GeneratedPassword
+    url: str | None
+    """From outside the cluster."""
 
 
 class Grafana(pulumi.ComponentResource):
@@ -122,7 +124,11 @@ class Grafana(pulumi.ComponentResource):
             name=NAME,
             image=self._args.image.reference,
             resources=_RESOURCES,
-            env={"GF_PATHS_CONFIG": f"{_CONFIG}/grafana.ini", "GF_PATHS_PROVISIONING": f"{_CONFIG}/provisioning"},
+            env={
+                "GF_PATHS_CONFIG": f"{_CONFIG}/grafana.ini",
+                "GF_PATHS_PROVISIONING": f"{_CONFIG}/provisioning",
+                **({"GF_SERVER_ROOT_URL": self._args.url} if self._args.url else {}),
+            },
             ports={"http": PORT},
             mounts=[
                 config_mount("given", NAME, _CONFIG, {path: _key(path) for path in self._files}),

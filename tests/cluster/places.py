@@ -1,7 +1,7 @@
 """Pods that answer and pods that try to reach them, in namespaces that the platform's own components make.
 
-Two teams, one of which exposes an endpoint; the platform with a stand-in for its tracking server; stand-ins for the
-gateway's pods; and a stranger: a namespace that nobody declared.
+Two teams, one of which exposes an endpoint; the platform with a stand-in for its tracking server, which has a host;
+stand-ins for the gateway's pods; and a stranger: a namespace that nobody declared.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ on_cluster = pulumi.ResourceOptions(providers=[cluster])
 server = Destination({platform!r}, {labels!r}, {port!r})
 own = platform_policies(server) if {closed!r} else {{}}
 policies = team_policies(server, egress({node!r})) if {closed!r} else {{}}
-of_gateway = gateway_policies({platform!r}, PODS, egress({node!r})) if {closed!r} else {{}}
+of_gateway = gateway_policies({platform!r}, PODS, egress({node!r}), [server]) if {closed!r} else {{}}
 settings = Team.model_validate({{"groups": {{"admin": ["any"]}}, "quota": {{"cpu": 4, "memory": "4Gi", "pods": 20}}}})
 priorities = Priorities("priorities", PrioritiesArgs({platform!r}), on_cluster)
 
@@ -58,12 +58,14 @@ def workspace(name, component, policies, **more):
     return Workspace(name, args, on_cluster)
 
 
-workspace({platform!r}, "platform", own)
+platform = workspace({platform!r}, "platform", own)
 workspace({gateway!r}, "gateway", of_gateway)
 owner, _ = [workspace(team, "team", policies, team=team, settings=settings) for team in {teams!r}]
 if {closed!r}:
     routed = {{"exposed-gateway": routed_policy({platform!r}, {exposed!r}, PODS.proxies, {endpoint!r})}}
     network_policies(owner.namespace, routed, pulumi.ResourceOptions(provider=cluster, depends_on=[owner]))
+    page = {{"tracking-gateway": routed_policy({platform!r}, server.pods, PODS.proxies, {port!r})}}
+    network_policies(platform.namespace, page, pulumi.ResourceOptions(provider=cluster, depends_on=[platform]))
 """
 ATTEMPT = r"""
 attempt() {

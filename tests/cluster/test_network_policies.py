@@ -69,7 +69,7 @@ REACHES: Mapping[str, set[str]] = {
     "blue": whole("blue") | opened("tracking") | {"names"},
     "exposed": whole("red", "exposed") | opened("tracking") | {"names"},
     "stranger": OPEN,
-    "proxy": opened("exposed", "controller") | {"names"},
+    "proxy": opened("exposed", "controller", "tracking") | {"names"},
     "controller": OPEN,
     "tracking": PLATFORM,
     "monitoring": PLATFORM | whole("red", "blue", "exposed", "proxy"),
