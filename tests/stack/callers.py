@@ -54,6 +54,11 @@ class Caller:
         """Without TLS."""
         return self._plain.request("GET", path, headers={"Host": self._host}, redirect=False)
 
+    def send(self, method: str, path: str, body: bytes, **headers: str) -> urllib3.BaseHTTPResponse:
+        """JSON, unless the server does not care."""
+        known = {"Host": self._host, "Content-Type": "application/json", **self.headers, **headers}
+        return self._pool.request(method, path, body=body, headers=known)
+
     def predict(self, model: str) -> urllib3.BaseHTTPResponse:
         headers = {"Host": self._host, "Content-Type": "application/json", **self.headers}
         return self._pool.request("POST", f"/v2/models/{model}/infer", body=json.dumps(_SAMPLE), headers=headers)

@@ -4,6 +4,7 @@ The tests stand in the order of that life and share one stack.
 """
 
 import re
+import secrets
 import shutil
 import subprocess
 import time
@@ -298,6 +299,30 @@ def test_an_exposed_endpoint_answers_those_outside_who_have_a_key(
     with pytest.raises(urllib3.exceptions.SSLError, match=r"hostname 'other\.localhost' doesn't match"):
         stranger.get(path)
     stranger.close()
+
+
+def test_pages_of_the_platform_are_reached_by_their_hosts_with_their_logins(
+    core: client.CoreV1Api, outputs: dict[str, Any]
+) -> None:
+    service = core.read_namespaced_service("envoy", f"{NAMESPACE}-gateway")
+    for name in ("tracking", "status"):
+        login = urllib3.make_headers(basic_auth=f"{outputs[name]['username']}:{outputs[name]['password']}")
+        page = Caller(service.spec.cluster_ip, outputs[name]["url"], outputs["gateway"]["trusted"], login)
+        assert page.get("/").status == 200
+        assert page.get("/", Authorization="Basic d3Jvbmc6d3Jvbmc=").status == 401
+        if name == "tracking":
+            require_own_page_only(page, outputs[name]["url"])
+        page.close()
+
+
+def require_own_page_only(mlflow: Caller, url: str) -> None:
+    """A page of somebody else can't use the login that a browser has for MLflow; files of some size come through."""
+    search = "/api/2.0/mlflow/experiments/search"
+    for origin, status in ((url, 200), ("https://elsewhere.example.com", 403)):
+        assert mlflow.send("POST", search, b'{"max_results": 1}', Origin=origin).status == status
+    file, content = "/api/2.0/mlflow-artifacts/artifacts/gateway/file", secrets.token_bytes(20_000_000)
+    assert mlflow.send("PUT", file, content).status == 200
+    assert mlflow.get(file).data == content
 
 
 @pytest.mark.usefixtures("endpoint")
