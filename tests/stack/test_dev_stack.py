@@ -318,8 +318,8 @@ def test_pages_of_the_platform_are_reached_by_their_hosts_with_their_logins(
 def require_own_page_only(mlflow: Caller, url: str) -> None:
     """A page of somebody else can't use the login that a browser has for MLflow; files of some size come through."""
     search = "/api/2.0/mlflow/experiments/search"
-    for origin, status in ((url, 200), ("https://elsewhere.example.com", 403)):
-        assert mlflow.send("POST", search, b'{"max_results": 1}', Origin=origin).status == status
+    for origin, code in ((url, 200), ("https://elsewhere.example.com", 403)):
+        assert mlflow.send("POST", search, b'{"max_results": 1}', Origin=origin).status == code
     file, content = "/api/2.0/mlflow-artifacts/artifacts/gateway/file", secrets.token_bytes(20_000_000)
     assert mlflow.send("PUT", file, content).status == 200
     assert mlflow.get(file).data == content
