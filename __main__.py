@@ -7,7 +7,7 @@ import pulumi
 from infra.declaration.loader import SETTING, declare
 from infra.declaration.problems import DeclarationError
 from infra.outputs import export
-from infra.platform import build
+from infra.platform.build import build
 from infra.secrets.generated import is_encrypted, provided_secrets
 
 gc.disable()  # a run is short and keeps its objects: garbage collection would take a fifth of its time

@@ -29,7 +29,7 @@ _VIOLATIONS = {
     ],
     "machine": [("cli/status.py", "offline.toolchain"), ("cli/plan.py", "offline.plugins.marshal")],
     "capabilities": [
-        ("infra/platform.py", "infra.foundation.aws.context"),
+        ("infra/platform/build.py", "infra.foundation.aws.context"),
         ("infra/observability/create.py", "infra.foundation.local.pools"),
         ("infra/gpu/devices.py", "infra.declaration.aws.settings"),
         ("infra/workloads/pod.py", "infra.catalogue.aws.prices"),

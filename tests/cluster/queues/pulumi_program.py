@@ -1,4 +1,4 @@
-"""A Pulumi program with the platform's queues and job sets alone, put together as infra/platform.py does."""
+"""A Pulumi program with the platform's queues and job sets alone, put together as infra/platform does."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import pulumi
 
 from infra.declaration.loader import declare
 from infra.foundation.aws import access
-from infra.platform import build
+from infra.platform.build import build
 
 STACK = "test"
 

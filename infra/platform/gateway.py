@@ -1,0 +1,69 @@
+"""The way in from outside the cluster, and what scales the endpoints behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+
+from infra.catalogue.images import CONTROLLERS, GATEWAY
+from infra.declaration.gateway import exposed
+from infra.declaration.model import Platform
+from infra.foundation import Foundation
+from infra.gateway.autoscaler import Autoscaler, AutoscalerArgs
+from infra.gateway.gateway import Gateway, GatewayArgs
+from infra.gateway.pages import Page
+from infra.images import Images
+from infra.namespaces import Namespaces
+from infra.networking.gateway import AUTOSCALER
+from infra.platform.options import on_cluster
+from infra.tenancy import (
+    Workspace,
+)
+from infra.workloads.runtime import Runtime, Workloads
+from infra.workloads.serving.settings import SERVING
+
+
+def create_gateway(
+    declared: Platform,
+    foundation: Foundation,
+    images: Images,
+    namespaces: Namespaces,
+    own: Workspace,
+    teams: Mapping[str, Workspace],
+    pages: list[Page],
+) -> Gateway | None:
+    """Where it is declared."""
+    if declared.gateway is None or foundation.entrance is None:
+        return None
+    asked = exposed(declared)
+    args = GatewayArgs(
+        platform=declared.namespace,
+        replicas=declared.gateway.replicas,
+        entrance=foundation.entrance,
+        image=images.get(GATEWAY),
+        workspace=namespaces.of_gateway([page.pods for page in pages]),
+        routed={name: teams[name] for name in asked.teams},
+        exposed=asked,
+        own=own,
+        pages=pages,
+        rotation=declared.rotations.get(GATEWAY, 0),
+    )
+    opts = pulumi.ResourceOptions(providers=[foundation.kubernetes, foundation.random], depends_on=[*foundation.ready])
+    return Gateway(GATEWAY, args, opts)
+
+
+def create_autoscaler(
+    declared: Platform,
+    foundation: Foundation,
+    runtime: Runtime,
+    workspace: Workspace,
+    gateway: Gateway | None,
+    workloads: Workloads,
+) -> None:
+    """After the endpoints, whose first pods show that they start."""
+    scaled = {name: endpoint for name, endpoint in declared.serving.items() if not endpoint.replicas.fixed}
+    if scaled and gateway is not None:
+        args = AutoscalerArgs(runtime.images.get(CONTROLLERS), workspace, gateway.namespace, runtime.teams, scaled)
+        endpoints = [workloads[SERVING.section][name] for name in scaled]
+        Autoscaler(AUTOSCALER, args, on_cluster(foundation, gateway, *endpoints))
