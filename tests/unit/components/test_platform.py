@@ -111,6 +111,7 @@ def test_the_outputs_are_the_public_contract() -> None:
         "port": 5000,
         "username": "admin",
         "password": derived_password("password-of-tracking-0", "admin"),
+        "url": "https://mlflow.localhost:8443",
     }
 
 
