@@ -69,10 +69,10 @@ def _control_plane(cluster: Cluster, version: int, stack: str) -> Step:
 
 def _nodes(cluster: Cluster, version: int) -> Step:
     if cluster.foundation == "aws":
-        wait = "in the maintenance window, or at their expiry; `kubectl get nodes` shows their versions"
-        return Step(EKS, f"nodes to {name(version)}: it replaces them {wait}")
+        when = "in the maintenance window, or at their expiry; `kubectl get nodes` shows their versions"
+        return Step(EKS, f"nodes to {name(version)}: it replaces them with container runtime and GPU driver, {when}")
     if cluster.foundation == "cluster":
-        return Step(OWNER, f"nodes to {name(version)}, pool by pool")
+        return Step(OWNER, f"nodes to {name(version)}, pool by pool, with container runtime and GPU driver")
     return Step(PROJECT, f"node to {name(version)}: nothing to do, its kubelet is built from the same pins")
 
 

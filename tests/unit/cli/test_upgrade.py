@@ -77,7 +77,8 @@ def test_everything_fits() -> None:
     assert whats(found) == [
         "platform team: control plane to 1.35: write platform.foundation.aws.cluster.version: '1.35', "
         "`make preflight STACK=prod`, `make up STACK=prod`",
-        "EKS: nodes to 1.35: it replaces them in the maintenance window, or at their expiry; "
+        "EKS: nodes to 1.35: it replaces them with container runtime and GPU driver, in the maintenance window, "
+        "or at their expiry; "
         "`kubectl get nodes` shows their versions",
         "platform team: kubectl of 1.34 to 1.36 where `make` runs",
     ]
