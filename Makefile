@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
+.PHONY: help up down status preview upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ status: setup ## show endpoints, jobs, images, nodes and GPUs (WAIT=1 for traini
 
 preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))
+
+upgrade-check: setup ## check whether the stack fits KUBERNETES=1.36, and print the order of steps; changes nothing (JSON=1)
+	@$(PYTHON) -m cli upgrade-check --stack $(STACK) --kubernetes "$(KUBERNETES)" $(if $(JSON),--json)
 
 preflight: setup ## check what the account, or the cluster and the registry, offer; read-only
 	@$(PYTHON) -m cli preflight --stack $(STACK)

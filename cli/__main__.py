@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--details", action="store_true", help="also print a line for each resource")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
+    upgrade = add(
+        "upgrade-check", _upgrade_check, "whether the stack fits a version of Kubernetes, and the order of steps"
+    )
+    upgrade.add_argument("--kubernetes", required=True, metavar="VERSION", help="a minor version, such as 1.36")
+    upgrade.add_argument("--json", action="store_true", help="print JSON")
     add("preflight", _preflight, "check what the stack's account or cluster and registry offer; read-only")
     kubeconfig = add("kubeconfig", _kubeconfig, "a kubeconfig for one role of a team that expires after some hours")
     kubeconfig.add_argument("--team", required=True)
@@ -115,6 +120,12 @@ def _preview(options: argparse.Namespace) -> int:
 
     official = options.plugins == "official"
     return preview.preview(options.stack, as_json=options.json, details=options.details, official=official)
+
+
+def _upgrade_check(options: argparse.Namespace) -> int:
+    from cli import upgrade
+
+    return upgrade.check(options.stack, options.kubernetes, as_json=options.json)
 
 
 def _preflight(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,22 @@ STAND_INS = paths.STATE / "preview"
 """A `PULUMI_HOME` with stand-ins for the plugins that need a Docker engine or credentials even for a preview."""
 
 
+@dataclass(frozen=True)
+class Previewed:
+    """A plan, what Pulumi printed, and its exit code."""
+
+    plan: Mapping[str, Any]
+    output: str
+    returncode: int
+
+    def succeeded(self, name: str) -> Mapping[str, Any]:
+        """The plan, or an error if the preview of stack `name` failed."""
+        if self.returncode:
+            why = "\n".join(_reasons(self.plan["problems"])) or _end(self.output)
+            raise CommandError(f"preview of stack {name}", why, hint="all that Pulumi says: make preview DETAILS=1")
+        return self.plan
+
+
 def preview(name: str, *, as_json: bool = False, details: bool = False, official: bool = False) -> int:
     """Preview stack `name` from an empty state, with the stand-ins unless `official` is set; the exit code.
 
@@ -41,7 +58,20 @@ def preview(name: str, *, as_json: bool = False, details: bool = False, official
     """
     console.stderr = as_json  # stdout is the JSON document alone
     declared = preflight.declaration(name, values=False)
-    progress = Progress()
+    done = planned(name, declared, Progress(), official=official)
+    monthly = cost.monthly(declared, done.plan["steps"])
+    if as_json:
+        print(json.dumps({**done.plan, "cost": monthly.as_json() if monthly else None}, indent=2))
+    elif not done.returncode:
+        plan_screen.show(name, done.plan, monthly)
+    if details:
+        console.out(f"\n{done.output}", highlight=False)
+    done.succeeded(name)
+    return 0
+
+
+def planned(name: str, declared: Platform, progress: Progress, *, official: bool = False) -> Previewed:
+    """The plan of stack `name` from an empty state."""
     engine = machine.ensure_engine(progress)
     home = paths.PULUMI_HOME if official else STAND_INS
     with progress.step("Pulumi plugins") as step:
@@ -57,18 +87,7 @@ def preview(name: str, *, as_json: bool = False, details: bool = False, official
         events = Path(folder) / "events"
         with progress.step(f"plan of stack {name}, and policies"):
             done = _run(engine, name, declared, Path(folder), events, environment)
-        planned = plan.read(events)
-    monthly = cost.monthly(declared, planned["steps"])
-    if as_json:
-        print(json.dumps({**planned, "cost": monthly.as_json() if monthly else None}, indent=2))
-    elif not done.returncode:
-        plan_screen.show(name, planned, monthly)
-    if details:
-        console.out(f"\n{done.stdout}", highlight=False)
-    if done.returncode:
-        why = "\n".join(_reasons(planned["problems"])) or _end(done.stdout)
-        raise CommandError(f"preview of stack {name}", why, hint="all that Pulumi says: make preview DETAILS=1")
-    return 0
+        return Previewed(plan.read(events), done.stdout, done.returncode)
 
 
 def _reasons(problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:

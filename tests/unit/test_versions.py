@@ -7,13 +7,15 @@ import subprocess
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from common import versions as tools
 from infra.catalogue import versions
+from infra.catalogue.support import SUPPORT, Later, Support
 from infra.declaration.aws.settings import Cluster, Database, ImageRegistry, ManagedGrafana
+from infra.declaration.aws.support import minor
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VERSIONS: dict[str, Any] = tomllib.loads((REPOSITORY / "versions.toml").read_text())
@@ -93,3 +95,26 @@ def test_support_ends_on_a_date() -> None:
 def test_docs_name_the_kubernetes_that_is_tested() -> None:
     minor, oldest = VERSIONS["kubernetes"]["local"].rpartition(".")[0], VERSIONS["kubernetes"]["oldest"]
     assert f"Kubernetes {oldest} or later; tested with {minor}" in (REPOSITORY / "docs/own-cluster.md").read_text()
+
+
+def test_statements_of_support_are_about_the_versions_that_are_pinned() -> None:
+    """A new pin needs a look at what its maker states."""
+    modules = {module: pin for _, module, pin in PINS}
+    tags = {name: image["tag"] for name, image in VERSIONS["images"].items()}
+    locked = tomllib.loads((REPOSITORY / "uv.lock").read_text())["package"]
+    libraries = {package["name"]: package["version"] for package in locked}
+    pins = {**libraries, **modules, **tags, "containerd": "1.6"}
+    assert {name: row.of for name, row in SUPPORT.items()} == {name: pins[name] for name in SUPPORT}
+
+
+@pytest.mark.parametrize("row", SUPPORT.values(), ids=SUPPORT)
+def test_statements_of_support_have_a_source_and_an_order(row: Support) -> None:
+    assert row.source.startswith("https://")
+    assert row.says
+    assert type(row.as_of) is date
+    named = [version for version in (row.oldest, row.newest) if version is not None]
+    assert all(re.fullmatch(r"1\.\d+", version) for version in named)
+    assert named
+    assert sorted(named, key=minor) == named
+    assert row.later in get_args(Later)
+    assert row.newest is not None or row.later == "supported"
