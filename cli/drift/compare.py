@@ -71,7 +71,8 @@ def _connect(name: str, declared: Platform, resources: Resources) -> client.ApiC
     """A client of the stack's cluster, once it has answered and is the one that the stack was deployed to."""
     context = preflight.kube_context(declared, name)
     if unseen := why_unseen(name, declared):
-        raise CommandError("the cluster can't be queried", unseen.partition(": ")[2])
+        why, _, hint = unseen.partition(": ")[2].partition("; ")
+        raise CommandError("the cluster can't be queried", why, hint=hint)
     if context not in contexts(machine.kubeconfig_files(context)):
         raise CommandError("the local cluster does not run", hint=f"run `make up STACK={name}`")
     api = api_client(context)

@@ -78,19 +78,22 @@ def find(name: str, targets: Sequence[Resource], declared: Platform, progress: P
 
 
 def _refresh(name: str, context: str, targets: Sequence[Resource], events: Path) -> subprocess.CompletedProcess[str]:
-    command = [str(machine.engine()), "refresh", "--preview-only", "--stack", name, "--non-interactive"]
-    command += ["--event-log", str(events), *(part for each in targets for part in ("--target", each["urn"]))]
-    environment = {**stack.environment(context), **stack.EVENT_LOG}
     with stack.salt_kept_out(name):
         return subprocess.run(
-            command,
+            [str(machine.engine()), *arguments(targets, events), "--stack", name, "--non-interactive"],
             cwd=paths.REPOSITORY,
-            env=environment,
+            env={**stack.environment(context), **stack.EVENT_LOG},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
+
+
+def arguments(targets: Sequence[Resource], events: Path) -> list[str]:
+    """Of `pulumi`, to read these resources only; what it finds goes to the event log."""
+    chosen = (part for each in targets for part in ("--target", str(each["urn"])))
+    return ["refresh", "--preview-only", "--event-log", str(events), *chosen]
 
 
 def described(events: Iterable[Mapping[str, Any]], stack: str) -> Iterator[Drift]:
