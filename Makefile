@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
+.PHONY: help up down status drift preview upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ up: setup ## install, start and deploy everything; idempotent
 
 status: setup ## show endpoints, jobs, images, nodes and GPUs (WAIT=1 for training, HTML=status.html), or why JOB=... waits (JSON=1, LOGIN=kubeconfig)
 	@$(PYTHON) -m cli status --stack $(STACK) $(if $(JOB),--job "$(JOB)") $(if $(LOGIN),--kubeconfig "$(LOGIN)") $(if $(JSON),--json) $(if $(WAIT),--wait) $(if $(HTML),--html "$(HTML)")
+
+drift: setup ## compare the stack's state with what exists; changes nothing (JSON=1, MARKDOWN=1)
+	@$(PYTHON) -m cli drift --stack $(STACK) $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
 
 preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))

@@ -5,9 +5,18 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from common import console
 from common.errors import CommandError
+
+
+class _Parser(argparse.ArgumentParser):
+    """A mistake on the command line is an error like any other: 2 is the exit code of drift."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: error: {message}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -34,7 +43,7 @@ def _prepare() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m cli", description=__doc__)
+    parser = _Parser(prog="python -m cli", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name: str, function: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
@@ -51,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--job", help="why the runs of this job wait")
     status.add_argument("--kubeconfig", type=Path, metavar="FILE", help="with --job: use the login of this file")
     status.add_argument("--html", type=Path, metavar="FILE", help="save the status page as one file")
+    drift = add("drift", _drift, "compare the stack's state with what exists; changes nothing")
+    drift.epilog = "Exit code: 0 no drift, 2 drift, 1 an error. `make` itself exits with 2 for both."
+    form = drift.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--markdown", action="store_true", help="print Markdown")
     preview = add("preview", _preview, "show the whole plan and its cost, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--details", action="store_true", help="also print a line for each resource")
@@ -113,6 +127,12 @@ def _status(options: argparse.Namespace) -> int:
         return status_html.write(options.stack, options.html)
     failed = options.wait and not runs.all_succeed(options.stack, quiet=options.json)
     return max(status.show(options.stack, as_json=options.json), int(failed))
+
+
+def _drift(options: argparse.Namespace) -> int:
+    from cli.drift import command
+
+    return command.show(options.stack, as_json=options.json, as_markdown=options.markdown)
 
 
 def _preview(options: argparse.Namespace) -> int:

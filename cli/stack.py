@@ -177,10 +177,16 @@ def outputs(stack: str, *, reveal: bool = False) -> dict[str, Any]:
     return found
 
 
-def resources(stack: str) -> list[dict[str, Any]]:
-    """The resources in the stack's state, with secrets encrypted."""
-    deployment = json.loads(pulumi("stack", "export", "--stack", stack))["deployment"]
-    return list(deployment.get("resources") or [])
+def deployment(stack: str, *, reveal: bool = False) -> dict[str, Any]:
+    """The stack's state; secrets in plain text only if `reveal` is set."""
+    arguments = ["stack", "export", "--stack", stack, *(["--show-secrets"] if reveal else [])]
+    found: dict[str, Any] = json.loads(pulumi(*arguments))["deployment"]
+    return found
+
+
+def resources(stack: str, *, reveal: bool = False) -> list[dict[str, Any]]:
+    """The resources in the stack's state, with secrets encrypted unless `reveal` is set."""
+    return list(deployment(stack, reveal=reveal).get("resources") or [])
 
 
 def forget(stack: str) -> None:

@@ -174,6 +174,18 @@ class Pulumi:
         found = json.loads(self.stored())["checkpoint"]["latest"].get("resources", [])
         return [resource for resource in found if not type_ or resource["type"] == type_]
 
+    def revealed(self) -> list[dict[str, Any]]:
+        """The resources in the state with secrets in clear, which are still marked as such."""
+        done = subprocess.run(
+            [self.bin / "pulumi", "stack", "export", "--show-secrets"],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return list(json.loads(done.stdout)["deployment"].get("resources", []))
+
     def __enter__(self) -> Pulumi:
         self.run("stack", "init", STACK)
         return self

@@ -2,7 +2,8 @@
 
 The state has what the declaration wanted of each object, and what the cluster made of it. Another value of a declared
 field, a missing object, and a field that `kubectl` has added were changed by hand. Fields that a controller of
-Kubernetes has set, such as an autoscaler's replicas, are left alone.
+Kubernetes has set, such as an autoscaler's replicas, are left alone. Secrets are compared as far as the resources have
+them in clear; of encrypted ones, only the keys.
 """
 
 import copy
@@ -18,6 +19,7 @@ from kubernetes.client.exceptions import ApiException
 
 from cli.by_hand import fields
 from cli.by_hand.fields import Path
+from cli.by_hand.ignored import is_ignored
 
 _PREFIX = "kubernetes:"
 _RUNS = ("Job", "JobSet")
@@ -62,7 +64,7 @@ class Edit:
 def find(api: client.ApiClient, resources: Iterable[Mapping[str, Any]]) -> list[Edit]:
     """The edits of a stack's resources, as the state has these."""
     urls = _Urls(api)
-    ours = [resource for resource in resources if _is_ours(resource)]
+    ours = [resource for resource in resources if is_compared(resource)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda resource: _edit(api, urls, resource), ours)
         return [edit for edit in found if edit is not None]
@@ -102,7 +104,8 @@ def _may_stay(entry: Mapping[str, Any]) -> bool:
     return entry["manager"].startswith((_OWN, *_CONTROLLERS)) or entry.get("subresource") == "status"
 
 
-def _is_ours(resource: Mapping[str, Any]) -> bool:
+def is_compared(resource: Mapping[str, Any]) -> bool:
+    """Whether the resource is an object that the stack has created, and no run of a job."""
     type_, kind = str(resource["type"]), str(resource["type"]).rpartition(":")[2]
     is_object = type_.startswith(_PREFIX) and resource.get("custom") and "metadata" in resource.get("outputs", {})
     return bool(is_object) and kind not in _RUNS and not kind.endswith("Patch") and not resource.get("delete")
@@ -136,7 +139,7 @@ def _changed(
     by_controllers = set(_claims(live, lambda manager: manager.startswith(_CONTROLLERS)))
     for path in fields.leaves(_comparable(inputs)):
         before, now = fields.get(outputs, path), fields.get(live, path)
-        if path[:1] in _NOT_COMPARED or fields.missing(before) or fields.shown(path) in ignored:
+        if path[:1] in _NOT_COMPARED or fields.missing(before) or is_ignored(path, ignored):
             continue
         if fields.is_secret(before):
             yield from _gone(path, outputs, live)

@@ -5,6 +5,7 @@ from urllib3.exceptions import HTTPError
 
 from cli import stack
 from cli.by_hand.edits import Edit, find, undo
+from cli.by_hand.revealed import revealed
 from cli.kubeconfig import api_client, contexts
 from common import paths, run
 from common.errors import CommandError
@@ -17,7 +18,7 @@ def repair(name: str, context: str) -> list[Edit]:
         return []
     api = api_client(context)
     try:
-        edits = find(api, stack.resources(name))
+        edits = find(api, revealed(stack.resources(name, reveal=True)))
         undo(api, edits)
     except (ApiException, HTTPError) as error:
         raise CommandError("the stack's objects can't be compared with the cluster's", str(error)) from None

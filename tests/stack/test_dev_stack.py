@@ -24,6 +24,8 @@ from kubernetes import client
 from playwright.sync_api import Browser
 
 from cli.by_hand.edits import find, undo
+from cli.by_hand.revealed import revealed
+from cli.drift import objects
 from cli.prediction import CHAMPION, Endpoint, Tracking, score
 from cli.rotate import Cluster, Key, accepted, count, renew
 from cli.stack import environment
@@ -36,7 +38,7 @@ from offline.cluster.addresses import CONTEXT, NODE_NAME
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
 from tests.stack.callers import Caller, answered_by, answered_by_pods
-from tests.stack.conftest import DECOY, GIVEN_VALUE, NAMESPACE, STACK, TEAM
+from tests.stack.conftest import DECOY, GIVEN, GIVEN_VALUE, NAMESPACE, STACK, TEAM
 from tests.stack.controllers import require_rollback_only, require_scaling_only
 from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
 from tests.stack.loops import counting_requests
@@ -59,6 +61,7 @@ from tests.waiting import eventually
 
 SYSTEM_NAMESPACES = ("trial-platform", TEAM)
 BY_HAND = "by-hand"
+CHANGED_VALUE = "changed-by-hand"
 POOR = Path(__file__).parent / "poor"
 """The image of a server that fails or is slow, by the version of its model."""
 FAILING, SLOW = 1, 2
@@ -185,18 +188,25 @@ def test_up_again_changes_nothing(trial: Pulumi, outputs: dict[str, Any]) -> Non
 def test_what_was_changed_by_hand_is_named_and_put_right_by_one_up(
     core: client.CoreV1Api, apps: client.AppsV1Api, trial: Pulumi, outputs: dict[str, Any]
 ) -> None:
-    """And replicas that an autoscaler has set stay."""
+    """And replicas that an autoscaler has set stay. `make drift` names the same, and nothing else."""
+    assert objects.find(core.api_client, trial.revealed(), STACK) == []
     for command in EDITS.values():
         kubectl(*command)
+    core.patch_namespaced_secret(GIVEN, TEAM, {"stringData": {"value": CHANGED_VALUE}})
+    core.create_namespaced_secret(TEAM, {"metadata": {"name": "somebody-elses"}, "stringData": {"value": "x"}})
     kubectl("-n", SYSTEM, "autoscale", "deployment", "status", "--min=2", "--max=2")
     eventually(lambda: apps.read_namespaced_deployment("status", SYSTEM).spec.replicas == 2, what="the autoscaler")
-    edits = find(core.api_client, trial.resources())
+    drift = objects.find(core.api_client, trial.revealed(), STACK)
+    assert {each.object for each in drift} == {*(edit.partition(": ")[0] for edit in EDITS), f"Secret {TEAM}/{GIVEN}"}
+    assert not any(value in str(drift) for value in (GIVEN_VALUE, CHANGED_VALUE))
+    core.delete_namespaced_secret("somebody-elses", TEAM)
+    edits = find(core.api_client, revealed(trial.revealed()))
     assert unnamed(map(str, edits)) == []
     assert not any(str(edit).startswith(f"Deployment {SYSTEM}/status:") for edit in edits)
     undo(core.api_client, edits)
     trial.refresh(*(part for edit in edits for part in ("--target", edit.urn)))
     trial.up()
-    assert [str(edit) for edit in find(core.api_client, trial.resources())] == []
+    assert objects.find(core.api_client, trial.revealed(), STACK) == []
     assert set(trial.up().changes()) == {"unchanged"}
     assert apps.read_namespaced_deployment("status", SYSTEM).spec.replicas == 2
     kubectl("-n", SYSTEM, "delete", "horizontalpodautoscaler", "status")

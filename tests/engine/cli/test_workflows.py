@@ -42,8 +42,8 @@ def command(workflow: str, step_name: str) -> str:
     return str(found)
 
 
-def test_there_are_three() -> None:
-    assert [file.stem for file in WORKFLOWS] == ["deploy", "preview", "test"]
+def test_there_are_four() -> None:
+    assert [file.stem for file in WORKFLOWS] == ["deploy", "drift", "preview", "test"]
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
@@ -166,7 +166,7 @@ def test_updates_of_one_stack_never_overlap() -> None:
 def test_every_make_target_exists() -> None:
     used = {word for file in WORKFLOWS for word in re.findall(r"run: make (?:-s )?(\w+)", file.read_text())}
     known = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    assert used == {"comment", "preflight", "test", "up"}
+    assert used == {"comment", "preflight", "setup", "test", "up"}
     assert used <= known
 
 
