@@ -15,6 +15,7 @@ from cli import __main__ as commands
 from cli import preflight, stack
 from cli.drift import command, compare
 from cli.drift.report import Drift, Report
+from common.console import console
 from common.errors import CommandError
 from infra.declaration.model import Platform
 
@@ -31,7 +32,7 @@ DEPLOYMENT: Object = {
 def test_a_scheduler_sees_drift_by_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], drift: list[Drift], code: int
 ) -> None:
-    monkeypatch.setattr(command.console, "stderr", False)  # as it is again after the test
+    monkeypatch.setattr(console, "stderr", False)  # as it is again after the test
     monkeypatch.setattr(command, "compare", lambda name: Report(name, 1, drift))
     monkeypatch.setattr(commands, "_prepare", lambda: None)
     assert commands.main(["drift", "--stack", "dev", "--json"]) == code
