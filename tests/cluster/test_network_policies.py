@@ -64,13 +64,13 @@ OPEN = whole("stranger") | opened("proxy") | {"names", "API"}
 """What is not closed, with the gateway's way in."""
 PLATFORM = whole("tracking", "monitoring") | OPEN
 """What the platform's own pods reach: each other, and whatever is not closed."""
-REACHES: Mapping[str, set[str]] = {
+REACHES: Mapping[str, set[str]] = {  # a pod always reaches itself
     "red": whole("red", "exposed") | opened("tracking") | {"names"},
     "blue": whole("blue") | opened("tracking") | {"names"},
     "exposed": whole("red", "exposed") | opened("tracking") | {"names"},
     "stranger": OPEN,
-    "proxy": opened("exposed", "controller", "tracking") | {"names"},
-    "controller": OPEN,
+    "proxy": opened("exposed", "controller", "tracking") | whole("proxy") | {"names"},
+    "controller": OPEN | whole("controller"),
     "tracking": PLATFORM,
     "monitoring": PLATFORM | whole("red", "blue", "exposed", "proxy"),
 }
