@@ -52,7 +52,7 @@ def leave_only_the_platform(trial: Pulumi) -> None:
     document = yaml.safe_load(file.read_text())
     platform = document["config"]["ml-platform:platform"]
     platform.update(images={}, training={}, serving={}, nodePools={}, models={MODEL: {"team": TEAM}})
-    del platform["monitoring"]
+    del platform["monitoring"], platform["gateway"]["hosts"]["status"]
     file.write_text(yaml.safe_dump(document))
 
 
