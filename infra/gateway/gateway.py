@@ -30,7 +30,7 @@ _CERTIFICATE = "certificate"
 """The Secret with what callers see."""
 _YEAR = 31_536_000
 _NO_HOST = "gateway.invalid"
-"""In the certificate while no endpoint is exposed."""
+"""In the certificate while no endpoint and no page is exposed."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +132,9 @@ class Gateway(pulumi.ComponentResource):
         pages = list(self._args.pages)
         after = [gateway, *reachable(self._args.platform, pages, self._args.own, self)]
         for page in pages:
-            for kind, spec in specs(page):
+            for kind, name, spec in specs(page):
                 version = _STANDARD if kind == "HTTPRoute" else _ENVOY
-                after = [*after, self._object(version, kind, page.name, spec, after)]
+                after = [*after, self._object(version, kind, name, spec, after)]
 
     def _listener(self) -> Mapping[str, object]:
         """Only HTTPRoutes in the namespaces of the platform's teams, and in the gateway's own, attach to it."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
+from infra.catalogue.images import TRACKING
 from infra.networking.gateway import GATEWAY, LISTENER, PODS
 from infra.networking.network_policies import Destination, network_policies, routed_policy
 from infra.tenancy import Workspace
 
-LONGEST = 3600
+LONGEST = 600
 """Seconds that a request may take, and that the gateway may take to receive it: files are sent to MLflow."""
-_GROUP = "gateway.envoyproxy.io"
+_GROUP, _STANDARD = "gateway.envoyproxy.io", "gateway.networking.k8s.io"
+_LARGEST, _AT_ONCE = 2**21, 64
+"""Bytes of a request, and requests, before a page may have asked for a login: MLflow holds each in memory, twice."""
+_FILES = {TRACKING: [f"/{api}/2.0/mlflow-artifacts/artifacts" for api in ("api", "ajax-api")]}
+"""Paths of files, for which the page asks for a login before it reads them."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,28 @@ def reachable(platform: str, pages: list[Page], own: Workspace, parent: pulumi.R
     return network_policies(own.namespace, policies, pulumi.ResourceOptions(parent=parent, depends_on=[own]))
 
 
-def specs(page: Page) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """By kind, in the order of their creation. They are in the gateway's namespace: a Backend has the Service's name in
-    DNS, so that the controller need not read the platform's namespace, Secrets and all.
+def specs(page: Page) -> Iterator[tuple[str, str, Mapping[str, object]]]:
+    """By kind and name, in the order of their creation. They are in the gateway's namespace: a Backend has the name in
+    DNS of the Service, so that the controller need not read the platform's namespace, Secrets and all.
     """
     fqdn = {"hostname": f"{page.name}.{page.pods.namespace}.svc.cluster.local", "port": page.pods.port}
-    yield "Backend", {"endpoints": [{"fqdn": fqdn}]}
+    yield "Backend", page.name, {"endpoints": [{"fqdn": fqdn}]}
+    limits = {
+        "targetRefs": [{"group": _STANDARD, "kind": "HTTPRoute", "name": page.name}],
+        "requestBuffer": {"limit": str(_LARGEST)},
+        "circuitBreaker": {"maxParallelRequests": _AT_ONCE},
+    }
+    yield "BackendTrafficPolicy", page.name, limits
+    yield "HTTPRoute", page.name, _route(page, ["/"])
+    if page.name in _FILES:
+        yield "HTTPRoute", f"{page.name}-files", _route(page, _FILES[page.name])
+
+
+def _route(page: Page, paths: Sequence[str]) -> Mapping[str, object]:
     rule = {
-        "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+        "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in paths],
         "backendRefs": [{"group": _GROUP, "kind": "Backend", "name": page.name}],
         "timeouts": {"request": f"{LONGEST}s"},
     }
     parent = {"name": GATEWAY, "sectionName": LISTENER}
-    yield "HTTPRoute", {"parentRefs": [parent], "hostnames": [page.host], "rules": [rule]}
+    return {"parentRefs": [parent], "hostnames": [page.host], "rules": [rule]}

@@ -1,7 +1,8 @@
 """The Grafana that the platform deploys, from the official image, without persistent storage.
 
 Data source and dashboards are provisioned from files; changes in the user interface are lost with the pod. Like the
-status page it is reached from the platform's namespace and through `kubectl port-forward`. It queries Prometheus only.
+status page it is reached from the platform's namespace, through `kubectl port-forward`, and by the gateway where it has
+a host there. It queries Prometheus only.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
         "public_key_retrieval_disabled": "true",
     },
     "snapshots": {"external_enabled": "false"},
+    # They would need no login.
+    "metrics": {"enabled": "false"},
 }
 """Grafana's settings that differ from its defaults."""
 
@@ -127,7 +130,7 @@ class Grafana(pulumi.ComponentResource):
             env={
                 "GF_PATHS_CONFIG": f"{_CONFIG}/grafana.ini",
                 "GF_PATHS_PROVISIONING": f"{_CONFIG}/provisioning",
-                **({"GF_SERVER_ROOT_URL": self._args.url} if self._args.url else {}),
+                **(_outside(self._args.url) if self._args.url else {}),
             },
             ports={"http": PORT},
             mounts=[
@@ -140,6 +143,15 @@ class Grafana(pulumi.ComponentResource):
             readiness_probe=probe("/api/health", period=5, failures=3),
             liveness_probe=probe("/api/health", period=10, failures=6),
         )
+
+
+def _outside(url: str) -> Mapping[str, str]:
+    """Settings of a Grafana that others reach: nobody can lock its one user out, whose password is generated."""
+    return {
+        "GF_SERVER_ROOT_URL": url,
+        "GF_SECURITY_COOKIE_SECURE": "true",
+        "GF_SECURITY_DISABLE_BRUTE_FORCE_LOGIN_PROTECTION": "true",
+    }
 
 
 def provisioned(prometheus: str) -> Mapping[str, str]:

@@ -330,7 +330,10 @@ def require_own_page_only(mlflow: Caller, url: str) -> None:
     search = "/api/2.0/mlflow/experiments/search"
     for origin, code in ((url, 200), ("https://elsewhere.example.com", 403)):
         assert mlflow.send("POST", search, b'{"max_results": 1}', Origin=origin).status == code
+    nobody = {"Authorization": ""}
+    assert mlflow.send("POST", "/api/2.0/mlflow/runs/create", bytes(100_000_000), **nobody).status == 413
     file, content = "/api/2.0/mlflow-artifacts/artifacts/gateway/file", secrets.token_bytes(20_000_000)
+    assert mlflow.send("PUT", file, content, **nobody).status == 401
     assert mlflow.send("PUT", file, content).status == 200
     assert mlflow.get(file).data == content
 

@@ -31,6 +31,19 @@ def test_each_page_has_a_route_in_the_gateway_s_namespace_after_the_policy_that_
         assert {"gateway", f"ml-platform-{name}-gateway"} <= behind(recorder, f"{STANDARD}HTTPRoute", f"gateway-{name}")
 
 
+def test_what_a_page_reads_before_it_asks_for_a_login_is_limited() -> None:
+    recorder = platform(small(**with_pages()))
+    for name in HOSTS:
+        policy = inputs(recorder, f"{ENVOY}BackendTrafficPolicy", f"gateway-{name}")["spec"]
+        assert policy["targetRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": name}]
+        assert policy["requestBuffer"] == {"limit": "2097152"}
+    files = inputs(recorder, f"{STANDARD}HTTPRoute", "gateway-tracking-files")["spec"]["rules"][0]["matches"]
+    assert [each["path"]["value"] for each in files] == [
+        "/api/2.0/mlflow-artifacts/artifacts",
+        "/ajax-api/2.0/mlflow-artifacts/artifacts",
+    ]
+
+
 def test_proxies_alone_reach_a_page_and_only_on_its_port() -> None:
     recorder = platform(small(**with_pages()))
     for name, port in PORTS.items():
