@@ -1,8 +1,8 @@
 """The status page: the platform's state on one page, behind a login. `pulumi up` does not wait for it.
 
 It is reached from the platform's own namespace, through `kubectl port-forward`, which no network policy has to allow,
-and by the gateway where it has a host there. It queries Prometheus, Alertmanager and the API server; its service account may list what the page shows,
-and may read neither Secrets nor ConfigMaps.
+and by the gateway where it has a host there. It queries Prometheus, Alertmanager and the API server; its service
+account may list what the page shows, and may read neither Secrets nor ConfigMaps.
 """
 
 from __future__ import annotations
