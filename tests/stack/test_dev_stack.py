@@ -330,12 +330,24 @@ def require_own_page_only(mlflow: Caller, url: str) -> None:
     search = "/api/2.0/mlflow/experiments/search"
     for origin, code in ((url, 200), ("https://elsewhere.example.com", 403)):
         assert mlflow.send("POST", search, b'{"max_results": 1}', Origin=origin).status == code
-    nobody = {"Authorization": ""}
-    assert mlflow.send("POST", "/api/2.0/mlflow/runs/create", bytes(100_000_000), **nobody).status == 413
+    assert [is_read_from_nobody(mlflow, size) for size in (1_000_000, 100_000_000)] == [True, False]
     file, content = "/api/2.0/mlflow-artifacts/artifacts/gateway/file", secrets.token_bytes(20_000_000)
-    assert mlflow.send("PUT", file, content, **nobody).status == 401
+    assert mlflow.send("PUT", file, b"x", Authorization="").status == 401
     assert mlflow.send("PUT", file, content).status == 200
     assert mlflow.get(file).data == content
+
+
+def is_read_from_nobody(mlflow: Caller, size: int) -> bool:
+    """Whether MLflow gets a request of so many bytes without a login, which it then refuses.
+
+    Otherwise the gateway answers 413, or closes the connection before all is sent.
+    """
+    try:
+        status_code = mlflow.send("POST", "/api/2.0/mlflow/runs/create", bytes(size), Authorization="").status
+    except urllib3.exceptions.HTTPError:
+        return False
+    assert status_code in (401, 413)
+    return status_code == 401
 
 
 @pytest.mark.usefixtures("endpoint")
