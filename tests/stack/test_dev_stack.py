@@ -317,7 +317,8 @@ def test_pages_of_the_platform_are_reached_by_their_hosts_with_their_logins(
     service = core.read_namespaced_service("envoy", f"{NAMESPACE}-gateway")
     for name in ("tracking", "status"):
         login = urllib3.make_headers(basic_auth=f"{outputs[name]['username']}:{outputs[name]['password']}")
-        page = Caller(service.spec.cluster_ip, outputs[name]["url"], outputs["gateway"]["trusted"], login)
+        key = {"Authorization": login["authorization"]}
+        page = Caller(service.spec.cluster_ip, outputs[name]["url"], outputs["gateway"]["trusted"], key)
         assert page.get("/").status == 200
         assert page.get("/", Authorization="Basic d3Jvbmc6d3Jvbmc=").status == 401
         if name == "tracking":
