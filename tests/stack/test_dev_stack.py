@@ -319,11 +319,15 @@ def test_pages_of_the_platform_are_reached_by_their_hosts_with_their_logins(
         login = urllib3.make_headers(basic_auth=f"{outputs[name]['username']}:{outputs[name]['password']}")
         key = {"Authorization": login["authorization"]}
         page = Caller(service.spec.cluster_ip, outputs[name]["url"], outputs["gateway"]["trusted"], key)
-        assert page.get("/").status == 200
+        eventually(partial(is_there, page), 60, f"the page of {name}")
         assert page.get("/", Authorization="Basic d3Jvbmc6d3Jvbmc=").status == 401
         if name == "tracking":
             require_own_page_only(page, outputs[name]["url"])
         page.close()
+
+
+def is_there(page: Caller) -> bool:
+    return page.get("/").status == 200
 
 
 def require_own_page_only(mlflow: Caller, url: str) -> None:
