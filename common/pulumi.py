@@ -1,5 +1,7 @@
 """Pulumi's wire format, as far as both the commands and the stand-in plugins read it."""
 
+import re
+
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key that marks an object as a special value; its own value says which kind."""
 
@@ -30,3 +32,11 @@ def urn_name(urn: str) -> str:
 def urn_type(urn: str) -> str:
     """The resource's own type token, without those of its parents."""
     return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+
+
+_KEY = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|\[(\*)\]|([^.\[\]]+)')
+
+
+def property_keys(path: str) -> tuple[str | int, ...]:
+    """The keys of `tags["a.b"]` or `ingress[0].ports[*]`: indexes as numbers, `*` for each item of a list."""
+    return tuple(int(index) if index else quoted or star or plain for quoted, index, star, plain in _KEY.findall(path))

@@ -1,11 +1,10 @@
 """Fields that the stack leaves to others: the paths of `ignoreChanges`, as Pulumi writes them."""
 
-import re
 from collections.abc import Collection
 
 from cli.by_hand.fields import Path
+from common.pulumi import property_keys
 
-_KEY = re.compile(r'\["([^"]*)"\]|\[(\*|\d+)\]|([^.\[\]]+)')
 _ANY_ITEM = "*"
 
 
@@ -15,8 +14,7 @@ def is_ignored(path: Path, ignored: Collection[str]) -> bool:
 
 
 def _keys(written: str) -> Path:
-    """The keys of `spec.replicas`, `webhooks[*].clientConfig` or `metadata.labels["a.b/c"]`."""
-    return tuple(quoted or (_ANY_ITEM if item else plain) for quoted, item, plain in _KEY.findall(written))
+    return tuple(_ANY_ITEM if isinstance(key, int) else key for key in property_keys(written))
 
 
 def _contains(outer: Path, path: Path) -> bool:

@@ -1,6 +1,6 @@
 """A report as Markdown, for an issue or the summary of a workflow run.
 
-What it quotes was written by whoever changed the object, so it is quoted as code: no links, images or mentions.
+Values that somebody else has written are formatted as code: no links, images or mentions.
 """
 
 import re

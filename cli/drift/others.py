@@ -13,12 +13,12 @@ from typing import Any
 
 from cli import plan, preflight, stack
 from cli.drift import fixes, values
-from cli.drift.properties import get, keys
+from cli.drift.properties import get
 from cli.drift.report import Drift
 from common import paths
 from common.console import Progress
 from common.errors import CommandError
-from common.pulumi import urn_name, urn_type
+from common.pulumi import property_keys, urn_name, urn_type
 from infra.declaration.model import Platform
 from offline import machine
 
@@ -116,7 +116,7 @@ def described(events: Iterable[Mapping[str, Any]], stack: str) -> Iterator[Drift
 
 def _value(field: str, *places: Any) -> str:
     """The value of the first place that has the field."""
-    path = keys(field)
+    path = property_keys(field)
     found = next((value for place in places if (value := get(place, path)) is not None), None)
     if found is None:
         return values.ABSENT

@@ -146,7 +146,7 @@ class Grafana(pulumi.ComponentResource):
 
 
 def _outside(url: str) -> Mapping[str, str]:
-    """Settings of a Grafana that others reach: nobody can lock its one user out, whose password is generated."""
+    """Settings behind the gateway: failed logins do not lock out the only user, whose password is generated."""
     return {
         "GF_SERVER_ROOT_URL": url,
         "GF_SECURITY_COOKIE_SECURE": "true",

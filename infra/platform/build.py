@@ -28,12 +28,7 @@ from infra.platform.queues import (
     with_namespace_quota,
 )
 from infra.secrets.generated import TrackingLogins
-from infra.tenancy import (
-    Priorities,
-    PrioritiesArgs,
-    TrackingAccess,
-    Workspace,
-)
+from infra.tenancy import Priorities, PrioritiesArgs, TrackingAccess, Workspace
 from infra.tenancy.admission import Admission, AdmissionArgs
 from infra.tenancy.team_secrets import TeamSecret, TeamSecrets, TeamSecretsArgs
 from infra.tracking import Tracking, TrackingArgs

@@ -17,9 +17,7 @@ from infra.images import Images
 from infra.namespaces import Namespaces
 from infra.networking.gateway import AUTOSCALER
 from infra.platform.options import on_cluster
-from infra.tenancy import (
-    Workspace,
-)
+from infra.tenancy import Workspace
 from infra.workloads.runtime import Runtime, Workloads
 from infra.workloads.serving.settings import SERVING
 

@@ -13,9 +13,7 @@ from infra.gpu.devices import Devices, DevicesArgs
 from infra.images import Images
 from infra.namespaces import Namespaces
 from infra.platform.options import on_cluster
-from infra.tenancy import (
-    Workspace,
-)
+from infra.tenancy import Workspace
 
 
 def create_devices(declared: Platform, foundation: Foundation, namespaces: Namespaces) -> Devices | None:

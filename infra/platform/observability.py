@@ -16,9 +16,7 @@ from infra.observability.responder import Responder
 from infra.platform.options import on_cluster
 from infra.platform.pages import urls
 from infra.queues import run_stopper
-from infra.tenancy import (
-    Workspace,
-)
+from infra.tenancy import Workspace
 from infra.workloads.runtime import Runtime, Workloads
 from infra.workloads.serving.canary import canary_limits
 from infra.workloads.serving.settings import SERVING

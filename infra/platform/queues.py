@@ -19,9 +19,7 @@ from infra.namespaces import Namespaces
 from infra.platform.options import on_cluster
 from infra.queues import LocalQueues, LocalQueuesArgs, Quotas, QuotasArgs
 from infra.queues.controller import ControllerArgs, QueueController
-from infra.tenancy import (
-    Workspace,
-)
+from infra.tenancy import Workspace
 from infra.workloads.queue import Queue
 
 

@@ -1,7 +1,7 @@
 """Pods that answer and pods that try to reach them, in namespaces that the platform's own components make.
 
 Two teams, one of which exposes an endpoint; the platform with a stand-in for its tracking server, which has a host;
-stand-ins for the gateway's pods; and a stranger: a namespace that nobody declared.
+stand-ins for the gateway's pods; and a stranger: a namespace that is not declared.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from cli.drift import command, markdown, others, screen, values
-from cli.drift.properties import get, keys
+from cli.drift.properties import get
 from cli.drift.report import Drift, Report
-from common.pulumi import SECRET, SIGNATURE
+from common.pulumi import SECRET, SIGNATURE, property_keys
 
 Object = dict[str, Any]
 
@@ -62,9 +62,9 @@ def test_what_no_plugin_reads_is_named() -> None:
 
 
 def test_properties_are_found_by_the_engines_paths() -> None:
-    assert keys('tags["a.b"].c[0]') == ("tags", "a.b", "c", 0)
-    assert get({"tags": {"a.b": {"c": [1]}}}, keys('tags["a.b"].c[0]')) == 1
-    assert get({"a": []}, keys("a[0].b")) is None
+    assert property_keys('tags["a.b"].c[0]') == ("tags", "a.b", "c", 0)
+    assert get({"tags": {"a.b": {"c": [1]}}}, property_keys('tags["a.b"].c[0]')) == 1
+    assert get({"a": []}, property_keys("a[0].b")) is None
 
 
 CHANGED = Drift("changed", "Deployment vision/digits", "spec.replicas", "2", "1", "do this")
