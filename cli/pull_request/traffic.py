@@ -41,9 +41,9 @@ def _of_route(step: Mapping[str, Any], servers: Mapping[_Place, Any]) -> Iterato
 
 
 def _others(rule: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
-    """Services beside the endpoint's own, and what they get."""
+    """Services beside the endpoint's own, and what they get. A route of one of the platform's pages divides nothing."""
     for each in rule.get("backendRefs", []):
-        if each["name"] != name:
+        if each["name"] != name and "weight" in each:
             yield each["name"], f"{each['weight']} %"
     for each in rule.get("filters", []):
         if each["type"] == "RequestMirror":

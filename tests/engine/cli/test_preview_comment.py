@@ -277,6 +277,13 @@ def test_a_canary_is_told_in_words(before: list[Any], after: list[Any], said: li
     assert all(f"**{line}**" in text.splitlines()[:10] for line in said)
 
 
+def test_a_page_of_the_platform_divides_nothing() -> None:
+    rule = {"backendRefs": [{"group": "gateway.envoyproxy.io", "kind": "Backend", "name": "tracking"}]}
+    metadata = {"namespace": "platform-gateway", "name": "tracking-files"}
+    page = step(ROUTE, "tracking-files", metadata=metadata, spec={"rules": [rule]})
+    assert report("prod", Planned(planned()), Planned(planned(page))).traffic == []
+
+
 def event_log(folder: Path, *events: dict[str, Any]) -> Path:
     file = folder / "events"
     file.write_text("\n".join(json.dumps(event) for event in events))
