@@ -9,9 +9,11 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+import string
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import bcrypt
 import pulumi
 import pulumi_random as random
 from pulumi.runtime import is_config_secret
@@ -21,6 +23,8 @@ from infra.declaration.loader import secret_names
 from infra.secrets.derive import derived_password
 
 _SLOTS = 3
+_BASE64_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+_BCRYPT_DIGITS = str.maketrans(_BASE64_DIGITS, "./" + string.ascii_uppercase + string.ascii_lowercase + string.digits)
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,6 @@ class GeneratedPassword(pulumi.ComponentResource):
     accepted: Sequence[pulumi.Output[str]]
     others: Sequence[pulumi.Output[str]]
     """The previous one and the next one of those."""
-    bcrypt_hashes: Sequence[pulumi.Output[str]]
-    """Of the accepted passwords, in their order. A salt is generated once, so that hashes don't differ in each run."""
 
     def __init__(self, name: str, rotation: int, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:GeneratedPassword", name, None, opts)
@@ -62,7 +64,6 @@ class GeneratedPassword(pulumi.ComponentResource):
         self.accepted = [pulumi.Output.secret(each.result) for each in drawn]
         self.current = self.accepted[self.slot]
         self.others = [self.accepted[(self.slot + step) % _SLOTS] for step in (-1, 1)]
-        self.bcrypt_hashes = [pulumi.Output.secret(each.bcrypt_hash) for each in drawn]
         self.register_outputs({})
 
 
@@ -118,6 +119,20 @@ def keyed_fingerprint(key: pulumi.Output[str], secret: pulumi.Output[str]) -> pu
 def lines(values: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
     """One value per line, sorted and without duplicates."""
     return pulumi.Output.all(*values).apply(lambda known: "".join(f"{value}\n" for value in sorted(set(known))))
+
+
+def htpasswd(users: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
+    """By user, generated passwords. A server checks one in each request, so the hash is the cheapest that bcrypt has:
+    what protects 32 random characters from being guessed is their number.
+    """
+    hashed = [password.apply(lambda known, user=user: f"{user}:{_bcrypt(known)}") for user, password in users.items()]
+    return pulumi.Output.secret(lines(hashed))
+
+
+def _bcrypt(password: str) -> str:
+    """With a salt of the password's own, so that hashes don't differ in each run."""
+    salt = base64.b64encode(hashlib.sha256(f"salt of {password}".encode()).digest()[:16]).decode().rstrip("=")
+    return bcrypt.hashpw(password.encode(), f"$2b$04${salt.translate(_BCRYPT_DIGITS)}".encode()).decode()
 
 
 def docker_config(server: str, username: str, password: pulumi.Output[str]) -> pulumi.Output[str]:

@@ -11,7 +11,7 @@ from infra.build_context import prepare
 from infra.catalogue.images import REGISTRY
 from infra.catalogue.names import PART_LABEL, PROJECT, image_context
 from infra.foundation.contract import Registry, Repository
-from infra.secrets.generated import GeneratedPassword, docker_config, lines
+from infra.secrets.generated import GeneratedPassword, docker_config, htpasswd
 
 _INTERNAL_PORT, _INTERNAL_METRICS_PORT = 5000, 5001
 _STORAGE = "/var/lib/registry"
@@ -115,5 +115,4 @@ def _username(slot: int) -> str:
 
 
 def _htpasswd(password: GeneratedPassword) -> pulumi.Output[str]:
-    users = [pulumi.Output.format("{}:{}", _username(slot), each) for slot, each in enumerate(password.bcrypt_hashes)]
-    return pulumi.Output.secret(lines(users))
+    return htpasswd({_username(slot): each for slot, each in enumerate(password.accepted)})

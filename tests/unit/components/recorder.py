@@ -73,7 +73,7 @@ def _computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         repository = inputs["imageName"].rpartition(":")[0]
         return {"repoDigest": f"{repository}@sha256:{name}"}
     if type_ == "random:index/randomPassword:RandomPassword":
-        return {"result": f"password-of-{name}", "bcryptHash": f"$2a$10$hash-of-{name}"}
+        return {"result": f"password-of-{name}"}
     if type_.startswith("aws:"):
         return {"arn": f"arn:{type_.rpartition(':')[2]}/{name}", **_AWS.get(type_, {})}
     return {}

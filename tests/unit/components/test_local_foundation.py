@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import bcrypt
 import pytest
 import yaml
 
@@ -23,8 +24,17 @@ def test_the_registry_answers_on_loopback_only_and_asks_for_a_password() -> None
         {"internal": 5001, "external": 5001, "ip": "127.0.0.1"},
     ]
     (upload,) = inputs(recorder, "docker:index/container:Container", "registry-passwords")["uploads"]
-    lines = [f"platform-{slot}:$2a$10$hash-of-registry-{slot}\n" for slot in range(3)]
-    assert upload == {"file": "/auth/htpasswd", "content": "".join(lines)}
+    assert upload["file"] == "/auth/htpasswd"
+    hashes = dict(line.split(":") for line in upload["content"].splitlines())
+    assert list(hashes) == ["platform-0", "platform-1", "platform-2"]
+    for slot, hashed in enumerate(hashes.values()):
+        assert bcrypt.checkpw(f"password-of-registry-{slot}".encode(), hashed.encode())
+        assert not bcrypt.checkpw(b"password-of-registry-3", hashed.encode())
+
+
+def test_passwords_of_the_registry_have_the_same_hashes_in_each_run() -> None:
+    first, second = (inputs(platform(small()), CONTAINER, "registry-passwords") for _ in range(2))
+    assert first["uploads"] == second["uploads"]
 
 
 def test_the_registry_s_metrics_are_scraped_through_the_node() -> None:
