@@ -1,7 +1,8 @@
 """CustomResourceDefinitions of controllers that are built from their Go modules, and the objects that these define.
 
 A definition is a file that is generated from the module whose version an image has. Left out are descriptions, nine
-tenths of the text, which every update would write to the state, and versions other than the one that is stored.
+tenths of the text, versions other than the one that is stored, and what a pod may have, which Kubernetes checks when the
+pod's Job is created: an update writes the state twice for each resource, and the definitions with it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import yaml
 Schema = Mapping[str, Any]
 _IMAGES = Path(__file__).parents[2] / "images"
 _SOURCE = Path("config/components/crd/bases")
+_ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _ANNOTATIONS = ("api-approved.kubernetes.io", "gateway.networking.k8s.io/bundle-version", "/channel")
 """Without the first, the API server refuses definitions of Kubernetes' own groups."""
 
@@ -51,6 +53,8 @@ def _generated(definition: Schema) -> Schema:
 def _bare(value: Any, named: bool = False) -> Any:
     """Without descriptions; `named`: the keys are names of properties, of which one may be `description`."""
     if isinstance(value, Mapping):
+        if value.get("required") == ["containers"]:
+            return _ANYTHING
         kept = {key: each for key, each in value.items() if named or key != "description"}
         return {key: _bare(each, not named and key == "properties") for key, each in kept.items()}
     return [_bare(each) for each in value] if isinstance(value, list) else value
