@@ -24,7 +24,9 @@ from common.versions import PUBLIC_BASE_IMAGE as PUBLIC_IMAGE
 IMAGE = "ml-platform/python:local"
 LOOKUP_SECONDS = 5
 
-PACKAGES = ("ca-certificates", "python3", "python3-venv", "tzdata")
+PACKAGES = ("ca-certificates", "python3", "python3-venv", "tzdata", "usr-is-merged")
+"""The last says that `/usr` is merged already: the package that would merge it needs Perl, a quarter of the image."""
+_MERGED = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*")
 CA_BUNDLE = "/etc/ssl/certs/host.crt"
 RECIPE_LABEL = "ml-platform.io/recipe"
@@ -110,6 +112,7 @@ def _bootstrap_command(root: Path, bundle: Path) -> list[str]:
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        f"--hook-dir={_MERGED}",
         f"--customize-hook=upload {bundle} {CA_BUNDLE}",
         SUITE,
         str(root),
