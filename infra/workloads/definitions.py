@@ -1,8 +1,8 @@
 """CustomResourceDefinitions of controllers that are built from their Go modules, and the objects that these define.
 
 A definition is a file that is generated from the module whose version an image has. Left out are descriptions, nine
-tenths of the text, versions other than the one that is stored, and what a pod may have, which Kubernetes checks when the
-pod's Job is created: an update writes the state twice for each resource, and the definitions with it.
+tenths of the text, versions other than the one that is stored, and what a pod may have, which Kubernetes checks when
+its Job is created: an update writes the state twice for each resource, and the definitions with it.
 """
 
 from __future__ import annotations

@@ -56,16 +56,6 @@ class LocalFoundation(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         engine = docker.Provider("docker", opts=child)
         randomness = random.Provider("random", opts=child)
-        # The kubeconfig is found as by kubectl and is not in the state. Secrets and ConfigMaps
-        # are updated in place: a rotated password must not run a training job again.
-        cluster = kubernetes.Provider(
-            "kubernetes",
-            context=LOCAL_CONTEXT,
-            enable_secret_mutable=True,
-            enable_config_map_mutable=True,
-            kube_client_settings=CLIENT_SETTINGS,
-            opts=child,
-        )
         registry = LocalRegistry(
             "registry",
             LocalRegistryArgs(
@@ -79,6 +69,17 @@ class LocalFoundation(pulumi.ComponentResource):
                 protect_data=args.protect_data,
             ),
             pulumi.ResourceOptions(parent=self, providers=[engine, randomness]),
+        )
+        # The kubeconfig is found as by kubectl and is not in the state. Secrets and ConfigMaps
+        # are updated in place: a rotated password must not run a training job again.
+        cluster = kubernetes.Provider(
+            "kubernetes",
+            context=LOCAL_CONTEXT,
+            enable_secret_mutable=True,
+            enable_config_map_mutable=True,
+            kube_client_settings=CLIENT_SETTINGS,
+            # Images take longest: their pushes begin first, and the cluster's objects are created meanwhile.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[registry]),
         )
         pools = {
             pool: SimulatedPool(
