@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,13 @@ from cli.forward import forward, require_kubectl
 from cli.gpu_check.result import last_checks
 from cli.objects import Object, Objects
 from cli.prediction import model_path
+from cli.upgrade.parts import declared_parts
 from common import run
 from infra.catalogue.names import PROXY, gateway_namespace
 
 _SECONDS = 60
+_KUBELET = re.compile(r"v\d")
+"""A simulated node has none."""
 _PROMETHEUS, _PROMETHEUS_PORT, _HTTPS_PORT = "prometheus", 9090, 443
 
 
@@ -44,13 +48,14 @@ class LiveCluster:
         return Objects(self.api)
 
     def versions(self) -> Mapping[str, str]:
-        """Of Kubernetes, and the kubelets and container runtimes of real nodes."""
+        """Of Kubernetes, of the kubelets and container runtimes of real nodes, and the pinned ones of the stack's parts."""
         nodes = [each["status"]["nodeInfo"] for each in self.objects.listed("/api/v1/nodes")]
-        real = [each for each in nodes if "kwok" not in each.get("kubeletVersion", "")]
+        real = [each for each in nodes if _KUBELET.match(each["kubeletVersion"])]
         return {
             "kubernetes": str(client.VersionApi(self.api).get_code().git_version),
-            "kubelets": ", ".join(sorted({each["kubeletVersion"] for each in real})),
-            "containerRuntimes": ", ".join(sorted({each["containerRuntimeVersion"] for each in real})),
+            "kubelet": ", ".join(sorted({each["kubeletVersion"] for each in real})),
+            "container runtime": ", ".join(sorted({each["containerRuntimeVersion"] for each in real})),
+            **{part.title: part.version for part in declared_parts(self.stack.declared)},
         }
 
     def dry_run(self, path: str, manifest: Object) -> Answer:

@@ -76,7 +76,13 @@ def _pull_login(core: client.CoreV1Api, stack: Stack, name: str) -> None:
 
 def _pod(stack: Stack, name: str, image: str) -> dict[str, Any]:
     spec = compliant(stack)["spec"]
-    container = {**spec["containers"][0], "image": image, "command": ["python", "-c", _PROGRAM]}
+    probe = {"tcpSocket": {"port": PORT}, "periodSeconds": 1}
+    container = {
+        **spec["containers"][0],
+        "image": image,
+        "command": ["python", "-c", _PROGRAM],
+        "readinessProbe": probe,
+    }
     more = {
         "nodeSelector": None,
         "containers": [container],
