@@ -48,7 +48,7 @@ class LiveCluster:
         return Objects(self.api)
 
     def versions(self) -> Mapping[str, str]:
-        """Of Kubernetes, of the kubelets and container runtimes of real nodes, and the pinned ones of the stack's parts."""
+        """Of Kubernetes, of kubelets and container runtimes of real nodes, and the pinned ones of the stack's parts."""
         nodes = [each["status"]["nodeInfo"] for each in self.objects.listed("/api/v1/nodes")]
         real = [each for each in nodes if _KUBELET.match(each["kubeletVersion"])]
         return {
@@ -68,12 +68,12 @@ class LiveCluster:
             auth_settings=["BearerToken"],
         )
         response = self.api.call_api(*request, _request_timeout=_SECONDS)
-        answer = json.loads(response.read())
+        content = response.read()
         if response.status in (200, 201):
-            return Answer(answer)
+            return Answer(json.loads(content))
         if response.status == 401:
-            raise ApiException(status=401, reason=str(answer.get("message")))
-        return Answer(refusal=str(answer.get("message") or response.reason))
+            raise ApiException(status=401, reason=response.reason)
+        return Answer(refusal=_message(content) or f"{response.status} {response.reason}")
 
     def may(self, groups: Sequence[str], verb: str, resource: str, namespace: str) -> bool:
         attributes = {"verb": verb, "resource": resource, "namespace": namespace}
@@ -118,6 +118,14 @@ class LiveCluster:
     def stranger(self) -> Iterator[tuple[str, str, str]]:
         with strangers(self.api, self.stack) as made:
             yield made
+
+
+def _message(content: bytes) -> str:
+    """Of a Status; there is none for a kind that the server does not know."""
+    try:
+        return str(json.loads(content).get("message") or "")
+    except ValueError:
+        return ""
 
 
 @contextmanager
