@@ -22,7 +22,8 @@ _RULES = (PRIVILEGED, HOST_PATHS, GPUS)
 
 def secure_accelerator_access(stack: Stack, cluster: Cluster) -> Outcome:
     """Pods get GPUs by a limit only: other ways are refused, no pod has taken one, and containers see no more."""
-    problems, evidence = refused(stack, cluster, _RULES)
+    asked = refused(stack, cluster, _RULES)
+    problems, evidence = asked.problems, asked.evidence
     found = gpu_nodes(stack, cluster)
     pods = list(_pods(stack, cluster))
     problems += _takers(pods)
@@ -34,7 +35,7 @@ def secure_accelerator_access(stack: Stack, cluster: Cluster) -> Outcome:
     inside = [_devices(cluster, pod) for pod in pods if pod["spec"]["nodeName"] in real and _is_running(pod)]
     problems += [problem for problem, _ in inside if problem]
     evidence += [each for _, each in inside]
-    return judged(problems, evidence, not_shown=_not_shown(found, pods, real))
+    return judged(problems, evidence, not_shown=asked.excepted or _not_shown(found, pods, real))
 
 
 def _not_shown(found: list[Node], pods: Sequence[Object], real: set[str]) -> str:
@@ -63,7 +64,7 @@ def _ways(pod: Object) -> Iterator[str]:
         path = volume.get("hostPath", {}).get("path", "")
         if path == "/" or any(path == each or path.startswith(f"{each}/") for each in _DEVICES):
             yield f"mounts {path} of its node"
-    for container in pod["spec"]["containers"]:
+    for container in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]:
         if (container.get("securityContext") or {}).get("privileged"):
             yield f"has the privileged container {container['name']}"
 
