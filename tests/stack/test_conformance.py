@@ -12,6 +12,7 @@ from kubernetes import client
 from cli.conformance import screen
 from cli.conformance.checklist import ITEMS
 from cli.conformance.examine import examine, outcome
+from cli.conformance.gangs import KUEUE
 from cli.conformance.live import LiveCluster
 from cli.conformance.report import Outcome, Report
 from cli.conformance.stack import Stack
@@ -36,7 +37,7 @@ PROMISED = {"pod_security", "secret_isolation", "network_isolation"}
 
 
 @pytest.fixture(scope="module")
-def stack(core: client.CoreV1Api, trial: Pulumi) -> Stack:
+def stack(core: client.CoreV1Api, trial: Pulumi) -> Iterator[Stack]:
     """With queues, groups, and another team; and with a gang that its queue has admitted, and one that waits."""
     file = trial.folder / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(file.read_text())
@@ -50,9 +51,20 @@ def stack(core: client.CoreV1Api, trial: Pulumi) -> Stack:
     deployed = trial.up().outputs
     found = Stack(load(file, values=False), deployed)
     eventually(lambda: status(core, deployed["jobs"]["digits"]).completion_time, 600, "the end of training")
+    batch = client.BatchV1Api(core.api_client)
     for name, cpu in ((RUNNING, "100m"), (WAITING, "8")):
-        client.BatchV1Api(core.api_client).create_namespaced_job(TEAM, gang(found, name, cpu))
-    return found
+        batch.create_namespaced_job(TEAM, gang(found, name, cpu))
+    yield found
+    for name in (RUNNING, WAITING):
+        batch.delete_namespaced_job(name, TEAM, propagation_policy="Foreground")
+    eventually(lambda: not _workloads(core), 60, "the end of both gangs in the queue")
+
+
+def _workloads(core: client.CoreV1Api) -> list[str]:
+    """Those of the gangs."""
+    found = Objects(core.api_client).listed(f"{KUEUE}/namespaces/{TEAM}/workloads")
+    names = [each["metadata"]["name"] for each in found]
+    return [name for name in names if name.startswith((f"job-{RUNNING}-", f"job-{WAITING}-"))]
 
 
 def gang(stack: Stack, name: str, cpu: str) -> dict[str, Any]:
