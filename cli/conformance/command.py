@@ -36,14 +36,14 @@ def show(name: str, out: Path | None, *, as_json: bool = False, as_markdown: boo
     console.stderr = as_json or as_markdown  # stdout is the document alone
     form = _form(out)
     report = _report(name)
-    if out is not None and form is not None:
-        _write(out, form(report))
     if as_json:
         print(as_document(report), end="")
     elif as_markdown:
         print(markdown.render(report), end="")
     else:
         screen.show(report)
+    if out is not None and form is not None:
+        _write(out, form(report))
     return report.exit_code
 
 
@@ -52,6 +52,8 @@ def _form(out: Path | None) -> Callable[[Report], str] | None:
         return None
     if out.suffix not in _FORMS:
         raise CommandError(f"OUT={out}", f"no report has the suffix '{out.suffix}'", hint=f"write {', '.join(_FORMS)}")
+    if not out.parent.is_dir():
+        raise CommandError(f"{out} can't be written", f"there is no folder {out.parent}", hint="choose another OUT")
     return _FORMS[out.suffix]
 
 
