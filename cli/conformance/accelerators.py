@@ -26,8 +26,10 @@ def secure_accelerator_access(stack: Stack, cluster: Cluster) -> Outcome:
     problems, evidence = asked.problems, asked.evidence
     found = gpu_nodes(stack, cluster)
     pods = list(_pods(stack, cluster))
-    problems += _takers(pods)
-    evidence.append(Evidence("GET /api/v1/pods: host paths and privileges", f"{len(pods)} pods on nodes"))
+    takers = _takers(pods)
+    problems += takers
+    ran = "GET pods of the stack: privileges, and host paths of devices"
+    evidence.append(Evidence(ran, f"{len(pods)} pods on nodes, {len(takers)} with such"))
     problems += [
         f"node {each.name} has {each.gpus} GPUs and pods with {each.gpus_used}" for each in found if _over(each)
     ]

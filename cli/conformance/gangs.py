@@ -20,12 +20,14 @@ def gang_scheduling(stack: Stack, cluster: Cluster) -> Outcome:
     if stack.declared.queues is None:
         return Outcome("not shown", "the stack declares no queues, so that Kueue is not installed")
     objects = cluster.objects
-    problems = [*unready(objects, queues_namespace(stack.platform)), *inactive_queues(stack, objects)]
+    inactive = list(inactive_queues(stack, objects))
+    problems = [*unready(objects, queues_namespace(stack.platform)), *inactive]
     gangs = [each for team in stack.declared.teams for each in _gangs(objects, team)]
     broken = [*map(_partial, gangs), *(_early(objects, each) for each in gangs)]
     problems += filter(None, broken)
+    queued = ", ".join(queued_teams(stack))
     evidence = [
-        Evidence(f"GET {KUEUE}/clusterqueues, localqueues", f"{len(stack.declared.teams)} teams have a queue"),
+        Evidence(f"GET {KUEUE}/clusterqueues, localqueues", "; ".join(inactive) or f"active: {queued}"),
         Evidence(
             f"GET {KUEUE}/workloads and their pods", "; ".join(map(_described, gangs)) or "no job of several pods"
         ),
@@ -43,11 +45,14 @@ def _missing(gangs: Sequence[Object]) -> str:
     return "no job of several pods is admitted: none was seen to start as a whole"
 
 
+def queued_teams(stack: Stack) -> list[str]:
+    """Teams without a quota have no queue."""
+    return [team for team, settings in stack.declared.teams.items() if settings.quota is not None]
+
+
 def inactive_queues(stack: Stack, objects: Objects) -> Iterator[str]:
-    """Queues of teams with a quota that Kueue does not serve."""
-    for team, settings in stack.declared.teams.items():
-        if settings.quota is None:
-            continue
+    """Queues that Kueue does not serve."""
+    for team in queued_teams(stack):
         name = cluster_queue(stack.platform, team)
         if not holds(objects.get(f"{KUEUE}/clusterqueues/{name}") or {}, "Active"):
             yield f"ClusterQueue {name} is not active"

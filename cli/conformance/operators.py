@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.conformance.gangs import KUEUE, inactive_queues
+from cli.conformance.gangs import KUEUE, inactive_queues, queued_teams
 from cli.conformance.report import Evidence, Outcome, judged
 from cli.conformance.stack import Cluster, Stack, unready
 from cli.conformance.tenancy import compliant
@@ -17,7 +17,7 @@ def robust_controller(stack: Stack, cluster: Cluster) -> Outcome:
     """Kueue's pods run, its webhook suspends a job of a queue, and its queues are reconciled."""
     if stack.declared.queues is None:
         return Outcome("not shown", "the stack declares no queues, so that Kueue is not installed")
-    namespace, team = queues_namespace(stack.platform), next(iter(stack.declared.teams), None)
+    namespace, team = queues_namespace(stack.platform), next(iter(queued_teams(stack)), None)
     definitions = {each: _established(cluster.objects, each) for each in _KINDS}
     problems = [f"definition {each} is not established" for each, state in definitions.items() if not state]
     problems += [*unready(cluster.objects, namespace), *inactive_queues(stack, cluster.objects)]
@@ -31,7 +31,7 @@ def robust_controller(stack: Stack, cluster: Cluster) -> Outcome:
         ),
     ]
     if team is None:
-        return judged(problems, evidence, not_shown="the stack declares no team, whose jobs a webhook would suspend")
+        return judged(problems, evidence, not_shown="no team has a queue, whose jobs a webhook would suspend")
     problem, seen = _webhook(stack, cluster, team)
     return judged([*problems, *problem], [*evidence, seen])
 
