@@ -106,7 +106,7 @@ def _is_deleted(pod: Object) -> bool:
 def _described(workload: Object) -> str:
     if is_true(workload, "Admitted"):
         return f"{_name(workload)}: {_assigned(workload)} of {_asked(workload)} pods admitted"
-    return f"{_name(workload)}: waits, 0 of {_asked(workload)} pods"
+    return f"{_name(workload)}: waits for all {_asked(workload)} pods"
 
 
 def _name(workload: Object) -> str:
