@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status drift preview upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
+.PHONY: help up down status drift conformance preview upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ status: setup ## show endpoints, jobs, images, nodes and GPUs (WAIT=1 for traini
 
 drift: setup ## compare the stack's state with what exists; changes nothing (JSON=1, MARKDOWN=1)
 	@$(PYTHON) -m cli drift --stack $(STACK) $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
+
+conformance: setup ## examine the running stack by CNCF's AI conformance checklist, with evidence (JSON=1, MARKDOWN=1, OUT=file.yaml)
+	@$(PYTHON) -m cli conformance --stack $(STACK) $(if $(JSON),--json) $(if $(MARKDOWN),--markdown) $(if $(OUT),--out "$(OUT)")
 
 preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))

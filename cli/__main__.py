@@ -14,24 +14,30 @@ from common.errors import CommandError
 class _Parser(argparse.ArgumentParser):
     """A mistake on the command line is an error like any other: 2 is the exit code of drift."""
 
+    error_code = 1
+
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(1, f"{self.prog}: error: {message}\n")
+        self.exit(self.error_code, f"{self.prog}: error: {message}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error_code = options.error_code
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         _prepare()
         return command(options)
     except CommandError as error:
-        return console.fail(error)
+        console.fail(error)
     except KeyboardInterrupt:
-        return console.fail(
-            CommandError("interrupted", hint="run the same command again: it continues where it stopped")
-        )
+        console.fail(CommandError("interrupted", hint="run the same command again: it continues where it stopped"))
+    error_code: int = options.error_code
+    return error_code
 
 
 def _prepare() -> None:
@@ -42,14 +48,14 @@ def _prepare() -> None:
     paths.require_writable()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(prog="python -m cli", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def add(name: str, function: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+    def add(name: str, function: Callable[[argparse.Namespace], int], about: str) -> _Parser:
         sub = commands.add_parser(name, help=about, description=about)
         sub.add_argument("--stack", default="dev", help="the stack: Pulumi.<stack>.yaml")
-        sub.set_defaults(command=function)
+        sub.set_defaults(command=function, error_code=sub.error_code)
         return sub
 
     add("up", _up, "install, start and deploy everything")
@@ -65,6 +71,16 @@ def _parser() -> argparse.ArgumentParser:
     form = drift.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print Markdown")
+    conformance = add("conformance", _conformance, "examine the running stack by CNCF's AI conformance checklist")
+    conformance.epilog = (
+        "Exit code: 0 nothing failed, 1 an item failed, 2 an error. `make` itself exits with 2 for both."
+    )
+    conformance.error_code = 2  # 1 is that of a failed item
+    conformance.set_defaults(error_code=2)
+    form = conformance.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--markdown", action="store_true", help="print Markdown")
+    conformance.add_argument("--out", type=Path, metavar="FILE", help="also write it: .json, .md, or .yaml as CNCF's")
     preview = add("preview", _preview, "show the whole plan and its cost, without credentials, cluster or Docker")
     preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--details", action="store_true", help="also print a line for each resource")
@@ -133,6 +149,12 @@ def _drift(options: argparse.Namespace) -> int:
     from cli.drift import command
 
     return command.show(options.stack, as_json=options.json, as_markdown=options.markdown)
+
+
+def _conformance(options: argparse.Namespace) -> int:
+    from cli.conformance import command
+
+    return command.show(options.stack, options.out, as_json=options.json, as_markdown=options.markdown)
 
 
 def _preview(options: argparse.Namespace) -> int:

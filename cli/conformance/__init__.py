@@ -1,0 +1,1 @@
+"""Whether a running stack has what CNCF's AI conformance checklist asks for, with evidence for each item."""
