@@ -4,10 +4,11 @@ import tempfile
 from pathlib import Path
 
 from cli.preflight import name_of
-from cli.pull_request import checkout, traffic
+from cli.pull_request import checkout, endpoints
 from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
-from cli.pull_request.render import Report, render
+from cli.pull_request.render import render
+from cli.pull_request.report import Report
 from cli.pull_request.touched import touched_stacks
 from common import paths
 from common.console import Progress
@@ -61,5 +62,5 @@ def report(stack: str, before: Planned, after: Planned) -> Report:
         notice=notice,
         cost=costs[0],
         cost_before=costs[1],
-        traffic=traffic.changed(base, after.plan),
+        endpoints=endpoints.changed(base, after.plan),
     )
