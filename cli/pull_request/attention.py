@@ -1,6 +1,5 @@
 """The top of the comment, whatever the stack: what can't be deployed, which data is at stake, what is replaced."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from cli.pull_request.changes import Change
@@ -9,7 +8,7 @@ from cli.pull_request.report import Report
 MOST = 5
 """Lines of each kind."""
 _LONGEST = 200
-_WHY = "why "
+_WHY, _TRACEBACK = "why ", "Traceback (most recent call last)"
 _FOLLOWS = "What refers to them may be replaced as well; a comparison without credentials can't show that."
 
 
@@ -39,17 +38,27 @@ def _failures(report: Report) -> Iterator[str]:
     if not report.failure:
         return
     stopping = [problem for problem in report.problems if problem["mandatory"]]
-    violated = Counter(problem["policy"] for problem in stopping if problem["policy"])
-    errors = [str(problem["message"]) for problem in stopping if not problem["policy"]]
-    for policy, number in violated.items():
-        yield f"policy `{policy}` is violated by {'one resource' if number == 1 else f'{number} resources'}"
-    for error in errors if stopping else [report.failure]:
-        yield _code(_reason(error))
+    violated: dict[str, list[str]] = {}
+    for problem in stopping:
+        violated.setdefault(problem["policy"], []).append(str(problem["message"]))
+    errors = violated.pop("", []) if stopping else [report.failure]
+    yield from (f"policy `{policy}` is violated by {_violations(messages)}" for policy, messages in violated.items())
+    yield from (_code(_reason(error)) for error in errors)
+
+
+def _violations(messages: Sequence[str]) -> str:
+    """Of one resource what is wrong with it; of several what the policy is for."""
+    lines = messages[0].strip().splitlines() or [""]
+    return (
+        f"one resource: {_code(lines[-1])}" if len(messages) == 1 else f"{len(messages)} resources: {_code(lines[0])}"
+    )
 
 
 def _reason(failure: str) -> str:
-    """The line that says why, of an error of our own; the first line of any other."""
-    lines = [line.strip() for line in failure.splitlines()] or [""]
+    """The line that says why, of an error of our own; the exception of a traceback; the first line of anything else."""
+    lines = [line.strip() for line in failure.strip().splitlines()] or [""]
+    if _TRACEBACK in failure:
+        return lines[-1]
     return next((line.removeprefix(_WHY).strip() for line in lines if line.startswith(_WHY)), lines[0])
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.plan import MASKED, UNKNOWN
+from cli.pull_request import base
 from cli.pull_request.attention import MOST
 from cli.pull_request.changes import EMPTY
 from cli.pull_request.checkout import Planned
@@ -145,7 +147,8 @@ def test_a_policy_is_written_once_with_all_that_violate_it() -> None:
     advice = {"urn": "", "policy": "advice", "mandatory": False, "message": "consider it"}
     failed = planned(problems=(advice, violation(1), violation(2)))
     text = comment(planned(), Planned(failed.plan, "failed preview of stack prod\n   why policy …"))
-    assert "> - stack **prod**: policy `no-root-containers` is violated by 2 resources" in text.splitlines()[:10]
+    said = "> - stack **prod**: policy `no-root-containers` is violated by 2 resources: `No container runs as root.`"
+    assert said in text.splitlines()[:10]
     assert (
         "❌ policy `no-root-containers` on 2 resources\n\n```\nNo container runs as root.\n"
         f"- {DEPLOYMENT}::server-1\n    server-1: may run as root\n"
@@ -154,11 +157,21 @@ def test_a_policy_is_written_once_with_all_that_violate_it() -> None:
     assert text.index("❌") < text.index("⚠️ policy `advice`")
 
 
+def test_of_a_policy_that_one_resource_violates_the_finding_stands_on_top() -> None:
+    text = comment(planned(), Planned(planned(problems=(violation(1),)).plan, "failed"))
+    said = "> - stack **prod**: policy `no-root-containers` is violated by one resource: `server-1: may run as root`"
+    assert said in text.splitlines()[:10]
+
+
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
         ("failed Pulumi.prod.yaml is invalid\n   why platform.x: unknown\n  next fix it", "platform.x: unknown"),
         ("exit code 1", "exit code 1"),
+        (
+            "it failed:\nTraceback (most recent call last):\n  File x\nValueError: no pool l4\n",
+            "ValueError: no pool l4",
+        ),
         ("failed\n   why it says `@all` and more", "it says '@all' and more"),
     ],
 )
@@ -242,3 +255,24 @@ def test_no_shape_of_a_resource_ends_the_comment(number: int) -> None:
             container[key] = odd
             for before, after in ((planned(*shapes()), planned(*steps)), (planned(*steps), planned(*shapes()))):
                 assert "### Stack `prod`" in comment(before, after)
+
+
+def test_the_plan_of_a_base_is_kept_until_another_commit_is_the_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "FOLDER", tmp_path / "plans")
+    assert base.kept("dev", "one") is None
+    base.keep("dev", "one", {"steps": [1]})
+    assert base.kept("dev", "one") == {"steps": [1]}
+    assert base.kept("dev", "two") is None
+    assert base.kept("prod", "one") is None
+    base.keep("dev", "two", {"steps": [2]})
+    assert base.kept("dev", "one") is None
+    assert base.kept("dev", "two") == {"steps": [2]}
+    assert [file.name for file in (tmp_path / "plans").iterdir()] == ["dev.json"]
+
+
+def test_a_kept_plan_that_was_cut_off_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "FOLDER", tmp_path)
+    (tmp_path / "dev.json").write_text('{"commit": "one", "pl')
+    assert base.kept("dev", "one") is None
