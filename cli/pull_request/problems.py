@@ -32,7 +32,7 @@ def _together(found: Sequence[Problem]) -> Iterator[str]:
     shared = len(first) == 1
     if shared:
         yield first.pop()
-    for problem in found[:MOST]:
+    for problem in sorted(found, key=lambda problem: str(problem["urn"]))[:MOST]:
         yield f"- {_resource(problem)}"
         yield from (f"    {line}" for line in _lines(problem)[1 if shared else 0 :])
     if len(found) > MOST:
