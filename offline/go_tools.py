@@ -130,6 +130,7 @@ _MAJOR, _MINOR, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
 _KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
 
 PULUMI = GoModule("pulumi", {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION})
+ACTIONLINT = GoModule("actionlint", {})
 KUBERNETES = GoModule(
     "kubernetes",
     {

@@ -65,7 +65,7 @@ def plan_of(tree: Path, stack: str, environment: Mapping[str, str] | None = None
         plan = json.loads(done.stdout)
     except ValueError:
         return Planned(EMPTY, failure or "its preview printed no plan")
-    if not EMPTY.keys() <= plan.keys():
+    if not isinstance(plan, dict) or not EMPTY.keys() <= plan.keys():
         return Planned(EMPTY, "its preview printed a plan in another format")
     return Planned(plan, failure)
 

@@ -1,25 +1,24 @@
 """The comment: for every affected stack, its plan on the base compared with its plan on the head."""
 
-import tempfile
 from pathlib import Path
 
 from cli.preflight import name_of
-from cli.pull_request import checkout, traffic
+from cli.pull_request import base, checkout, endpoints
 from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
-from cli.pull_request.render import Report, render
+from cli.pull_request.render import render
+from cli.pull_request.report import Report
 from cli.pull_request.touched import touched_stacks
 from common import paths
 from common.console import Progress
 
 
-def write(base: str) -> tuple[str, list[str]]:
+def write(target: str) -> tuple[str, list[str]]:
     """The comment, and the stacks that can't be previewed."""
     repository = paths.REPOSITORY
-    commit = checkout.merge_base(repository, base)
+    commit = checkout.merge_base(repository, target)
     stacks = touched_stacks(checkout.changed_files(repository, commit), declared_stacks(repository))
-    with tempfile.TemporaryDirectory(prefix="ml-platform-base-") as folder:
-        reports = _reports(repository, commit, stacks, Path(folder)) if stacks else []
+    reports = _reports(repository, commit, stacks)
     return render(reports), [report.stack for report in reports if report.failure]
 
 
@@ -28,19 +27,13 @@ def declared_stacks(repository: Path) -> list[str]:
     return [name_of(file) for file in sorted(repository.glob("Pulumi.*.yaml"))]
 
 
-def _reports(repository: Path, commit: str, stacks: list[str], folder: Path) -> list[Report]:
-    progress, tree = Progress(), folder / "tree"
-    tree.mkdir()
-    with progress.step(f"base {commit[:12]}"):
-        checkout.lay_out(repository, commit, tree)
+def _reports(repository: Path, commit: str, stacks: list[str]) -> list[Report]:
+    progress = Progress()
+    before = base.plans(repository, commit, stacks, progress)
     reports = []
     for stack in stacks:
-        with progress.step(f"plans of stack {stack}") as step:
-            step.say("base")
-            # A separate state folder: plugins of one tree must not serve the other.
-            before = checkout.plan_of(tree, stack, {"XDG_STATE_HOME": str(folder / "state")})
-            step.say("head")
-            reports.append(report(stack, before, checkout.plan_of(repository, stack)))
+        with progress.step(f"plan of stack {stack}"):
+            reports.append(report(stack, before[stack], checkout.plan_of(repository, stack)))
     return reports
 
 
@@ -52,14 +45,14 @@ def report(stack: str, before: Planned, after: Planned) -> Report:
     notice = ""
     if before.failure:
         notice = "The base branch can't be previewed, so everything shows as created."
-    base = EMPTY if before.failure else before.plan
-    costs = after.plan.get("cost"), base.get("cost")
+    compared = EMPTY if before.failure else before.plan
+    costs = after.plan.get("cost"), compared.get("cost")
     return Report(
         stack,
-        compare(base, after.plan),
+        compare(compared, after.plan),
         problems,
         notice=notice,
         cost=costs[0],
         cost_before=costs[1],
-        traffic=traffic.changed(base, after.plan),
+        endpoints=endpoints.changed(compared, after.plan),
     )

@@ -28,7 +28,7 @@ class PullRequest:
 
 def publish(target: PullRequest, body: str) -> str:
     """Create or update the comment; its address."""
-    written = next((comment for comment in _comments(target) if comment["body"].startswith(MARKER)), None)
+    written = next((comment for comment in _comments(target) if (comment["body"] or "").startswith(MARKER)), None)
     if written is None:
         return str(_call(target, "POST", target.comments, {"body": body})["html_url"])
     return str(_call(target, "PATCH", written["url"], {"body": body})["html_url"])

@@ -1,38 +1,28 @@
-"""The comment as Markdown: changes that endanger data first, then each stack, with details folded."""
+"""The comment as Markdown: what needs attention first, then each stack, with details folded."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from cli.pull_request.changes import Change, Difference, Kind
+from cli.pull_request import values
+from cli.pull_request.attention import attention
+from cli.pull_request.changes import Change, Kind
+from cli.pull_request.problems import fenced, written
+from cli.pull_request.report import Report
 
 MARKER = "<!-- ml-platform preview -->"
 """Invisible; identifies the comment, so that it is updated in place."""
 
 KINDS: tuple[Kind, ...] = ("created", "changed", "replaced", "deleted")
 LONGEST_BODY = 60_000  # GitHub takes 65536 characters
-LONGEST_VALUE = 120
+MOST_COMPONENTS = 8
 _NOTHING = ("0.00", "0.00")
 _SIGNS = {"created": "+", "changed": "~", "replaced": "±", "deleted": "-"}
-
-
-@dataclass(frozen=True)
-class Report:
-    """The part of the comment about one stack."""
-
-    stack: str
-    changes: Sequence[Change] = ()
-    problems: Sequence[Mapping[str, Any]] = ()
-    failure: str = ""
-    notice: str = ""
-    cost: Mapping[str, Any] | None = None
-    """Of the head, as `cli.cost` writes it; None where nothing is bought."""
-    cost_before: Mapping[str, Any] | None = None
-    traffic: Sequence[str] = ()
-    """How requests are divided from now on."""
+_FOOTNOTE = (
+    "<sub>Created without credentials: the plan of this branch compared with the plan of its base. "
+    "Values that are known only after an update are not compared.</sub>"
+)
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -46,27 +36,8 @@ def render(reports: Sequence[Report]) -> str:
 def _body(reports: Sequence[Report], *, details: bool) -> str:
     sections = [line for report in reports for line in _stack(report, details=details)]
     if not reports:
-        sections = ["This change affects no stack."]
-    lines = [MARKER, "## Preview", "", *_endangered(reports), *sections, "", _FOOTNOTE, ""]
-    return "\n".join(lines)
-
-
-_FOOTNOTE = (
-    "<sub>Created without credentials: the plan of this branch compared with the plan of its base. "
-    "Values that are known only after an update are not compared.</sub>"
-)
-
-
-def _endangered(reports: Iterable[Report]) -> list[str]:
-    found = [(report.stack, change) for report in reports for change in report.changes if change.endangers_data]
-    if not found:
-        return []
-    lines = [f"> - stack **{stack}**: {_said(change)} {_resource(change)}" for stack, change in found]
-    return ["> [!CAUTION]", "> **Data is at stake.**", ">", *lines, ""]
-
-
-def _said(change: Change) -> str:
-    return change.kind if change.kind in ("replaced", "deleted") else "no longer protected:"
+        sections = ["This change affects no stack.", ""]
+    return "\n".join([MARKER, "## Preview", "", *attention(reports), *sections, _FOOTNOTE, ""])
 
 
 def _stack(report: Report, *, details: bool) -> Iterator[str]:
@@ -74,29 +45,50 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
     yield ""
     if report.notice:
         yield from [report.notice, ""]
-    if report.traffic:
-        yield from [*(f"**{text}**" for text in report.traffic), ""]
+    if report.endpoints:
+        yield from [*(f"- **{text}**" for text in report.endpoints), ""]
     if report.cost:
         yield from [*_cost(report.cost, report.cost_before or {}), ""]
-    for problem in report.problems:
-        yield from [*_problem(problem), ""]
+    if report.changes:
+        yield from [_components(report.changes), ""]
+    yield from written(report.problems)
     if report.failure and not report.problems:
-        yield from [*_fenced(report.failure.splitlines(), ""), ""]
+        yield from [*fenced(report.failure.splitlines(), ""), ""]
     for kind in sorted(KINDS, key=lambda kind: kind not in ("replaced", "deleted")):
-        of_kind = sorted((one for one in report.changes if one.kind == kind), key=lambda one: not one.carries_data)
+        of_kind = sorted((one for one in report.changes if one.kind == kind), key=lambda one: not one.data)
         if of_kind:
             yield from _folded(kind, of_kind, details=details)
 
 
+def _components(changes: Sequence[Change]) -> str:
+    """Where it changes, the most first."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        found.setdefault(change.component, []).append(change)
+    parts = sorted(found.items(), key=lambda part: -len(part[1]))
+    shown = "; ".join(f"{name}: {_counts(inside)}" for name, inside in parts[:MOST_COMPONENTS])
+    return f"{shown}{f'; and {len(parts) - MOST_COMPONENTS} more' if len(parts) > MOST_COMPONENTS else ''}"
+
+
 def _cost(cost: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
-    """The monthly cost, and what it is more or less than the base's, by component."""
-    least = f"**${Decimal(cost['least']):,.2f} a month** without jobs{_more(cost['least'], before.get('least'))}"
-    yield f"{least}, ${Decimal(cost['most']):,.2f} at most{_more(cost['most'], before.get('most'))}; list prices"
+    """The monthly cost, and what it is more or less than the base's, by component, the largest difference first."""
+    least = f"**{_dollars(cost['least'])} a month** without jobs{_more(cost['least'], before.get('least'))}"
+    yield f"{least}, {_dollars(cost['most'])} at most{_more(cost['most'], before.get('most'))}; list prices"
     old, new = before.get("components", {}), cost["components"]
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)] if before else []
-    for name in changed:
-        (least, most), (new_least, new_most) = old.get(name, _NOTHING), new.get(name, _NOTHING)
-        yield f"- {name}: ${new_least}{_more(new_least, least)}, ${new_most} at most{_more(new_most, most)}"
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)] if before else []
+    changed = [(name, old.get(name, _NOTHING), new.get(name, _NOTHING)) for name in names]
+    for name, (least, most), (new_least, new_most) in sorted(changed, key=_difference, reverse=True):
+        at_most = f"{_dollars(new_most)} at most{_more(new_most, most)}"
+        yield f"- {name}: {_dollars(new_least)}{_more(new_least, least)}, {at_most}"
+
+
+def _difference(component: tuple[str, Sequence[str], Sequence[str]]) -> Decimal:
+    _, before, after = component
+    return max(abs(Decimal(new) - Decimal(old)) for old, new in zip(before, after, strict=True))
+
+
+def _dollars(amount: str) -> str:
+    return f"${Decimal(amount):,.2f}"
 
 
 def _more(now: str, before: str | None) -> str:
@@ -109,44 +101,25 @@ def _counts(changes: Sequence[Change]) -> str:
     return ", ".join(f"{counted[kind]} {kind}" for kind in KINDS if counted[kind]) or "no changes"
 
 
-def _problem(problem: Mapping[str, Any]) -> list[str]:
-    sign = "❌" if problem["mandatory"] else "⚠️"
-    rule = f"policy `{problem['policy']}`" if problem["policy"] else "error"
-    where = f" on `{problem['urn'].split('::', 2)[2]}`" if "::" in problem["urn"] else ""
-    return [f"{sign} {rule}{where}", "", *_fenced(str(problem["message"]).splitlines(), "")]
-
-
 def _folded(kind: Kind, changes: Sequence[Change], *, details: bool) -> Iterator[str]:
     opened = " open" if kind in ("replaced", "deleted") else ""
     yield f"<details{opened}><summary>{len(changes)} {kind}</summary>"
     yield ""
-    lines = [line for change in changes for line in _change(change, details=details)]
-    yield from _fenced(lines, "diff")
+    yield from fenced(list(_listed(changes, details=details)), "diff")
     yield from ["", "</details>", ""]
 
 
-def _change(change: Change, *, details: bool) -> Iterator[str]:
-    yield f"{_SIGNS[change.kind]} {change.type} {change.name}{'  (carries data)' if change.carries_data else ''}"
-    if details:
-        yield from (f"    {_difference(difference)}" for difference in change.differences)
+def _listed(changes: Sequence[Change], *, details: bool) -> Iterator[str]:
+    """A line for each resource; those that differ in the same way follow each other, and the difference stands once."""
+    alike: dict[tuple[str, ...], list[Change]] = {}
+    for change in changes:
+        said = [line for each in change.differences for line in values.lines(each)] if details else []
+        alike.setdefault((change.type, *said) if said else (change.type, change.name), []).append(change)
+    for (_, *said), resources in alike.items():
+        yield from (f"{_SIGNS[one.kind]} {one.type} {one.name}{_carried(one)}" for one in resources)
+        if resources[0].differences and details:
+            yield from (f"    {line}" for line in said)
 
 
-def _difference(difference: Difference) -> str:
-    return f"{difference.path}: {_value(difference.before)} => {_value(difference.after)}"
-
-
-def _value(value: object) -> str:
-    text = "(absent)" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
-
-
-def _resource(change: Change) -> str:
-    return f"`{change.type}` **{change.name}**"
-
-
-def _fenced(lines: Sequence[str], language: str) -> list[str]:
-    """A code block whose fence is longer than any fence in its content."""
-    fence = "```"
-    while any(fence in line for line in lines):
-        fence += "`"
-    return [f"{fence}{language}", *lines, fence]
+def _carried(change: Change) -> str:
+    return "  (carries data)" if change.data else ""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from cli.pull_request import kubernetes_rules
-from offline.plugins.provider import Provider, ProviderError
+from offline.plugins.provider import Provider
 
 Step = Mapping[str, Any]
 _PROVIDER = "pulumi:providers:"
@@ -22,7 +22,7 @@ class Plugins:
         self._loaded: dict[str, Provider | None] = {}
 
     def replace(self, before: Step, after: Step) -> bool:
-        """Whether the change from one step to the other replaces the resource; False without a plugin to ask."""
+        """Whether the change from one step to the other replaces the resource; False without a plugin that can say."""
         urn, old, new = after["urn"], dict(before["inputs"]), dict(after["inputs"])
         is_provider = urn in self._providers
         if _package(after) == "kubernetes":
@@ -34,7 +34,7 @@ class Plugins:
             return False
         try:
             found = plugin.diff_config(urn, old, new) if is_provider else plugin.diff(urn, "", old, old, new, [])
-        except ProviderError:
+        except Exception:  # of a plugin, which may expect other types than a plan's texts for what is not known yet
             return False
         return bool(found.replaces)
 
@@ -42,7 +42,7 @@ class Plugins:
         """The plugin of a resource, or of a provider itself."""
         urn = step["urn"] if step["urn"] in self._providers else step["provider"]
         if urn not in self._loaded:
-            self._loaded[urn] = _load(_package(step), self._settings(urn))
+            self._loaded[urn] = _configured(_package(step), self._settings(urn))
         return self._loaded[urn]
 
     def _settings(self, provider: str) -> Mapping[str, Any]:
@@ -55,7 +55,18 @@ def _package(step: Step) -> str:
     return str(step["type"]).removeprefix(_PROVIDER).split(":")[0]
 
 
-def _load(package: str, settings: Mapping[str, Any]) -> Provider | None:
+def _configured(package: str, settings: Mapping[str, Any]) -> Provider | None:
+    """None without a stand-in, or with settings that it refuses."""
+    plugin = _load(package)
+    try:
+        if plugin is not None:
+            plugin.configure(dict(settings))
+    except Exception:  # as above
+        return None
+    return plugin
+
+
+def _load(package: str) -> Provider | None:
     name = f"offline.plugins.{package}"
     if find_spec(name) is None:
         return None
@@ -63,6 +74,4 @@ def _load(package: str, settings: Mapping[str, Any]) -> Provider | None:
     if hasattr(module, "__path__"):
         import_module(f"{name}.plugin")
     found = {subclass.name: subclass for subclass in Provider.__subclasses__()}
-    plugin = found[package]()
-    plugin.configure(dict(settings))
-    return plugin
+    return found[package]()

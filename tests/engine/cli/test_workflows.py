@@ -1,23 +1,16 @@
-"""The workflows: what they may do, what they are made of, and their commands, which run here as they run there."""
+"""The workflows: what they may do, and what they are made of."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cli.pull_request.render import MARKER
-from tests.engine.cli.github import GitHub
 from tests.examples import PROD, validated
-from tests.project_copy import copy_project, use_this_environment
-from tests.pulumi_engine import find_engine
 from tests.unit.declaration.samples import REPOSITORY
 
 FOLDER = REPOSITORY / ".github" / "workflows"
@@ -35,11 +28,6 @@ def read(name: str) -> dict[Any, Any]:
 
 def steps(workflow: dict[Any, Any]) -> list[dict[str, Any]]:
     return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
-
-
-def command(workflow: str, step_name: str) -> str:
-    (found,) = [step["run"] for step in steps(read(workflow)) if step.get("name") == step_name]
-    return str(found)
 
 
 def test_there_are_four() -> None:
@@ -146,6 +134,8 @@ def test_every_variable_that_somebody_must_set_is_explained() -> None:
     text = (REPOSITORY / "docs" / "pull-requests.md").read_text()
     rows = [line for line in text.splitlines() if line.lstrip().startswith("| `")]
     assert used == {name for row in rows for name in re.findall(r"`([A-Z]+_[A-Z_]+)`", row)}
+    linted = yaml.safe_load((REPOSITORY / ".github" / "actionlint.yaml").read_text())
+    assert used == set(linted["config-variables"])
 
 
 def test_the_approval_is_the_one_that_the_deploy_role_trusts() -> None:
@@ -168,94 +158,3 @@ def test_every_make_target_exists() -> None:
     known = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     assert used == {"comment", "preflight", "setup", "test", "up"}
     assert used <= known
-
-
-@dataclass(frozen=True)
-class Clone:
-    """A checkout as GitHub makes it for a pull request: a merge whose first parent is the base."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def git(self, *arguments: str) -> None:
-        identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
-        subprocess.run(["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    def run(self, command: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash", "-e", "-c", command],
-            cwd=self.folder,
-            env=self.environment | more,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-
-    def replace(self, file: str, old: str, new: str) -> None:
-        text = (self.folder / file).read_text()
-        assert text.count(old) == 1
-        (self.folder / file).write_text(text.replace(old, new))
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    if find_engine() is None:
-        pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
-    origin, folder = tmp_path_factory.mktemp("origin"), tmp_path_factory.mktemp("clone")
-    copy_project(origin)
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "AWS_"))}
-    made = Clone(folder, inherited | {"XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))})
-    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=base"]):
-        made.git("-C", str(origin), *arguments)
-    made.git("clone", "--quiet", str(origin), ".")
-    (folder / ".git" / "info" / "exclude").write_text(".venv\npreview.md\n")
-    use_this_environment(folder)
-    return made
-
-
-def test_a_pull_request_gets_its_comment(clone: Clone, github: GitHub) -> None:
-    clone.replace("Pulumi.dev.yaml", "replicas: 2", "replicas: 3")
-    clone.replace("Pulumi.dev.yaml", "max: 2", "max: 1")
-    large = "{instance: {cpu: 7, memory: 56Gi}, aws: {instanceTypes: [r7i.2xlarge]}}"
-    clone.replace(
-        "Pulumi.prod.yaml", "      a10g:\n        instance", f"      large: {large}\n      a10g:\n        instance"
-    )
-    clone.git("commit", "--quiet", "--all", "--message=change")
-
-    done = clone.run(command("preview", "Compare the plans"))
-    text = (clone.folder / "preview.md").read_text()
-    assert done.returncode == 0, done.stderr + text
-    assert text.startswith(MARKER)
-    assert "### Stack `dev`: 1 changed, 1 deleted" in text
-    assert "~ kubernetes:apps/v1:Deployment digits\n    spec.replicas: 2 => 3\n" in text
-    assert "- kubernetes:core/v1:Node a10g-1" in text
-    prod = text[text.index("### Stack `prod`") :]
-    assert "+ kubernetes:karpenter.sh/v1:NodePool large" in prod
-    # Its neighbours stay as they are.
-    assert re.search(r"### Stack `prod`: \d+ created$", prod, re.MULTILINE), prod
-
-    where = {"GITHUB_API_URL": github.address, "GITHUB_REPOSITORY": "o/n", "NUMBER": "7", "GITHUB_TOKEN": "a-token"}
-    for _ in range(2):
-        published = clone.run(command("preview", "Comment"), **where)
-        assert published.returncode == 0, published.stderr
-    assert [comment["body"] for comment in github.comments] == [text]
-
-
-def test_a_stack_that_can_not_be_built_fails_and_says_why(clone: Clone) -> None:
-    clone.replace("Pulumi.dev.yaml", "replicas: 3", "replikas: 3")
-    clone.git("commit", "--quiet", "--all", "--message=mistake")
-    done = clone.run(command("preview", "Compare the plans"))
-    text = (clone.folder / "preview.md").read_text()
-    assert done.returncode != 0
-    assert "unknown setting 'replikas'; did you mean 'replicas'?" in text
-    assert "deleted" not in text
-    clone.git("reset", "--quiet", "--hard", "HEAD^")
-
-
-def test_a_change_of_documents_previews_nothing(clone: Clone) -> None:
-    (clone.folder / "README.md").write_text("changed")
-    clone.git("commit", "--quiet", "--all", "--message=words")
-    done = clone.run(command("preview", "Compare the plans"))
-    assert done.returncode == 0, done.stderr
-    assert "This change affects no stack." in (clone.folder / "preview.md").read_text()
