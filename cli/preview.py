@@ -61,7 +61,7 @@ def preview(name: str, *, as_json: bool = False, details: bool = False, official
     done = planned(name, declared, Progress(), official=official)
     monthly = cost.monthly(declared, done.plan["steps"])
     if as_json:
-        print(json.dumps({**done.plan, "cost": monthly.as_json() if monthly else None}, indent=2))
+        print(json.dumps({**done.plan, "cost": cost.as_json(monthly) if monthly else None}, indent=2))
     elif not done.returncode:
         plan_screen.show(name, done.plan, monthly)
     if details:

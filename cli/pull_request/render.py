@@ -4,10 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from cli.pull_request.changes import Change, Difference, Kind
+from cli.pull_request.cost import cost_lines
 
 MARKER = "<!-- ml-platform preview -->"
 """Invisible; identifies the comment, so that it is updated in place."""
@@ -15,7 +15,6 @@ MARKER = "<!-- ml-platform preview -->"
 KINDS: tuple[Kind, ...] = ("created", "changed", "replaced", "deleted")
 LONGEST_BODY = 60_000  # GitHub takes 65536 characters
 LONGEST_VALUE = 120
-_NOTHING = ("0.00", "0.00")
 _SIGNS = {"created": "+", "changed": "~", "replaced": "±", "deleted": "-"}
 
 
@@ -77,7 +76,7 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
     if report.traffic:
         yield from [*(f"**{text}**" for text in report.traffic), ""]
     if report.cost:
-        yield from [*_cost(report.cost, report.cost_before or {}), ""]
+        yield from [*cost_lines(report.cost, report.cost_before or {}), ""]
     for problem in report.problems:
         yield from [*_problem(problem), ""]
     if report.failure and not report.problems:
@@ -86,22 +85,6 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
         of_kind = sorted((one for one in report.changes if one.kind == kind), key=lambda one: not one.carries_data)
         if of_kind:
             yield from _folded(kind, of_kind, details=details)
-
-
-def _cost(cost: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
-    """The monthly cost, and what it is more or less than the base's, by component."""
-    least = f"**${Decimal(cost['least']):,.2f} a month** without jobs{_more(cost['least'], before.get('least'))}"
-    yield f"{least}, ${Decimal(cost['most']):,.2f} at most{_more(cost['most'], before.get('most'))}; list prices"
-    old, new = before.get("components", {}), cost["components"]
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)] if before else []
-    for name in changed:
-        (least, most), (new_least, new_most) = old.get(name, _NOTHING), new.get(name, _NOTHING)
-        yield f"- {name}: ${new_least}{_more(new_least, least)}, ${new_most} at most{_more(new_most, most)}"
-
-
-def _more(now: str, before: str | None) -> str:
-    difference = Decimal(now) - Decimal(before) if before is not None else Decimal()
-    return f" ({'+' if difference > 0 else '-'}${abs(difference):,.2f})" if difference else ""
 
 
 def _counts(changes: Sequence[Change]) -> str:

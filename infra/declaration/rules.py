@@ -12,6 +12,7 @@ from infra.declaration.aws.cost import cost_within_the_limit
 from infra.declaration.aws.pools import broken_pool_rules, jobs_end_before_their_nodes
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.aws.rules import groups_are_mapped
+from infra.declaration.budgets import budgets_are_of_known_costs
 from infra.declaration.cluster import CLUSTER_RULES
 from infra.declaration.datasets import DATASET_RULES
 from infra.declaration.egress import EGRESS_RULES, declared_egress
@@ -123,6 +124,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     stored_metrics_are_collected,
     tracking_has_a_volume,
     costs_are_known,
+    budgets_are_of_known_costs,
     objects_have_a_store,
     egress_by_name_is_enforced,
     aws_can_create_it,

@@ -123,22 +123,26 @@ def test_a_stack_on_aws_fits_on_two_screens_and_begins_with_its_cost(
     assert preview("costs") == 0
     lines = [line.rstrip() for line in capfd.readouterr().out.partition("Stack costs: ")[2].splitlines()]
     assert len(lines) < 90
-    least, most = re.findall(r"\$([0-9,.]+)", lines[0])
+    usual, least, most = re.findall(r"\$([0-9,.]+)", lines[0])
     table = lines[: next(number for number, line in enumerate(lines) if line.startswith(" total"))]
     rows = {row[0]: row[1:] for line in table if len(row := re.split(r" {2,}", line.strip())) > 1}
-    priced = {name: row[:2] for name, row in rows.items() if re.fullmatch(r"[0-9,]+\.\d\d", row[0])}
+    priced = {name: row[:3] for name, row in rows.items() if re.fullmatch(r"[0-9,]+\.\d\d", row[0])}
     assert list(priced) == [
         *("keys", "network", "cluster", "system pool", "pool a10g", "pool cpu", "pool h100", "database"),
         *("storage", "backups", "Grafana", "monitoring", "secrets"),
     ]
-    for column, total in enumerate((least, most)):
+    for column, total in enumerate((least, usual, most)):
         rounded = sum(Decimal(row[column].replace(",", "")) for row in priced.values())
         assert abs(rounded - Decimal(total.replace(",", ""))) <= Decimal("0.05")
-    assert rows["network"] == ["124.83", "124.83", "41 create", "3 x public address, 3 x NAT gateway"]
-    assert rows["pool h100"][2:] == ["2 create", "2 x p5.48xlarge"]
+    assert rows["network"] == ["124.83", "124.83", "124.83", "41 create", "3 x public address, 3 x NAT gateway"]
+    assert rows["pool h100"][3:] == ["2 create", "2 x p5.48xlarge"]
     after = "\n".join(lines[len(table) :])
     for part in (
-        *("List prices of eu-central-1", "Pool a10g is priced on demand; spot costs less.", "By use, not included: "),
+        *(
+            "List prices of eu-central-1",
+            "Pool a10g is priced on demand; at spot prices of eu-central-1",
+            "By use, not included: ",
+        ),
         *(
             "Priced as in us-east-1, since the price in eu-central-1 is not known: 2 x p5.48xlarge.",
             "+ keys: 10 Alias, 10 Key",
