@@ -34,4 +34,4 @@ def _more(path: str, costs: str, dollars: Decimal, budget: float) -> Iterator[Pr
     more = round(dollars, 2) - allowed
     if more > 0:
         message = f"{costs} ${dollars:,.2f} a month, ${more:,.2f} more than ${allowed:,.2f}"
-        yield Problem(path, f"{message}; declare fewer or cheaper nodes or pods, or raise the budget")
+        yield Problem(path, f"{message}; declare fewer or cheaper nodes or pods")

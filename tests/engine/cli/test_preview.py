@@ -184,3 +184,27 @@ def test_a_violated_policy_is_the_reason(root: Path, capfd: pytest.CaptureFixtur
     assert "this namespace enforces no Pod Security level" in refused.value.why
     assert "preview failed" not in refused.value.why
     assert "Stack dev" not in capfd.readouterr().out
+
+
+def test_a_budget_that_is_exceeded_fails_the_preview_by_the_cost_that_it_shows(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also of a team; the amounts are those of the same preview, which prints its cost as JSON."""
+    document = yaml.safe_load(PROD.read_text())
+    declared = document["config"]["ml-platform:platform"]
+    declared["budget"] = {"monthly": 90_000}
+    declared["teams"]["vision"]["budget"] = {"monthlyMaximum": 5000}
+    (root / "Pulumi.dear.yaml").write_text(yaml.safe_dump({"config": {"ml-platform:platform": declared}}))
+    with pytest.raises(CommandError) as refused:
+        preview("dear", as_json=True)
+    found = json.loads(capfd.readouterr().out)
+    cost, vision = found["cost"]["monthly"]["usual"], found["cost"]["teams"]["vision"]["maximum"]
+    more = [Decimal(cost) - 90_000, Decimal(vision) - 5000]
+    beyond = (
+        f"budget.monthly: the stack usually costs ${Decimal(cost):,.2f} a month, ${more[0]:,.2f} more than $90,000.00"
+    )
+    of_team = f"team 'vision' may cost ${Decimal(vision):,.2f} a month, ${more[1]:,.2f} more than $5,000.00"
+    assert cost == "91056.53"
+    assert f"\n{beyond}; declare fewer" in refused.value.why
+    assert f"\nteams.vision.budget.monthlyMaximum: {of_team}" in refused.value.why
+    assert [each["policy"] for each in found["problems"]] == ["budgets", "budgets"]

@@ -396,3 +396,15 @@ def test_without_the_base_s_cost_there_is_no_difference_and_elsewhere_no_cost() 
         )
         assert "| $ a month" not in text
     assert "a month" not in render([report("dev", Planned(planned()), Planned(planned() | {"cost": None}))])
+
+
+def test_the_cost_is_shown_beside_the_budget_that_it_exceeds() -> None:
+    """A plan that fails otherwise is not complete, and nor is its cost."""
+    said = "budget.monthly: the stack usually costs $2,189.33 a month, $189.33 more than $2,000.00"
+    for policy, shown in (("budgets", True), ("tags-present", False)):
+        problem = {"policy": policy, "urn": "urn:y", "mandatory": True, "message": said}
+        after = priced(at("1089.33", "2189.33", "10076.87")) | {"problems": [problem]}
+        before = priced(at("1089.33", "2089.33", "10076.87"))
+        text = render([report("prod", Planned(before), Planned(after, "exit code 1"))])
+        assert ("**Cost: +$100.00 usually a month** (list prices)" in text) == shown
+        assert said in text.splitlines()

@@ -17,7 +17,7 @@ from tests.unit.declaration.samples import WHERE, in_cluster, refusal, refused
 
 NO_PRICES = "only the aws foundation has known prices; remove it"
 NOTHING = "limits nothing; write 'monthly', 'monthlyMaximum' or both, or remove it"
-ADVICE = "declare fewer or cheaper nodes or pods, or raise the budget"
+ADVICE = "declare fewer or cheaper nodes or pods"
 
 MISTAKES = [
     ("budget", {"monthly": 5000}, f"platform.budget: {NO_PRICES}"),
