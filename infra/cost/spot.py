@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.cost.amounts import SIZES, Amounts, Size
+from infra.cost.amounts import Amounts, Size
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Spot:
     date: str
 
     def __str__(self) -> str:
-        usual, most = (self._range(size) for size in SIZES[1:])
-        prices = f"spot prices of {self.region} ({self.date})"
-        return f"pool {self.pool} is priced on demand; at {prices} it usually costs {usual}, at its maximum {most}"
+        usual = f"it usually costs {self._range('usual')}, " if self.highest.usual else ""
+        costs = f"{usual}at its maximum {self._range('maximum')}"
+        return f"pool {self.pool} is priced on demand; at spot prices of {self.region} ({self.date}) {costs}"
 
     def _range(self, size: Size) -> str:
         return f"${self.lowest.at(size):,.2f} to ${self.highest.at(size):,.2f}"
