@@ -23,7 +23,7 @@ def cost_lines(cost: Cost, before: Cost) -> Iterator[str]:
         f"{_signed(now[size], old[size])} {_AT[size]}" for size in _USUAL_FIRST if old and now[size] != old[size]
     ]
     if changed:
-        yield f"**Cost: {', '.join(changed)} a month** (list prices)"
+        yield f"**Cost a month: {', '.join(changed)}** (list prices)"
     else:
         totals = [f"${_dollars(now[size])} {_AT[size]}" for size in _USUAL_FIRST]
         yield f"**${_dollars(now['usual'])} a month** usually, {', '.join(totals[1:])}; list prices"
@@ -48,8 +48,8 @@ def _row(name: str, now: Amounts, old: Amounts) -> str:
 
 
 def _cell(now: str, old: str) -> str:
-    """The difference, and the new amount."""
-    return f"{_signed(now, old)} = {_dollars(now)}" if now != old else _dollars(now)
+    """The difference, and what it is now."""
+    return f"{_signed(now, old)} (now {_dollars(now)})" if now != old else _dollars(now)
 
 
 def _signed(now: str, old: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from infra.catalogue.aws.instance_types import instance_type
-from infra.cost.amounts import Amounts, Size, at_each
+from infra.cost.amounts import SIZES, Amounts, Size, at_each
 from infra.cost.idle import Idle
 from infra.cost.items import SYSTEM_POOL, Item, pool_component
 from infra.cost.packing import nodes_for
@@ -35,7 +35,8 @@ class Pool:
     @property
     def nodes(self) -> Amounts:
         """At each size."""
-        return Amounts(Decimal(self._bounded(self._needed("minimum"))), self._usual(), Decimal(self.cost.max))
+        least, usual = (self._bounded(self._in_use(size)) for size in SIZES[:2])
+        return Amounts(least, usual, Decimal(self.cost.max))
 
     @property
     def dollars(self) -> Amounts:
@@ -88,24 +89,18 @@ class Pool:
             found[pods.team] += pods.on_average(size) * pods.of_node(self.node)
         return found
 
-    def _usual(self) -> Decimal:
-        return self._bounded(self._in_use("usual"))
-
     def _in_use(self, size: Size) -> Decimal:
         """Nodes with pods, on average. Usually, each job has its nodes for itself."""
         if size != "usual":
-            return Decimal(self._needed(size))
+            return Decimal(nodes_for(self.pods, self.node, size))
         if self.usual is not None:
             return self.usual
         lasting = [pods for pods in self.pods if pods.part == 1]
         jobs = sum((pods.part * nodes_for([pods], self.node, size) for pods in self.pods if pods.part < 1), Decimal())
         return nodes_for(lasting, self.node, size) + jobs
 
-    def _needed(self, size: Size) -> int:
-        return nodes_for(self.pods, self.node, size)
-
-    def _bounded(self, nodes: int | Decimal) -> Decimal:
-        return min(max(Decimal(nodes), Decimal(self.cost.min)), Decimal(self.cost.max))
+    def _bounded(self, nodes: Decimal) -> Decimal:
+        return min(max(nodes, Decimal(self.cost.min)), Decimal(self.cost.max))
 
 
 def pools(platform: Platform, aws: AwsFoundation, every: Iterable[Pods]) -> Iterator[Pool]:

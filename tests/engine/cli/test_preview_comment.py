@@ -372,16 +372,16 @@ def test_the_difference_of_the_cost_comes_first_by_component_and_by_team() -> No
     after["cost"]["teams"] = {"vision": at("0.00", "182.51", "400.00"), "platform": at("291.51", "291.51", "291.51")}
     text = render([report("prod", Planned(before), Planned(after))])
     assert (
-        "**Cost: +$100.00 usually, -$89.89 without jobs, +$400.00 at the maximum a month** (list prices)\n"
+        "**Cost a month: +$100.00 usually, -$89.89 without jobs, +$400.00 at the maximum** (list prices)\n"
         "\n"
         "| $ a month | without jobs | usually | at the maximum |\n"
         "|---|---:|---:|---:|\n"
-        "| network | -$82.51 = 200.00 | -$82.51 = 200.00 | -$82.51 = 200.00 |\n"
-        "| more | 0.00 | +$182.51 = 182.51 | +$400.00 = 400.00 |\n"
-        "| team vision | 0.00 | +$182.51 = 182.51 | +$400.00 = 400.00 |\n"
-        "| **stack** | -$89.89 = 999.44 | +$100.00 = 2,189.33 | +$400.00 = 10,476.87 |\n"
+        "| network | -$82.51 (now 200.00) | -$82.51 (now 200.00) | -$82.51 (now 200.00) |\n"
+        "| more | 0.00 | +$182.51 (now 182.51) | +$400.00 (now 400.00) |\n"
+        "| team vision | 0.00 | +$182.51 (now 182.51) | +$400.00 (now 400.00) |\n"
+        "| **stack** | -$89.89 (now 999.44) | +$100.00 (now 2,189.33) | +$400.00 (now 10,476.87) |\n"
     ) in text
-    assert "**Cost:" in "\n".join(text.splitlines()[:10])
+    assert "**Cost a month:" in "\n".join(text.splitlines()[:10])
     assert "keys" not in text
     assert "platform |" not in text
 
@@ -406,5 +406,5 @@ def test_the_cost_is_shown_beside_the_budget_that_it_exceeds() -> None:
         after = priced(at("1089.33", "2189.33", "10076.87")) | {"problems": [problem]}
         before = priced(at("1089.33", "2089.33", "10076.87"))
         text = render([report("prod", Planned(before), Planned(after, "exit code 1"))])
-        assert ("**Cost: +$100.00 usually a month** (list prices)" in text) == shown
+        assert ("**Cost a month: +$100.00 usually** (list prices)" in text) == shown
         assert said in text.splitlines()
