@@ -70,6 +70,12 @@ def preview(name: str, *, as_json: bool = False, details: bool = False, official
     return 0
 
 
+def require_budgets(name: str, declared: Platform, progress: Progress) -> None:
+    """The cost is known once the program has ended, so that `pulumi up` refuses it only when everything is created."""
+    if declared.has_budgets:
+        planned(name, declared, progress).succeeded(name)
+
+
 def planned(name: str, declared: Platform, progress: Progress, *, official: bool = False) -> Previewed:
     """The plan of stack `name` from an empty state."""
     engine = machine.ensure_engine(progress)

@@ -26,8 +26,7 @@ def _beyond(resources: Sequence[PolicyResource]) -> Iterator[tuple[PolicyResourc
             platform = Platform.model_validate(setting(stack.urn))
         except ValidationError:
             return  # the program reports it
-        budgets = [platform.budget, *(team.budget for team in platform.teams.values())]
-        if any(budgets) and (cost := monthly(platform, [_step(resource) for resource in resources])):
+        if platform.has_budgets and (cost := monthly(platform, [_step(resource) for resource in resources])):
             yield from ((stack, str(problem)) for problem in exceeded(platform, cost))
 
 

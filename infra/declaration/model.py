@@ -96,6 +96,11 @@ class Platform(Settings):
         return {team: sorted(set(below)) for team, below in prefixes.items()}
 
     @property
+    def has_budgets(self) -> bool:
+        """Whether the stack or a team may cost only so much."""
+        return self.budget is not None or any(team.budget is not None for team in self.teams.values())
+
+    @property
     def collects_logs(self) -> bool:
         """Whether the logs of pods are stored."""
         return self.monitoring is not None and self.monitoring.logs is not None

@@ -16,9 +16,11 @@ import yaml
 from cli import shell
 from cli.components import component, is_component, purpose
 from cli.preflight import declaration
-from cli.preview import preview
+from cli.preview import preview, require_budgets
 from common import paths
+from common.console import Progress
 from common.errors import CommandError
+from offline import machine
 from tests.examples import CLUSTER, DEV, PROD
 from tests.project_copy import copy_project, use_this_environment
 from tests.pulumi_engine import find_engine
@@ -208,3 +210,12 @@ def test_a_budget_that_is_exceeded_fails_the_preview_by_the_cost_that_it_shows(
     assert f"\n{beyond}; declare fewer" in refused.value.why
     assert f"\nteams.vision.budget.monthlyMaximum: {of_team}" in refused.value.why
     assert [each["policy"] for each in found["problems"]] == ["budgets", "budgets"]
+    with pytest.raises(CommandError) as before_up:
+        require_budgets("dear", declaration("dear"), Progress())
+    assert before_up.value.why == refused.value.why
+
+
+def test_without_a_budget_up_makes_no_plan(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "Pulumi.free.yaml").write_text(PROD.read_text())
+    monkeypatch.setattr(machine, "ensure_engine", None)
+    require_budgets("free", declaration("free"), Progress())
