@@ -1,23 +1,15 @@
-"""Budgets of the stack and of teams, with the rule for them."""
+"""Budgets of the stack and of teams. On which foundations there are prices is a rule of the foundations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from pydantic import Field, model_validator
 
-from infra.declaration.problems import Problem
 from infra.declaration.types import Settings
-
-if TYPE_CHECKING:
-    from infra.declaration.model import Platform
 
 
 class Budget(Settings):
     """US dollars a month, at the list prices by which `make preview` computes the cost. A plan beyond them violates the
-    policy `budgets`. Refused on foundations other than aws, where no price is known.
+    policy `budgets`. Refused on foundations whose prices are not known.
     """
 
     monthly: float | None = Field(
@@ -35,13 +27,3 @@ class Budget(Settings):
         if self.monthly is None and self.monthly_maximum is None:
             raise ValueError("limits nothing; write 'monthly', 'monthlyMaximum' or both, or remove it")
         return self
-
-
-def budgets_are_of_known_costs(platform: Platform, root: Path) -> Iterator[Problem]:
-    """What is not bought from AWS has no price."""
-    if platform.foundation.aws is not None:
-        return
-    of_teams = {f"teams.{name}.budget": team.budget for name, team in platform.teams.items()}
-    for path, budget in {"budget": platform.budget, **of_teams}.items():
-        if budget is not None:
-            yield Problem(path, "only the aws foundation has known prices; remove it")

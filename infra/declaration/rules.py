@@ -12,7 +12,6 @@ from infra.declaration.aws.cost import cost_within_the_limit
 from infra.declaration.aws.pools import broken_pool_rules, jobs_end_before_their_nodes
 from infra.declaration.aws.rules import broken_rules as broken_aws_rules
 from infra.declaration.aws.rules import groups_are_mapped
-from infra.declaration.budgets import budgets_are_of_known_costs
 from infra.declaration.cluster import CLUSTER_RULES
 from infra.declaration.datasets import DATASET_RULES
 from infra.declaration.egress import EGRESS_RULES, declared_egress
@@ -60,6 +59,16 @@ def costs_are_known(platform: Platform, root: Path) -> Iterator[Problem]:
     """Nodes have a price on AWS only."""
     if platform.foundation.aws is None and "hourly_cost" in platform.limits.model_fields_set:
         yield Problem("limits.hourlyCost", "only nodes of the aws foundation have a known price; remove it")
+
+
+def budgets_are_of_known_costs(platform: Platform, root: Path) -> Iterator[Problem]:
+    """What is not bought from AWS has no price."""
+    if platform.foundation.aws is not None:
+        return
+    of_teams = {f"teams.{name}.budget": team.budget for name, team in platform.teams.items()}
+    for path, budget in {"budget": platform.budget, **of_teams}.items():
+        if budget is not None:
+            yield Problem(path, "only the aws foundation has known prices; remove it")
 
 
 def objects_have_a_store(platform: Platform, root: Path) -> Iterator[Problem]:
