@@ -5,10 +5,10 @@ from typing import Any
 
 from common.pulumi import urn_name, urn_type
 from infra.catalogue.names import PROJECT
+from infra.cost.items import SYSTEM_POOL, pool_component
 
 STACK = "providers"
 """Resources without a component."""
-SYSTEM_POOL = "system pool"
 
 COMPONENTS: Mapping[str, tuple[str, str]] = {
     STACK: (STACK, "Pulumi's stack and providers"),
@@ -81,11 +81,6 @@ def component(step: Mapping[str, Any]) -> str:
     name = COMPONENTS[kind][0] if kind in COMPONENTS else kind
     # A pool of fixed size has objects with a suffix; no pool's name has a dot.
     return pool_component(urn_name(step["urn"]).partition(".")[0]) if kind in _POOLS else name
-
-
-def pool_component(name: str) -> str:
-    """The name of a declared pool's component."""
-    return f"pool {name}"
 
 
 def purpose(name: str) -> str:

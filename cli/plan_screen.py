@@ -1,8 +1,7 @@
-"""The plan of a preview on a screen or two: monthly cost, a table by component, then the changes."""
+"""The plan of a preview on a screen or two: monthly cost, tables by component and by team, then the changes."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -10,10 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.components import COMPONENTS, component, is_component, purpose
-from cli.cost import Cost
+from cli.cost import hourly
 from common.console import console
 from common.pulumi import urn_name
 from infra.catalogue.aws.prices import AUTO_MODE, ELSEWHERE, HOURS
+from infra.cost.amounts import SIZES, Amounts
+from infra.cost.items import Cost
 
 Step = Mapping[str, Any]
 _SIGNS = {
@@ -25,6 +26,7 @@ _SIGNS = {
     "delete-replaced": ("-", "red"),
 }
 """Operations that change something."""
+_HEADINGS = ("$ a month, least", "usual", "at most")
 
 
 def show(name: str, plan: Mapping[str, Any], cost: Cost | None) -> None:
@@ -35,6 +37,7 @@ def show(name: str, plan: Mapping[str, Any], cost: Cost | None) -> None:
         console.print(line)
     console.print(_table(steps, cost))
     if cost is not None:
+        console.print(_teams(cost))
         for line in _conditions(cost):
             console.print(line)
     console.print()
@@ -59,28 +62,44 @@ def headline(name: str, cost: Cost | None) -> Iterator[str]:
     if cost is None:
         yield f"{stack}: no cloud cost"
     else:
-        most = f"[bold]{_dollars(cost.most)}[/] with every pool at its maximum"
-        yield f"{stack}: [bold]{_dollars(cost.least)} a month[/] without jobs, {most}"
+        usual, sizes = cost.dollars.usual, cost.dollars
+        yield f"{stack}: usually [bold]${usual:,.2f} a month[/], {_dollars(sizes)}"
+        yield f"An hour: usually ${hourly(sizes).usual:,.2f}, {_dollars(hourly(sizes))}"
 
 
 def _table(steps: Sequence[Step], cost: Cost | None) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("component")
     if cost is not None:
-        table.add_column("$ a month", justify="right")
-        table.add_column("at most", justify="right")
+        for heading in _HEADINGS:
+            table.add_column(heading, justify="right")
     table.add_column("changes")
     table.add_column("what it is", overflow="fold")
     for name in _names(steps, cost):
-        priced = cost.of(name) if cost is not None else None
-        amounts = [f"{dollars:,.2f}" for dollars in priced or ()] or ["", ""]
+        priced = cost.of_component(name) if cost is not None else None
+        amounts = _cells(priced) if priced is not None else [""] * len(SIZES)
         counts = Counter(step["operation"] for step in steps if component(step) == name)
         what = ", ".join(_things(cost, name)) or purpose(name)
         table.add_row(escape(name), *(amounts if cost is not None else ()), _operations(counts), escape(what))
     if cost is not None:
         table.add_section()
-        table.add_row("[bold]total[/]", f"[bold]{cost.least:,.2f}[/]", f"[bold]{cost.most:,.2f}[/]")
+        table.add_row("[bold]total[/]", *(f"[bold]{cell}[/]" for cell in _cells(cost.dollars)))
     return table
+
+
+def _teams(cost: Cost) -> Table:
+    """Who causes the cost."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("team")
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right")
+    for name, dollars in cost.by_team().items():
+        table.add_row(escape(name), *_cells(dollars))
+    return table
+
+
+def _cells(dollars: Amounts) -> list[str]:
+    return [f"{dollars.at(size):,.2f}" for size in SIZES]
 
 
 def _names(steps: Sequence[Step], cost: Cost | None) -> list[str]:
@@ -146,5 +165,5 @@ def _counted(steps: Sequence[Step]) -> str:
     return _operations(counts) or "nothing to do"
 
 
-def _dollars(amount: Decimal) -> str:
-    return f"${amount:,.2f}"
+def _dollars(sizes: Amounts) -> str:
+    return f"${sizes.minimum:,.2f} without jobs, ${sizes.maximum:,.2f} with every pool at its maximum"

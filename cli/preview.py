@@ -61,13 +61,19 @@ def preview(name: str, *, as_json: bool = False, details: bool = False, official
     done = planned(name, declared, Progress(), official=official)
     monthly = cost.monthly(declared, done.plan["steps"])
     if as_json:
-        print(json.dumps({**done.plan, "cost": monthly.as_json() if monthly else None}, indent=2))
+        print(json.dumps({**done.plan, "cost": cost.as_json(monthly) if monthly else None}, indent=2))
     elif not done.returncode:
         plan_screen.show(name, done.plan, monthly)
     if details:
         console.out(f"\n{done.output}", highlight=False)
     done.succeeded(name)
     return 0
+
+
+def require_budgets(name: str, declared: Platform, progress: Progress) -> None:
+    """The cost is known once the program has ended, so that `pulumi up` refuses it only when everything is created."""
+    if declared.has_budgets:
+        planned(name, declared, progress).succeeded(name)
 
 
 def planned(name: str, declared: Platform, progress: Progress, *, official: bool = False) -> Previewed:

@@ -16,6 +16,7 @@ from cli.jobs import has_ended, read
 from cli.kubeconfig import api_client, contexts
 from cli.nodes import Node, nodes
 from cli.objects import Objects
+from cli.usage import Usage, usage
 from common import paths
 from common.console import console
 from common.errors import CommandError
@@ -51,6 +52,7 @@ class Status:
     crashed: Sequence[str]
     unseen: str = ""
     """Why the cluster was not queried: its context is in no kubeconfig of this machine."""
+    usage: Usage | None = None
 
 
 def show(name: str, *, as_json: bool) -> int:
@@ -98,6 +100,7 @@ def collect(name: str, declared: Platform) -> Status:
             registry=outputs["registry"]["address"],
             tracking=_service_address(core, outputs["tracking"]),
             crashed=crashed,
+            usage=usage(name, declared),
         )
     except HTTPError as error:
         why = f"{', '.join(crashed)} crashed" if crashed else str(error)
@@ -227,6 +230,8 @@ def print_status(status: Status) -> None:
         state = f"{_coloured('ready' if node.ready else 'not ready')}, {kind}"
         nodes.add_row(node.name, state, gpus, _coloured(escape(node.gpu_check)))
     console.print(nodes)
+    if status.usage is not None:
+        _print_usage(status.usage)
     waiting = [row.name for rows in status.workloads.values() for row in rows if row.state.startswith(_WAITING)]
     if waiting:
         console.print(f"why it waits: make status JOB={escape(waiting[0])}")
@@ -235,6 +240,17 @@ def print_status(status: Status) -> None:
         console.print(f"[yellow]![/] {escape(status.unseen)}")
     for name in status.crashed:
         console.print(f"[bold red]crashed[/]  {name}, log {machine.log_of(name)}; `make up` starts it again")
+
+
+def _print_usage(found: Usage) -> None:
+    """Of each resource, the hours that pods requested, and the part that they did not use."""
+    if found.missing:
+        console.print(f"[yellow]![/] usage by team is not known: {escape(found.missing)}")
+        return
+    table = _table(f"last {found.seconds / 86_400:.3g} days", "CPU core hours", "memory GiB hours", "GPU hours")
+    for team, held in found.teams.items():
+        table.add_row(escape(team), *(f"{each.requested:,.1f}, idle {each.idle:,.1f}" for each in held.values()))
+    console.print(table)
 
 
 def _table(*columns: str) -> Table:

@@ -4,7 +4,7 @@ import time
 
 from rich.markup import escape
 
-from cli import docker_preflight, preflight, recovery, runs, same_cluster, stack, summary
+from cli import docker_preflight, preflight, preview, recovery, runs, same_cluster, stack, summary
 from cli.by_hand import repair
 from cli.prediction import Score
 from common.console import Progress, console
@@ -33,6 +33,7 @@ def up(name: str) -> int:
     official = [each.plugin.name for each in preflight.unofficial_plugins(declared)]
     machine.ensure_tools(progress, cluster=local is not None, official=official)
     preflight.official_plugins(declared)
+    preview.require_budgets(name, declared, progress)
     if local is not None:
         start_cluster(progress, declared, local)
     stack.ensure(name)

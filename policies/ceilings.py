@@ -18,7 +18,7 @@ from infra.declaration.types import Settings
 from policies.declared import setting
 from policies.rule import ResourceRule
 
-_STACK = "pulumi:pulumi:Stack"
+STACK = "pulumi:pulumi:Stack"
 """The first resource: nothing is created before it."""
 
 
@@ -34,7 +34,7 @@ class _Size(Settings):
 
 def _size(args: ResourceValidationArgs) -> Iterator[_Size]:
     """What the stack declares; nothing if that is invalid, which the program reports."""
-    if args.resource_type == _STACK:
+    if args.resource_type == STACK:
         try:
             yield _Size.model_validate(setting(args.urn))
         except ValidationError:
@@ -52,7 +52,8 @@ def _cost(args: ResourceValidationArgs) -> Iterator[str]:
             yield from map(str, cost_within_the_limit(size.limits, size.node_pools, size.foundation.aws))
 
 
-def _declared(gpus: int, dollars: int) -> str:
+def declared(gpus: int, dollars: int, monthly: int) -> str:
+    """A stack file with these ceilings and this budget."""
     return f"""
 foundation:
   aws:
@@ -69,6 +70,7 @@ nodePools:
     max: 10
     aws: {{instanceTypes: [g5.xlarge]}}
 limits: {{gpus: {gpus}, hourlyCost: {dollars}}}
+budget: {{monthlyMaximum: {monthly}}}
 """
 
 
@@ -80,7 +82,7 @@ RULES = (
         check=_gpus,
         refuses="",
         passes="",
-        declared=(_declared(9, 9), _declared(10, 16)),
+        declared=(declared(9, 9, 6_000), declared(10, 16, 20_000)),
     ),
     ResourceRule(
         name="cost-ceiling",
@@ -89,6 +91,6 @@ RULES = (
         check=_cost,
         refuses="",
         passes="",
-        declared=(_declared(9, 9), _declared(10, 16)),
+        declared=(declared(9, 9, 6_000), declared(10, 16, 20_000)),
     ),
 )

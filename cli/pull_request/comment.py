@@ -12,6 +12,9 @@ from cli.pull_request.touched import touched_stacks
 from common import paths
 from common.console import Progress
 
+BUDGETS = "budgets"
+"""The policy by the cost of the whole stack, which the engine applies once the program has ended."""
+
 
 def write(target: str) -> tuple[str, list[str]]:
     """The comment, and the stacks that can't be previewed."""
@@ -40,19 +43,21 @@ def _reports(repository: Path, commit: str, stacks: list[str]) -> list[Report]:
 def report(stack: str, before: Planned, after: Planned) -> Report:
     """One stack's report. An incomplete plan is not compared: it would show false deletions."""
     problems = after.plan["problems"]
+    base = EMPTY if before.failure else before.plan
+    costs = after.plan.get("cost"), base.get("cost")
     if after.failure:
-        return Report(stack, (), problems, failure=after.failure)
+        complete = any(problem["policy"] == BUDGETS for problem in problems)
+        known = costs if complete else (None, None)
+        return Report(stack, (), problems, failure=after.failure, cost=known[0], cost_before=known[1])
     notice = ""
     if before.failure:
         notice = "The base branch can't be previewed, so everything shows as created."
-    compared = EMPTY if before.failure else before.plan
-    costs = after.plan.get("cost"), compared.get("cost")
     return Report(
         stack,
-        compare(compared, after.plan),
+        compare(base, after.plan),
         problems,
         notice=notice,
         cost=costs[0],
         cost_before=costs[1],
-        endpoints=endpoints.changed(compared, after.plan),
+        endpoints=endpoints.changed(base, after.plan),
     )

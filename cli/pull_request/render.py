@@ -1,13 +1,12 @@
 """The comment as Markdown: what needs attention first, then each stack, with details folded."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from cli.pull_request import values
 from cli.pull_request.attention import attention
 from cli.pull_request.changes import Change, Kind
+from cli.pull_request.cost import cost_lines
 from cli.pull_request.problems import fenced, written
 from cli.pull_request.report import Report
 
@@ -17,7 +16,6 @@ MARKER = "<!-- ml-platform preview -->"
 KINDS: tuple[Kind, ...] = ("created", "changed", "replaced", "deleted")
 LONGEST_BODY = 60_000  # GitHub takes 65536 characters
 MOST_COMPONENTS = 8
-_NOTHING = ("0.00", "0.00")
 _SIGNS = {"created": "+", "changed": "~", "replaced": "±", "deleted": "-"}
 _FOOTNOTE = (
     "<sub>Created without credentials: the plan of this branch compared with the plan of its base. "
@@ -48,7 +46,7 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
     if report.endpoints:
         yield from [*(f"- **{text}**" for text in report.endpoints), ""]
     if report.cost:
-        yield from [*_cost(report.cost, report.cost_before or {}), ""]
+        yield from [*cost_lines(report.cost, report.cost_before or {}), ""]
     if report.changes:
         yield from [_components(report.changes), ""]
     yield from written(report.problems)
@@ -68,32 +66,6 @@ def _components(changes: Sequence[Change]) -> str:
     parts = sorted(found.items(), key=lambda part: -len(part[1]))
     shown = "; ".join(f"{name}: {_counts(inside)}" for name, inside in parts[:MOST_COMPONENTS])
     return f"{shown}{f'; and {len(parts) - MOST_COMPONENTS} more' if len(parts) > MOST_COMPONENTS else ''}"
-
-
-def _cost(cost: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
-    """The monthly cost, and what it is more or less than the base's, by component, the largest difference first."""
-    least = f"**{_dollars(cost['least'])} a month** without jobs{_more(cost['least'], before.get('least'))}"
-    yield f"{least}, {_dollars(cost['most'])} at most{_more(cost['most'], before.get('most'))}; list prices"
-    old, new = before.get("components", {}), cost["components"]
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)] if before else []
-    changed = [(name, old.get(name, _NOTHING), new.get(name, _NOTHING)) for name in names]
-    for name, (least, most), (new_least, new_most) in sorted(changed, key=_difference, reverse=True):
-        at_most = f"{_dollars(new_most)} at most{_more(new_most, most)}"
-        yield f"- {name}: {_dollars(new_least)}{_more(new_least, least)}, {at_most}"
-
-
-def _difference(component: tuple[str, Sequence[str], Sequence[str]]) -> Decimal:
-    _, before, after = component
-    return max(abs(Decimal(new) - Decimal(old)) for old, new in zip(before, after, strict=True))
-
-
-def _dollars(amount: str) -> str:
-    return f"${Decimal(amount):,.2f}"
-
-
-def _more(now: str, before: str | None) -> str:
-    difference = Decimal(now) - Decimal(before) if before is not None else Decimal()
-    return f" ({'+' if difference > 0 else '-'}${abs(difference):,.2f})" if difference else ""
 
 
 def _counts(changes: Sequence[Change]) -> str:

@@ -188,10 +188,11 @@ IDLE_FOR = "workload:idle_for:seconds"
 RUN_GPUS = "pod:run_gpus:count"
 RUN_IDLE_GPUS = "run:gpus_idle:count"
 IDLE_SINCE = "run:gpus_idle_since:timestamp_seconds"
+TEAM_REQUESTS, TEAM_IDLE = "team:requests:sum", "team:requests_idle:sum"
 _OBJECTIVES = frozenset({ERROR_BUDGET, LATENCY_BUDGET, LATENCY_BUCKET, MAX_MODEL_AGE})
 _IDLE = frozenset({IDLE_BELOW, IDLE_FOR, RUN_GPUS, RUN_IDLE_GPUS, IDLE_SINCE})
 CANARIES = frozenset({CANARY_ERRORS, MAX_CANARY_ERRORS, CANARY_LATENCY, MAX_CANARY_LATENCY})
-RECORDED = _OBJECTIVES | _IDLE | CANARIES | frozenset({GPUS_FREE, GPUS_PENDING})
+RECORDED = _OBJECTIVES | _IDLE | CANARIES | frozenset({GPUS_FREE, GPUS_PENDING, TEAM_REQUESTS, TEAM_IDLE})
 """Created by the platform's recording rules."""
 
 OWN_CODE = ("training", "serving")

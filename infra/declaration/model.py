@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.catalogue.names import PROJECT
+from infra.declaration.budgets import Budget
 from infra.declaration.datasets import Dataset
 from infra.declaration.foundations import Foundation
 from infra.declaration.gateway import Gateway
@@ -53,6 +54,7 @@ class Platform(Settings):
     )
     tracking: Tracking = Field(default=Tracking(), description="The MLflow tracking server and model registry")
     limits: Limits = Field(default=Limits(), description="Limits on the total size of all node pools")
+    budget: Budget | None = Field(default=None, description="What the stack may cost; none: no limit")
     policy: Policy = Field(default=Policy(), description="Exceptions from the pod rules")
     gateway: Gateway | None = Field(
         default=None, description="The way in for callers outside the cluster; none: they are inside"
@@ -92,6 +94,11 @@ class Platform(Settings):
             if dataset.objects is not None:
                 prefixes.setdefault(dataset.team, []).append(dataset.objects.prefix)
         return {team: sorted(set(below)) for team, below in prefixes.items()}
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether the stack or a team may cost only so much."""
+        return self.budget is not None or any(team.budget is not None for team in self.teams.values())
 
     @property
     def collects_logs(self) -> bool:

@@ -61,6 +61,16 @@ def costs_are_known(platform: Platform, root: Path) -> Iterator[Problem]:
         yield Problem("limits.hourlyCost", "only nodes of the aws foundation have a known price; remove it")
 
 
+def budgets_are_of_known_costs(platform: Platform, root: Path) -> Iterator[Problem]:
+    """What is not bought from AWS has no price."""
+    if platform.foundation.aws is not None:
+        return
+    of_teams = {f"teams.{name}.budget": team.budget for name, team in platform.teams.items()}
+    for path, budget in {"budget": platform.budget, **of_teams}.items():
+        if budget is not None:
+            yield Problem(path, "only the aws foundation has known prices; remove it")
+
+
 def objects_have_a_store(platform: Platform, root: Path) -> Iterator[Problem]:
     """The foundation has a bucket for datasets, which the team's pods can reach and log in to."""
     foundation = platform.foundation
@@ -123,6 +133,7 @@ RULES: tuple[Callable[[Platform, Path], Iterator[Problem]], ...] = (
     stored_metrics_are_collected,
     tracking_has_a_volume,
     costs_are_known,
+    budgets_are_of_known_costs,
     objects_have_a_store,
     egress_by_name_is_enforced,
     aws_can_create_it,

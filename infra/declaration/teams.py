@@ -18,6 +18,7 @@ from infra.catalogue.names import (
     logs_namespace,
     queues_namespace,
 )
+from infra.declaration.budgets import Budget
 from infra.declaration.problems import Problem
 from infra.declaration.queues import TeamQueue
 from infra.declaration.types import Cpu, Memory, Settings, cpu_millis, memory_bytes
@@ -80,6 +81,11 @@ class Team(Settings):
     groups: Members = Field(default=Members(), description="Groups by role")
     quota: Quota | None = Field(default=None, description="Resource quota; none: unlimited")
     queue: TeamQueue | None = Field(default=None, description="The queue of its jobs, where `queues` is declared")
+    budget: Budget | None = Field(
+        default=None,
+        description="What the team may cost: of each pool its part by the requests of its pods, and its volumes; none: "
+        "no limit",
+    )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from infra.catalogue import usage
 from infra.catalogue.alerts import gpu as gpu_alerts
 from infra.catalogue.alerts import idle as idle_alerts
 from infra.catalogue.alerts.alert import Alert, Recording
@@ -30,6 +31,7 @@ def rules_file(
             for each in _objective(name, namespace, settings.objective_of(name))
         ),
         *gpu_alerts.RECORDINGS,
+        *usage.RECORDINGS,
         *(each for limit in idle for each in limit.recordings()),
         *idle_alerts.RECORDINGS,
         *(each for limit in canaries for each in limit.recordings()),

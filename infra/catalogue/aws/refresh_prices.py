@@ -1,7 +1,7 @@
 """Generates the prices of EC2 and RDS in `prices.json` from two Go modules, which carry AWS's published prices.
 
 - Karpenter's, released monthly: EC2 in us-east-1.
-- ec2-instances-info: the data of ec2instances.info, EC2 and RDS in all regions, which is older.
+- ec2-instances-info: the data of ec2instances.info, EC2 (with spot prices) and RDS in all regions, which is older.
 
 A price of the older module is left out where the newer one shows that the type's price has changed since. Prices of
 other services are kept by hand and stay as they are.
@@ -31,10 +31,9 @@ def prices(instances: Mapping[str, Mapping[str, Any]], regions: Mapping[str, str
     newer, newest_date = _of_karpenter()
     everywhere = zipfile.ZipFile(_module(ALL_REGIONS))
     described = {name for name, entry in instances.items() if entry.get("arch") == "x86_64"}
-    older = {
-        entry["instance_type"]: _in_regions(entry["pricing"], "linux", regions)
-        for entry in _json(everywhere, "data/instances.json")
-    }
+    machines = _json(everywhere, "data/instances.json")
+    older = {entry["instance_type"]: _in_regions(entry["pricing"], "linux", regions) for entry in machines}
+    spot = {entry["instance_type"]: _on_spot(entry["pricing"], regions) for entry in machines}
     databases = {
         entry["instance_type"]: _in_regions(entry["pricing"], "PostgreSQL", regions)
         for entry in _json(everywhere, "data/rds-instances.json")
@@ -44,8 +43,12 @@ def prices(instances: Mapping[str, Mapping[str, Any]], regions: Mapping[str, str
     content["dates"] = {
         "instances": {"*": oldest_date, ELSEWHERE: newest_date},
         "databases": {"*": oldest_date},
+        "spot": {"*": oldest_date},
     }
     content["instances"] = {name: prices for name, prices in ec2.items() if prices}
+    content["spot"] = {
+        name: spot[name] for name, prices in ec2.items() if spot.get(name) and prices.keys() - {ELSEWHERE}
+    }
     content["databases"] = {name: databases[name] for name in sorted(databases) if databases[name]}
     return content
 
@@ -60,6 +63,20 @@ def _merged(older: Mapping[str, float], newer: float | None) -> dict[str, float]
 def _in_regions(pricing: Mapping[str, Any], kind: str, regions: Mapping[str, str]) -> dict[str, float]:
     found = {region: prices.get(kind, {}).get("ondemand") for region, prices in pricing.items() if region in regions}
     return {region: float(price) for region, price in sorted(found.items()) if price not in (None, "0", "N/A")}
+
+
+def _on_spot(pricing: Mapping[str, Any], regions: Mapping[str, str]) -> dict[str, list[float]]:
+    """Of types whose on-demand price has changed since, they are left out, too."""
+    ranges = {
+        region: [prices.get("linux", {}).get(bound) for bound in ("spot_min", "spot_max")]
+        for region, prices in pricing.items()
+        if region in regions
+    }
+    return {
+        region: [float(price) for price in found]
+        for region, found in sorted(ranges.items())
+        if all(price not in (None, "", "0", "N/A") for price in found)
+    }
 
 
 def _of_karpenter() -> tuple[dict[str, float], str]:

@@ -1,7 +1,8 @@
 """What the declared nodes cost, at on-demand list prices.
 
-Spot costs less; by how much is not known beforehand, so that on-demand prices are the ceiling. A capacity reservation
-costs the on-demand price of its machines, whether or not nodes run on them.
+Spot costs less; by how much is not known beforehand. So on-demand prices are the ceiling, and a range by former spot
+prices is shown beside them. A capacity reservation costs the on-demand price of its machines, whether or not nodes run
+on them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from infra.catalogue.aws.instance_types import InstanceType, instance_types
-from infra.catalogue.aws.prices import AUTO_MODE, HOURS, Price, instance_price, service_price
+from infra.catalogue.aws.prices import AUTO_MODE, HOURS, Price, SpotPrice, instance_price, service_price, spot_price
 from infra.declaration.aws.pools import RESERVED_CAPACITY
 from infra.declaration.aws.settings import AwsFoundation
 from infra.declaration.policy import Limits
@@ -32,6 +33,7 @@ class PoolCost:
     disk: str
     reserved: bool = False
     """Whether all its capacity is reserved, which is paid for all nodes at its maximum."""
+    on_spot_market: bool = False
 
     @property
     def prices(self) -> list[Price]:
@@ -60,7 +62,19 @@ class PoolCost:
         dollars = gigabyte.dollars * memory_bytes(self.disk) / 2**30
         return Price(dollars, gigabyte.region, gigabyte.date)
 
-    def at_rest(self, nodes: int) -> Decimal:
+    @property
+    def spot(self) -> SpotPrice | None:
+        """The range over all its types; None if it is not on the spot market, or no price is known."""
+        known = (
+            [price for name in self.types if (price := spot_price(name, self.region))] if self.on_spot_market else []
+        )
+        if not known:
+            return None
+        lowest, highest = min(price.lowest for price in known), max(price.highest for price in known)
+        regions = " and ".join(dict.fromkeys(price.region for price in known))
+        return SpotPrice(lowest, highest, regions, min(price.date for price in known))
+
+    def at_rest(self, nodes: Decimal | int) -> Decimal:
         """Dollars a month for so many nodes, each of the cheapest type, and for reserved machines without a node."""
         unused = (self.max - nodes) * self.unused * HOURS if self.reserved else Decimal()
         return self._of_a_month(nodes, self.cheapest) + unused
@@ -69,7 +83,18 @@ class PoolCost:
         """Dollars a month for all nodes, each of the most expensive type."""
         return self._of_a_month(self.max, self.most_expensive)
 
-    def _of_a_month(self, nodes: int, hour: Decimal) -> Decimal:
+    def on_spot(self, nodes: Decimal) -> tuple[Decimal, Decimal]:
+        """Dollars a month at the lowest and the highest spot price, if it has one, with the fee of on demand."""
+        spot, fees = self.spot, [price.dollars * AUTO_MODE for price in self.prices]
+        if spot is None or not fees:
+            return Decimal(), Decimal()
+        return self._of_a_month(nodes, spot.lowest + min(fees)), self._of_a_month(nodes, spot.highest + max(fees))
+
+    def idle(self, machines: Decimal) -> Decimal:
+        """Dollars a month for so many machines without pods: with a node, or reserved without one."""
+        return self._of_a_month(machines, self.cheapest) if self.min else machines * self.unused * HOURS
+
+    def _of_a_month(self, nodes: Decimal | int, hour: Decimal) -> Decimal:
         return nodes * (hour * HOURS + self.disk_of_a_month.dollars)
 
     def _with_fee(self, price: Price) -> Decimal:
@@ -81,7 +106,8 @@ def pool_costs(pools: Mapping[str, NodePool], aws: AwsFoundation) -> Iterator[Po
     for name, pool in pools.items():
         if (ec2 := pool.aws) is not None:
             reserved = RESERVED_CAPACITY.issuperset(ec2.capacity)
-            yield PoolCost(name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk, reserved)
+            spot = "spot" in ec2.capacity
+            yield PoolCost(name, ec2.instance_types, aws.region, pool.max, pool.min, ec2.disk, reserved, spot)
 
 
 def system_pool_cost(aws: AwsFoundation, least: int = 1) -> PoolCost:

@@ -56,6 +56,13 @@ class Ec2Pool(Settings):
     placement_group: PlacementGroup | None = Field(
         default=None, description="Name of the cluster placement group that the nodes are started in; it must exist"
     )
+    usual_nodes: float | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="Nodes that an autoscaled pool has on average over a month, for the estimate of the usual cost; "
+        "none: as many as its endpoints and scheduled jobs need",
+    )
     expiry: Seconds = Field(default=written("336h"), description="Maximum age of a node; older nodes are replaced")
 
 
@@ -142,6 +149,11 @@ def size_fits_the_pool(pool: NodePool, aws: AwsFoundation) -> Iterator[Problem]:
     if not settings.fixed_size and pool.min > 0:
         message = f"an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: {pool.max}"
         yield Problem("min", message)
+    usual = settings.usual_nodes
+    if usual is not None and settings.fixed_size:
+        yield Problem("aws.usualNodes", "a pool with fixedSize always has 'max' nodes; remove it")
+    elif usual is not None and usual > pool.max:
+        yield Problem("aws.usualNodes", f"{usual:g} is more than max ({pool.max}); write at most {pool.max}")
 
 
 def jobs_end_before_their_nodes(name: str, pool: NodePool, jobs: Mapping[str, int]) -> Iterator[Problem]:

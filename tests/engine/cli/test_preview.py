@@ -16,9 +16,11 @@ import yaml
 from cli import shell
 from cli.components import component, is_component, purpose
 from cli.preflight import declaration
-from cli.preview import preview
+from cli.preview import preview, require_budgets
 from common import paths
+from common.console import Progress
 from common.errors import CommandError
+from offline import machine
 from tests.examples import CLUSTER, DEV, PROD
 from tests.project_copy import copy_project, use_this_environment
 from tests.pulumi_engine import find_engine
@@ -123,22 +125,26 @@ def test_a_stack_on_aws_fits_on_two_screens_and_begins_with_its_cost(
     assert preview("costs") == 0
     lines = [line.rstrip() for line in capfd.readouterr().out.partition("Stack costs: ")[2].splitlines()]
     assert len(lines) < 90
-    least, most = re.findall(r"\$([0-9,.]+)", lines[0])
+    usual, least, most = re.findall(r"\$([0-9,.]+)", lines[0])
     table = lines[: next(number for number, line in enumerate(lines) if line.startswith(" total"))]
     rows = {row[0]: row[1:] for line in table if len(row := re.split(r" {2,}", line.strip())) > 1}
-    priced = {name: row[:2] for name, row in rows.items() if re.fullmatch(r"[0-9,]+\.\d\d", row[0])}
+    priced = {name: row[:3] for name, row in rows.items() if re.fullmatch(r"[0-9,]+\.\d\d", row[0])}
     assert list(priced) == [
         *("keys", "network", "cluster", "system pool", "pool a10g", "pool cpu", "pool h100", "database"),
         *("storage", "backups", "Grafana", "monitoring", "secrets"),
     ]
-    for column, total in enumerate((least, most)):
+    for column, total in enumerate((least, usual, most)):
         rounded = sum(Decimal(row[column].replace(",", "")) for row in priced.values())
         assert abs(rounded - Decimal(total.replace(",", ""))) <= Decimal("0.05")
-    assert rows["network"] == ["124.83", "124.83", "41 create", "3 x public address, 3 x NAT gateway"]
-    assert rows["pool h100"][2:] == ["2 create", "2 x p5.48xlarge"]
+    assert rows["network"] == ["124.83", "124.83", "124.83", "41 create", "3 x public address, 3 x NAT gateway"]
+    assert rows["pool h100"][3:] == ["2 create", "2 x p5.48xlarge"]
     after = "\n".join(lines[len(table) :])
     for part in (
-        *("List prices of eu-central-1", "Pool a10g is priced on demand; spot costs less.", "By use, not included: "),
+        *(
+            "List prices of eu-central-1",
+            "Pool a10g is priced on demand; at spot prices of eu-central-1",
+            "By use, not included: ",
+        ),
         *(
             "Priced as in us-east-1, since the price in eu-central-1 is not known: 2 x p5.48xlarge.",
             "+ keys: 10 Alias, 10 Key",
@@ -180,3 +186,36 @@ def test_a_violated_policy_is_the_reason(root: Path, capfd: pytest.CaptureFixtur
     assert "this namespace enforces no Pod Security level" in refused.value.why
     assert "preview failed" not in refused.value.why
     assert "Stack dev" not in capfd.readouterr().out
+
+
+def test_a_budget_that_is_exceeded_fails_the_preview_by_the_cost_that_it_shows(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also of a team; the amounts are those of the same preview, which prints its cost as JSON."""
+    document = yaml.safe_load(PROD.read_text())
+    declared = document["config"]["ml-platform:platform"]
+    declared["budget"] = {"monthly": 90_000}
+    declared["teams"]["vision"]["budget"] = {"monthlyMaximum": 5000}
+    (root / "Pulumi.dear.yaml").write_text(yaml.safe_dump({"config": {"ml-platform:platform": declared}}))
+    with pytest.raises(CommandError) as refused:
+        preview("dear", as_json=True)
+    found = json.loads(capfd.readouterr().out)
+    cost, vision = found["cost"]["monthly"]["usual"], found["cost"]["teams"]["vision"]["maximum"]
+    more = [Decimal(cost) - 90_000, Decimal(vision) - 5000]
+    beyond = (
+        f"budget.monthly: the stack usually costs ${Decimal(cost):,.2f} a month, ${more[0]:,.2f} more than $90,000.00"
+    )
+    of_team = f"team 'vision' may cost ${Decimal(vision):,.2f} a month, ${more[1]:,.2f} more than $5,000.00"
+    assert cost == "91056.53"
+    assert f"\n{beyond}; declare fewer" in refused.value.why
+    assert f"\nteams.vision.budget.monthlyMaximum: {of_team}" in refused.value.why
+    assert [each["policy"] for each in found["problems"]] == ["budgets", "budgets"]
+    with pytest.raises(CommandError) as before_up:
+        require_budgets("dear", declaration("dear"), Progress())
+    assert before_up.value.why == refused.value.why
+
+
+def test_without_a_budget_up_makes_no_plan(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "Pulumi.free.yaml").write_text(PROD.read_text())
+    monkeypatch.setattr(machine, "ensure_engine", None)
+    require_budgets("free", declaration("free"), Progress())

@@ -354,25 +354,61 @@ def test_a_token_without_permission_is_one_clear_line(github: GitHub, pull_reque
         pull_request(f"{MARKER} first")
 
 
-def priced(least: str, most: str, **components: list[str]) -> dict[str, Any]:
-    return planned() | {"cost": {"least": least, "most": most, "components": components}}
+def at(least: str, usual: str, most: str) -> dict[str, str]:
+    return {"minimum": least, "usual": usual, "maximum": most}
 
 
-def test_the_cost_and_its_difference_come_before_the_changes() -> None:
-    before = priced("1089.33", "10076.87", network=["282.51", "282.51"], keys=["9.00", "9.00"])
-    after = priced("999.44", "10476.87", network=["200.00", "200.00"], keys=["9.00", "9.00"], more=["0.00", "400.00"])
+def priced(monthly: dict[str, str], **components: dict[str, str]) -> dict[str, Any]:
+    return planned() | {"cost": {"monthly": monthly, "components": components, "teams": {}}}
+
+
+def test_the_difference_of_the_cost_comes_first_by_component_and_by_team() -> None:
+    before = priced(
+        at("1089.33", "2089.33", "10076.87"), network=at("282.51", "282.51", "282.51"), keys=at(*["9.00"] * 3)
+    )
+    after = priced(
+        at("999.44", "2189.33", "10476.87"),
+        network=at("200.00", "200.00", "200.00"),
+        keys=at(*["9.00"] * 3),
+        more=at("0.00", "182.51", "400.00"),
+    )
+    before["cost"]["teams"] = {"vision": at("0.00", "0.00", "0.00"), "platform": at("291.51", "291.51", "291.51")}
+    after["cost"]["teams"] = {"vision": at("0.00", "182.51", "400.00"), "platform": at("291.51", "291.51", "291.51")}
     text = render([report("prod", Planned(before), Planned(after))])
     assert (
-        "**$999.44 a month** without jobs (-$89.89), $10,476.87 at most (+$400.00); list prices\n"
-        "- more: $0.00, $400.00 at most (+$400.00)\n"
-        "- network: $200.00 (-$82.51), $200.00 at most (-$82.51)\n"
+        "**Cost a month: +$100.00 usually, -$89.89 without jobs, +$400.00 at the maximum** (list prices)\n"
+        "\n"
+        "| $ a month | without jobs | usually | at the maximum |\n"
+        "|---|---:|---:|---:|\n"
+        "| more | 0.00 | +$182.51 (now 182.51) | +$400.00 (now 400.00) |\n"
+        "| network | -$82.51 (now 200.00) | -$82.51 (now 200.00) | -$82.51 (now 200.00) |\n"
+        "| team vision | 0.00 | +$182.51 (now 182.51) | +$400.00 (now 400.00) |\n"
+        "| **stack** | -$89.89 (now 999.44) | +$100.00 (now 2,189.33) | +$400.00 (now 10,476.87) |\n"
     ) in text
+    assert "**Cost a month:" in "\n".join(text.splitlines()[:10])
     assert "keys" not in text
+    assert "platform |" not in text
 
 
 def test_without_the_base_s_cost_there_is_no_difference_and_elsewhere_no_cost() -> None:
-    after = priced("1089.33", "10076.87", keys=["9.00", "9.00"])
-    for before in (Planned(planned()), Planned(EMPTY, "no preview")):
+    after = priced(at("1089.33", "2089.33", "10076.87"), keys=at(*["9.00"] * 3))
+    older = planned() | {"cost": {"least": "1.00", "most": "2.00", "components": {}}}
+    for before in (Planned(planned()), Planned(older), Planned(EMPTY, "no preview")):
         text = render([report("prod", before, Planned(after))])
-        assert "**$1,089.33 a month** without jobs, $10,076.87 at most; list prices\n\n" in text
+        assert (
+            "**$2,089.33 a month** usually, $1,089.33 without jobs, $10,076.87 at the maximum; list prices\n\n" in text
+        )
+        assert "| $ a month" not in text
     assert "a month" not in render([report("dev", Planned(planned()), Planned(planned() | {"cost": None}))])
+
+
+def test_the_cost_is_shown_beside_the_budget_that_it_exceeds() -> None:
+    """A plan that fails otherwise is not complete, and nor is its cost."""
+    said = "budget.monthly: the stack usually costs $2,189.33 a month, $189.33 more than $2,000.00"
+    for policy, shown in (("budgets", True), ("tags-present", False)):
+        problem = {"policy": policy, "urn": "urn:y", "mandatory": True, "message": said}
+        after = priced(at("1089.33", "2189.33", "10076.87")) | {"problems": [problem]}
+        before = priced(at("1089.33", "2089.33", "10076.87"))
+        text = render([report("prod", Planned(before), Planned(after, "exit code 1"))])
+        assert ("**Cost a month: +$100.00 usually** (list prices)" in text) == shown
+        assert said in text.splitlines()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.catalogue.pod_rules import IMAGES
-from policies import ceilings
+from policies import budgets, ceilings
 from policies.rule import Rule
 from policies.rules import RULES
 from tests.engine.policies.programs import NOT_ASKED, Finding, declaration, findings, preview, program
@@ -30,7 +30,7 @@ def passed(stack: Pulumi) -> Result:
 
 def its_own(rule: Rule) -> Finding:
     """The rule and the resource of its case; ceilings are about the stack itself."""
-    return (rule.name, f"{PROJECT}-{STACK}" if rule in ceilings.RULES else rule.name)
+    return (rule.name, f"{PROJECT}-{STACK}" if rule in (*ceilings.RULES, *budgets.RULES) else rule.name)
 
 
 def test_there_are_as_many_cases_as_policies(refused: Result) -> None:

@@ -10,57 +10,19 @@ from typing import Any
 
 import pytest
 
-from cli.cost import Cost, Item, is_classified, monthly
+from cli.cost import as_json
 from infra.catalogue.aws.instance_types import instance_types
 from infra.catalogue.aws.prices import database_price, instance_price, priced_instances, service_price
+from infra.cost import Cost, is_classified, monthly
+from infra.cost.amounts import SIZES
 from infra.declaration.loader import declare
 from tests import examples
-from tests.unit.components.recorder import Recorder, platform
+from tests.unit.cli.costs import cost, dollars, item, small_stack, steps
+from tests.unit.components.recorder import platform
 from tests.unit.declaration.samples import REPOSITORY, on_aws, small
 
-TODAY = date(2026, 11, 28)
 PLACEHOLDER = "123456789012"
 """The account of the sample as it is shipped; its users declare their own."""
-
-
-def steps(recorder: Recorder) -> list[dict[str, Any]]:
-    """What was registered, as steps of a plan. Mocks tell no parents."""
-    return [
-        {
-            "operation": "create",
-            "urn": f"urn:pulumi:test::ml-platform::{each.type}::{each.name}",
-            "type": each.type,
-            "custom": not each.type.startswith("ml-platform:"),
-            "inputs": each.inputs,
-        }
-        for each in recorder.resources
-    ]
-
-
-def cost(declaration: dict[str, Any], today: date = TODAY) -> Cost:
-    found = monthly(declare(declaration, "Pulumi.test.yaml", REPOSITORY), steps(platform(declaration)), today)
-    assert found is not None
-    return found
-
-
-def dollars(cost: Cost) -> tuple[str, str]:
-    return f"{cost.least:.2f}", f"{cost.most:.2f}"
-
-
-def item(cost: Cost, start: str) -> Item:
-    (found,) = [each for each in cost.items if each.what.startswith(start)]
-    return found
-
-
-def small_stack(**changes: object) -> dict[str, Any]:
-    """Two zones, one NAT gateway, no pools, no standby of the database."""
-    cheap = {
-        "foundation.aws.network.zones": ["eu-central-1a", "eu-central-1b"],
-        "foundation.aws.network.nat": "single",
-        "foundation.aws.database": {"multiZone": False, "storage": 20},
-        "nodePools": {},
-    }
-    return on_aws(**{**cheap, **changes})
 
 
 def test_a_small_stack() -> None:
@@ -78,9 +40,9 @@ def test_a_small_stack() -> None:
     """
     fixed = Decimal("73.00") + Decimal("37.96") + Decimal("3.65") + Decimal("54.02") + Decimal("7.40")
     found = cost(small_stack())
-    assert found.least == fixed + Decimal("2.74") + Decimal("395.136")
-    assert found.most == fixed + Decimal("10.96") + Decimal("1241.8224")
-    assert dollars(found) == ("573.91", "1428.81")
+    assert found.dollars.minimum == fixed + Decimal("2.74") + Decimal("395.136")
+    assert found.dollars.maximum == fixed + Decimal("10.96") + Decimal("1241.8224")
+    assert dollars(found) == ("573.91", "573.91", "1428.81")
     assert (found.stand_ins, found.unknown, found.notes) == ([], [], [])
 
 
@@ -99,6 +61,8 @@ def test_a_stack_in_a_region_where_nothing_stands_in() -> None:
     plain, 0 to 4 m7i.2xlarge     (730 x 0.4032 x 1.12 + 8.00) x 4             = 1,350.625...
     a10g, 2 to 4 g5.2xlarge       730 x 1.212 x 1.12 + 8.00                    =   998.9312 each
     h100, 2 p5.48xlarge           (730 x 55.04 x 1.12 + 8.00) x 2              = 90,017.408
+    At spot prices, a10g costs 730 x (0.4417 + 0.12 x 1.212) + 8.00            =   436.6122
+                            to 730 x (0.5054 + 0.12 x 1.212) + 8.00            =   483.1132 each
     """
     declaration = on_aws(
         **{
@@ -121,14 +85,17 @@ def test_a_stack_in_a_region_where_nothing_stands_in() -> None:
     fixed += Decimal("9.00") + Decimal("9.00") + Decimal("0.48") + Decimal("90017.408")
     gpu = hours * Decimal("1.212") * fee + 8
     found = cost(declaration)
-    assert found.least == fixed + Decimal("11.50") + (hours * Decimal("0.192") * fee + 8) + 2 * gpu
+    assert found.dollars.minimum == fixed + Decimal("11.50") + (hours * Decimal("0.192") * fee + 8) + 2 * gpu
     plain = 4 * (hours * Decimal("0.4032") * fee + 8)
     system = 6 * (hours * Decimal("0.2016") * fee + 8)
-    assert found.most == fixed + Decimal("46.00") + system + plain + 4 * gpu
-    assert dollars(found) == ("92451.93", "96706.91")
+    assert found.dollars.maximum == fixed + Decimal("46.00") + system + plain + 4 * gpu
+    assert dollars(found) == ("92451.93", "92451.93", "96706.91")
     assert found.notes == [
-        "pool a10g is priced on demand; spot costs less",
+        "pool a10g is priced on demand; at spot prices of us-east-1 (2025-05-28) it usually costs $873.22 to "
+        "$966.23, at its maximum $1,746.45 to $1,932.45",
         "pool h100 is priced on demand; a capacity reservation costs as much, also without nodes",
+        "pool h100: machines usually idle: 2 of 2 reserved, $90,017.41 a month (2 without jobs, 2 with all workloads "
+        "at once)",
     ]
 
 
@@ -153,34 +120,36 @@ def test_the_prod_example() -> None:
     found = cost(examples.declaration(examples.PROD))
     fixed = [*("73.00", "113.88", "10.95", "26.28", "108.04", "0.80", "11.00", "9.00", "0.5712", "90096.608")]
     total = sum(map(Decimal, fixed), start=Decimal())
-    assert found.least == total + Decimal("13.70") + 3 * Decimal("197.568")
+    assert found.dollars.minimum == total + Decimal("13.70") + 3 * Decimal("197.568")
     a10g = 4 * (730 * Decimal("2.03081") * Decimal("1.12") + Decimal("9.52"))
-    assert found.most == total + Decimal("54.80") + Decimal("1241.8224") + Decimal("1617.6832") + a10g
-    assert dollars(found) == ("91056.53", "100044.08")
+    assert found.dollars.maximum == total + Decimal("54.80") + Decimal("1241.8224") + Decimal("1617.6832") + a10g
+    assert dollars(found) == ("91056.53", "91056.53", "100044.08")
     assert found.stand_ins == ["2 x p5.48xlarge"]
 
 
 def test_extended_support_is_counted_once_it_is_paid() -> None:
     old = {"foundation.aws.cluster.version": "1.34"}
     extended = {**old, "foundation.aws.cluster.upgradePolicy": "EXTENDED"}
-    paid = cost(small_stack(**extended), date(2026, 12, 3)).least - cost(small_stack(**extended)).least
+    paid = (
+        cost(small_stack(**extended), date(2026, 12, 3)).dollars.minimum - cost(small_stack(**extended)).dollars.minimum
+    )
     assert paid == 730 * Decimal("0.50")
-    assert cost(small_stack(**old), date(2026, 12, 3)).least == cost(small_stack()).least
+    assert cost(small_stack(**old), date(2026, 12, 3)).dollars.minimum == cost(small_stack()).dollars.minimum
 
 
 def test_a_price_of_another_region_is_named() -> None:
     zones = {"foundation.aws.region": "eu-north-1", "foundation.aws.network.zones": ["eu-north-1a", "eu-north-1b"]}
     found = cost(small_stack(**zones))
-    assert item(found, "NAT gateway").least == 730 * Decimal("0.045")
+    assert item(found, "NAT gateway").dollars.minimum == 730 * Decimal("0.045")
     assert "NAT gateway" in found.stand_ins
-    assert item(found, "db.t4g.medium").least == 730 * Decimal("0.065")
+    assert item(found, "db.t4g.medium").dollars.minimum == 730 * Decimal("0.065")
     assert "db.t4g.medium" not in found.stand_ins
 
 
 def test_a_thing_without_any_price_is_named() -> None:
     found = cost(small_stack(**{"foundation.aws.database.instanceClass": "db.x99.large"}))
     assert found.unknown == ["db.x99.large"]
-    assert "db.x99.large" in found.as_json()["notes"]
+    assert "db.x99.large" in as_json(found)["notes"]
 
 
 def test_nodes_at_rest_follow_from_the_requests_of_what_always_runs() -> None:
@@ -188,7 +157,7 @@ def test_nodes_at_rest_follow_from_the_requests_of_what_always_runs() -> None:
     large = one | {"resources": {"cpu": 3}}
     for serving, nodes in [({"a": one}, 1), ({"a": one | {"replicas": 4}}, 4), ({"a": large, "b": large}, 2)]:
         found = item(cost(small_stack(serving=serving)), f"{nodes} to 6 x")
-        assert found.least == nodes * Decimal("197.568")
+        assert found.dollars.minimum == nodes * Decimal("197.568")
 
 
 def reserved(*capacity: str, **aws: object) -> Cost:
@@ -219,15 +188,17 @@ UNCOUNTED = ", which is not counted beside other capacity"
 )
 def test_reserved_machines_are_paid_without_nodes(capacity: list[str], machines: int, note: str) -> None:
     """Without a node, a machine has neither the fee of Auto Mode nor a disk: 730 x 55.04 = 40,179.20."""
+    machine = 730 * Decimal("55.04") * Decimal("1.12") + Decimal("9.52")
     found = reserved(*capacity, **RESERVATION)
-    assert item(found, "0 to 2 x p5").least == machines * Decimal("40179.20")
-    assert item(found, "0 to 2 x p5").most == 2 * (730 * Decimal("55.04") * Decimal("1.12") + Decimal("9.52"))
-    assert found.notes == [f"pool h100 is priced on demand; {note}"]
+    assert item(found, "0 to 2 x p5").dollars.minimum == machines * Decimal("40179.20")
+    assert item(found, "0 to 2 x p5").dollars.maximum == 2 * machine
+    assert found.notes[0] == f"pool h100 is priced on demand; {note}"
+    assert [(each.paid, int(each.machines.usual)) for each in found.idle] == [(2, 2)] * bool(machines)
 
 
 def test_nothing_is_reserved_on_demand() -> None:
     found = reserved("onDemand")
-    assert (item(found, "0 to 2 x p5").least, list(found.notes)) == (Decimal(), [])
+    assert (item(found, "0 to 2 x p5").dollars.minimum, list(found.notes)) == (Decimal(), [])
 
 
 def test_nothing_is_bought_elsewhere() -> None:
@@ -253,15 +224,19 @@ def test_prices_are_of_machines_that_there_are_and_of_today_s_list() -> None:
     assert service_price("kms-key", "af-south-1").region == "af-south-1"
 
 
+HEADING = "| what | number | $ a month, least | usual | at most |\n|---|---|---|---|---|\n"
+
+
 def table(cost: Cost) -> Sequence[str]:
     """The documentation's table: by what is billed, since mocks tell no components."""
     pools = ("system pool", "pool ")
     rows = [
         f"| {f'{each.component}: ' if each.component.startswith(pools) else ''}{each.what} | {each.count} | "
-        f"{each.least:,.2f} | {each.most:,.2f} |"
+        f"{each.dollars.minimum:,.2f} | {each.dollars.usual:,.2f} | {each.dollars.maximum:,.2f} |"
         for each in cost.items
     ]
-    return [*sorted(rows), f"| **total** | | **{cost.least:,.2f}** | **{cost.most:,.2f}** |"]
+    least, usual, most = (f"{cost.dollars.at(size):,.2f}" for size in SIZES)
+    return [*sorted(rows), f"| **total** | | **{least}** | **{usual}** | **{most}** |"]
 
 
 @pytest.mark.users_files
@@ -272,5 +247,7 @@ def test_the_documentation_has_the_cost_of_the_sample() -> None:
         pytest.skip("the sample has been made a stack of somebody's own")
     expected = table(cost(declared))
     text = Path(REPOSITORY / "docs" / "aws.md").read_text()
-    found = text.partition("| what | number | $ a month | at most |\n|---|---|---|---|\n")[2].partition("\n\n")[0]
+    found = text.partition("| what | number | $ a month, least | usual | at most |\n|---|---|---|---|---|\n")[
+        2
+    ].partition("\n\n")[0]
     assert found.splitlines() == expected, "\n".join(["docs/aws.md is out of date; write:", *expected])

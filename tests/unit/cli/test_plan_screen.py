@@ -9,7 +9,8 @@ import pytest
 
 from cli import plan_screen
 from cli.components import component, purpose
-from cli.cost import Cost, Item
+from infra.cost import Cost, Item
+from infra.cost.amounts import Amounts, always
 
 FOUNDATION = "ml-platform:foundation:Aws$ml-platform:foundation"
 
@@ -80,23 +81,32 @@ def test_without_a_cloud_there_is_no_cost_but_the_table_stays(capsys: pytest.Cap
 
 
 def test_the_cost_comes_first_and_says_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    a10g = Amounts(Decimal("0"), Decimal("1669.911"), Decimal("6679.644"))
+    vision = Amounts(Decimal("0"), Decimal("1669.911"), Decimal("5009.733"))
     items = [
-        Item("keys", "key", 2, Decimal("2"), Decimal("2")),
-        Item("pool a10g", "0 to 4 x g5.2xlarge", 1, Decimal("0"), Decimal("6679.644")),
-        Item("database", "secret with its password", 2, Decimal("0"), Decimal("0")),
-        Item("network", "interface endpoint in 3 zones", 6, Decimal("157.68"), Decimal("157.68")),
+        Item("keys", "key", 2, always(Decimal("2"))),
+        Item("pool a10g", "0 to 4 x g5.2xlarge", 1, a10g, teams={"vision": vision}),
+        Item("database", "secret with its password", 2, Amounts()),
+        Item("network", "interface endpoint in 3 zones", 6, always(Decimal("157.68"))),
     ]
     cost = Cost(
-        "eu-north-1", items, ["log data"], ["NAT gateway"], ["db.x99.large"], ["a note"], ["2025-05", "2026-09"]
+        *("eu-north-1", items, [], [], ["log data"], ["NAT gateway"], ["db.x99.large"], ["a note"]),
+        dates=["2025-05", "2026-09"],
     )
     lines = shown(capsys, PLAN, cost)
-    assert lines[0] == "Stack prod: $159.68 a month without jobs, $6,839.32 with every pool at its maximum"
+    most = "with every pool at its maximum"
+    assert lines[0] == f"Stack prod: usually $1,829.59 a month, $159.68 without jobs, $6,839.32 {most}"
+    assert lines[1] == f"An hour: usually $2.51, $0.22 without jobs, $9.37 {most}"
     cells = [line.split() for line in lines]
-    assert ["keys", "2.00", "2.00", "2", "create", "2", "x", "key"] in cells
-    assert ["pool", "a10g", "0.00", "6,679.64", "1", "replace", "0", "to", "4", "x", "g5.2xlarge"] in cells
+    assert ["keys", "2.00", "2.00", "2.00", "2", "create", "2", "x", "key"] in cells
+    assert ["pool", "a10g", "0.00", "1,669.91", "6,679.64", "1", "replace", "0", "to", "4", "x", "g5.2xlarge"] in cells
     assert any(line.endswith(" 2 x secret with its password") for line in lines)
-    assert ["network", "157.68", "157.68", "6", "x", "interface", "endpoint", "in", "3", "zones"] in cells
-    assert ["total", "159.68", "6,839.32"] in cells
+    assert ["network", "157.68", "157.68", "157.68", "6", "x", "interface", "endpoint", "in", "3", "zones"] in cells
+    assert ["total", "159.68", "1,829.59", "6,839.32"] in cells
+    assert cells.index(["vision", "0.00", "1,669.91", "5,009.73"]) > cells.index(
+        ["total", "159.68", "1,829.59", "6,839.32"]
+    )
+    assert ["platform", "159.68", "159.68", "1,829.59"] in cells
     text = "\n".join(lines)
     assert "Priced as in us-east-1, since the price in eu-north-1 is not known: NAT gateway." in text
     assert "Not included, since no price is known: db.x99.large." in text

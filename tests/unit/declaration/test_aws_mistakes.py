@@ -122,6 +122,9 @@ MISTAKES = [
     ("nodePools.h100.aws.placementGroup", "of mine", "nodePools.h100.aws.placementGroup: 'of mine' is not the name of a placement group; write one such as training"),
     # Sizes
     ("nodePools.h100.max", 1, "nodePools.h100.max: 1 is below min (2); write at least 2"),
+    ("nodePools.plain.aws.usualNodes", 4.5, "nodePools.plain.aws.usualNodes: 4.5 is more than max (4); write at most 4"),
+    ("nodePools.plain.aws.usualNodes", -1, "nodePools.plain.aws.usualNodes: -1 is out of range; write at least 0.0"),
+    ("nodePools.h100.aws.usualNodes", 1, "nodePools.h100.aws.usualNodes: a pool with fixedSize always has 'max' nodes; remove it"),
     ("nodePools.plain.min", 1, "nodePools.plain.min: an autoscaled pool starts without nodes; write min: 0, or aws.fixedSize: true and min: 4"),
     ("nodePools.h100.min", 1, "nodePools.h100.min: a pool with fixedSize always has 'max' nodes; write min: 2"),
     ("nodePools.h100.aws.expiry", "505h", "nodePools.h100.aws.expiry: EKS Auto Mode replaces nodes after at most 21 days; write at most 504h"),

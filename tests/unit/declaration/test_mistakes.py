@@ -26,7 +26,7 @@ MISTAKES = [
     ("foundation.local.registry_port", 1, "platform.foundation.local: unknown setting 'registry_port'; did you mean 'registryPort'?"),
     ("servings", {}, "platform: unknown setting 'servings'; did you mean 'serving'?"),
     ("models.digits.xyz", 1, "platform.models.digits: unknown setting 'xyz'; known: team"),
-    ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; known: groups, queue, quota"),
+    ("teams.vision.xyz", 1, "platform.teams.vision: unknown setting 'xyz'; known: budget, groups, queue, quota"),
     # Missing settings
     ("foundation", GONE, "platform: missing setting 'foundation'"),
     ("foundation.local", GONE, "platform.foundation: no foundation is declared; declare 'local', 'cluster' or 'aws'"),

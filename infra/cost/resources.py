@@ -10,26 +10,37 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from cli.components import component
-from cli.cost.items import Item
 from infra.catalogue.aws.prices import HOURS, Price, database_price, service_price
 from infra.catalogue.versions import EKS_VERSIONS
+from infra.cost.amounts import Amounts, always
+from infra.cost.items import Item
+from infra.cost.pods import Step, spec_of, team_of, whole_number
 from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.model import Platform
 from infra.declaration.types import memory_bytes
 
-Step = Mapping[str, Any]
+Naming = Callable[[Step], str]
+"""The component that a step belongs to."""
 _GIB = 2**30
+_SCHEME = "service.beta.kubernetes.io/aws-load-balancer-scheme"
 
 
 @dataclass(frozen=True)
 class _Known:
+    platform: Platform
     aws: AwsFoundation
+    component: Naming
     today: date
 
     def price(self, service: str) -> Price:
         return service_price(service, self.aws.region)
+
+    def item(self, step: Step, what: str, dollars: Decimal | Amounts, *prices: Price) -> Item:
+        """One thing of a component, in the namespace of a team or of the platform."""
+        team = team_of(self.platform, step)
+        amounts = dollars if isinstance(dollars, Amounts) else always(dollars)
+        return Item(self.component(step), what, 1, amounts, prices, {team: amounts} if team else {})
 
 
 _Pricing = Callable[[_Known, Step], Iterable[Item]]
@@ -40,7 +51,7 @@ def _one(service: str, what: str) -> _Pricing:
 
     def items(known: _Known, step: Step) -> Iterator[Item]:
         price = known.price(service)
-        yield Item(component(step), what, 1, price.dollars, price.dollars, [price])
+        yield known.item(step, what, price.dollars, price)
 
     return items
 
@@ -59,32 +70,51 @@ def _endpoint(known: _Known, step: Step) -> Iterator[Item]:
         subnets = step["inputs"].get("subnetIds")  # in a plan the list may be unknown as a whole
         zones = len(subnets if isinstance(subnets, list) else known.aws.network.zones)
         price = known.price("interface-endpoint")
-        dollars = price.dollars * zones
-        yield Item(component(step), f"interface endpoint in {zones} zones", 1, dollars, dollars, [price])
+        yield known.item(step, f"interface endpoint in {zones} zones", price.dollars * zones, price)
 
 
 def _database(known: _Known, step: Step) -> Iterator[Item]:
     """With a standby, instance and storage are billed twice. Storage may grow up to a maximum."""
-    inputs, name = step["inputs"], component(step)
-    instance, times = database_price(inputs["instanceClass"], known.aws.region), 2 if inputs.get("multiAz") else 1
-    what = f"{inputs['instanceClass']}{' with a standby' if times > 1 else ''}"
+    inputs = step["inputs"]
+    name, times = str(inputs.get("instanceClass")), 2 if inputs.get("multiAz") else 1
+    instance = database_price(name, known.aws.region)
     dollars = instance.dollars * HOURS * times if instance else Decimal()
-    yield Item(name, what, 1, dollars, dollars, [instance] if instance else [])
-    gigabyte = known.price("rds-gp3-gigabyte")
-    least, most = int(inputs["allocatedStorage"]), int(inputs.get("maxAllocatedStorage") or inputs["allocatedStorage"])
-    size = f"storage of {least}{f' to {most}' if most > least else ''} GiB"
-    storage = gigabyte.dollars * times
-    yield Item(name, size, 1, storage * least, storage * most, [gigabyte])
+    what = f"{name}{' with a standby' if times > 1 else ''}"
+    yield known.item(step, what, dollars, *([instance] if instance else []))
+    yield _storage(known, step, times)
     if inputs.get("manageMasterUserPassword"):
         yield from _one("secret", "secret with its password")(known, step)
 
 
+def _storage(known: _Known, step: Step, times: int) -> Item:
+    """Of a database; its size is not known if a snapshot decides it."""
+    least, most = (whole_number(step["inputs"].get(key)) for key in ("allocatedStorage", "maxAllocatedStorage"))
+    if least is None:
+        return known.item(step, "storage of a size that the plan does not tell", Decimal())
+    most = max(least, most or 0)
+    gigabyte = known.price("rds-gp3-gigabyte")
+    small, large = (gigabyte.dollars * times * size for size in (least, most))
+    size = f"storage of {least}{f' to {most}' if most > least else ''} GiB"
+    return known.item(step, size, Amounts(small, small, large), gigabyte)
+
+
 def _volume(known: _Known, step: Step) -> Iterator[Item]:
     price = known.price("gp3-gigabyte")
-    size = Decimal(memory_bytes(step["inputs"]["spec"]["resources"]["requests"]["storage"])) / _GIB
-    yield Item(
-        component(step), f"volume of {size.normalize():f} GiB", 1, price.dollars * size, price.dollars * size, [price]
-    )
+    requests = (spec_of(step).get("resources") or {}).get("requests") or {}
+    if "storage" in requests:
+        size = Decimal(memory_bytes(requests["storage"])) / _GIB
+        yield known.item(step, f"volume of {size.normalize():f} GiB", price.dollars * size, price)
+
+
+def _load_balancer(known: _Known, step: Step) -> Iterator[Item]:
+    """EKS Auto Mode creates one for a Service; from the internet it has an address in each zone."""
+    if spec_of(step).get("type") != "LoadBalancer":
+        return
+    yield from _one("network-load-balancer", "Network Load Balancer")(known, step)
+    annotations = (step["inputs"].get("metadata") or {}).get("annotations") or {}
+    if annotations.get(_SCHEME) == "internet-facing":
+        price, zones = known.price("public-ipv4"), len(known.aws.network.zones)
+        yield known.item(step, f"its public addresses in {zones} zones", price.dollars * zones, price)
 
 
 _PRICED: Mapping[str, _Pricing] = {
@@ -97,6 +127,7 @@ _PRICED: Mapping[str, _Pricing] = {
     "aws:secretsmanager/secret:Secret": _one("secret", "secret"),
     "aws:grafana/workspace:Workspace": _one("grafana-editor", "Grafana's first editor"),
     "kubernetes:core/v1:PersistentVolumeClaim": _volume,
+    "kubernetes:core/v1:Service": _load_balancer,
 }
 _COPIES = "copies in the second region, and the data on its way there"
 _BY_USE: Mapping[str, str] = {
@@ -112,6 +143,7 @@ _BY_USE: Mapping[str, str] = {
     "aws:rds/instanceAutomatedBackupsReplication:InstanceAutomatedBackupsReplication": _COPIES,
     "aws:s3/bucketReplicationConfig:BucketReplicationConfig": _COPIES,
     "aws:rds/snapshot:Snapshot": "backups beyond the database's size",
+    "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy": "connections and data of the load balancer",
     "aws:s3/bucket:Bucket": "files of runs and models (S3)",
     "aws:sns/topic:Topic": "alerts sent (SNS)",
 }
@@ -142,9 +174,11 @@ def is_classified(type_: str) -> bool:
     return type_ in _PRICED or type_ in _BY_USE or type_ in FREE
 
 
-def resource_items(aws: AwsFoundation, steps: Iterable[Step], today: date) -> Iterator[Item]:
+def resource_items(
+    platform: Platform, aws: AwsFoundation, steps: Iterable[Step], component: Naming, today: date
+) -> Iterator[Item]:
     """What the resources of a plan cost, without those that are free or billed by use."""
-    known = _Known(aws, today)
+    known = _Known(platform, aws, component, today)
     for step in steps:
         if step["type"] in _PRICED:
             yield from _PRICED[step["type"]](known, step)
