@@ -1,0 +1,209 @@
+"""The nodes of each pool: what is free while pods are put on them, and whether more could fit than is certain.
+
+What is certain: nodes of the declared size, with pods spread as the scheduler does it. What is possible: the largest
+instance type of a pool, with pods packed in the best way. Between the two, arithmetic can't tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from cli.capacity.bounds import can_hold
+from cli.capacity.scenario import Scenario, lost_nodes, zones
+from cli.waiting.amounts import text
+from cli.waiting.cause import Cause, Reason
+from cli.waiting.cluster import Pools
+from cli.waiting.on_nodes import Node as FreeNode
+from cli.waiting.on_nodes import Places, no_room
+from cli.waiting.selection import untolerated
+from infra.catalogue.aws.instance_types import instance_type
+from infra.catalogue.names import POOL_LABEL
+from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memory
+from infra.declaration.model import Platform
+from infra.declaration.node_room import Node, NodeRoom, amounts, node_of
+from infra.declaration.pool_nodes import GPU
+from infra.declaration.pools import NodePool
+from infra.declaration.types import parse_taint
+from infra.workloads.kind import Request
+
+_RESOURCES = ("cpu", "memory", GPU, "pods")
+_FULL = ", which is its maximum"
+_UNITS = (Decimal(1000), Decimal(1), Decimal(1), Decimal(1))
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Nodes that a scenario takes from a pool, and the reason."""
+
+    certain: int = 0
+    """Nodes that may be gone."""
+    possible: int = 0
+    """Nodes that are gone in any case."""
+    reason: Reason = Reason.NODES_LOST
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Put:
+    """How many pods have room for sure, and how many may have."""
+
+    certain: int
+    possible: int
+    cause: Cause | None = None
+    """Why not all of them are certain."""
+
+
+@dataclass
+class PoolNodes:
+    """Of one pool, while pods are put on its nodes."""
+
+    name: str
+    settings: NodePool
+    largest: Node
+    lost: Lost
+    taints: Sequence[str] = ()
+    """Those that no pod tolerates."""
+    certain: NodeRoom = field(init=False)
+    pods: list[tuple[Node, int]] = field(default_factory=list)
+    """Those that are put for sure."""
+    doubtful: bool = False
+    """Whether there may be pods beside those that are put for sure."""
+
+    def __post_init__(self) -> None:
+        self.certain = NodeRoom(self.settings, max(0, self.settings.max - self.lost.certain))
+
+    @property
+    def possible(self) -> int:
+        """Nodes that there may be."""
+        return max(0, self.settings.max - self.lost.possible)
+
+    def put(self, asked: Request, pods: int, *, together: bool) -> Put:
+        """So many pods; if they run `together`, all or none."""
+        if not pods:
+            return Put(0, 0)
+        saved = self.certain.saved()
+        placed = 0 if self.taints else self.certain.spread(asked, pods)
+        cause = None if placed == pods else self._cause(asked)
+        possible = max(placed, self._most(asked, pods))
+        if together and placed < pods:
+            self.certain.restore(saved)
+            placed, possible = 0, possible if possible == pods else 0
+        if self.doubtful and placed:
+            self.certain.restore(saved)
+            placed, cause = 0, Cause(Reason.FRAGMENTATION, "it depends on where the scheduler puts pods before it")
+        self.pods.append((amounts(asked), placed))
+        self.doubtful = self.doubtful or possible > placed
+        return Put(placed, possible, cause)
+
+    def more(self, asked: Request, runs: int) -> int:
+        """Of so many runs, how many nothing forbids beside what is put for sure."""
+        return self._most(asked, runs * asked.pods) // asked.pods
+
+    @property
+    def used(self) -> dict[str, int]:
+        """What pods for sure request, by resource, in the units of the declaration."""
+        totals = (sum(size[index] * count for size, count in self.pods) for index in range(len(_RESOURCES)))
+        return dict(zip(_RESOURCES, totals, strict=True))
+
+    @property
+    def nodes_in_use(self) -> int:
+        return sum(tuple(free) != self.certain.node for free in self.certain.free)
+
+    def _most(self, asked: Request, pods: int) -> int:
+        """The most pods that nothing forbids."""
+        size, least, most = amounts(asked), 0, pods
+        if self.taints:
+            return 0
+        while least < most:
+            middle = -(-(least + most) // 2)
+            fits = can_hold([*self.pods, (size, middle)], self.largest, self.possible)
+            least, most = (middle, most) if fits else (least, middle - 1)
+        return least
+
+    def _cause(self, asked: Request) -> Cause:
+        if not self.certain.free and self.lost.certain:
+            return Cause(self.lost.reason, f"pool {self.name} has no node: {self.lost.why}")
+        found = no_room({"spec": {"nodeSelector": {POOL_LABEL: self.name}}}, self._places(asked), self._pools)
+        assert found is not None  # one pod more has no room
+        if self.lost.certain and found.reason in (Reason.POOL_MAXIMUM, Reason.FRAGMENTATION):
+            return Cause(self.lost.reason, f"{self.lost.why}; {found.message.removesuffix(_FULL)}")
+        return found
+
+    @property
+    def _pools(self) -> Pools:
+        return Pools({self.name: len(self.certain.free)})
+
+    def _places(self, asked: Request) -> Places:
+        taints = [dict(zip(("key", "value", "effect"), parse_taint(each), strict=True)) for each in self.taints]
+        away, size = untolerated({}, taints), in_units(self.certain.node)
+        nodes = [
+            FreeNode(f"{self.name}-{number}", self.name, size, in_units(free), away)
+            for number, free in enumerate(self.certain.free)
+        ]
+        return Places(in_units(amounts(asked)), nodes)
+
+
+def in_units(size: Sequence[int]) -> dict[str, Decimal]:
+    """In the units of Kubernetes."""
+    return {name: Decimal(each) / unit for name, each, unit in zip(_RESOURCES, size, _UNITS, strict=True)}
+
+
+def shape(name: str, platform: Platform) -> str:
+    """One node of a pool, such as `7 CPUs, 28Gi memory (m7i.2xlarge or m6i.2xlarge)`."""
+    pool = platform.node_pools[name]
+    size = {resource: amount for resource, amount in in_units(node_of(pool)).items() if resource != "pods"}
+    types = f" ({' or '.join(pool.aws.instance_types)})" if pool.aws else ""
+    return f"{text(size)}{types}"
+
+
+def pool_nodes(platform: Platform, scenario: Scenario) -> dict[str, PoolNodes]:
+    """Empty nodes of all pools, by their names."""
+    return {
+        name: PoolNodes(
+            name, pool, _largest(pool, platform), _lost(name, platform, scenario), _added(name, platform, scenario)
+        )
+        for name, pool in platform.node_pools.items()
+    }
+
+
+def _largest(pool: NodePool, platform: Platform) -> Node:
+    """The largest node that may be started; elsewhere than on AWS, nodes are as declared."""
+    cpu, memory, gpus, pods = node_of(pool)
+    if pool.aws is None:
+        return cpu, memory, gpus, pods
+    logs, efa = platform.collects_logs, pool.aws.efa
+    machines = [instance_type(name) for name in pool.aws.instance_types]
+    return (
+        max(cpu, *(allocatable_cpu(machine, logs=logs) for machine in machines)),
+        max(memory, *(allocatable_memory(machine, efa=efa, logs=logs) * 2**20 for machine in machines)),
+        gpus,
+        pods,
+    )
+
+
+def _lost(name: str, platform: Platform, scenario: Scenario) -> Lost:
+    """Nodes of a lost zone may start in another one, if the pool has others and there is capacity."""
+    most = platform.node_pools[name].max
+    if name in scenario.lost.nodes:
+        number = lost_nodes(scenario.lost.nodes[name], most)
+        return Lost(number, number, Reason.NODES_LOST, f"{number} of {most} nodes of pool {name} are lost")
+    gone = [zone for zone in zones(platform, name) if zone in scenario.lost.zones]
+    if scenario.lost.zones and not zones(platform, name):
+        return Lost(most, 0, Reason.ZONE_LOST, f"the stack does not say in which zones pool {name} has its nodes")
+    if not gone:
+        return Lost()
+    there = len(zones(platform, name))
+    if len(gone) == there:
+        return Lost(most, most, Reason.ZONE_LOST, f"all zones of pool {name} are lost ({', '.join(gone)})")
+    part = -(-most * len(gone) // there)
+    return Lost(part, 0, Reason.ZONE_LOST, f"pool {name} loses about {part} of {most} nodes with {', '.join(gone)}")
+
+
+def _added(name: str, platform: Platform, scenario: Scenario) -> list[str]:
+    """Taints that keep the pool's pods away; they tolerate the declared ones."""
+    declared = [parse_taint(taint) for taint in platform.node_pools[name].taints]
+    known = {"tolerations": [{"key": key, "value": value, "effect": effect} for key, value, effect in declared]}
+    added = [parse_taint(taint) for taint in scenario.taints.get(name, ())]
+    return untolerated(known, [{"key": key, "value": value, "effect": effect} for key, value, effect in added])
