@@ -37,15 +37,13 @@ def teams(found: Fleet, states: Mapping[str, State]) -> list[Limit]:
 
 
 def fullest(pools: Sequence[Limit], teams: Sequence[Limit]) -> str:
-    """What is closest to its limit, if nothing has reached one."""
-    every = [(f"pool {each.name}", each) for each in pools] + [
-        (f"the quota of team {each.name}", each) for each in teams
-    ]
-    if not every:
-        return "nothing: no pool and no quota is declared"
-    name, limit = max(every, key=lambda each: each[1].fills[-1].percent)
-    last = limit.fills[-1]
-    return f"nothing that is declared; closest to its limit is {name} ({last.used} of {last.limit}, {last.percent} %)"
+    """What is closest to its limit at the last size; empty if no pool and no quota is declared."""
+    named = {f"pool {each.name}": each.fills[-1] for each in pools}
+    named |= {f"the quota of team {each.name}": each.fills[-1] for each in teams}
+    if not named:
+        return ""
+    name, last = max(named.items(), key=lambda each: each[1].percent)
+    return f"{name} ({last.used} of {last.limit}, {last.percent} %)"
 
 
 def _of_pool(size: str, nodes: PoolNodes) -> Fill:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cli.capacity.report import Limit, Report
-from cli.capacity.words import SIGNS, filled, place, reasons, sized
+from cli.capacity.words import SIGNS, filled, first_stop, place, reasons, sized
 from cli.drift.markdown import code
 
 
@@ -20,7 +20,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     found = list(reasons(report))
     yield from (f"- {SIGNS[outcome]} {line}" for outcome, line in found)
-    yield f"- first to stop growing: {report.first_limit}"
+    yield f"- first to stop growing: {first_stop(report)}"
     if report.rows:
         yield from [
             "",

@@ -83,7 +83,9 @@ class Report:
     pools: Sequence[Limit]
     teams: Sequence[Limit]
     first_limit: str
-    """What stops growing first, if everything grows at the same time."""
+    """What stops growing first, if everything grows at the same time; empty if nothing does."""
+    closest: str
+    """Which pool or quota is closest to its limit at the largest size."""
     notes: Sequence[str] = ()
     """What is not counted."""
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.capacity.report import Limit, Outcome, Report
-from cli.capacity.words import SIGNS, filled, place, reasons, sized
+from cli.capacity.words import SIGNS, filled, first_stop, place, reasons, sized
 from common.console import console
 
 _COLOURS: dict[Outcome, str] = {"fits": "green", "unknown": "yellow", "waits": "yellow", "never": "red"}
@@ -32,7 +32,7 @@ def parts(report: Report) -> Iterator[RenderableType]:
         yield _limits("pool", report.pools)
     if report.teams:
         yield _limits("quota of team", report.teams)
-    yield f"first to stop growing: {escape(report.first_limit)}"
+    yield f"first to stop growing: {escape(first_stop(report))}"
     for note in report.notes:
         yield f"[dim]{escape(note)}[/]"
     what = f"stack {report.stack}" + (f" with {report.scenario}" if report.scenario else "")

@@ -27,8 +27,8 @@ def examine(stack: str, found: Fleet, scenario: str = "") -> Report:
     ]
     states = {size: beside[size] for size in (USUAL, LARGEST)}
     pools, teams = fill.pools(found, states), fill.teams(found, states)
-    first = growth.first_limit(found) or fill.fullest(pools, teams)
-    return Report(stack, scenario, rows, pools, teams, first, list(_notes(found)))
+    first, closest = growth.first_limit(found), fill.fullest(pools, teams)
+    return Report(stack, scenario, rows, pools, teams, first, closest, list(_notes(found)))
 
 
 def _endpoint(found: Fleet, endpoint: Endpoint, beside: Mapping[str, State]) -> Row:

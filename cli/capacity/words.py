@@ -60,6 +60,12 @@ def _why(verdict: Verdict) -> str:
     return "; ".join(parts)
 
 
+def first_stop(report: Report) -> str:
+    """What stops growing first, or what is closest to that."""
+    closest = f"; closest to its limit is {report.closest}" if report.closest else ""
+    return report.first_limit or f"nothing that is declared{closest}"
+
+
 def filled(limit: Limit, fill: Fill) -> str:
     """Such as `2 of 4 nodes, 2 GPUs of 4 GPUs (50 %)`."""
     nodes = f"{fill.nodes} of {limit.nodes} nodes, " if limit.shape else ""
