@@ -9,6 +9,8 @@ from typing import Literal
 Outcome = Literal["fits", "waits", "never", "unknown"]
 """`waits`: not beside everything else of that size. `never`: not even beside endpoints at their smallest."""
 
+ORDER: Sequence[Outcome] = ("fits", "unknown", "waits", "never")
+"""The worst is the last one."""
 FITS, NEVER_FITS = 0, 1
 """Exit codes."""
 
@@ -48,7 +50,7 @@ class Row:
     @property
     def worst(self) -> Verdict:
         """The first of the worst outcome."""
-        return max(self.verdicts, key=lambda each: _ORDER.index(each.outcome))
+        return max(self.verdicts, key=lambda each: ORDER.index(each.outcome))
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Report:
     @property
     def outcome(self) -> Outcome:
         """The worst of all."""
-        return max((row.worst.outcome for row in self.rows), key=_ORDER.index, default=_ORDER[0])
+        return max((row.worst.outcome for row in self.rows), key=ORDER.index, default=ORDER[0])
 
     def with_outcome(self, outcome: Outcome) -> list[Row]:
         """Workloads whose worst outcome it is."""
@@ -114,7 +116,6 @@ class Report:
         return ", ".join(parts)
 
 
-_ORDER: Sequence[Outcome] = ("fits", "unknown", "waits", "never")
 _WORDS: Sequence[tuple[Outcome, str]] = (
     ("never", "can never run as declared"),
     ("waits", "must wait for others"),

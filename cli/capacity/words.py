@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cli.capacity.report import Fill, Limit, Outcome, Report, Row, Verdict
+from cli.capacity.report import ORDER, Fill, Limit, Outcome, Report, Row, Verdict
 
 SIGNS: dict[Outcome, str] = {"fits": "✓", "unknown": "?", "waits": "!", "never": "✗"}
-_SAID: dict[Outcome, str] = {"fits": "fits", "unknown": "can't tell", "waits": "waits", "never": "never fits"}
+SAID: dict[Outcome, str] = {"fits": "fits", "unknown": "can't tell", "waits": "waits", "never": "never fits"}
 
 
 def sized(row: Row, verdict: Verdict) -> str:
@@ -30,8 +30,7 @@ def place(row: Row) -> str:
 
 def reasons(report: Report) -> Iterator[tuple[Outcome, str]]:
     """A line for each workload and cause, the worst first: what it waits for, and what it stops."""
-    order: tuple[Outcome, ...] = ("never", "waits", "unknown", "fits")
-    for outcome in order:
+    for outcome in reversed(ORDER):
         for row in report.rows:
             found: dict[str, list[Verdict]] = {}
             for each in row.verdicts:
@@ -52,12 +51,17 @@ def _sizes(row: Row, verdicts: Sequence[Verdict]) -> str:
 def _why(verdict: Verdict) -> str:
     parts = []
     if verdict.message:
-        parts.append(f"{_SAID[verdict.outcome]}: {verdict.message} ({verdict.reason})")
+        parts.append(f"{SAID[verdict.outcome]}: {explained(verdict)}")
     if verdict.preempts:
         parts.append(f"stops {', '.join(verdict.preempts)}")
     if verdict.fix and verdict.outcome == "never":
         parts.append(verdict.fix)
     return "; ".join(parts)
+
+
+def explained(verdict: Verdict) -> str:
+    """Why it does not fit; empty if it does."""
+    return f"{verdict.message} ({verdict.reason})" if verdict.message else ""
 
 
 def first_stop(report: Report) -> str:

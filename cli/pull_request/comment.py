@@ -1,10 +1,11 @@
 """The comment: for every affected stack, its plan on the base compared with its plan on the head."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from cli.preflight import name_of
-from cli.pull_request import checkout, traffic
+from cli.pull_request import checkout, fit, traffic
 from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
 from cli.pull_request.render import Report, render
@@ -40,7 +41,8 @@ def _reports(repository: Path, commit: str, stacks: list[str], folder: Path) -> 
             # A separate state folder: plugins of one tree must not serve the other.
             before = checkout.plan_of(tree, stack, {"XDG_STATE_HOME": str(folder / "state")})
             step.say("head")
-            reports.append(report(stack, before, checkout.plan_of(repository, stack)))
+            found = report(stack, before, checkout.plan_of(repository, stack))
+            reports.append(replace(found, fit=fit.changed(tree, repository, stack)))
     return reports
 
 

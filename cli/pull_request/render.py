@@ -33,6 +33,8 @@ class Report:
     cost_before: Mapping[str, Any] | None = None
     traffic: Sequence[str] = ()
     """How requests are divided from now on."""
+    fit: Sequence[str] = ()
+    """What stops fitting on nodes and in quotas, or starts to."""
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -76,6 +78,8 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
         yield from [report.notice, ""]
     if report.traffic:
         yield from [*(f"**{text}**" for text in report.traffic), ""]
+    if report.fit:
+        yield from [*(f"- {text}" for text in report.fit), ""]
     if report.cost:
         yield from [*_cost(report.cost, report.cost_before or {}), ""]
     for problem in report.problems:
