@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
 
@@ -51,11 +51,9 @@ def _cut(size: int, capacity: int, least: int) -> Fraction:
     return Fraction(size, capacity) if size >= least else Fraction()
 
 
-def can_hold(pods: Sequence[tuple[Node, int]], node: Node, nodes: int) -> bool:
+def can_hold(pods: Mapping[Node, int], node: Node, nodes: int) -> bool:
     """Whether nothing proves that so many nodes are too few."""
-    counted: dict[Node, int] = {}
-    for amounts, count in pods:
-        if count and any(amount > most for amount, most in zip(amounts, node, strict=True)):
-            return False
-        counted[amounts] = counted.get(amounts, 0) + count
+    counted = {size: count for size, count in pods.items() if count}
+    if any(amount > most for size in counted for amount, most in zip(size, node, strict=True)):
+        return False
     return least_nodes(counted, node) <= nodes

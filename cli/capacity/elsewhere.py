@@ -36,10 +36,10 @@ class Elsewhere:
         if self.node is None:
             return Put(0, pods, _UNKNOWN)
         size = amounts(asked)
-        if can_hold([(size, pods)], self.node, self.nodes):
+        if can_hold({size: pods}, self.node, self.nodes):
             why = "it names no pool, and the platform's own pods share these nodes"
             return Put(0, pods, Cause(Reason.SCHEDULER, why))
-        if not can_hold([(size, 1)], self.node, self.nodes):
+        if not can_hold({size: 1}, self.node, self.nodes):
             message = f"no system node is large enough: a pod needs {text(in_units(size))}"
             return Put(0, 0, Cause(Reason.NO_SUCH_NODE, message, "ask for less, or declare a pool"))
         message = f"{pods} pods do not fit on the {self.nodes} system nodes, which is their maximum"

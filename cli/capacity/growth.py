@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from cli.capacity.demand import LARGEST, SMALLEST
+from collections.abc import Sequence
+
+from cli.capacity.demand import LARGEST, SMALLEST, Runs
 from cli.capacity.fleet import Fleet
 
 
-def first_limit(found: Fleet) -> str:
-    """All runs start beside the smallest endpoints, which then get one pod after the other; empty: all of them fit."""
-    smallest = found.state(found.pods(SMALLEST), found.demand.runs)
+def first_limit(found: Fleet, runs: Sequence[Runs]) -> str:
+    """All `runs` start beside the smallest endpoints, which then get one pod after the other; empty: all of them fit."""
+    smallest = found.state(found.pods(SMALLEST), runs)
     for name, result in smallest.results.items():
         if result.possible < result.wanted and result.cause:
             return f"{name} at {result.certain} of {result.wanted}: {result.cause.message}"

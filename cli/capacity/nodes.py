@@ -20,15 +20,17 @@ from cli.waiting.on_nodes import Places, no_room
 from cli.waiting.selection import untolerated
 from infra.catalogue.aws.instance_types import instance_type
 from infra.catalogue.names import POOL_LABEL
+from infra.catalogue.node_agents import DEVICE_PLUGIN, GPU_EXPORTER, LOG_COLLECTOR, NODE_EXPORTER
 from infra.declaration.aws.allocatable import allocatable_cpu, allocatable_memory
 from infra.declaration.model import Platform
 from infra.declaration.node_room import Node, NodeRoom, amounts, node_of
 from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
-from infra.declaration.types import parse_taint
+from infra.declaration.types import cpu_millis, memory_bytes, parse_taint
 from infra.workloads.kind import Request
 
 _RESOURCES = ("cpu", "memory", GPU, "pods")
+DEPENDS = Cause(Reason.FRAGMENTATION, "it depends on which nodes the scheduler chooses for other pods")
 _FULL = ", which is its maximum"
 _UNITS = (Decimal(1000), Decimal(1), Decimal(1), Decimal(1))
 
@@ -60,80 +62,91 @@ class PoolNodes:
     """Of one pool, while pods are put on its nodes."""
 
     name: str
-    settings: NodePool
+    certain: NodeRoom
+    """Nodes that are there for sure, of the smallest size that they may have."""
     largest: Node
+    possible: int
+    """Nodes that there may be."""
     lost: Lost
     taints: Sequence[str] = ()
     """Those that no pod tolerates."""
-    certain: NodeRoom = field(init=False)
-    pods: list[tuple[Node, int]] = field(default_factory=list)
-    """Those that are put for sure."""
+    pods: dict[Node, int] = field(default_factory=dict)
+    """Those that are put for sure, by their size."""
     doubtful: bool = False
     """Whether there may be pods beside those that are put for sure."""
-
-    def __post_init__(self) -> None:
-        self.certain = NodeRoom(self.settings, max(0, self.settings.max - self.lost.certain))
-
-    @property
-    def possible(self) -> int:
-        """Nodes that there may be."""
-        return max(0, self.settings.max - self.lost.possible)
+    _failed: set[tuple[Node, int]] = field(default_factory=set)
+    _causes: dict[Node, Cause] = field(default_factory=dict)
+    """By the size of the first pod that had no room."""
 
     def put(self, asked: Request, pods: int, *, together: bool) -> Put:
         """So many pods; if they run `together`, all or none."""
-        if not pods:
-            return Put(0, 0)
-        saved = self.certain.saved()
-        placed = 0 if self.taints else self.certain.spread(asked, pods)
-        cause = None if placed == pods else self._cause(asked)
-        possible = max(placed, self._most(asked, pods))
-        if together and placed < pods:
-            self.certain.restore(saved)
-            placed, possible = 0, possible if possible == pods else 0
-        if self.doubtful and placed:
-            self.certain.restore(saved)
-            placed, cause = 0, Cause(Reason.FRAGMENTATION, "it depends on where the scheduler puts pods before it")
-        self.pods.append((amounts(asked), placed))
+        size = amounts(asked)
+        placed = self._placed(asked, pods, together=together)
+        if placed == pods:
+            self.pods[size] = self.pods.get(size, 0) + placed
+            return Put(placed, pods)
+        most = max(placed, self.most(asked, pods))
+        possible = 0 if together and most < pods else most
+        cause = DEPENDS if self.doubtful and possible else self._why(asked)
+        if together:
+            self._failed.add((size, pods))
+        self.pods[size] = self.pods.get(size, 0) + placed
         self.doubtful = self.doubtful or possible > placed
         return Put(placed, possible, cause)
 
-    def more(self, asked: Request, runs: int) -> int:
-        """Of so many runs, how many nothing forbids beside what is put for sure."""
-        return self._most(asked, runs * asked.pods) // asked.pods
+    def most(self, asked: Request, pods: int) -> int:
+        """Of so many pods, how many nothing forbids beside those that are put for sure."""
+        size, least, most = amounts(asked), 0, 0 if self.taints else pods
+        while least < most:
+            middle = -(-(least + most) // 2) if least else most
+            beside = {**self.pods, size: self.pods.get(size, 0) + middle}
+            if can_hold(beside, self.largest, self.possible):
+                least = middle
+            else:
+                most = middle - 1
+        return least
+
+    def _placed(self, asked: Request, pods: int, *, together: bool) -> int:
+        """How many have room for sure."""
+        size = amounts(asked)
+        if self.taints or self.doubtful or (together and (size, pods) in self._failed):
+            return 0
+        saved = self.certain.saved() if together and pods > 1 else None
+        placed = self.certain.spread(asked, pods)
+        if placed == pods or not together:
+            return placed
+        self._why(asked)
+        if saved is not None:
+            self.certain.restore(saved)
+        return 0
 
     @property
     def used(self) -> dict[str, int]:
         """What pods for sure request, by resource, in the units of the declaration."""
-        totals = (sum(size[index] * count for size, count in self.pods) for index in range(len(_RESOURCES)))
+        totals = (sum(size[index] * count for size, count in self.pods.items()) for index in range(len(_RESOURCES)))
         return dict(zip(_RESOURCES, totals, strict=True))
 
     @property
     def nodes_in_use(self) -> int:
         return sum(tuple(free) != self.certain.node for free in self.certain.free)
 
-    def _most(self, asked: Request, pods: int) -> int:
-        """The most pods that nothing forbids."""
-        size, least, most = amounts(asked), 0, pods
-        if self.taints:
-            return 0
-        while least < most:
-            middle = -(-(least + most) // 2)
-            fits = can_hold([*self.pods, (size, middle)], self.largest, self.possible)
-            least, most = (middle, most) if fits else (least, middle - 1)
-        return least
+    def _why(self, asked: Request) -> Cause:
+        """Of the first pod of its size that had no room."""
+        size = amounts(asked)
+        if size not in self._causes:
+            self._causes[size] = self._cause(asked)
+        return self._causes[size]
 
     def _cause(self, asked: Request) -> Cause:
         if not self.certain.free and self.lost.certain:
             return Cause(self.lost.reason, f"pool {self.name} has no node: {self.lost.why}")
-        found = no_room({"spec": {"nodeSelector": {POOL_LABEL: self.name}}}, self._places(asked), self._pools)
-        assert found is not None  # one pod more has no room
+        pools = Pools({self.name: len(self.certain.free)})
+        found = no_room({"spec": {"nodeSelector": {POOL_LABEL: self.name}}}, self._places(asked), pools)
+        if found is None:
+            return Cause(Reason.POOL_MAXIMUM, f"pool {self.name} has no room for all pods at its maximum")
         if self.lost.certain and found.reason in (Reason.POOL_MAXIMUM, Reason.FRAGMENTATION):
             return Cause(self.lost.reason, f"{self.lost.why}; {found.message.removesuffix(_FULL)}")
         return found
-
-    @property
-    def _pools(self) -> Pools:
-        return Pools({self.name: len(self.certain.free)})
 
     def _places(self, asked: Request) -> Places:
         taints = [dict(zip(("key", "value", "effect"), parse_taint(each), strict=True)) for each in self.taints]
@@ -160,12 +173,29 @@ def shape(name: str, platform: Platform) -> str:
 
 def pool_nodes(platform: Platform, scenario: Scenario) -> dict[str, PoolNodes]:
     """Empty nodes of all pools, by their names."""
-    return {
-        name: PoolNodes(
-            name, pool, _largest(pool, platform), _lost(name, platform, scenario), _added(name, platform, scenario)
-        )
-        for name, pool in platform.node_pools.items()
-    }
+    found = {}
+    for name, pool in platform.node_pools.items():
+        lost = _lost(name, platform, scenario)
+        room = NodeRoom(pool, max(0, pool.max - lost.certain), _daemon_sets(platform, pool))
+        largest, taints = _largest(pool, platform), _added(name, platform, scenario)
+        found[name] = PoolNodes(name, room, largest, max(0, pool.max - lost.possible), lost, taints)
+    return found
+
+
+def _daemon_sets(platform: Platform, pool: NodePool) -> Node:
+    """What the platform's agents may take of a declared node. On AWS, the declared size is without them, and simulated
+    nodes have none; in a cluster that exists it may be all that is allocatable.
+    """
+    if platform.foundation.cluster is None:
+        return 0, 0, 0, 0
+    agents = [
+        *([NODE_EXPORTER] if platform.monitoring else []),
+        *([GPU_EXPORTER] if platform.monitoring and pool.gpu else []),
+        *([LOG_COLLECTOR] if platform.collects_logs else []),
+        *([DEVICE_PLUGIN] if pool.device_plugin else []),
+    ]
+    cpu, memory = (cpu_millis(each["cpu"]) for each in agents), (memory_bytes(each["memory"]) for each in agents)
+    return sum(cpu), sum(memory), 0, len(agents)
 
 
 def _largest(pool: NodePool, platform: Platform) -> Node:

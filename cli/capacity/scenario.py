@@ -109,7 +109,8 @@ def broken_rules(scenario: Scenario, platform: Platform) -> Iterator[Problem]:
         if name not in platform.serving:
             yield Problem(path, f"endpoint '{name}' is not declared{suggestion(name, platform.serving)}")
         elif not (range_ := platform.serving[name].replicas).min <= pods <= range_.max:
-            yield Problem(path, f"{pods} is out of its range; write {range_.min} to {range_.max}")
+            allowed = f"{range_.min}" if range_.fixed else f"{range_.min} to {range_.max}"
+            yield Problem(path, f"{pods} is out of its range; write {allowed}")
     for pool, lost in scenario.lost.nodes.items():
         path = f"lost.nodes.{pool}"
         if pool not in platform.node_pools:

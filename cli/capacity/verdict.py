@@ -18,17 +18,23 @@ _OVERLAPPING = "its runs may overlap without a limit (concurrencyPolicy: Allow);
 
 
 def examine(stack: str, found: Fleet, scenario: str = "") -> Report:
-    """The plan of a stack."""
-    every = found.demand.runs
-    beside = {size: found.state(found.pods(size), every) for size in SIZES}
+    """The plan of a stack. Runs that never fit hold nothing that others wait for."""
+    alone = {each.name: _alone(found, each) for each in found.demand.runs}
+    able = [each for each in found.demand.runs if alone[each.name].possible]
+    beside = {size: found.state(found.pods(size), able) for size in SIZES}
     rows = [
         *(_endpoint(found, each, beside) for each in found.demand.endpoints),
-        *(_runs(found, each, beside) for each in every),
+        *(_runs(found, each, alone[each.name], beside) for each in found.demand.runs),
     ]
     states = {size: beside[size] for size in (USUAL, LARGEST)}
     pools, teams = fill.pools(found, states), fill.teams(found, states)
-    first, closest = growth.first_limit(found), fill.fullest(pools, teams)
+    first, closest = growth.first_limit(found, able), fill.fullest(pools, teams)
     return Report(stack, scenario, rows, pools, teams, first, closest, list(_notes(found)))
+
+
+def _alone(found: Fleet, runs: Runs) -> Result:
+    """One of the runs, beside the smallest endpoints."""
+    return found.state(found.pods(SMALLEST), [replace(runs, count=1)]).results[runs.name]
 
 
 def _endpoint(found: Fleet, endpoint: Endpoint, beside: Mapping[str, State]) -> Row:
@@ -43,21 +49,17 @@ def _endpoint(found: Fleet, endpoint: Endpoint, beside: Mapping[str, State]) -> 
 
 def _stopped(found: Fleet, endpoint: Endpoint, smallest: State, state: State) -> list[str]:
     """Pods of endpoints preempt those of runs, so these have no room where they had some."""
-    return [
-        each.name
-        for each in found.demand.runs
-        if endpoint.request.pool is not None
-        and each.request.pool == endpoint.request.pool
-        and state.results[endpoint.name].wanted > smallest.results[endpoint.name].wanted
-        and state.results[each.name].certain < smallest.results[each.name].certain
-    ]
+    if endpoint.request.pool is None or state.results[endpoint.name].wanted <= smallest.results[endpoint.name].wanted:
+        return []
+    there = [each.name for each in found.demand.runs if each.request.pool == endpoint.request.pool]
+    before, after = smallest.results, state.results
+    return [name for name in there if name in before and after[name].certain < before[name].certain]
 
 
-def _runs(found: Fleet, runs: Runs, beside: Mapping[str, State]) -> Row:
-    alone = found.state(found.pods(SMALLEST), [replace(runs, count=1)]).results[runs.name]
+def _runs(found: Fleet, runs: Runs, alone: Result, beside: Mapping[str, State]) -> Row:
     verdicts = [_verdict(SMALLEST, alone, alone, ())]
     for size in (USUAL, LARGEST):
-        result = beside[size].results[runs.name]
+        result = beside[size].results.get(runs.name, replace(alone, wanted=runs.count))
         stopped = _preempted(found, runs, beside[size].quotas) if result.certain else []
         verdicts.append(_verdict(size, alone, result, stopped))
     return _row(found, runs, runs.request.pods, verdicts)
@@ -69,7 +71,8 @@ def _preempted(found: Fleet, runs: Runs, counted: Quotas) -> list[str]:
     if not counted.lending or not waiting:
         return []
     without = quotas(found.platform, {})
-    without.admit(expanded(each for each in found.demand.runs if each is not runs))
+    able = {each.name for each in (*counted.admitted.values(), *counted.waiting)}
+    without.admit(expanded(each for each in found.demand.runs if each is not runs and each.name in able))
     before, after = _counts(without), _counts(counted)
     return [
         each.name

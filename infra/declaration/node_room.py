@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from operator import ge
+from operator import ge, sub
 from typing import TYPE_CHECKING
 
 from infra.catalogue.node_agents import PODS_OF_A_NODE
@@ -19,10 +19,11 @@ Node = tuple[int, int, int, int]
 
 
 class NodeRoom:
-    """What is free on the nodes of a pool, at its maximum unless there are fewer `nodes`."""
+    """What is free on the nodes of a pool, at its maximum unless there are fewer `nodes`, each without what is `taken`."""
 
-    def __init__(self, pool: NodePool, nodes: int | None = None) -> None:
-        self.node = node_of(pool)
+    def __init__(self, pool: NodePool, nodes: int | None = None, taken: Node = (0, 0, 0, 0)) -> None:
+        cpu, memory, gpus, pods = map(sub, node_of(pool), taken)
+        self.node: Node = cpu, memory, gpus, pods
         self._free = [list(self.node) for _ in range(pool.max if nodes is None else nodes)]
 
     @property

@@ -13,7 +13,7 @@ from cli.capacity.report import Report, Verdict
 from cli.capacity.scenario import Scenario, broken_rules
 from cli.capacity.verdict import examine
 from infra.declaration.loader import declare
-from tests.unit.declaration.samples import WHERE, on_aws, project, small
+from tests.unit.declaration.samples import WHERE, in_cluster, on_aws, project, small
 
 ONE_GPU = {"team": "vision", "image": "training", "model": "other", "pool": "a10g", "gpus": 1}
 """The sample's pool has two nodes of one GPU, 8 CPUs and 32Gi."""
@@ -173,6 +173,22 @@ def test_arithmetic_cant_tell_how_the_scheduler_packs(root: Path) -> None:
     assert plan.report.exit_code == 0
 
 
+def test_a_run_that_fits_only_if_it_starts_first_is_not_certain(root: Path) -> None:
+    # Declared first, the one of 8 GPUs has a whole node; started last, each node has a pod of one GPU.
+    one = {**ONE_GPU, "pool": "h100"}
+    plan = local(root, {"nodePools": {"h100": EIGHT}, "training": {"a": {**one, "gpus": 8}, "b": one, "c": one}})
+    assert plan.said("training/a") == ("unknown", 0, "Fragmentation")
+    assert plan.said("training/b") == plan.said("training/c") == ("fits", 1, "")
+
+
+def test_a_run_that_never_fits_holds_nothing_that_others_wait_for(root: Path) -> None:
+    changes = {**QUEUES, "nodePools.a10g.instance": {"cpu": 4, "memory": "8Gi"}}
+    large = runs(resources={"cpu": 8, "memory": "1Gi"}, priority="high")
+    plan = local(root, {**changes, "training": {"one": ONE_GPU}}, runs={"large": large, "other": runs()})
+    assert plan.said("scenario/large") == ("never", 0, "NoSuchNode")
+    assert plan.said("training/one") == plan.said("scenario/other") == ("fits", 1, "")
+
+
 @pytest.mark.parametrize(
     ("zones", "said"),
     [
@@ -222,6 +238,24 @@ def test_a_gang_runs_as_a_whole_or_not_at_all(root: Path) -> None:
     assert plan.said("training/two") == ("waits", 0, "PoolMaximum")
     (pool,) = [each for each in plan.report.pools if each.name == "a10g"]
     assert pool.fills[0].used == "3 GPUs"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "said"),
+    [
+        # Of 8 cores the node exporter takes 25m, the GPUs' 100m, the collector of logs 25m: 7850m are left.
+        ("3925m", ("fits", 2, "")),
+        ("3926m", ("unknown", 1, "PoolMaximum")),
+        # 8002m are more than there is without any DaemonSet.
+        ("4001m", ("waits", 1, "PoolMaximum")),
+    ],
+)
+def test_in_a_cluster_daemon_sets_may_take_their_part_of_what_is_declared(
+    root: Path, cpu: str, said: tuple[str, int, str]
+) -> None:
+    two = {"team": "vision", "pool": "l4", "gpus": 1, "count": 2, "resources": {"cpu": cpu, "memory": "1Gi"}}
+    monitored: dict[str, Any] = {"monitoring": {"logs": {}}, "teams.vision": {}, "training": {}}
+    assert planned(root, in_cluster(**monitored), runs={"two": two}).said("scenario/two") == said
 
 
 @pytest.mark.parametrize(
@@ -343,4 +377,4 @@ def test_least_nodes_of_eight_gpus(sizes: dict[int, int], nodes: int) -> None:
 
 
 def test_no_number_of_nodes_holds_a_pod_that_is_too_large() -> None:
-    assert not can_hold([((1, 1, 9, 1), 1)], (10, 10, 8, 110), 1000)
+    assert not can_hold({(1, 1, 9, 1): 1}, (10, 10, 8, 110), 1000)

@@ -59,7 +59,7 @@ def file(folder: Path, content: str) -> Path:
         ("runs: {a: {team: vision, priority: high}}", "runs.a.priority: does nothing without queues in the stack"),
         ("runs: {A: {team: vision}}", "runs.A: 'A' is not a valid Kubernetes name"),
         ("endpoints: {digit: 2}", "endpoints.digit: endpoint 'digit' is not declared; did you mean 'digits'?"),
-        ("endpoints: {digits: 4}", "endpoints.digits: 4 is out of its range; write 3 to 3"),
+        ("endpoints: {digits: 4}", "endpoints.digits: 4 is out of its range; write 3"),
         ("lost: {nodes: {a10g: 5}}", "lost.nodes.a10g: the pool has 4 nodes at most; write at most 4, or 100%"),
         ("lost: {nodes: {a10g: half}}", "lost.nodes.a10g: 'half' is not a number of nodes; write one such as 2"),
         ("lost: {nodes: {a10g: 0}}", "lost.nodes.a10g: 0 is not a number of nodes"),
