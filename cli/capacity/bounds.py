@@ -57,3 +57,15 @@ def can_hold(pods: Mapping[Node, int], node: Node, nodes: int) -> bool:
     if any(amount > most for size in counted for amount, most in zip(size, node, strict=True)):
         return False
     return least_nodes(counted, node) <= nodes
+
+
+def always_room(pods: Mapping[Node, int], size: Node, more: int, node: Node, nodes: int) -> bool:
+    """Whether so many more pods have room wherever the others are: a node is full for one only if too little of some
+    resource is left, and there are not enough pods to do that to every node.
+    """
+    total = {**pods, size: pods.get(size, 0) + more - 1}
+    full = 0
+    for index, wanted in enumerate(size):
+        used = sum(each[index] * count for each, count in total.items())
+        full += used // max(1, node[index] - wanted + 1) if wanted else 0
+    return full < nodes and all(wanted <= most for wanted, most in zip(size, node, strict=True))

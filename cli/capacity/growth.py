@@ -9,7 +9,7 @@ from cli.capacity.fleet import Fleet
 
 
 def first_limit(found: Fleet, runs: Sequence[Runs]) -> str:
-    """All `runs` start beside the smallest endpoints, which then get one pod after the other; empty: all of them fit."""
+    """All `runs` start beside the smallest endpoints, which then get one pod after the other; empty: all fit."""
     smallest = found.state(found.pods(SMALLEST), runs)
     for name, result in smallest.results.items():
         if result.possible < result.wanted and result.cause:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cli.capacity.bounds import can_hold
+from cli.capacity.bounds import always_room, can_hold
 from cli.capacity.scenario import Scenario, lost_nodes, zones
 from cli.waiting.amounts import text
 from cli.waiting.cause import Cause, Reason
@@ -72,8 +72,8 @@ class PoolNodes:
     """Those that no pod tolerates."""
     pods: dict[Node, int] = field(default_factory=dict)
     """Those that are put for sure, by their size."""
-    doubtful: bool = False
-    """Whether there may be pods beside those that are put for sure."""
+    maybe: dict[Node, int] = field(default_factory=dict)
+    """Those that there may be besides."""
     _failed: set[tuple[Node, int]] = field(default_factory=set)
     _causes: dict[Node, Cause] = field(default_factory=dict)
     """By the size of the first pod that had no room."""
@@ -87,11 +87,12 @@ class PoolNodes:
             return Put(placed, pods)
         most = max(placed, self.most(asked, pods))
         possible = 0 if together and most < pods else most
-        cause = DEPENDS if self.doubtful and possible else self._why(asked)
+        cause = DEPENDS if self.maybe and possible else self._why(asked)
         if together:
             self._failed.add((size, pods))
         self.pods[size] = self.pods.get(size, 0) + placed
-        self.doubtful = self.doubtful or possible > placed
+        if possible > placed:
+            self.maybe[size] = self.maybe.get(size, 0) + possible - placed
         return Put(placed, possible, cause)
 
     def most(self, asked: Request, pods: int) -> int:
@@ -109,7 +110,9 @@ class PoolNodes:
     def _placed(self, asked: Request, pods: int, *, together: bool) -> int:
         """How many have room for sure."""
         size = amounts(asked)
-        if self.taints or self.doubtful or (together and (size, pods) in self._failed):
+        if self.taints or (together and (size, pods) in self._failed):
+            return 0
+        if self.maybe and not self._always_room(size, pods):
             return 0
         saved = self.certain.saved() if together and pods > 1 else None
         placed = self.certain.spread(asked, pods)
@@ -129,6 +132,12 @@ class PoolNodes:
     @property
     def nodes_in_use(self) -> int:
         return sum(tuple(free) != self.certain.node for free in self.certain.free)
+
+    def _always_room(self, size: Node, pods: int) -> bool:
+        """Whether it does not matter which pods there are, and where."""
+        sizes = {*self.pods, *self.maybe}
+        every = {each: self.pods.get(each, 0) + self.maybe.get(each, 0) for each in sizes}
+        return always_room(every, size, pods, self.certain.node, len(self.certain.free))
 
     def _why(self, asked: Request) -> Cause:
         """Of the first pod of its size that had no room."""

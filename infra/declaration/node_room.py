@@ -19,7 +19,7 @@ Node = tuple[int, int, int, int]
 
 
 class NodeRoom:
-    """What is free on the nodes of a pool, at its maximum unless there are fewer `nodes`, each without what is `taken`."""
+    """What is free on the nodes of a pool, at its maximum unless there are fewer `nodes`, each without the `taken`."""
 
     def __init__(self, pool: NodePool, nodes: int | None = None, taken: Node = (0, 0, 0, 0)) -> None:
         cpu, memory, gpus, pods = map(sub, node_of(pool), taken)

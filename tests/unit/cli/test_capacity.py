@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.capacity.bounds import can_hold, least_nodes
+from cli.capacity.bounds import always_room, can_hold, least_nodes
 from cli.capacity.fleet import fleet
 from cli.capacity.report import Report, Verdict
 from cli.capacity.scenario import Scenario, broken_rules
@@ -179,6 +179,32 @@ def test_a_run_that_fits_only_if_it_starts_first_is_not_certain(root: Path) -> N
     plan = local(root, {"nodePools": {"h100": EIGHT}, "training": {"a": {**one, "gpus": 8}, "b": one, "c": one}})
     assert plan.said("training/a") == ("unknown", 0, "Fragmentation")
     assert plan.said("training/b") == plan.said("training/c") == ("fits", 1, "")
+
+
+def test_a_small_run_fits_wherever_others_are(root: Path) -> None:
+    # Two pods of one GPU, and perhaps one of 8: of 16 GPUs, 6 are free for sure, but 7 on one node are not.
+    one = {**ONE_GPU, "pool": "h100"}
+    training = {"a": {**one, "workers": 2}, "b": {**one, "gpus": 8}, "c": one, "d": {**one, "gpus": 7}}
+    plan = local(root, {"nodePools": {"h100": EIGHT}, "training": training})
+    assert plan.said("training/b") == ("unknown", 0, "Fragmentation")
+    assert plan.said("training/c") == ("fits", 1, "")
+    assert plan.said("training/d")[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("size", "more", "always"),
+    [
+        # Of two nodes of 8, 10 are used. A pod of 1 has no room if 16 are used: the seventh more.
+        (1, 6, True),
+        (1, 7, False),
+        # A pod of 4 has no room on a node with 5 used, and 10 do that to both; one of 3 needs 6 used: 12.
+        (4, 1, False),
+        (3, 1, True),
+    ],
+)
+def test_room_that_no_arrangement_takes(size: int, more: int, always: bool) -> None:
+    pods = {(1, 1, 5, 1): 2}
+    assert always_room(pods, (1, 1, size, 1), more, (10**6, 10**6, 8, 110), 2) is always
 
 
 def test_a_run_that_never_fits_holds_nothing_that_others_wait_for(root: Path) -> None:
