@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
 
 from cli import __main__ as commands
@@ -14,8 +15,9 @@ from cli import preflight
 from cli.capacity import markdown, screen
 from cli.capacity.fleet import fleet
 from cli.capacity.report import Report
-from cli.capacity.scenario import load
+from cli.capacity.scenario import Scenario, load
 from cli.capacity.verdict import examine
+from common import paths
 from common.console import console
 from common.errors import CommandError
 from infra.declaration.model import Platform
@@ -79,6 +81,14 @@ def test_a_mistake_in_a_scenario_is_named_with_its_place(
     (said,) = raised.value.why.splitlines()
     assert said.startswith(line)
     assert raised.value.hint
+
+
+def test_the_documentation_s_scenario_is_valid() -> None:
+    page = (paths.REPOSITORY / "docs" / "plan.md").read_text()
+    content = page.partition("```yaml\n")[2].partition("```")[0]
+    found = Scenario.model_validate(yaml.safe_load(content))
+    assert found.runs["vision-sweep"].count == 20
+    assert found.lost.nodes == {"a10g": "50%"}
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path, prod: Platform) -> None:
