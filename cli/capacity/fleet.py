@@ -77,7 +77,8 @@ class Fleet:
             certain[run.name] += put.certain == asked.pods
             possible[run.name] += put.possible == asked.pods
             if put.cause:
-                causes.setdefault(run.name, put.cause)
+                # Nodes are scarcer than quota: fewer run than are admitted.
+                causes[run.name] = put.cause
         found = {}
         for each in runs:
             sure, most, asked = certain[each.name], possible[each.name], each.request

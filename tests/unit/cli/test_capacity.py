@@ -337,6 +337,12 @@ def test_a_spot_interruption_leaves_the_other_nodes(root: Path, lost: object, fi
     assert plan.said("scenario/four") == ("waits", fitting, "NodesLost")
 
 
+def test_what_is_scarcer_is_the_reason(root: Path) -> None:
+    # Both teams together may use 2 GPUs; after an interruption the pool has one.
+    plan = local(root, QUEUES, runs={"three": runs(3)}, lost={"nodes": {"a10g": 1}})
+    assert plan.said("scenario/three") == ("waits", 1, "NodesLost")
+
+
 SERVED = {"team": "vision", "image": "serving", "model": "digits", "pool": "a10g", "gpus": 1}
 
 
