@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status drift conformance preview upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
+.PHONY: help up down status drift conformance preview plan upgrade-check preflight comment shell kubeconfig run logs gpu-check rotate promote rollback unit test tests lint check schema setup
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ conformance: setup ## examine the running stack by CNCF's AI conformance checkli
 
 preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))
+
+plan: setup ## check whether what is declared fits on its nodes and in its quotas, by arithmetic (SCENARIO=file.yaml, JSON=1, MARKDOWN=1)
+	@$(PYTHON) -m cli plan --stack $(STACK) $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
 
 upgrade-check: setup ## check whether the stack fits KUBERNETES=1.36, and print the order of steps; changes nothing (JSON=1)
 	@$(PYTHON) -m cli upgrade-check --stack $(STACK) --kubernetes "$(KUBERNETES)" $(if $(JSON),--json)

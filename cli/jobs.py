@@ -1,5 +1,7 @@
 """What the cluster says of Jobs and their pods."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

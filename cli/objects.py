@@ -1,5 +1,7 @@
 """Objects of the cluster as JSON: a model for each of thousands of pods would take seconds."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any

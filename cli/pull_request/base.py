@@ -25,7 +25,6 @@ def _made(repository: Path, commit: str, stacks: Sequence[str], progress: Progre
     made = {}
     with tempfile.TemporaryDirectory(prefix="ml-platform-base-") as folder:
         tree = Path(folder) / "tree"
-        tree.mkdir()
         with progress.step(f"base {commit[:12]}"):
             checkout.lay_out(repository, commit, tree)
         for stack in stacks:

@@ -37,14 +37,20 @@ def changed_files(repository: Path, commit: str) -> list[str]:
     return [name.strip('"') for name in [*tracked.splitlines(), *new.splitlines()]]
 
 
-def lay_out(repository: Path, commit: str, target: Path) -> None:
-    """Write the files of a commit to `target`, with a virtual environment that matches its lock file.
+def write_files(repository: Path, commit: str, target: Path) -> None:
+    """Write the files of a commit to the new folder `target`.
 
     Git sets their modes as in the head: modes are part of an image's build context.
     """
+    target.mkdir()
     index = {"GIT_INDEX_FILE": str(target.with_suffix(".index"))}
     _git(repository, "read-tree", commit, environment=index)
     _git(repository, "checkout-index", "--all", f"--prefix={target}/", environment=index)
+
+
+def lay_out(repository: Path, commit: str, target: Path) -> None:
+    """The files of a commit in the new folder `target`, with a virtual environment that matches its lock file."""
+    write_files(repository, commit, target)
     if filecmp.cmp(repository / "uv.lock", target / "uv.lock", shallow=False):
         (target / ".venv").symlink_to(repository / ".venv")
     else:

@@ -1,9 +1,11 @@
 """The comment: for every affected stack, its plan on the base compared with its plan on the head."""
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from cli.preflight import name_of
-from cli.pull_request import base, checkout, endpoints
+from cli.pull_request import base, checkout, endpoints, fit
 from cli.pull_request.changes import EMPTY, compare
 from cli.pull_request.checkout import Planned
 from cli.pull_request.render import render
@@ -34,17 +36,21 @@ def _reports(repository: Path, commit: str, stacks: list[str]) -> list[Report]:
     progress = Progress()
     before = base.plans(repository, commit, stacks, progress)
     reports = []
-    for stack in stacks:
-        with progress.step(f"plan of stack {stack}"):
-            reports.append(report(stack, before[stack], checkout.plan_of(repository, stack)))
+    with tempfile.TemporaryDirectory(prefix="ml-platform-base-") as folder:
+        tree = Path(folder) / "tree"
+        checkout.write_files(repository, commit, tree)
+        for stack in stacks:
+            with progress.step(f"plan of stack {stack}"):
+                found = report(stack, before[stack], checkout.plan_of(repository, stack))
+            reports.append(replace(found, fit=fit.changed(tree, repository, stack)))
     return reports
 
 
 def report(stack: str, before: Planned, after: Planned) -> Report:
     """One stack's report. An incomplete plan is not compared: it would show false deletions."""
     problems = after.plan["problems"]
-    base = EMPTY if before.failure else before.plan
-    costs = after.plan.get("cost"), base.get("cost")
+    compared = EMPTY if before.failure else before.plan
+    costs = after.plan.get("cost"), compared.get("cost")
     if after.failure:
         complete = any(problem["policy"] == BUDGETS for problem in problems)
         known = costs if complete else (None, None)
@@ -54,10 +60,10 @@ def report(stack: str, before: Planned, after: Planned) -> Report:
         notice = "The base branch can't be previewed, so everything shows as created."
     return Report(
         stack,
-        compare(base, after.plan),
+        compare(compared, after.plan),
         problems,
         notice=notice,
         cost=costs[0],
         cost_before=costs[1],
-        endpoints=endpoints.changed(base, after.plan),
+        endpoints=endpoints.changed(compared, after.plan),
     )

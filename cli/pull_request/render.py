@@ -45,6 +45,8 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
         yield from [report.notice, ""]
     if report.endpoints:
         yield from [*(f"- **{text}**" for text in report.endpoints), ""]
+    if report.fit:
+        yield from [*(f"- {text}" for text in report.fit), ""]
     if report.cost:
         yield from [*cost_lines(report.cost, report.cost_before or {}), ""]
     if report.changes:

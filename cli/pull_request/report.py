@@ -24,3 +24,5 @@ class Report:
     cost_before: Mapping[str, Any] | None = None
     endpoints: Sequence[str] = ()
     """What they serve, and how requests are divided, from now on."""
+    fit: Sequence[str] = ()
+    """What stops fitting on nodes and in quotas, or starts to."""

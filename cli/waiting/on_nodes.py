@@ -9,7 +9,7 @@ from decimal import Decimal
 from cli.objects import Object, condition
 from cli.waiting.amounts import Amounts, first, lacking, of_pod, one, parsed, plain, text, total
 from cli.waiting.cause import Cause, Reason, some
-from cli.waiting.cluster import Facts
+from cli.waiting.cluster import Facts, Pools
 from cli.waiting.selection import UNSCHEDULABLE, selects, untolerated
 from infra.catalogue.names import POOL_LABEL
 
@@ -72,13 +72,18 @@ def cause(pod: Object, said: str, found: Places | None, facts: Facts) -> Cause:
         return Cause(Reason.VOLUME, said, f"kubectl get pvc,pv -n {facts.namespace}")
     if found is None:
         return Cause(Reason.SCHEDULER, said)
-    return _no_node(pod, found, facts) or _full(found, facts) or Cause(Reason.SCHEDULER, said)
+    return no_room(pod, found, facts.pools) or Cause(Reason.SCHEDULER, said)
 
 
-def _no_node(pod: Object, found: Places, facts: Facts) -> Cause | None:
+def no_room(pod: Object, found: Places, pools: Pools) -> Cause | None:
+    """Why none of these nodes takes the pod; None if one has room."""
+    return _no_node(pod, found, pools) or _full(found, pools)
+
+
+def _no_node(pod: Object, found: Places, pools: Pools) -> Cause | None:
     """No node could take the pod, even if all of them were empty."""
     pool = (pod["spec"].get("nodeSelector") or {}).get(POOL_LABEL, "")
-    if not found.large_enough and _may_grow(pool, found, facts):
+    if not found.large_enough and _may_grow(pool, found, pools):
         return Cause(Reason.NODE_STARTS, f"pool {pool} has {len(found.nodes)} nodes; another one has to start")
     if not found.nodes:
         asked = ", ".join(f"{key}={value}" for key, value in (pod["spec"].get("nodeSelector") or {}).items())
@@ -99,7 +104,7 @@ def _no_node(pod: Object, found: Places, facts: Facts) -> Cause | None:
     return None
 
 
-def _full(found: Places, facts: Facts) -> Cause | None:
+def _full(found: Places, pools: Pools) -> Cause | None:
     """Every node that could take the pod is too full now."""
     if any(not lacking(found.wanted, each.free) for each in found.large_enough):
         return None
@@ -116,17 +121,17 @@ def _full(found: Places, facts: Facts) -> Cause | None:
         )
     scarce = first(short)
     room = f"a pod needs {one(scarce, found.wanted[scarce])}, and {plain(found.free.get(scarce, Decimal(0)))} are free"
-    if _may_grow(pool, found, facts):
+    if _may_grow(pool, found, pools):
         return Cause(Reason.NODE_STARTS, f"{room}; another node of pool {pool} has to start")
-    most = facts.pools.max.get(pool)
+    most = pools.max.get(pool)
     if most is not None and len(found.nodes) >= most:
         message = f"{room} on the {len(found.nodes)} nodes of pool {pool}, which is its maximum"
         return Cause(Reason.POOL_MAXIMUM, message, f"wait, or raise nodePools.{pool}.max")
     return Cause(Reason.SCHEDULER, f"{room} on {len(found.open)} nodes", "wait for a job to end")
 
 
-def _may_grow(pool: str, found: Places, facts: Facts) -> bool:
-    return facts.pools.elastic and len(found.nodes) < facts.pools.max.get(pool, 0)
+def _may_grow(pool: str, found: Places, pools: Pools) -> bool:
+    return pools.elastic and len(found.nodes) < pools.max.get(pool, 0)
 
 
 def _scarce(found: Places) -> str:

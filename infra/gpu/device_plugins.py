@@ -16,6 +16,7 @@ from pulumi_kubernetes.core.v1 import (
 
 from infra.catalogue.images import NVIDIA_DEVICE_PLUGIN
 from infra.catalogue.names import PROJECT, labels, selector
+from infra.catalogue.node_agents import DEVICE_PLUGIN
 from infra.declaration.workloads import Resources
 from infra.foundation import Placement
 from infra.gpu.devices import ALL_GPUS, ALL_GPUS_MOUNT, Devices, NodeProgram
@@ -54,7 +55,7 @@ def _plugin(name: str, image: BuiltImage) -> NodeProgram:
             name=_COMPONENT,
             image=image.reference,
             env=[EnvVarArgs(name="FAIL_ON_INIT_ERROR", value="true")],
-            resources=requirements(Resources(cpu="50m", memory="64Mi")),
+            resources=requirements(Resources(**DEVICE_PLUGIN)),
             volume_mounts=[VolumeMountArgs(name="sockets", mount_path=_SOCKETS), ALL_GPUS_MOUNT],
         ),
         [VolumeArgs(name="sockets", host_path=HostPathVolumeSourceArgs(path=_SOCKETS, type="Directory")), ALL_GPUS],

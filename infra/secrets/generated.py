@@ -125,7 +125,7 @@ def htpasswd(users: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
     """By user, generated passwords. A server checks one in each request, so the hash is the cheapest that bcrypt has:
     what protects 32 random characters from being guessed is their number.
     """
-    hashed = [password.apply(lambda known, user=user: f"{user}:{_bcrypt(known)}") for user, password in users.items()]
+    hashed = [pulumi.Output.format("{}:{}", user, password.apply(_bcrypt)) for user, password in users.items()]
     return pulumi.Output.secret(lines(hashed))
 
 

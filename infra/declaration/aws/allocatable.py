@@ -9,14 +9,13 @@ import itertools
 import math
 
 from infra.catalogue.aws.instance_types import InstanceType
-from infra.catalogue.node_agents import GPU_EXPORTER, LOG_COLLECTOR, NODE_EXPORTER
+from infra.catalogue.node_agents import GPU_EXPORTER, LOG_COLLECTOR, NODE_EXPORTER, PODS_OF_A_NODE
 from infra.declaration.types import cpu_millis, memory_bytes
 
 _HYPERVISOR = 0.075
 """The share of an instance's memory that Karpenter sets aside for the hypervisor and the kernel."""
-_MAX_PODS = 110
-"""Of a node of EKS Auto Mode. The kubelet reserves memory for each."""
-_KUBE_RESERVED = 255 + 11 * _MAX_PODS
+_KUBE_RESERVED = 255 + 11 * PODS_OF_A_NODE
+"""The kubelet reserves memory for each pod."""
 _EVICTION_THRESHOLD = 100
 _KUBE_RESERVED_CPU = ((0, 0.06), (1000, 0.01), (2000, 0.005), (4000, 0.0025))
 """From so many millicores on, up to the next step, that share is reserved for the kubelet."""

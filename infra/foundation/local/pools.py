@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 import pulumi
 
 from infra.catalogue.names import POOL_LABEL, PROJECT, STACK_LABEL
+from infra.catalogue.node_agents import PODS_OF_A_NODE
 from infra.declaration.pool_nodes import GPU, SIMULATED_LABELS
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import Placement, Toleration
 from infra.foundation.node_labels import node_taints, pool_labels
 
-_PODS_PER_NODE = "110"
 _DISK = "1Ti"
 
 
@@ -79,7 +79,7 @@ def capacity(pool: NodePool) -> dict[str, str]:
     """The allocatable resources of one node."""
     gpus = {GPU: str(pool.gpu.count)} if pool.gpu else {}
     instance = pool.instance
-    fixed = {"pods": _PODS_PER_NODE, "ephemeral-storage": _DISK}
+    fixed = {"pods": str(PODS_OF_A_NODE), "ephemeral-storage": _DISK}
     return {"cpu": instance.cpu, "memory": instance.memory, **fixed, **gpus}
 
 

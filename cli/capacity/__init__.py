@@ -1,0 +1,5 @@
+"""`make plan`: whether what a stack declares fits on its nodes and in its quotas, by arithmetic alone.
+
+`demand` reads what is declared, `scenario` what would be different; `quotas` and `nodes` count what is left while
+`fleet` runs everything at once; `verdict` compares three sizes, and `report` holds what is found.
+"""
