@@ -144,6 +144,8 @@ def update(command: Sequence[str], stack: str, context: str) -> list[dict[str, A
         stack,
         "--yes",
         "--skip-preview",
+        # Most wait: for a push, for a pod. The default is four for each processor.
+        "--parallel=32",
         "--suppress-permalink=true",
         "--event-log",
         events,

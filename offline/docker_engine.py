@@ -137,7 +137,8 @@ def _daemon() -> Daemon:
         f"--pidfile={paths.RUN / 'docker.pid'}",
         f"--host={OWN_HOST}",
         "--max-concurrent-downloads=10",
-        "--max-concurrent-uploads=10",
+        # Each is compressed by one processor; the images that others wait for are pushed first, and so are there first.
+        f"--max-concurrent-uploads={os.cpu_count()}",
     ]
     return Daemon(NAME, command, lambda: _answers(OWN_HOST))
 
