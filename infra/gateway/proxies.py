@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 import yaml
 from pulumi_kubernetes.core.v1 import PodTemplateSpecArgs, ServicePortArgs, ServiceSpecArgs
 
-from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PROXY, fingerprint
+from infra.catalogue.names import DOMAIN, METRICS_PORT_NAME, PROXY, fingerprint, labels
 from infra.declaration.workloads import Resources
 from infra.foundation import Entrance
 from infra.gateway.certificates import Certificates, tls_secret
@@ -130,8 +130,10 @@ def _container(args: ProxiesArgs) -> Container:
 
 
 def _metrics_service(server: DeploymentFactory, opts: pulumi.ResourceOptions) -> None:
+    """Without the labels by which the controller finds the Gateway's address: this Service has none."""
     metadata = server.metadata
     metadata.name, metadata.annotations = names.PROXY_METRICS, {"pulumi.com/skipAwait": "true"}
+    metadata.labels = labels(PROXY, names.PROXY_COMPONENT)
     port = ServicePortArgs(name=METRICS_PORT_NAME, port=names.METRICS_PORT, target_port=METRICS_PORT_NAME)
     spec = ServiceSpecArgs(cluster_ip="None", selector=server.selector, ports=[port])
     kubernetes.core.v1.Service(names.PROXY_METRICS, metadata=metadata, spec=spec, opts=opts)

@@ -195,6 +195,12 @@ def test_the_controller_changes_status_only() -> None:
     assert bound == [f"{each}-ml-platform-gateway-{CONTROLLER}" for each in ("ml-platform-gateway", "vision")]
 
 
+def test_the_controller_finds_the_address_of_the_gateway_in_one_service() -> None:
+    owner, recorder = "gateway.envoyproxy.io/owning-gateway-name", platform(small(**exposed()))
+    services = {each.name: each.inputs for each in recorder.resources if each.type == "kubernetes:core/v1:Service"}
+    assert [name for name, found in services.items() if owner in found["metadata"]["labels"]] == ["envoy"]
+
+
 def test_the_load_balancer_is_internal_and_has_the_declared_certificate() -> None:
     recorder = platform(on_aws(**exposed(gateway={"aws": {"certificate": CERTIFICATE}})))
     service = inputs(recorder, "kubernetes:core/v1:Service", "envoy")
