@@ -45,12 +45,12 @@ def _stack(report: Report, *, details: bool) -> Iterator[str]:
         yield from [report.notice, ""]
     if report.endpoints:
         yield from [*(f"- **{text}**" for text in report.endpoints), ""]
+    if report.changes:
+        yield from [_components(report.changes), ""]
     if report.fit:
         yield from [*(f"- {text}" for text in report.fit), ""]
     if report.cost:
         yield from [*cost_lines(report.cost, report.cost_before or {}), ""]
-    if report.changes:
-        yield from [_components(report.changes), ""]
     yield from written(report.problems)
     if report.failure and not report.problems:
         yield from [*fenced(report.failure.splitlines(), ""), ""]

@@ -55,8 +55,8 @@ SCENARIOS = {
         top=(
             "### Stack `prod`: 3 created, 1 changed",
             # 4 nodes x 730 h x ($1.22249 x 1.12 for Auto Mode), and 4 disks of 100 GiB at $0.0952.
-            r"- pool l4: \$0\.00, \$4,036\.11 at most \(\+\$4,036\.11\)",
-            ".*pool l4: 2 created.*",
+            r"\*\*Cost a month: \+\$4,036\.11 at the maximum\*\* .*",
+            "pool l4: 2 created.*",
         ),
         below=("+ kubernetes:karpenter.sh/v1:NodePool l4\n",),
         # Its neighbours stay as they are.
@@ -118,6 +118,16 @@ SCENARIOS = {
         ),
         below=(
             "- kubernetes:apps/v1:Deployment::digits\n    serving: may run as root; set securityContext.runAsNonRoot",
+        ),
+        absent=(" deleted", "Traceback"),
+        passes=False,
+    ),
+    "a budget exceeded": Scenario(
+        {PROD: (("    teams:\n", "    budget: {monthly: 90000}\n    teams:\n"),)},
+        top=(
+            r"> \*\*This can't be deployed\.\*\*",
+            r"> - stack \*\*prod\*\*: policy `budgets` is .*`budget\.monthly: .* usually costs \$91,056\.53 .*",
+            "### Stack `prod`: the preview failed",
         ),
         absent=(" deleted", "Traceback"),
         passes=False,
