@@ -75,9 +75,10 @@ def _hours(address: str, metric: str, seconds: int, interval: int) -> dict[tuple
     try:
         answer = requests.get(f"{address}/api/v1/query", params={"query": query}, timeout=_TIMEOUT)
         answer.raise_for_status()
+        found = answer.json()
     except requests.RequestException as error:
         raise CommandError("Prometheus does not answer", str(error), hint="run `make up`") from None
-    return {_key(each["metric"]): _amount(each) for each in answer.json()["data"]["result"]}
+    return {_key(each["metric"]): _amount(each) for each in found["data"]["result"]}
 
 
 def _key(labels: Mapping[str, str]) -> tuple[str, str]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 from cli import preflight
 from cli.capacity import markdown, screen
 from cli.capacity.fleet import fleet
-from cli.capacity.report import Report
 from cli.capacity.scenario import NOTHING_ELSE, load
 from cli.capacity.verdict import examine
+from cli.printed import print_report
 from common.console import console
 
 
@@ -21,15 +19,5 @@ def show(name: str, scenario: Path | None, *, as_json: bool = False, as_markdown
     declared = preflight.declaration(name, values=False)
     different = load(scenario, declared) if scenario else NOTHING_ELSE
     report = examine(name, fleet(declared, different), str(scenario or ""))
-    if as_json:
-        print(as_document(report))
-    elif as_markdown:
-        print(markdown.render(report), end="")
-    else:
-        screen.show(report)
+    print_report(report, screen.show, markdown.render, as_json=as_json, as_markdown=as_markdown)
     return report.exit_code
-
-
-def as_document(report: Report) -> str:
-    """The report as JSON."""
-    return json.dumps(asdict(report), indent=2, ensure_ascii=False)

@@ -63,7 +63,7 @@ def demand(platform: Platform, scenario: Scenario) -> Demand:
 def _endpoint(name: str, endpoint: Serving, scenario: Scenario) -> Endpoint:
     replicas, canary = endpoint.replicas, endpoint.canary.replicas if endpoint.canary else 0
     asked = request(endpoint)
-    usual = scenario.endpoints.get(name, -(-(replicas.min + replicas.max) // 2))
+    usual = scenario.endpoints.get(name, replicas.usual)
     pods = {SMALLEST: replicas.min + canary, USUAL: usual + canary, LARGEST: asked.pods}
     return Endpoint(f"serving/{name}", endpoint.team, asked, pods)
 

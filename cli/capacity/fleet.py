@@ -91,7 +91,7 @@ class Fleet:
     def _smallest_first(
         self, pods: Mapping[str, int], runs: Sequence[Runs], nodes: Mapping[str, PoolNodes], found: Mapping[str, Result]
     ) -> dict[str, Result]:
-        """Runs that fit only if they start before smaller ones, which nobody promises: then they are not certain."""
+        """Runs that fit only if they start before smaller ones, which is not guaranteed: they are not certain."""
         mixed = [each for each in runs if each.request.pool and len(nodes[each.request.pool].pods) > 1]
         if not mixed:
             return {}

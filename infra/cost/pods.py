@@ -117,9 +117,7 @@ def _replicas(platform: Platform, team: str | None, step: Step) -> Amounts:
 
 
 def _of_range(replicas: Replicas, size: Size) -> int:
-    """Usually: halfway, rounded up."""
-    halfway = -(-(replicas.min + replicas.max) // 2)
-    return dict(zip(SIZES, (replicas.min, halfway, replicas.max), strict=True))[size]
+    return dict(zip(SIZES, (replicas.min, replicas.usual, replicas.max), strict=True))[size]
 
 
 def _job(team: str, asked: Request, part: Decimal) -> Pods:

@@ -19,6 +19,8 @@ import yaml
 Schema = Mapping[str, Any]
 _IMAGES = Path(__file__).parents[2] / "images"
 _SOURCE = Path("config/components/crd/bases")
+_REQUIRED_OF_A_POD = ["containers"]
+"""By which the schema of a pod's spec is found."""
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _ANNOTATIONS = ("api-approved.kubernetes.io", "gateway.networking.k8s.io/bundle-version", "/channel")
 """Without the first, the API server refuses definitions of Kubernetes' own groups."""
@@ -53,7 +55,7 @@ def _generated(definition: Schema) -> Schema:
 def _bare(value: Any, named: bool = False) -> Any:
     """Without descriptions; `named`: the keys are names of properties, of which one may be `description`."""
     if isinstance(value, Mapping):
-        if value.get("required") == ["containers"]:
+        if value.get("required") == _REQUIRED_OF_A_POD:
             return _ANYTHING
         kept = {key: each for key, each in value.items() if named or key != "description"}
         return {key: _bare(each, not named and key == "properties") for key, each in kept.items()}

@@ -51,6 +51,11 @@ class Replicas(Settings):
         return value
 
     @property
+    def usual(self) -> int:
+        """What plans and costs count: halfway, rounded up."""
+        return -(-(self.min + self.max) // 2)
+
+    @property
     def fixed(self) -> bool:
         """Whether there is nothing to scale."""
         return self.min == self.max

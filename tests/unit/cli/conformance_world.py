@@ -172,7 +172,7 @@ def objects() -> dict[str, Any]:
 
 
 class RecordedObjects(Objects):
-    """Answers by path; a list filtered by one label, and empty for a kind that nobody has."""
+    """Answers by path; a list filtered by one label, and empty for a kind without objects."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self._answers = answers

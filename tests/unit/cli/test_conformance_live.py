@@ -85,7 +85,7 @@ def test_a_manifest_is_admitted_or_refused_but_never_stored(api: client.ApiClien
     assert cluster.dry_run(PODS, manifest).admitted == {**manifest, "admitted": True}
     ApiServer.fails = {"conformance"}
     assert cluster.dry_run(PODS, manifest).refusal == REFUSED["message"]
-    unknown = cluster.dry_run("/apis/nobody.example/v1/unknown", manifest)
+    unknown = cluster.dry_run("/apis/unknown.example/v1/unknown", manifest)
     assert (unknown.admitted, unknown.refusal) == (None, "404 Not Found")
     assert [query for _, _, query in ApiServer.asked] == [{"dryRun": ["All"]}] * 3
 

@@ -14,8 +14,9 @@ from kubernetes import client
 from cli.by_hand import edits
 from cli.by_hand.ignored import is_ignored
 from cli.by_hand.revealed import revealed, secret_paths
-from cli.drift import command, fixes, markdown, objects, screen, values
+from cli.drift import fixes, markdown, objects, screen, values
 from cli.drift.report import Drift, Report
+from cli.printed import as_document
 from common.pulumi import SECRET, SIGNATURE
 
 MAIN = 'k:{"name": "main"}'
@@ -159,7 +160,7 @@ def test_a_changed_secret_is_named_whoever_has_changed_it_and_no_value_is_in_the
     assert (found.object, found.field) == ("Secret vision/digits-key", "data.value")
     assert (found.declared, found.found) == (values.HIDDEN, values.HIDDEN)
     report = Report("dev", 1, [found])
-    text = command.as_document(report) + markdown.render(report) + "\n".join(screen.lines(report))
+    text = as_document(report) + markdown.render(report) + "\n".join(screen.lines(report))
     for value in ("hunter2", "another one"):
         assert value not in text
         assert encoded(value) not in text

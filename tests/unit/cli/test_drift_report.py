@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cli.drift import command, markdown, others, screen, values
+from cli.drift import markdown, others, screen, values
 from cli.drift.properties import get
 from cli.drift.report import Drift, Report
+from cli.printed import as_document
 from common.pulumi import SECRET, SIGNATURE, property_keys
 
 Object = dict[str, Any]
@@ -122,7 +123,7 @@ def test_what_others_have_written_is_quoted_and_a_long_report_is_cut() -> None:
 
 
 def test_json_is_the_report() -> None:
-    found = json.loads(command.as_document(Report("dev", 3, [CHANGED], ["x"])))
+    found = json.loads(as_document(Report("dev", 3, [CHANGED], ["x"])))
     assert (found["stack"], found["compared"], found["not_compared"]) == ("dev", 3, ["x"])
     assert found["drift"][0] == {
         "kind": "changed",
