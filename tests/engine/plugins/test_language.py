@@ -155,7 +155,7 @@ def _gone(pid: int) -> bool:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
                 return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # the latter: it ends between opening and reading
             return True
         time.sleep(0.1)
     return False
