@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -88,23 +89,26 @@ def collect(name: str, declared: Platform) -> Status:
         return Status(name, {}, outputs["images"], [], address, "", crashed, unseen)
     api = cluster_api(name, declared)
     core = client.CoreV1Api(api)
-    try:
-        return Status(
-            stack=name,
-            workloads={
-                kind.outputs: [_workload(api, key, value) for key, value in outputs.get(kind.outputs, {}).items()]
-                for kind in KINDS
-            },
-            images=outputs["images"],
-            nodes=_nodes(api, outputs["namespace"]),
-            registry=outputs["registry"]["address"],
-            tracking=_service_address(core, outputs["tracking"]),
-            crashed=crashed,
-            usage=usage(name, declared),
-        )
-    except HTTPError as error:
-        why = f"{', '.join(crashed)} crashed" if crashed else str(error)
-        raise CommandError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
+    with ThreadPoolExecutor(1) as threads:
+        # Meanwhile: Prometheus is reached through a port-forward, which takes as long as all the rest.
+        held = threads.submit(usage, name, declared)
+        try:
+            return Status(
+                stack=name,
+                workloads={
+                    kind.outputs: [_workload(api, key, value) for key, value in outputs.get(kind.outputs, {}).items()]
+                    for kind in KINDS
+                },
+                images=outputs["images"],
+                nodes=_nodes(api, outputs["namespace"]),
+                registry=outputs["registry"]["address"],
+                tracking=_service_address(core, outputs["tracking"]),
+                crashed=crashed,
+                usage=held.result(),
+            )
+        except HTTPError as error:
+            why = f"{', '.join(crashed)} crashed" if crashed else str(error)
+            raise CommandError("the cluster does not answer", why, log=paths.LOGS, hint="run `make up`") from None
 
 
 def why_unseen(name: str, declared: Platform) -> str:
