@@ -26,8 +26,8 @@ conformance: setup ## examine the running stack by CNCF's AI conformance checkli
 preview: setup ## show the whole plan and its cost, without credentials, cluster or Docker (JSON=1, DETAILS=1)
 	@$(PYTHON) -m cli preview --stack $(STACK) $(if $(JSON),--json) $(if $(DETAILS),--details) $(if $(PLUGINS),--plugins $(PLUGINS))
 
-plan: setup ## check whether what is declared fits on its nodes and in its quotas, by arithmetic (SCENARIO=file.yaml, JSON=1, MARKDOWN=1)
-	@$(PYTHON) -m cli plan --stack $(STACK) $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
+plan: setup ## check whether what is declared fits on its nodes and in its quotas (SCENARIO=file.yaml, QUICK=1, JSON=1, MARKDOWN=1)
+	@$(PYTHON) -m cli plan --stack $(STACK) $(if $(QUICK),--quick) $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(JSON),--json) $(if $(MARKDOWN),--markdown)
 
 upgrade-check: setup ## check whether the stack fits KUBERNETES=1.36, and print the order of steps; changes nothing (JSON=1)
 	@$(PYTHON) -m cli upgrade-check --stack $(STACK) --kubernetes "$(KUBERNETES)" $(if $(JSON),--json)

@@ -85,9 +85,10 @@ def _parser() -> _Parser:
     preview.add_argument("--json", action="store_true", help="print JSON")
     preview.add_argument("--details", action="store_true", help="also print a line for each resource")
     preview.add_argument("--plugins", choices=["stand-ins", "official"], default="stand-ins")
-    plan = add("plan", _plan, "whether what is declared fits on its nodes and in its quotas, by arithmetic alone")
+    plan = add("plan", _plan, "whether what is declared fits on its nodes and in its quotas")
     plan.epilog = "Exit code: 0, or 1 if something can never run as declared, or on an error."
     plan.add_argument("--scenario", type=Path, metavar="FILE", help="what would be different: docs/plan.md")
+    plan.add_argument("--quick", action="store_true", help="by arithmetic alone, without a scheduler")
     form = plan.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print Markdown")
@@ -173,7 +174,9 @@ def _preview(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> int:
     from cli.capacity import command
 
-    return command.show(options.stack, options.scenario, as_json=options.json, as_markdown=options.markdown)
+    return command.show(
+        options.stack, options.scenario, quick=options.quick, as_json=options.json, as_markdown=options.markdown
+    )
 
 
 def _upgrade_check(options: argparse.Namespace) -> int:

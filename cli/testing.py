@@ -26,10 +26,14 @@ _EACH = "-v"
 """Each test has a line when it begins: some take minutes."""
 _PARALLEL = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadfile")
 _OBSERVED = ("tests/cluster/logs", "tests/cluster/monitoring", "tests/cluster/status_page")
+_WITH_IMAGES = ("tests/engine/images", "tests/engine/plan")
+"""In this order: the latter takes a program out of an image of the former."""
 PROGRAMS = (
     ("tests/unit", *_PARALLEL),
-    ("tests/engine", "--ignore", "tests/engine/images", *_PARALLEL),
+    ("tests/engine", *(f"--ignore={folder}" for folder in _WITH_IMAGES), *_PARALLEL),
     ("tests/engine/images", _EACH),
+    # They wait for Kueue's timers, most of the time.
+    ("tests/engine/plan", "-n", "logical", "--maxprocesses", "4"),
     (*_OBSERVED, _EACH),
 )
 """They compute most of the time, so they leave the processors to the others; at the end come tests in namespaces of

@@ -32,10 +32,11 @@ class GoModule:
 
     name: str
     stamps: Mapping[str, str]
+    parent: Path = MODULES
 
     @property
     def source(self) -> Path:
-        return MODULES / self.name
+        return self.parent / self.name
 
     def folder(self) -> Path:
         """Where this module's programs stand for these pins and this compiler."""
@@ -112,13 +113,14 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
-def _version(module: str, path: str) -> str:
+def _version(module: str, path: str, parent: Path = MODULES) -> str:
     """The version that a go.mod pins."""
-    for line in (MODULES / module / "go.mod").read_text().splitlines():
+    file = parent / module / "go.mod"
+    for line in file.read_text().splitlines():
         words = line.split()
         if path in words[:2]:
             return words[words.index(path) + 1]
-    raise CommandError(f"offline/go/{module}/go.mod does not require {path}")
+    raise CommandError(f"{file.relative_to(paths.REPOSITORY)} does not require {path}")
 
 
 KUBERNETES_VERSION = _version("kubernetes", "k8s.io/kubernetes")
@@ -131,6 +133,11 @@ _KUBE_ROUTER = "github.com/cloudnativelabs/kube-router/v2"
 
 PULUMI = GoModule("pulumi", {"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": PULUMI_VERSION})
 ACTIONLINT = GoModule("actionlint", {})
+_IMAGES = paths.REPOSITORY / "images"
+KUEUE = GoModule(
+    "kueue", {"sigs.k8s.io/kueue/pkg/version.GitVersion": _version("kueue", "sigs.k8s.io/kueue", _IMAGES)}, _IMAGES
+)
+"""As in its image."""
 KUBERNETES = GoModule(
     "kubernetes",
     {

@@ -5,13 +5,14 @@ plugins) may change without touching a command.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import docker
 
 from common import versions
 from common.console import Progress, Report
-from offline import base_image, docker_engine, teardown, toolchain
+from offline import base_image, docker_engine, simulation, teardown, toolchain
 from offline.cluster import addresses, containers, gateways, kubeconfig, lifecycle
 from offline.plugins import install
 from offline.plugins.install import Installed as Installed
@@ -150,6 +151,24 @@ def crashed_components() -> Sequence[str]:
 def log_of(component: str) -> Path:
     """The log file of a component."""
     return lifecycle.log_of(component)
+
+
+ControlPlane = simulation.ControlPlane
+
+
+def ensure_simulation(progress: Progress) -> None:
+    """Build the parts of a control plane without nodes; they need neither root nor Docker."""
+    simulation.ensure(progress)
+
+
+def simulated_control_plane() -> AbstractContextManager[ControlPlane]:
+    """One of its own, until the end of the block."""
+    return simulation.control_plane()
+
+
+def simulation_memory() -> int:
+    """Bytes of all processes of the simulated control planes of this command."""
+    return simulation.memory()
 
 
 def discard_cluster() -> None:

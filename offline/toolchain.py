@@ -19,7 +19,7 @@ def ensure(progress: Progress, *, cluster: bool = True, official: Collection[str
     `official`, no stand-in will do."""
     _warn_of_outdated_engines()
     with ThreadPoolExecutor() as pool:
-        building = pool.submit(_build, progress, _wanted(cluster))
+        building = pool.submit(build, progress, _wanted(cluster))
         packages = pool.submit(_packages, progress, cluster)
         packages.result()
         building.result()
@@ -41,7 +41,7 @@ def ensure_test_packages(progress: Progress) -> None:
 def ensure_engine(progress: Progress) -> Path:
     """Install the engine without plugins; its path."""
     _warn_of_outdated_engines()
-    _build(progress, {go_tools.PULUMI: ["pulumi"]} if _builds_engine() else {})
+    build(progress, {go_tools.PULUMI: ["pulumi"]} if _builds_engine() else {})
     if _builds_engine():
         plugins.ensure_engine(paths.BIN, go_tools.PULUMI.program("pulumi"))
     return engine()
@@ -96,17 +96,17 @@ def _warn_of_outdated_engines() -> None:
         )
 
 
-def _build(progress: Progress, wanted: Mapping[GoModule, Sequence[str]]) -> None:
-    """Build in parallel: one module compiles while another downloads or links."""
+def build(progress: Progress, wanted: Mapping[GoModule, Sequence[str]]) -> None:
+    """Build what is missing, in parallel: one module compiles while another downloads or links."""
 
-    def build(module: GoModule) -> None:
+    def missing_of(module: GoModule) -> None:
         missing = module.missing(wanted[module])
         if missing:
             with progress.step(f"build {module.name} from source (some minutes)") as step:
                 module.build(step.say, missing)
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(build, wanted))
+        list(pool.map(missing_of, wanted))
 
 
 def _packages(progress: Progress, wanted: bool) -> None:

@@ -6,18 +6,33 @@ from pathlib import Path
 
 from cli import preflight
 from cli.capacity import markdown, screen
-from cli.capacity.fleet import fleet
+from cli.capacity.fleet import Fleet, fleet
+from cli.capacity.report import Report
 from cli.capacity.scenario import NOTHING_ELSE, load
 from cli.capacity.verdict import examine
 from cli.printed import print_report
-from common.console import console
+from common.console import Progress, console
+from offline import machine
 
 
-def show(name: str, scenario: Path | None, *, as_json: bool = False, as_markdown: bool = False) -> int:
-    """Examine stack `name` in a scenario, and print the report; the exit code."""
+def show(
+    name: str, scenario: Path | None, *, quick: bool = False, as_json: bool = False, as_markdown: bool = False
+) -> int:
+    """Examine stack `name` in a scenario, and print the report; the exit code. `quick`: by arithmetic alone."""
     console.stderr = as_json or as_markdown  # stdout is the document alone
     declared = preflight.declaration(name, values=False)
     different = load(scenario, declared) if scenario else NOTHING_ELSE
-    report = examine(name, fleet(declared, different), str(scenario or ""))
+    found, file = fleet(declared, different), str(scenario or "")
+    report = examine(name, found, file) if quick else _simulated(name, found, file)
     print_report(report, screen.show, markdown.render, as_json=as_json, as_markdown=as_markdown)
     return report.exit_code
+
+
+def _simulated(name: str, found: Fleet, scenario: str) -> Report:
+    # It imports Pulumi, whose SDK takes a second.
+    from cli.capacity.simulation import examine as simulation
+
+    progress = Progress()
+    machine.ensure_simulation(progress)
+    with progress.step(f"simulate stack {name}") as step:
+        return simulation.examine(name, found, scenario, step.say)

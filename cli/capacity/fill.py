@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from cli.capacity.fleet import Fleet, State
 from cli.capacity.nodes import PoolNodes, in_units, shape
 from cli.capacity.report import Fill, Limit
-from cli.waiting.amounts import one
+from cli.waiting.amounts import Amounts, one
+from cli.waiting.quota import Room
+from infra.declaration.model import Platform
 from infra.declaration.pool_nodes import GPU
 
 _SCARCE = (GPU, "cpu", "memory", "pods")
 
 
-def pools(found: Fleet, states: Mapping[str, State]) -> list[Limit]:
-    """At each of these sizes, of its nodes at their maximum."""
+@dataclass(frozen=True)
+class Use:
+    """Of the nodes of a pool at their maximum, or of what a scenario leaves of them."""
+
+    used: Amounts
+    nodes_in_use: int
+    node: Amounts
+    nodes: int
+
+
+def use_of(nodes: PoolNodes) -> Use:
+    """By the pods that are put on these nodes."""
+    used = in_units(list(nodes.used.values()))
+    return Use(used, nodes.nodes_in_use, in_units(nodes.certain.node), len(nodes.certain.free))
+
+
+def pools(platform: Platform, sizes: Mapping[str, Mapping[str, Use]]) -> list[Limit]:
+    """Of each pool, by the use at each of these sizes."""
     return [
         Limit(
             name,
-            [_of_pool(size, state.nodes[name]) for size, state in states.items()],
-            shape(name, found.platform),
-            len(next(iter(states.values())).nodes[name].certain.free),
+            [_of_pool(size, uses[name]) for size, uses in sizes.items()],
+            shape(name, platform),
+            next(iter(sizes.values()))[name].nodes,
         )
-        for name in found.platform.node_pools
+        for name in platform.node_pools
     ]
 
 
-def teams(found: Fleet, states: Mapping[str, State]) -> list[Limit]:
+def teams(platform: Platform, sizes: Mapping[str, Mapping[str, Sequence[Room]]]) -> list[Limit]:
     """Of teams with a quota: what their runs use of it, borrowed amounts included."""
     return [
-        Limit(team, [_of_team(size, state, team) for size, state in states.items()])
-        for team in found.platform.teams
-        if all(team in state.quotas.shares for state in states.values())
+        Limit(team, [_of_team(size, rooms[team]) for size, rooms in sizes.items()])
+        for team in platform.teams
+        if all(team in rooms for rooms in sizes.values())
     ]
 
 
@@ -46,15 +64,12 @@ def fullest(pools: Sequence[Limit], teams: Sequence[Limit]) -> str:
     return f"{name} ({last.used} of {last.limit}, {last.percent} %)"
 
 
-def _of_pool(size: str, nodes: PoolNodes) -> Fill:
-    used = in_units(list(nodes.used.values()))
-    there = len(nodes.certain.free)
-    limits = {name: amount * there for name, amount in in_units(nodes.certain.node).items()}
-    return _scarcest(size, used, limits, nodes.nodes_in_use)
+def _of_pool(size: str, use: Use) -> Fill:
+    limits = {name: amount * use.nodes for name, amount in use.node.items()}
+    return _scarcest(size, use.used, limits, use.nodes_in_use)
 
 
-def _of_team(size: str, state: State, team: str) -> Fill:
-    rooms = [room for pool in (*state.nodes, None) for room in state.quotas.rooms(team, pool)]
+def _of_team(size: str, rooms: Sequence[Room]) -> Fill:
     fills = [
         _scarcest(size, {room.resource: room.used}, {room.resource: room.nominal})
         for room in sorted(rooms, key=lambda each: _SCARCE.index(each.resource))

@@ -147,12 +147,23 @@ class PoolNodes:
         return self._causes[size]
 
     def _cause(self, asked: Request) -> Cause:
-        if not self.certain.free and self.lost.certain:
-            return Cause(self.lost.reason, f"pool {self.name} has no node: {self.lost.why}")
+        if all_lost := self.all_lost:
+            return all_lost
         pools = Pools({self.name: len(self.certain.free)})
         found = no_room({"spec": {"nodeSelector": {POOL_LABEL: self.name}}}, self._places(asked), pools)
         if found is None:
             return Cause(Reason.POOL_MAXIMUM, f"pool {self.name} has no room for all pods at its maximum")
+        return self.with_loss(found)
+
+    @property
+    def all_lost(self) -> Cause | None:
+        """None if a node is left."""
+        if self.certain.free or not self.lost.certain:
+            return None
+        return Cause(self.lost.reason, f"pool {self.name} has no node: {self.lost.why}")
+
+    def with_loss(self, found: Cause) -> Cause:
+        """The nodes that a scenario takes away are the reason where there is too little room."""
         if self.lost.certain and found.reason in (Reason.POOL_MAXIMUM, Reason.FRAGMENTATION):
             return Cause(self.lost.reason, f"{self.lost.why}; {found.message.removesuffix(_FULL)}")
         return found

@@ -9,6 +9,10 @@ from typing import Literal
 Outcome = Literal["fits", "waits", "never", "unknown"]
 """`waits`: not beside everything else of that size. `never`: not even beside endpoints at their smallest."""
 
+Method = Literal["arithmetic", "simulation"]
+ARITHMETIC: Method = "arithmetic"
+SIMULATION: Method = "simulation"
+
 ORDER: Sequence[Outcome] = ("fits", "unknown", "waits", "never")
 """The worst is the last one."""
 FITS, NEVER_FITS = 0, 1
@@ -90,6 +94,7 @@ class Report:
     """Which pool or quota is closest to its limit at the largest size."""
     notes: Sequence[str] = ()
     """What is not counted."""
+    by: Method = ARITHMETIC
 
     @property
     def exit_code(self) -> int:
@@ -111,13 +116,14 @@ class Report:
         many = len(self.rows)
         parts = [
             f"{len(self.with_outcome('fits'))} of {many} workload{'s' if many > 1 else ''} fit at every size",
-            *(f"{count} {words}" for outcome, words in _WORDS if (count := len(self.with_outcome(outcome)))),
+            *(f"{count} {words}" for outcome, words in self._words if (count := len(self.with_outcome(outcome)))),
         ]
         return ", ".join(parts)
 
-
-_WORDS: Sequence[tuple[Outcome, str]] = (
-    ("never", "can never run as declared"),
-    ("waits", "must wait for others"),
-    ("unknown", "can't be told by arithmetic"),
-)
+    @property
+    def _words(self) -> Sequence[tuple[Outcome, str]]:
+        return (
+            ("never", "can never run as declared"),
+            ("waits", "must wait for others"),
+            ("unknown", f"can't be told by {self.by}"),
+        )

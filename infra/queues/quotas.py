@@ -6,7 +6,7 @@ takes the flavor that fits the node selector of a job, and gives a job without o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from infra.workloads.definitions import Manifest
 from infra.workloads.queue import priority_class
 
 API = "kueue.x-k8s.io/v1beta2"
+FLAVOR, CLUSTER_QUEUE = "ResourceFlavor", "ClusterQueue"
 _KIB = 2**10
 
 
@@ -41,56 +42,58 @@ class Quotas(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: QuotasArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Quotas", name, None, opts)
-        self._args = args
-        for priority, value in {UNDECLARED: 0, **args.settings.priorities}.items():
-            self._object("WorkloadPriorityClass", priority_class(args.platform, priority), {"value": value})
-        of_pools = [
-            self._object("ResourceFlavor", self._flavor(pool), {"spec": _nodes(at)}) for pool, at in args.pools.items()
-        ]
-        flavors = [self._object("ResourceFlavor", self._any_node, {"spec": {}}), *of_pools]
-        for team, share in args.shares.items():
-            self._object(
-                "ClusterQueue", cluster_queue(args.platform, team), {"spec": self._queue(team, share)}, flavors
+        flavors: list[pulumi.Resource] = []
+        for manifest in manifests(args):
+            after = flavors if manifest["kind"] == CLUSTER_QUEUE else None
+            made = Manifest(
+                manifest["metadata"]["name"], manifest, pulumi.ResourceOptions(parent=self, depends_on=after)
             )
+            if manifest["kind"] == FLAVOR:
+                flavors.append(made)
         self.register_outputs({})
 
-    @property
-    def _any_node(self) -> str:
-        """The name of the flavor of CPU and memory."""
-        return self._args.platform
 
-    def _flavor(self, pool: str) -> str:
-        return f"{self._args.platform}-{pool}"
+def manifests(args: QuotasArgs) -> Iterator[dict[str, Any]]:
+    """Priorities, then flavors, then the queues that name them."""
+    for priority, value in {UNDECLARED: 0, **args.settings.priorities}.items():
+        yield _manifest("WorkloadPriorityClass", priority_class(args.platform, priority), {"value": value})
+    # CPU and memory are the same on all nodes.
+    yield _manifest(FLAVOR, args.platform, {"spec": {}})
+    for pool, at in args.pools.items():
+        yield _manifest(FLAVOR, _flavor(args, pool), {"spec": _nodes(at)})
+    for team, share in args.shares.items():
+        yield _manifest(CLUSTER_QUEUE, cluster_queue(args.platform, team), {"spec": _queue(args, team, share)})
 
-    def _queue(self, team: str, share: Share) -> dict[str, Any]:
-        return {
-            "cohortName": self._args.platform,
-            "queueingStrategy": "BestEffortFIFO",
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": team}},
-            "preemption": self._args.settings.preemption.model_dump(mode="json", by_alias=True),
-            "resourceGroups": list(self._groups(share)),
-        }
 
-    def _groups(self, share: Share) -> list[dict[str, Any]]:
-        nominal, limit = share.nominal, share.limit
-        anywhere = [
-            _quota("cpu", f"{nominal.cpu}m", None if limit.cpu is None else f"{cpu_millis(limit.cpu)}m"),
-            _quota("memory", _kib(nominal.memory), None if limit.memory is None else _kib(memory_bytes(limit.memory))),
-            # The ResourceQuota of the namespace limits them, too, and no team lends it any.
-            _quota("pods", str(nominal.pods), "0"),
-        ]
-        gpus = None if limit.gpus is None else str(limit.gpus)
-        of_pools = {
-            self._flavor(pool): [_quota(GPU, str(nominal.gpus.get(pool, 0)), gpus)] for pool in self._args.pools
-        }
-        return [_group(flavors) for flavors in ({self._any_node: anywhere}, of_pools) if flavors]
+def _queue(args: QuotasArgs, team: str, share: Share) -> dict[str, Any]:
+    return {
+        "cohortName": args.platform,
+        "queueingStrategy": "BestEffortFIFO",
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": team}},
+        "preemption": args.settings.preemption.model_dump(mode="json", by_alias=True),
+        "resourceGroups": list(_groups(args, share)),
+    }
 
-    def _object(
-        self, kind: str, name: str, content: Mapping[str, Any], after: list[pulumi.Resource] | None = None
-    ) -> pulumi.Resource:
-        metadata = {"name": name, "labels": labels(name, "queues")}
-        manifest = {"apiVersion": API, "kind": kind, "metadata": metadata, **content}
-        return Manifest(name, manifest, pulumi.ResourceOptions(parent=self, depends_on=after))
+
+def _groups(args: QuotasArgs, share: Share) -> list[dict[str, Any]]:
+    nominal, limit = share.nominal, share.limit
+    anywhere = [
+        _quota("cpu", f"{nominal.cpu}m", None if limit.cpu is None else f"{cpu_millis(limit.cpu)}m"),
+        _quota("memory", _kib(nominal.memory), None if limit.memory is None else _kib(memory_bytes(limit.memory))),
+        # The ResourceQuota of the namespace limits them, too, and no team lends it any.
+        _quota("pods", str(nominal.pods), "0"),
+    ]
+    gpus = None if limit.gpus is None else str(limit.gpus)
+    of_pools = {_flavor(args, pool): [_quota(GPU, str(nominal.gpus.get(pool, 0)), gpus)] for pool in args.pools}
+    return [_group(flavors) for flavors in ({args.platform: anywhere}, of_pools) if flavors]
+
+
+def _flavor(args: QuotasArgs, pool: str) -> str:
+    return f"{args.platform}-{pool}"
+
+
+def _manifest(kind: str, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "labels": labels(name, "queues")}, **content}
 
 
 def cluster_queue(platform: str, team: str) -> str:

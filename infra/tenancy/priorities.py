@@ -13,8 +13,8 @@ from infra.catalogue.names import PROJECT, labels
 
 Purpose = Literal["platform", "serving", "training"]
 
-_VALUES: dict[Purpose, int] = {"platform": 100_000, "serving": 10_000, "training": 1_000}
-_WAITS: frozenset[Purpose] = frozenset({"training"})
+VALUES: dict[Purpose, int] = {"platform": 100_000, "serving": 10_000, "training": 1_000}
+WAITS: frozenset[Purpose] = frozenset({"training"})
 """These never preempt others: a preempted job loses its work."""
 
 
@@ -31,12 +31,12 @@ class Priorities(pulumi.ComponentResource):
     def __init__(self, name: str, args: PrioritiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Priorities", name, None, opts)
         self._platform = args.platform
-        for purpose, value in _VALUES.items():
+        for purpose, value in VALUES.items():
             kubernetes.scheduling.v1.PriorityClass(
                 self.of(purpose),
                 metadata=ObjectMetaArgs(name=self.of(purpose), labels=labels(purpose, "priorities")),
                 value=value,
-                preemption_policy="Never" if purpose in _WAITS else "PreemptLowerPriority",
+                preemption_policy="Never" if purpose in WAITS else "PreemptLowerPriority",
                 description=f"Pods for {purpose} of {args.platform}",
                 opts=pulumi.ResourceOptions(parent=self),
             )

@@ -106,11 +106,11 @@ def test_a_file_that_cant_be_read_is_an_error(tmp_path: Path, prod: Platform, na
 
 @pytest.mark.usefixtures("command")
 def test_the_exit_code_is_1_if_something_never_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert commands.main(["plan", "--stack", "prod", "--json"]) == 0
+    assert commands.main(["plan", "--quick", "--stack", "prod", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert {row["name"] for row in rows} == {"serving/digits", "training/digits", "training/digits-gpu"}
     scenario = str(file(tmp_path, HUGE))
-    assert commands.main(["plan", "--stack", "prod", "--json", "--scenario", scenario]) == 1
+    assert commands.main(["plan", "--quick", "--stack", "prod", "--json", "--scenario", scenario]) == 1
     report = json.loads(capsys.readouterr().out)
     (huge,) = [row for row in report["rows"] if row["name"] == "scenario/huge"]
     assert [each["outcome"] for each in huge["verdicts"]] == ["never"] * 3
@@ -120,7 +120,7 @@ def test_the_exit_code_is_1_if_something_never_fits(tmp_path: Path, capsys: pyte
 
 @pytest.mark.usefixtures("command")
 def test_a_mistake_ends_with_1_and_no_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert commands.main(["plan", "--json", "--scenario", str(file(tmp_path, "lsot: {}"))]) == 1
+    assert commands.main(["plan", "--quick", "--json", "--scenario", str(file(tmp_path, "lsot: {}"))]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert "unknown setting 'lsot'" in said.err
