@@ -44,11 +44,10 @@ class Course:
     """Those whose pods all have a node."""
     _causes: dict[str, Cause] = field(default_factory=dict)
     """Why runs that are admitted have no node, by their workload."""
-    first_limit: str = ""
 
     def serve(self, wanted: Mapping[str, int]) -> dict[str, Result]:
         """Give each endpoint so many pods, in turn; those that are too many end."""
-        every = [each for each in self.found.demand.endpoints if each.request.pool is not None]
+        every = [each for each in self.found.demand.endpoints if self._is_simulated(each)]
         more, less = [], []
         for endpoint in every:
             has, wants = self._replicas[endpoint.name], wanted[endpoint.name]
@@ -123,15 +122,20 @@ class Course:
             of_pool[str(pod["spec"]["nodeName"]).rpartition("-")[0]].append(pod)
         return of_pool
 
+    def _is_simulated(self, each: Endpoint | Runs) -> bool:
+        """What names no pool gets no node, but counts in the quota of its namespace."""
+        return each.request.pool is not None or self.admission is None
+
     def _replica(self, endpoint: Endpoint, number: int) -> Object:
         return endpoint_pod(self.found.platform, endpoint, number)
 
     def _endpoint(self, endpoint: Endpoint, wanted: int, refused: str) -> Result:
-        pool = endpoint.request.pool
+        pool, own = endpoint.request.pool, f"{WORKLOAD}={label(endpoint.name)}"
         if pool is None:
             put = self.found.elsewhere.put(endpoint.request, wanted)
-            return Result(wanted, put.certain, put.possible, put.cause)
-        own = f"{WORKLOAD}={label(endpoint.name)}"
+            created = len(self.pods.elsewhere(labelSelector=own)) if self._is_simulated(endpoint) else wanted
+            cause = put.cause if created == wanted else _refused(refused)
+            return Result(wanted, put.certain, min(put.possible, created), cause)
         there = len(self.pods.on_nodes(labelSelector=own))
         if there == wanted:
             return Result(wanted, wanted, wanted)
@@ -150,7 +154,7 @@ class Course:
     def _to_start(self) -> list[str]:
         """Admitted runs without nodes, in the order of their admission."""
         since = self._admitted()
-        line = [name for name, runs in self._runs.items() if name in since and runs.request.pool is not None]
+        line = [name for name, runs in self._runs.items() if name in since and self._is_simulated(runs)]
         return sorted((name for name in line if name not in self._running), key=since.__getitem__)
 
     def _place(self, names: Sequence[str]) -> None:
@@ -199,16 +203,20 @@ class Course:
     def _result(self, runs: Runs, running: int, admitted: Mapping[str, str]) -> Result:
         pool = runs.request.pool
         names = [name for name, each in self._runs.items() if each.name == runs.name]
-        allowed = [name for name in names if name in admitted]
-        if pool is None and allowed:
+        waiting = next((name for name in names if name not in admitted), None)
+        if pool is None:
             put = self.found.elsewhere.put(runs.request, runs.request.pods)
-            return Result(runs.count, 0, len(allowed) if put.possible else 0, put.cause)
+            allowed = running if self.admission is None else sum(name in admitted for name in names)
+            cause = put.cause if allowed == runs.count else self._why(runs, waiting)
+            return Result(runs.count, 0, allowed if put.possible else 0, cause)
         if running == runs.count:
             return Result(runs.count, running, running)
-        waiting = next((name for name in names if name not in admitted), None)
-        cause = self._causes.get(runs.name) or (self._in_queue(runs, waiting) if waiting else None)
-        result = Result(runs.count, running, running, cause)
-        return self._as_sure(pool, result) if pool and waiting is None else result
+        result = Result(runs.count, running, running, self._why(runs, waiting))
+        return self._as_sure(pool, result) if waiting is None else result
+
+    def _why(self, runs: Runs, waiting: str | None) -> Cause | None:
+        """Nodes are scarcer than quota where both are."""
+        return self._causes.get(runs.name) or (self._in_queue(runs, waiting) if waiting else None)
 
     def _as_sure(self, pool: str, result: Result) -> Result:
         """Where a scenario's loss may be smaller, nobody can tell."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from cli.capacity.demand import LARGEST, SIZES, SMALLEST, USUAL
+from cli.capacity.demand import LARGEST, SIZES, SMALLEST, USUAL, Runs
 from cli.capacity.fill import Use, pools, teams
 from cli.capacity.fleet import Fleet, Result
 from cli.capacity.nodes import in_units, pool_nodes
@@ -44,49 +45,86 @@ def examine(stack: str, found: Fleet, scenario: str, say: Say) -> Report:
     return report(stack, found, scenario, findings, SIMULATION)
 
 
+_Results = dict[tuple[str, str], Result]
+"""By workload and size."""
+
+
+@dataclass
+class _Found:
+    """What is known so far."""
+
+    alone: _Results = field(default_factory=dict)
+    beside: _Results = field(default_factory=dict)
+    stopped: dict[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    uses: dict[str, Mapping[str, Use]] = field(default_factory=dict)
+    rooms: dict[str, Mapping[str, Sequence[Room]]] = field(default_factory=dict)
+    first_limit: str = ""
+
+
 def _findings(found: Fleet, course: Course, say: Say) -> Findings:
     """From an empty cluster on, in this order."""
-    alone: dict[tuple[str, str], Result] = {}
-    beside: dict[tuple[str, str], Result] = {}
-    stopped: dict[tuple[str, str], Sequence[str]] = {}
+    known = _Found()
+    _by_itself(found, course, known, say)
+    able = [each for each in found.demand.runs if known.alone[each.name, SMALLEST].possible]
+    say(f"{sum(each.count for each in able)} runs are submitted")
+    course.submit(able)
+    _grow(found, course, known, able, say)
+    if course.admission and any(known.beside[each.name, USUAL].certain < each.count for each in able):
+        _come_last(course, known, able, say)
+    limits = pools(found.platform, known.uses), teams(found.platform, known.rooms)
+    return Findings(known.alone, known.beside, known.stopped, *limits, known.first_limit)
+
+
+def _by_itself(found: Fleet, course: Course, known: _Found, say: Say) -> None:
+    """Each workload beside the smallest endpoints."""
     say("endpoints start")
     for size in SIZES:
         for endpoint in found.demand.endpoints:
             served = course.serve({**found.pods(SMALLEST), endpoint.name: endpoint.pods[size]})
-            alone[endpoint.name, size] = served[endpoint.name]
-    served = course.serve(found.pods(SMALLEST))
+            known.alone[endpoint.name, size] = served[endpoint.name]
     for number, runs in enumerate(found.demand.runs, 1):
         say(f"run {number} of {len(found.demand.runs)} by itself")
-        alone |= dict.fromkeys(((runs.name, size) for size in SIZES), course.one(runs))
-    able = [each for each in found.demand.runs if alone[each.name, SMALLEST].possible]
-    say(f"{sum(each.count for each in able)} runs are submitted")
-    course.submit(able)
-    results = course.results(able)
-    beside |= {(name, SMALLEST): result for name, result in (served | results).items()}
-    first_limit, uses, quota = _first(served), {}, {}
+        course.serve(found.pods(SMALLEST))
+        known.alone |= dict.fromkeys(((runs.name, size) for size in SIZES), course.one(runs))
+
+
+def _grow(found: Fleet, course: Course, known: _Found, able: Sequence[Runs], say: Say) -> None:
+    """Everything beside everything else, at each size."""
+    served, results = course.serve(found.pods(SMALLEST)), course.results(able)
+    known.beside |= {(name, SMALLEST): result for name, result in (served | results).items()}
+    known.first_limit = _first(served | results)
     for size in (USUAL, LARGEST):
         say(f"endpoints grow to their {size} size")
-        before = results
-        served = {}
         for name, pods in _steps(found, size):
-            served = course.serve(pods)
-            lost = course.preempted()
-            after = course.results(able)
-            stopped[name, size] = [
-                each.name for each in able if each.name in lost and after[each.name].certain < before[each.name].certain
+            served, before = course.serve(pods), results
+            lost, results = course.preempted(), course.results(able)
+            known.stopped[name, size] = [
+                each.name
+                for each in able
+                if each.name in lost and results[each.name].certain < before[each.name].certain
             ]
-            results = after
-        beside |= {(each, size): result for each, result in (served | results).items()}
-        first_limit = first_limit or _first(served)
-        uses[size], quota[size] = _uses(course), _rooms(found, course)
+        known.beside |= {(name, size): result for name, result in (served | results).items()}
+        known.first_limit = known.first_limit or _first(served)
+        known.uses[size], known.rooms[size] = _uses(course), _rooms(found, course)
+
+
+def _come_last(course: Course, known: _Found, able: Sequence[Runs], say: Say) -> None:
+    """Whom Kueue stops for a run that comes when the others are there."""
     for runs in able:
-        if any(beside[each.name, USUAL].certain < each.count for each in able):
-            say(f"{runs.name} as the last one")
-            preempts = course.stops(runs)
-            for size in (USUAL, LARGEST):
-                if beside[runs.name, size].certain:
-                    stopped[runs.name, size] = preempts
-    return Findings(alone, beside, stopped, pools(found.platform, uses), teams(found.platform, quota), first_limit)
+        say(f"{runs.name} as the last one")
+        stopped = course.stops(runs)
+        for size in (USUAL, LARGEST):
+            if known.beside[runs.name, size].certain:
+                known.stopped[runs.name, size] = stopped
+
+
+def _first(results: Mapping[str, Result]) -> str:
+    """The first workload without room for all of its pods or runs."""
+    for name, result in results.items():
+        if result.possible < result.wanted and result.cause:
+            pods = " pods" if name.startswith("serving/") else ""
+            return f"{name} at {result.certain} of {result.wanted}{pods}: {result.cause.message}"
+    return ""
 
 
 def _steps(found: Fleet, size: str) -> Iterator[tuple[str, dict[str, int]]]:
@@ -95,14 +133,6 @@ def _steps(found: Fleet, size: str) -> Iterator[tuple[str, dict[str, int]]]:
     for endpoint in found.demand.endpoints:
         pods[endpoint.name] = endpoint.pods[size]
         yield endpoint.name, dict(pods)
-
-
-def _first(served: Mapping[str, Result]) -> str:
-    """The first endpoint without room for all of its pods."""
-    for name, result in served.items():
-        if result.possible < result.wanted and result.cause:
-            return f"{name} at {result.certain} of {result.wanted} pods: {result.cause.message}"
-    return ""
 
 
 def _uses(course: Course) -> dict[str, Use]:

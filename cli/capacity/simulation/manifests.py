@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 
 from cli.capacity.demand import Endpoint, Runs
@@ -25,6 +26,9 @@ from infra.workloads.kind import Request
 
 WORKLOAD, RUN = "plan/workload", "plan/run"
 """Labels."""
+_LONGEST = 50
+NOBODY = "nobody"
+"""The scheduler of pods whose nodes the simulation does not know."""
 QUOTA = "team"
 COUNTED = {"cpu": "requests.cpu", "memory": "requests.memory", GPU: f"requests.{GPU}", "pods": "pods"}
 """What a ResourceQuota limits, by what a pod asks for."""
@@ -33,8 +37,9 @@ _HOSTNAME, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 
 def label(workload: str) -> str:
-    """Of the name of a workload, such as `serving-digits`."""
-    return workload.replace("/", "-")
+    """Of the name of a workload, such as `serving-digits`, with room for a suffix: a label has 63 characters."""
+    name = workload.replace("/", "-")
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 9]}-{sha256(name.encode()).hexdigest()[:8]}"
 
 
 def nodes(platform: Platform, pools: Mapping[str, PoolNodes], scenario: Scenario) -> Iterator[Object]:
@@ -93,7 +98,7 @@ def pod_spec(platform: Platform, asked: Request, purpose: str) -> dict[str, Any]
     amounts = {"cpu": asked.resources.cpu, "memory": asked.resources.memory}
     if asked.gpus:
         amounts[GPU] = str(asked.gpus)
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = {"schedulerName": NOBODY}
     if asked.pool is not None:
         at = placement(platform, asked.pool)
         where = {"nodeSelector": at.node_selector, "tolerations": [_tolerated(each) for each in at.tolerations]}

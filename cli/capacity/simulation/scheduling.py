@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 
 from cli.capacity.simulation.api import Api, Refused
-from cli.capacity.simulation.manifests import COUNTED, QUOTA
+from cli.capacity.simulation.manifests import COUNTED, NOBODY, QUOTA
 from cli.objects import Object, condition
 from cli.waiting.amounts import of_pod, plain, total
 from cli.waiting.quota import ZERO
@@ -57,7 +57,12 @@ class Pods:
             time.sleep(max(_POLL, time.monotonic() - began))
 
     def without_a_node(self, **query: str) -> list[Object]:
-        return self._api.items("/api/v1/pods", fieldSelector="spec.nodeName=", **query)
+        """Of those that the scheduler cares for."""
+        return self._api.items("/api/v1/pods", fieldSelector=f"spec.nodeName=,spec.schedulerName!={NOBODY}", **query)
+
+    def elsewhere(self, **query: str) -> list[Object]:
+        """Those that name no pool."""
+        return self._api.items("/api/v1/pods", fieldSelector=f"spec.schedulerName={NOBODY}", **query)
 
     def on_nodes(self, **query: str) -> list[Object]:
         return self._api.items("/api/v1/pods", fieldSelector="spec.nodeName!=", **query)

@@ -15,6 +15,7 @@ LARGE = {"cpu": 1000, "memory": "4000Gi"}
 ON_H100 = {**ONE_GPU, "pool": "h100"}
 H100 = {"nodePools": {"h100": EIGHT}}
 LOW, HIGH = {**ONE_GPU, "priority": "low"}, {**ONE_GPU, "priority": "high"}
+HALF = {"cpu": "500m", "memory": "512Mi"}
 FITS: Said = ("fits", 1, "")
 
 
@@ -36,6 +37,12 @@ class Case:
 
 CASES = (
     Case("a free node", {"training": {"one": ONE_GPU}}, {"training/one": FITS, "training/one smallest": FITS}),
+    Case(
+        "the longest names",
+        {"training": {"a" * 50: ONE_GPU}, "serving": {"e" * 63: SERVED}},
+        {f"training/{'a' * 50}": FITS, f"serving/{'e' * 63}": ("fits", 2, "")},
+        sample=on_aws,
+    ),
     Case(
         # Two nodes of one GPU.
         "a pool at its maximum",
@@ -130,6 +137,20 @@ CASES = (
         {"teams.vision.quota": QUOTA},
         {"scenario/more": ("waits", 1, "Quota"), "scenario/more smallest": FITS},
         {"runs": {"more": runs(2)}},
+    ),
+    Case(
+        # Of 1.5 cores an endpoint of two pods takes 2 x 0.5, wherever they are: one run of 0.5 is left.
+        "an endpoint in the quota of a namespace",
+        {
+            "teams.vision.quota": {**QUOTA, "cpu": "1500m"},
+            "serving": {"digits": {"team": "vision", "image": "serving", "model": "digits", "resources": HALF}},
+        },
+        {
+            "serving/digits": ("unknown", 0, "Scheduler"),
+            "scenario/two": ("waits", 1, "Quota"),
+            "scenario/large": ("unknown", 0, "Scheduler"),
+        },
+        {"runs": {"two": runs(2, gpus=0), "large": {"team": "speech", "resources": HALF}}},
     ),
     Case(
         # 5 + 5 of 8 + 8 leave 3 + 3.
