@@ -1,12 +1,14 @@
 """A control plane of one command: etcd, API server, scheduler and Kueue, without a node that runs anything.
 
-Everything is in a temporary folder and on loopback, needs neither root nor Docker, and ends with the command. The
-objects in it are made up, so durability is given up for speed, and the one token may do everything.
+Everything is in a temporary folder and on loopback, needs neither root nor Docker, and ends with the command, even if
+it is killed; then the next one removes the folder. The objects in it are made up, so durability is given up for speed,
+and the one token may do everything.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -19,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from ctypes import CDLL
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -35,7 +37,9 @@ from offline import go_tools, toolchain
 PROGRAMS = ("server", "kube-apiserver", "kube-scheduler")
 """etcd's program is called after its folder."""
 _ETCD = "clients:1"
-"""Its socket, in the working directory: etcd takes no path, but what looks like a host and a port."""
+"""Its socket, in the working directory of both: etcd takes no path, but what looks like a host and a port."""
+_FOLDER = "ml-platform-plan-"
+"""Then the command's pid."""
 _KUEUE = "Kueue"
 _TIMEOUT = 60
 _USER, _GROUP = "plan", "system:masters"
@@ -73,7 +77,8 @@ class ControlPlane:
         self._folder, self._stack = folder, stack
         self._processes: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
         """With their logs."""
-        self._api_port, self._metrics_port = _free_ports(2)
+        (self._api_port,) = _free_ports(1)
+        self._metrics_port = 0
         self.server = f"https://127.0.0.1:{self._api_port}"
         self.token = secrets.token_hex(16)
         self.authority = folder / "apiserver.crt"
@@ -90,7 +95,7 @@ class ControlPlane:
 
     def start_queues(self, configuration: Mapping[str, Any]) -> None:
         """Kueue, with a configuration that this control plane completes."""
-        webhook_port, health_port = _free_ports(2)
+        webhook_port, health_port, self._metrics_port = _free_ports(3)
         for name, source in (("tls.crt", "apiserver.crt"), ("tls.key", "apiserver.key")):
             shutil.copy(self._folder / source, self._folder / name)
         own = {
@@ -106,7 +111,14 @@ class ControlPlane:
 
     def queue_metrics(self) -> str:
         """Of Kueue, in Prometheus' text format."""
-        return self._get(f"https://127.0.0.1:{self._metrics_port}/metrics", verified=False)
+        try:
+            # Kueue makes the certificate of this port itself, and tells nobody: who else listens would get the token.
+            if not _listens(self._processes[_KUEUE][0].pid, self._metrics_port):
+                raise OSError("it does not serve its metrics")
+            return self._get(f"https://127.0.0.1:{self._metrics_port}/metrics", verified=False)
+        except OSError as error:
+            self.require_running()
+            raise CommandError("the simulation's Kueue does not answer", str(error)) from None
 
     @contextmanager
     def paused_queues(self) -> Iterator[None]:
@@ -126,7 +138,7 @@ class ControlPlane:
 
     def _api_server(self) -> dict[str, object]:
         return {
-            "etcd-servers": f"unix://{self._folder}/{_ETCD}",
+            "etcd-servers": f"unix://{_ETCD}",
             "bind-address": "127.0.0.1",
             "secure-port": self._api_port,
             "cert-dir": self._folder,
@@ -183,15 +195,17 @@ class ControlPlane:
         self._stack.callback(end, [psutil.Process(process.pid)])
         self._processes[name] = process, log
         deadline = time.monotonic() + _TIMEOUT
-        while not ready():
+        while True:
             self.require_running()
+            if ready():
+                return
             if time.monotonic() > deadline:
                 raise CommandError(f"the simulation's {name} did not start in {_TIMEOUT} s", tail(log, 5))
             time.sleep(0.05)
 
     def _measures(self) -> bool:
         """It also says that it is ready before, while it makes its certificates."""
-        with suppress(OSError):
+        with suppress(CommandError):
             return bool(self.queue_metrics())
         return False
 
@@ -214,10 +228,29 @@ class ControlPlane:
 @contextmanager
 def control_plane() -> Iterator[ControlPlane]:
     """Running until the end of the block."""
-    with TemporaryDirectory(prefix="ml-platform-plan-") as folder, ExitStack() as stack:
+    _remove_what_was_killed()
+    with TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-") as folder, ExitStack() as stack:
         plane = ControlPlane(Path(folder), stack)
         plane.start()
         yield plane
+
+
+def _remove_what_was_killed() -> None:
+    """Folders of commands that could not remove them."""
+    for folder in Path(gettempdir()).glob(f"{_FOLDER}*"):
+        pid = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        with suppress(OSError):
+            if folder.stat().st_uid == os.getuid() and pid.isdecimal() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(folder)
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether this process listens on a port."""
+    try:
+        found = psutil.Process(pid).net_connections(kind="inet")
+    except psutil.NoSuchProcess:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)
 
 
 def _etcd() -> dict[str, object]:

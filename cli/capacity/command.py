@@ -12,6 +12,7 @@ from cli.capacity.scenario import NOTHING_ELSE, load
 from cli.capacity.verdict import examine
 from cli.printed import print_report
 from common.console import Progress, console
+from common.errors import CommandError
 from offline import machine
 
 
@@ -33,6 +34,12 @@ def _simulated(name: str, found: Fleet, scenario: str) -> Report:
     from cli.capacity.simulation import examine as simulation
 
     progress = Progress()
-    machine.ensure_simulation(progress)
+    try:
+        machine.ensure_simulation(progress)
+    except CommandError as error:
+        hint = "QUICK=1 computes a plan without these programs"
+        raise CommandError(
+            error.what, error.why, log=error.log, hint=f"{error.hint}; {hint}" if error.hint else hint
+        ) from None
     with progress.step(f"simulate stack {name}") as step:
         return simulation.examine(name, found, scenario, step.say)

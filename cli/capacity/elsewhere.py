@@ -1,4 +1,4 @@
-"""Pods that name no pool: arithmetic can only say where they certainly don't fit.
+"""Pods that name no pool: a plan can only say where they certainly don't fit.
 
 On AWS the platform's own pods share their nodes; elsewhere the stack does not declare these nodes.
 """

@@ -166,7 +166,7 @@ def _row(found: Fleet, each: Endpoint | Runs, pods: int, findings: Findings) -> 
 
 def _notes(found: Fleet, by: Method) -> Iterator[str]:
     if by == SIMULATION:
-        yield "by the real scheduler and Kueue, on simulated nodes of the declared size, all of which are there"
+        yield "by the real scheduler and Kueue, on as many simulated nodes of the declared size as there may be"
     yield from (f"{each.name}: {_OVERLAPPING}" for each in found.demand.runs if each.overlapping)
     queues = found.platform.queues
     if queues is not None and queues.preemption.reclaim_within_cohort != "Any" and len(found.platform.teams) > 1:

@@ -6,6 +6,7 @@ The simulation does what Kueue's controllers of Jobs do: a run that Kueue stops 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from offline.machine import ControlPlane
 _PATIENCE = 120
 """Seconds in which Kueue must decide about one more run."""
 _POLL = 0.05
+_MOST = 20
+"""How often a run is stopped for others before that counts as endless."""
 _IN_VAIN = 2
 """How often it tries refused runs again before they count as refused: it counts a try before it has written its end."""
 
@@ -72,6 +75,8 @@ class Admission:
         self._stopped = self._given_back = self._touched = 0
         self._since: dict[str, str] = {}
         """Runs that have quota for sure; `admitted` finds those that have got some meanwhile."""
+        self._times = Counter[str]()
+        """How often each run was stopped."""
         self._last = ""
         """The second in which the last runs were submitted."""
 
@@ -96,6 +101,7 @@ class Admission:
     def together(self) -> Iterator[None]:
         """What is submitted in the block waits until its end."""
         self._set("Hold")
+        self._until_held()
         yield
         # A held queue refuses everything.
         self._until(lambda now: now.refused == len(self._there))
@@ -106,6 +112,14 @@ class Admission:
         for team in self._teams:
             queue = f"{KUEUE}/clusterqueues/{cluster_queue(self._platform.namespace, team)}"
             self._api.merge(queue, {"spec": {"stopPolicy": policy}})
+
+    def _until_held(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not all(condition(each, "Active").get("status") == "False" for each in self._queues()):
+            self._api.require_running()
+            if time.monotonic() > deadline:
+                raise CommandError("the simulation's Kueue does not hold its queues")
+            time.sleep(_POLL)
 
     def settle(self) -> list[str]:
         """Until Kueue has decided about all; the runs that it has stopped meanwhile, in order."""
@@ -183,11 +197,14 @@ class Admission:
         """The ClusterQueues of all teams, when they count all runs that have quota: Kueue updates them later."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
-            found = self._api.items(f"{KUEUE}/clusterqueues")
+            found = self._queues()
             if sum(int(each.get("status", {}).get("reservingWorkloads", 0)) for each in found) == len(self._since):
                 return found
             time.sleep(_POLL)
         raise CommandError("the simulation's Kueue does not count its runs")
+
+    def _queues(self) -> list[Object]:
+        return self._api.items(f"{KUEUE}/clusterqueues")
 
     def flavors(self) -> list[Object]:
         return self._api.items(f"{KUEUE}/resourceflavors")
@@ -195,6 +212,9 @@ class Admission:
     def _put_back(self) -> list[str]:
         found = [each for each in self.workloads() if is_true(each, "Evicted") and is_true(each, "QuotaReserved")]
         names = [str(each["metadata"]["name"]) for each in found]
+        self._times.update(names)
+        if too_often := [name for name in names if self._times[name] > _MOST]:
+            raise CommandError("runs stop each other without an end in the simulation", ", ".join(too_often[:3]))
         self._stopped += len(found)
         self._given_back += len(found)
         for name in names:

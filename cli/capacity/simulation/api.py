@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
 
 from cli.objects import Object
 from common.errors import CommandError
@@ -36,9 +37,6 @@ class Api:
         """Raise Refused if a quota has no room for it."""
         self._send("POST", path, manifest)
 
-    def replace(self, path: str, manifest: Object) -> None:
-        self._send("PUT", path, manifest)
-
     def merge(self, path: str, change: Mapping[str, Any]) -> None:
         """Change a part of an object; nothing if it is gone."""
         self._send("PATCH", path, change, {"Content-Type": "application/merge-patch+json"})
@@ -61,12 +59,17 @@ class Api:
     ) -> Object | None:
         given = {**self._pool.headers, **(headers or {})}
         content = None if body is None else json.dumps(body)
-        response = self._pool.request(verb, f"{self._server}{path}", body=content, headers=given)
-        if response.status == _GONE:
+        try:
+            response = self._pool.request(verb, f"{self._server}{path}", body=content, headers=given)
+        except HTTPError as error:
+            self.require_running()
+            raise CommandError("the simulation's API server does not answer", str(error)) from None
+        if response.status == _GONE and verb in ("PATCH", "DELETE"):
             return None
-        if response.status == _REFUSED:
+        if response.status == _REFUSED and b"exceeded quota" in response.data:
             raise Refused(json.loads(response.data)["message"])
         if response.status >= 300:
+            self.require_running()
             raise CommandError(f"the simulation refuses {verb} {path}", response.data.decode()[:500])
         found: Object = json.loads(response.data)
         return found

@@ -22,6 +22,7 @@ from cli.waiting.cause import Cause, Reason
 from cli.waiting.cluster import JOB, Facts, Pools
 from cli.waiting.in_queue import queued
 from cli.waiting.on_nodes import places, unscheduled
+from common.errors import CommandError
 
 
 @dataclass
@@ -37,7 +38,10 @@ class Course:
     """None: no queue is declared."""
     queued: Sequence[str] = ()
     """Teams with a queue."""
-    _replicas: Counter[str] = field(default_factory=Counter)
+    _replicas: dict[str, set[int]] = field(default_factory=dict)
+    """The numbers of the pods of each endpoint."""
+    _refused: dict[str, str] = field(default_factory=dict)
+    """Why a quota refuses pods of an endpoint."""
     _runs: dict[str, Runs] = field(default_factory=dict)
     """All that are submitted, by the name of each single run."""
     _running: dict[str, Runs] = field(default_factory=dict)
@@ -47,17 +51,23 @@ class Course:
 
     def serve(self, wanted: Mapping[str, int]) -> dict[str, Result]:
         """Give each endpoint so many pods, in turn; those that are too many end."""
-        every = [each for each in self.found.demand.endpoints if self._is_simulated(each)]
-        more, less = [], []
-        for endpoint in every:
-            has, wants = self._replicas[endpoint.name], wanted[endpoint.name]
-            more.append([self._replica(endpoint, number) for number in range(has, wants)])
-            less += [self._replica(endpoint, number) for number in range(wants, has)]
-            self._replicas[endpoint.name] = wants
+        more: list[list[tuple[Endpoint, int]]] = []
+        less: list[Object] = []
+        for endpoint in filter(self._is_simulated, self.found.demand.endpoints):
+            there = self._replicas.setdefault(endpoint.name, set())
+            more.append([(endpoint, number) for number in range(wanted[endpoint.name]) if number not in there])
+            gone = {number for number in there if number >= wanted[endpoint.name]}
+            less += [self._replica(endpoint, number) for number in sorted(gone)]
+            there -= gone
         self.pods.delete(less)
-        why = self.pods.create([pod for turn in zip_longest(*more) for pod in turn if pod])
+        self._refused = {}
+        for endpoint, number in (each for turn in zip_longest(*more) for each in turn if each):
+            if why := self.pods.create([self._replica(endpoint, number)]):
+                self._refused[endpoint.name] = next(iter(why.values()))
+            else:
+                self._replicas[endpoint.name].add(number)
         self.pods.settle()
-        return {each.name: self._endpoint(each, wanted[each.name], why) for each in self.found.demand.endpoints}
+        return {each.name: self._endpoint(each, wanted[each.name]) for each in self.found.demand.endpoints}
 
     def one(self, runs: Runs) -> Result:
         """One of the runs, which then ends."""
@@ -90,6 +100,10 @@ class Course:
             self._leave(self.admission.settle())
         self._causes = {}
         self._place(self._to_start())
+
+    def any_waits_for_quota(self) -> bool:
+        """Of the runs that are submitted."""
+        return len(self._admitted()) < len(self._runs)
 
     def stops(self, runs: Runs) -> list[str]:
         """Of which workloads Kueue stops runs for one that comes last."""
@@ -129,18 +143,18 @@ class Course:
     def _replica(self, endpoint: Endpoint, number: int) -> Object:
         return endpoint_pod(self.found.platform, endpoint, number)
 
-    def _endpoint(self, endpoint: Endpoint, wanted: int, refused: str) -> Result:
+    def _endpoint(self, endpoint: Endpoint, wanted: int) -> Result:
         pool, own = endpoint.request.pool, f"{WORKLOAD}={label(endpoint.name)}"
+        refused = _of_quota(self._refused[endpoint.name]) if endpoint.name in self._refused else None
         if pool is None:
             put = self.found.elsewhere.put(endpoint.request, wanted)
-            created = len(self.pods.elsewhere(labelSelector=own)) if self._is_simulated(endpoint) else wanted
-            cause = put.cause if created == wanted else _refused(refused)
-            return Result(wanted, put.certain, min(put.possible, created), cause)
+            created = len(self._replicas[endpoint.name]) if self._is_simulated(endpoint) else wanted
+            return Result(wanted, put.certain, min(put.possible, created), refused or put.cause)
         there = len(self.pods.on_nodes(labelSelector=own))
         if there == wanted:
             return Result(wanted, wanted, wanted)
         pending = self.pods.without_a_node(labelSelector=own)
-        cause = self._no_node(pool, pending[0]) if pending else _refused(refused)
+        cause = self._no_node(pool, pending[0]) if pending else refused
         return self._as_sure(pool, Result(wanted, there, there, cause))
 
     def _admitted(self) -> dict[str, str]:
@@ -172,12 +186,9 @@ class Course:
         """Those of the runs that don't get all of their nodes; they leave those that they have."""
         if not names:
             return []
-        refused = {}
-        for name in names:
-            if self.admission is None and (why := self.pods.create(self._pods(name))):
-                refused[name] = why
-        if self.admission is not None:
-            self.pods.create([pod for name in names for pod in self._pods(name)])
+        refused = {name: next(iter(why.values())) for name in names if (why := self.pods.create(self._pods(name)))}
+        if refused and self.admission is not None:
+            raise CommandError("the simulation refuses pods of runs that have quota", next(iter(refused.values())))
         self.pods.settle()
         pending = {str(pod["metadata"]["labels"].get(RUN)): pod for pod in self.pods.without_a_node()}
         without = [name for name in names if name in pending or name in refused]
@@ -185,7 +196,9 @@ class Course:
             runs = self._runs[name]
             if runs.name not in self._causes:
                 self._causes[runs.name] = (
-                    _refused(refused[name]) if name in refused else self._no_node(str(runs.request.pool), pending[name])
+                    _of_quota(refused[name])
+                    if name in refused
+                    else self._no_node(str(runs.request.pool), pending[name])
                 )
         self._leave(without)
         self._running |= {name: self._runs[name] for name in names if name not in without}
@@ -250,5 +263,5 @@ class Course:
         return queued(facts).cause
 
 
-def _refused(why: str) -> Cause:
+def _of_quota(why: str) -> Cause:
     return Cause(Reason.QUOTA, why, "wait for another pod of the team to end, or raise the quota")

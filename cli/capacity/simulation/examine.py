@@ -42,6 +42,7 @@ def examine(stack: str, found: Fleet, scenario: str, say: Say) -> Report:
     """In a control plane that is started for it; `say` gets what it does."""
     with _course(found, say) as course:
         findings = _findings(found, course, say)
+        say("")
     return report(stack, found, scenario, findings, SIMULATION)
 
 
@@ -69,7 +70,7 @@ def _findings(found: Fleet, course: Course, say: Say) -> Findings:
     say(f"{sum(each.count for each in able)} runs are submitted")
     course.submit(able)
     _grow(found, course, known, able, say)
-    if course.admission and any(known.beside[each.name, USUAL].certain < each.count for each in able):
+    if course.any_waits_for_quota():
         _come_last(course, known, able, say)
     limits = pools(found.platform, known.uses), teams(found.platform, known.rooms)
     return Findings(known.alone, known.beside, known.stopped, *limits, known.first_limit)

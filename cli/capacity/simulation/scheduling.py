@@ -23,10 +23,15 @@ class Pods:
     def __init__(self, api: Api, limited: Collection[str] = ()) -> None:
         self._api, self._limited = api, limited
 
-    def create(self, pods: Sequence[Object]) -> str:
-        """In this order, as far as they are not refused; why, if one is."""
-        refused = [each for each in self._api.at_once(self._create, pods) if each]
-        return refused[0] if refused else ""
+    def create(self, pods: Sequence[Object]) -> dict[str, str]:
+        """One after the other: the scheduler takes them in this order. Those that a quota refuses, and why."""
+        refused = {}
+        for pod in pods:
+            try:
+                self._api.create(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods", pod)
+            except Refused as why:
+                refused[str(pod["metadata"]["name"])] = str(why)
+        return refused
 
     def delete(self, pods: Iterable[Object]) -> None:
         gone = list(pods)
@@ -67,16 +72,9 @@ class Pods:
     def on_nodes(self, **query: str) -> list[Object]:
         return self._api.items("/api/v1/pods", fieldSelector="spec.nodeName!=", **query)
 
-    def _create(self, pod: Object) -> str:
-        try:
-            self._api.create(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods", pod)
-        except Refused as refused:
-            return str(refused)
-        return ""
-
 
 def _is_undecided(pod: Object) -> bool:
-    """Also one for which others are being stopped."""
+    """Also one for which others are being stopped. One without room is tried again only when another is made of it."""
     return condition(pod, "PodScheduled").get("status") != "False" or "nominatedNodeName" in pod["status"]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,8 +16,14 @@ import psutil
 import pytest
 import requests
 
+from cli.capacity.fleet import fleet
+from cli.capacity.simulation.examine import examine
 from common import paths
+from common.errors import CommandError
+from infra.declaration.loader import declare
 from offline import simulation
+from tests.unit.cli.test_capacity import ONE_GPU, QUOTA
+from tests.unit.declaration.samples import WHERE, small
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -77,6 +85,42 @@ def test_it_ends_with_a_command_that_is_stopped(number: signal.Signals, tmp_path
     assert not alive
     if number != signal.SIGKILL:
         assert not list(tmp_path.iterdir())
+
+
+def test_nobody_else_gets_the_token() -> None:
+    with simulation.control_plane() as plane, socket.create_server(("127.0.0.1", 0)) as stranger:
+        stranger.settimeout(0.5)
+        plane._metrics_port = stranger.getsockname()[1]
+        plane._processes["Kueue"] = plane._processes["etcd"]
+        with pytest.raises(CommandError, match="Kueue does not answer"):
+            plane.queue_metrics()
+        with pytest.raises(TimeoutError):
+            stranger.accept()
+
+
+@pytest.mark.parametrize(("program", "part"), [("kueue", "Kueue"), ("kube-scheduler", "scheduler")])
+def test_a_part_that_ends_is_named(root: Path, program: str, part: str) -> None:
+    quota = {"queues": {}, "teams.vision.quota": QUOTA, "teams.speech.quota": QUOTA}
+    declaration = small(**{"training": {"one": ONE_GPU}, "models.other": {"team": "vision"}, **quota})
+
+    def kill(step: str) -> None:
+        if step.endswith("by itself"):
+            (found,) = [each for each in psutil.Process().children() if each.name() == program]
+            found.kill()
+
+    with pytest.raises(CommandError, match=f"the simulation's {part} exited"):
+        examine("dev", fleet(declare(declaration, WHERE, root)), "", kill)
+
+
+def test_the_folder_of_a_killed_command_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    folders = [tmp_path / f"ml-platform-plan-{pid}-x" for pid in (ended.pid, os.getpid())]
+    for folder in folders:
+        folder.mkdir()
+    with simulation.control_plane():
+        assert [folder.exists() for folder in folders] == [False, True]
 
 
 def test_the_command_says_how_it_knows() -> None:
