@@ -32,11 +32,12 @@ class GoModule:
 
     name: str
     stamps: Mapping[str, str]
-    parent: Path = MODULES
+    parent: Path | None = None
+    """None: the folder of all modules that only this machine uses."""
 
     @property
     def source(self) -> Path:
-        return self.parent / self.name
+        return (self.parent or MODULES) / self.name
 
     def folder(self) -> Path:
         """Where this module's programs stand for these pins and this compiler."""
