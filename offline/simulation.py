@@ -42,6 +42,9 @@ _FOLDER = "ml-platform-plan-"
 """Then the command's pid."""
 _KUEUE = "Kueue"
 _TIMEOUT = 60
+_POLL = 0.05
+_MOMENT = 2
+"""Seconds in which a part that does not answer any more may come to its end."""
 _USER, _GROUP = "plan", "system:masters"
 _UNLIMITED = {"qps": 10_000, "burst": 20_000}
 # Nothing would take the taint from a new node again: a controller does that.
@@ -117,7 +120,7 @@ class ControlPlane:
                 raise OSError("it does not serve its metrics")
             return self._get(f"https://127.0.0.1:{self._metrics_port}/metrics", verified=False)
         except OSError as error:
-            self.require_running()
+            self.require_running(_MOMENT)
             raise CommandError("the simulation's Kueue does not answer", str(error)) from None
 
     @contextmanager
@@ -130,11 +133,16 @@ class ControlPlane:
         finally:
             process.send_signal(signal.SIGCONT)
 
-    def require_running(self) -> None:
-        """Raise an error if a part has exited."""
-        for name, (process, log) in self._processes.items():
-            if process.poll() is not None:
-                raise CommandError(f"the simulation's {name} exited with {process.returncode}", tail(log))
+    def require_running(self, seconds: float = 0) -> None:
+        """Raise an error if a part has exited, or does so in this time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for name, (process, log) in self._processes.items():
+                if process.poll() is not None:
+                    raise CommandError(f"the simulation's {name} exited with {process.returncode}", tail(log))
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(_POLL)
 
     def _api_server(self) -> dict[str, object]:
         return {
@@ -201,10 +209,12 @@ class ControlPlane:
                 return
             if time.monotonic() > deadline:
                 raise CommandError(f"the simulation's {name} did not start in {_TIMEOUT} s", tail(log, 5))
-            time.sleep(0.05)
+            time.sleep(_POLL)
 
     def _measures(self) -> bool:
         """It also says that it is ready before, while it makes its certificates."""
+        if not _listens(self._processes[_KUEUE][0].pid, self._metrics_port):
+            return False
         with suppress(CommandError):
             return bool(self.queue_metrics())
         return False

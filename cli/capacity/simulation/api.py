@@ -17,6 +17,8 @@ from offline.machine import ControlPlane
 
 _AT_ONCE = 8
 _SECONDS = Timeout(connect=5, read=120)
+_MOMENT = 2
+"""Seconds in which the API server may come to its end if it does not answer any more."""
 _GONE, _REFUSED = 404, 403
 T = TypeVar("T")
 
@@ -62,7 +64,7 @@ class Api:
         try:
             response = self._pool.request(verb, f"{self._server}{path}", body=content, headers=given)
         except HTTPError as error:
-            self.require_running()
+            self.require_running(_MOMENT)
             raise CommandError("the simulation's API server does not answer", str(error)) from None
         if response.status == _GONE and verb in ("PATCH", "DELETE"):
             return None
