@@ -27,6 +27,7 @@ from common.console import Progress
 from common.environment import prepare
 from infra.declaration.loader import declare
 from offline import machine
+from offline.simulation import memory
 from tests.unit.declaration.samples import WHERE, project, small
 
 GPUS_PER_NODE = 8
@@ -96,7 +97,7 @@ def main() -> None:
     most = [0]
 
     def sample() -> None:
-        most[0] = max(most[0], machine.simulation_memory())
+        most[0] = max(most[0], memory())
 
     with repeated(sample, 1, Event()):
         timed("simulation", lambda: simulation.examine("dev", found, "", lambda each: print(f"  {each}", flush=True)))

@@ -166,11 +166,6 @@ def simulated_control_plane() -> AbstractContextManager[ControlPlane]:
     return simulation.control_plane()
 
 
-def simulation_memory() -> int:
-    """Bytes of all processes of the simulated control planes of this command."""
-    return simulation.memory()
-
-
 def discard_cluster() -> None:
     """Stop the local cluster and delete its data."""
     lifecycle.stop()

@@ -115,13 +115,12 @@ class ControlPlane:
     def queue_metrics(self) -> str:
         """Of Kueue, in Prometheus' text format."""
         try:
-            # Kueue makes the certificate of this port itself, and tells nobody: who else listens would get the token.
+            # Kueue makes the certificate of this port itself; another process that listens there would get the token.
             if not _listens(self._processes[_KUEUE][0].pid, self._metrics_port):
                 raise OSError("it does not serve its metrics")
             return self._get(f"https://127.0.0.1:{self._metrics_port}/metrics", verified=False)
         except OSError as error:
-            self.require_running(_MOMENT)
-            raise CommandError("the simulation's Kueue does not answer", str(error)) from None
+            raise self.silent(_KUEUE, error) from None
 
     @contextmanager
     def paused_queues(self) -> Iterator[None]:
@@ -143,6 +142,11 @@ class ControlPlane:
             if time.monotonic() >= deadline:
                 return
             time.sleep(_POLL)
+
+    def silent(self, part: str, why: Exception) -> CommandError:
+        """The error for a part that does not answer; if one has exited, that is raised."""
+        self.require_running(_MOMENT)
+        return CommandError(f"the simulation's {part} does not answer", str(why))
 
     def _api_server(self) -> dict[str, object]:
         return {
@@ -293,6 +297,6 @@ def _free_ports(number: int) -> Sequence[int]:
 
 
 def _end_with_parent() -> None:
-    """Nobody stops them if the command is killed."""
+    """The kernel kills the process when the command is killed."""
     if sys.platform == "linux":
         CDLL(None).prctl(_PARENT_ENDS, signal.SIGKILL)

@@ -23,12 +23,12 @@ from infra.declaration.model import Platform
 from infra.queues.quotas import cluster_queue
 from offline.machine import ControlPlane
 
-_PATIENCE = 120
+_TIMEOUT = 120
 """Seconds in which Kueue must decide about one more run."""
 _POLL = 0.05
 _MOST = 20
 """How often a run is stopped for others before that counts as endless."""
-_IN_VAIN = 2
+_RETRIES = 2
 """How often it tries refused runs again before they count as refused: it counts a try before it has written its end."""
 
 
@@ -50,10 +50,9 @@ class Counted:
 
 def counted(metrics: str) -> Counted:
     """https://kueue.sigs.k8s.io/docs/reference/metrics/"""
-    pending = "kueue_pending_workloads", 'status="{}"'
     return Counted(
-        _sum(metrics, pending[0], pending[1].format("active")),
-        _sum(metrics, pending[0], pending[1].format("inadmissible")),
+        _sum(metrics, "kueue_pending_workloads", 'status="active"'),
+        _sum(metrics, "kueue_pending_workloads", 'status="inadmissible"'),
         _sum(metrics, "kueue_quota_reserved_workloads_total"),
         _sum(metrics, "kueue_evicted_workloads_total"),
         _sum(metrics, "kueue_admission_attempts_total"),
@@ -114,7 +113,7 @@ class Admission:
             self._api.merge(queue, {"spec": {"stopPolicy": policy}})
 
     def _until_held(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while not all(condition(each, "Active").get("status") == "False" for each in self._queues()):
             self._api.require_running()
             if time.monotonic() > deadline:
@@ -125,7 +124,7 @@ class Admission:
         """Until Kueue has decided about all; the runs that it has stopped meanwhile, in order."""
         stopped, last = self._decided()
         in_vain = 0
-        while last.refused and in_vain < _IN_VAIN:
+        while last.refused and in_vain < _RETRIES:
             # It tries these again a second after quota gets free, or after a queue changes.
             self._touch()
             again, now = self._decided(counted(self._plane.queue_metrics()).attempts)
@@ -175,7 +174,7 @@ class Admission:
             if now != seen:
                 seen, changed = now, time.monotonic()
             self._api.require_running()
-            if time.monotonic() - changed > _PATIENCE:
+            if time.monotonic() - changed > _TIMEOUT:
                 raise CommandError(f"the simulation's Kueue does not decide about {len(self._there)} runs", str(now))
             time.sleep(max(_POLL, time.monotonic() - began))
 
@@ -195,7 +194,7 @@ class Admission:
 
     def queues(self) -> list[Object]:
         """The ClusterQueues of all teams, when they count all runs that have quota: Kueue updates them later."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while time.monotonic() < deadline:
             found = self._queues()
             if sum(int(each.get("status", {}).get("reservingWorkloads", 0)) for each in found) == len(self._since):

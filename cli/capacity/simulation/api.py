@@ -17,8 +17,6 @@ from offline.machine import ControlPlane
 
 _AT_ONCE = 8
 _SECONDS = Timeout(connect=5, read=120)
-_MOMENT = 2
-"""Seconds in which the API server may come to its end if it does not answer any more."""
 _GONE, _REFUSED = 404, 403
 T = TypeVar("T")
 
@@ -31,7 +29,7 @@ class Api:
     """Of one control plane."""
 
     def __init__(self, plane: ControlPlane) -> None:
-        self._server, self.require_running = plane.server, plane.require_running
+        self._plane, self._server, self.require_running = plane, plane.server, plane.require_running
         headers = {"Authorization": f"Bearer {plane.token}", "Content-Type": "application/json"}
         self._pool = PoolManager(maxsize=_AT_ONCE, ca_certs=str(plane.authority), headers=headers, timeout=_SECONDS)
 
@@ -64,8 +62,7 @@ class Api:
         try:
             response = self._pool.request(verb, f"{self._server}{path}", body=content, headers=given)
         except HTTPError as error:
-            self.require_running(_MOMENT)
-            raise CommandError("the simulation's API server does not answer", str(error)) from None
+            raise self._plane.silent("API server", error) from None
         if response.status == _GONE and verb in ("PATCH", "DELETE"):
             return None
         if response.status == _REFUSED and b"exceeded quota" in response.data:

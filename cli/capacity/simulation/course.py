@@ -106,7 +106,7 @@ class Course:
         return len(self._admitted()) < len(self._runs)
 
     def stops(self, runs: Runs) -> list[str]:
-        """Of which workloads Kueue stops runs for one that comes last."""
+        """The workloads whose runs Kueue preempts for a run that is submitted last."""
         if self.admission is None or runs.team not in self.queued:
             return []
         stopped = {
@@ -232,7 +232,7 @@ class Course:
         return self._causes.get(runs.name) or (self._in_queue(runs, waiting) if waiting else None)
 
     def _as_sure(self, pool: str, result: Result) -> Result:
-        """Where a scenario's loss may be smaller, nobody can tell."""
+        """Where a scenario may take away fewer nodes, the verdict is unknown."""
         lost = self.pools[pool].lost
         return replace(result, possible=result.wanted) if lost.possible < lost.certain else result
 

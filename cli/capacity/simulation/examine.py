@@ -110,7 +110,7 @@ def _grow(found: Fleet, course: Course, known: _Found, able: Sequence[Runs], say
 
 
 def _come_last(course: Course, known: _Found, able: Sequence[Runs], say: Say) -> None:
-    """Whom Kueue stops for a run that comes when the others are there."""
+    """The runs that Kueue preempts for one that is submitted last."""
     for runs in able:
         say(f"{runs.name} as the last one")
         stopped = course.stops(runs)
@@ -200,7 +200,7 @@ def _queues(found: Fleet, plane: ControlPlane, api: Api, queued: Sequence[str]) 
     """Kueue with the platform's own configuration, without what waits for pods to be ready: none ever is."""
     platform = found.platform
     assert platform.queues is not None
-    # Kueue makes certificates for webhooks, and stops without these; nobody calls them.
+    # Kueue does not start without a Secret and definitions for the certificate of its webhooks, which are not called.
     api.create(f"/api/v1/namespaces/{_NAMESPACE}/secrets", {"metadata": {"name": KUEUE_NAME}})
     for definition in definitions({"name": KUEUE_NAME, "namespace": _NAMESPACE, "port": 443}):
         api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition)

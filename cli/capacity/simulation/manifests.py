@@ -27,8 +27,8 @@ from infra.workloads.kind import Request
 WORKLOAD, RUN = "plan/workload", "plan/run"
 """Labels."""
 _LONGEST = 50
-NOBODY = "nobody"
-"""The scheduler of pods whose nodes the simulation does not know."""
+UNSCHEDULED = "unscheduled"
+"""The scheduler name of pods whose nodes are not simulated: no scheduler has it."""
 QUOTA = "team"
 COUNTED = {"cpu": "requests.cpu", "memory": "requests.memory", GPU: f"requests.{GPU}", "pods": "pods"}
 """What a ResourceQuota limits, by what a pod asks for."""
@@ -98,7 +98,7 @@ def pod_spec(platform: Platform, asked: Request, purpose: str) -> dict[str, Any]
     amounts = {"cpu": asked.resources.cpu, "memory": asked.resources.memory}
     if asked.gpus:
         amounts[GPU] = str(asked.gpus)
-    where: dict[str, Any] = {"schedulerName": NOBODY}
+    where: dict[str, Any] = {"schedulerName": UNSCHEDULED}
     if asked.pool is not None:
         at = placement(platform, asked.pool)
         where = {"nodeSelector": at.node_selector, "tolerations": [_tolerated(each) for each in at.tolerations]}

@@ -6,13 +6,13 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 
 from cli.capacity.simulation.api import Api, Refused
-from cli.capacity.simulation.manifests import COUNTED, NOBODY, QUOTA
+from cli.capacity.simulation.manifests import COUNTED, QUOTA, UNSCHEDULED
 from cli.objects import Object, condition
 from cli.waiting.amounts import of_pod, plain, total
 from cli.waiting.quota import ZERO
 from common.errors import CommandError
 
-_PATIENCE = 120
+_TIMEOUT = 120
 """Seconds in which the scheduler must decide about one more pod."""
 _POLL = 0.05
 
@@ -57,17 +57,19 @@ class Pods:
             if undecided != left:
                 left, changed = undecided, time.monotonic()
             self._api.require_running()
-            if time.monotonic() - changed > _PATIENCE:
+            if time.monotonic() - changed > _TIMEOUT:
                 raise CommandError(f"the simulation's scheduler does not decide about {undecided} pods")
             time.sleep(max(_POLL, time.monotonic() - began))
 
     def without_a_node(self, **query: str) -> list[Object]:
         """Of those that the scheduler cares for."""
-        return self._api.items("/api/v1/pods", fieldSelector=f"spec.nodeName=,spec.schedulerName!={NOBODY}", **query)
+        return self._api.items(
+            "/api/v1/pods", fieldSelector=f"spec.nodeName=,spec.schedulerName!={UNSCHEDULED}", **query
+        )
 
     def elsewhere(self, **query: str) -> list[Object]:
         """Those that name no pool."""
-        return self._api.items("/api/v1/pods", fieldSelector=f"spec.schedulerName={NOBODY}", **query)
+        return self._api.items("/api/v1/pods", fieldSelector=f"spec.schedulerName={UNSCHEDULED}", **query)
 
     def on_nodes(self, **query: str) -> list[Object]:
         return self._api.items("/api/v1/pods", fieldSelector="spec.nodeName!=", **query)
