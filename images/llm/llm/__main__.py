@@ -45,7 +45,7 @@ def main() -> None:
     model = os.environ["MODEL_NAME"]
     service = Service(
         model,
-        Metrics(model),
+        Metrics(model, os.environ.get("CALLERS_FILE")),
         api_keys,
         request_bytes=count("MAX_REQUEST_BYTES", 4 * 2**20),
         requests=count("MAX_CONCURRENT_REQUESTS", 32),

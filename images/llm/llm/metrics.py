@@ -4,8 +4,10 @@ depend; others are llama.cpp's own."""
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llm.callers import HEADER, Callers, Usage
 from llm.weights import Weights
 
 LABELS = ("model", "version", "code")
@@ -17,9 +19,10 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class Metrics:
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, callers_file: str | None = None) -> None:
         self._model, self._version = model, ""
         self.registry = CollectorRegistry()
+        self._callers = Callers(callers_file, model, self.registry) if callers_file else None
         self._requests = Counter("inference_requests", "Completions requested.", LABELS, registry=self.registry)
         self._seconds = Histogram(
             "inference_request_duration_seconds",
@@ -54,11 +57,15 @@ class Metrics:
             self._requests.labels(self._model, weights.version, code)
             self._seconds.labels(self._model, weights.version, code)
 
-    def observe(self, code: int, seconds: float) -> None:
+    def observe(self, code: int, seconds: float, caller: str | None, usage: Usage) -> None:
         self._requests.labels(self._model, self._version, str(code)).inc()
         self._seconds.labels(self._model, self._version, str(code)).observe(seconds)
+        if self._callers:
+            self._callers.observe(caller, code, usage)
 
     def page(self) -> bytes:
+        if self._callers:
+            self._callers.refresh()
         return generate_latest(self.registry)
 
 
@@ -71,12 +78,14 @@ class Measured:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].endswith("/completions"):
             return await self._app(scope, receive, send)
-        begin, code = time.perf_counter(), DISCONNECTED
+        begin, code, usage = time.perf_counter(), DISCONNECTED, Usage()
 
         async def remember(message: Message) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
+            else:
+                usage.read(message.get("body", b""))
             await send(message)
 
         try:
@@ -85,4 +94,4 @@ class Measured:
             code = 500
             raise
         finally:
-            self._metrics.observe(code, time.perf_counter() - begin)
+            self._metrics.observe(code, time.perf_counter() - begin, Headers(scope=scope).get(HEADER), usage)

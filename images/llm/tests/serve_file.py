@@ -1,4 +1,4 @@
-"""Serves a file as the image does, without a registry: python serve_file.py FILE PORT DRAIN GRACE."""
+"""Serves a file as the image does, without a registry: python serve_file.py FILE CALLERS_FILE PORT DRAIN GRACE."""
 
 import sys
 from pathlib import Path
@@ -14,8 +14,8 @@ MODEL, KEY, REQUESTS, REQUEST_BYTES = "chat", "a-key", 2, 64 * 2**10
 CONTEXT = 16384
 
 
-def main(file: str, port: int, drain: int, grace: int) -> None:
-    service = Service(MODEL, Metrics(MODEL), ("previous", KEY), REQUEST_BYTES, REQUESTS)
+def main(file: str, callers: str, port: int, drain: int, grace: int) -> None:
+    service = Service(MODEL, Metrics(MODEL, callers), ("previous", KEY), REQUEST_BYTES, REQUESTS)
 
     def load() -> None:
         engine = Engine(Settings(file, MODEL, REQUESTS, CONTEXT, threads=1))
@@ -31,4 +31,4 @@ def main(file: str, port: int, drain: int, grace: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -14,6 +14,7 @@ import time
 import unittest
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -23,6 +24,7 @@ import httpx
 import tiny_model
 from llm import weights
 from llm.api_key import NoKeys, admits, read_keys
+from llm.callers import Usage
 from llm.engine import Engine, EngineFailed, Settings
 from llm.forward import while_connected
 from llm.weights import WeightsUnavailable, download
@@ -48,7 +50,9 @@ class Server:
     def __init__(self, file: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        command = [sys.executable, str(SERVER), str(file), str(port), str(DRAIN), str(GRACE)]
+        callers = file.with_name("callers")
+        callers.write_text("ci\nweb\n")
+        command = [sys.executable, str(SERVER), str(file), str(callers), str(port), str(DRAIN), str(GRACE)]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=LOGIN, timeout=60, trust_env=False)
         self._until_ready()
@@ -77,15 +81,28 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    def tokens(self, caller: str) -> tuple[float, float]:
+        """Of its prompts and of its completions."""
+        series = 'inference_caller_tokens_total{caller="%s",model="chat",type="%s"}'
+        prompt, completion = (self.metric(series % (caller, type_)) for type_ in ("prompt", "completion"))
+        return prompt, completion
+
+    def has_counted(self, caller: str, tokens: tuple[float, float]) -> bool:
+        return self.tokens(caller) == tokens
+
+    def requests(self, caller: str, key: str, code: int) -> float:
+        labels = f'caller="{caller}",code="{code}",key="{key}",model="chat"'
+        return self.metric(f"inference_caller_requests_total{{{labels}}}")
+
     def complete(self, **changes: Any) -> httpx.Response:
         body = {"model": MODEL, "messages": HI, "max_tokens": 4, **changes}
         return self.client.post("/v1/chat/completions", json=body)
 
     @contextmanager
-    def stream(self, tokens: int) -> Iterator[Iterator[str]]:
+    def stream(self, tokens: int, **headers: str) -> Iterator[Iterator[str]]:
         """The lines of a stream of so many tokens."""
         body = {"model": MODEL, "messages": HI, "max_tokens": tokens, "stream": True, "ignore_eos": True}
-        with self.client.stream("POST", "/v1/chat/completions", json=body) as response:
+        with self.client.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
             assert response.status_code == 200, response.read()
             yield (line for line in response.iter_lines() if line)
 
@@ -179,6 +196,46 @@ class Api(Served):
         counted = 'inference_requests_total{code="200",model="chat",version="3"}'
         eventually(lambda: self.server.metric(counted) == 1)
         self.assertEqual(self.server.metric("inference_model_loaded"), 1)
+
+
+class UsageByCaller(Served):
+    def test_tokens_are_those_of_the_response_s_usage_and_of_streams_too(self) -> None:
+        client, server = self.server.client, self.server
+        chat: dict[str, Any] = {"model": MODEL, "messages": HI, "max_tokens": 4, "ignore_eos": True}
+        paths = {"/v1/chat/completions": chat, "/v1/completions": {**chat, "prompt": "hi"}}
+        for path, body in paths.items():
+            for more in ({}, {"logprobs": True}, {"stream": True}):
+                used = client.post(path, json={**body, "stream": False}).json()["usage"]
+                before = server.tokens("ci")
+                answer = client.post(path, json={**body, **more}, headers={"X-Caller": "ci.previous"})
+                self.assertEqual(answer.status_code, 200, answer.text)
+                expected = (before[0] + used["prompt_tokens"], before[1] + used["completion_tokens"])
+                with self.subTest(path, **more):
+                    eventually(partial(server.has_counted, "ci", expected))
+        self.assertEqual((server.requests("ci", "previous", 200), server.requests("ci", "current", 200)), (6, 0))
+        self.assertEqual((server.requests("", "", 200), server.tokens("web")), (6, (0, 0)))
+
+    def test_a_stream_that_its_client_cuts_off_counts_what_was_sent(self) -> None:
+        with self.server.stream(10000, **{"X-Caller": "web"}) as lines:
+            list(itertools.islice(lines, 10))
+        eventually(lambda: self.server.requests("web", "current", 200) == 1)
+        prompt, completion = self.server.tokens("web")
+        self.assertEqual(prompt, 0)
+        self.assertGreaterEqual(completion, 10)
+
+    def test_a_refused_request_has_no_tokens(self) -> None:
+        self.server.client.post("/v1/chat/completions", json={"model": "other"}, headers={"X-Caller": "ci"})
+        eventually(lambda: self.server.requests("ci", "current", 404) == 1)
+        self.assertEqual(self.server.tokens("ci"), (0, 0))
+
+    def test_generated_text_does_not_count_as_what_llama_cpp_says_of_it(self) -> None:
+        told = '"timings":{"cache_n":0,"prompt_n":1,"predicted_n":999}'
+        usage = Usage()
+        usage.read(json.dumps({"choices": [{"text": told}]}).encode())
+        self.assertEqual(usage.tokens, {"prompt": 0, "completion": 0})
+        for chunk in (b'data: {"timings":{"cache_n":20,"prom', b'pt_n":1,"prompt_ms":0.6,"predicted_n":4}}\n\n'):
+            usage.read(chunk)
+        self.assertEqual(usage.tokens, {"prompt": 21, "completion": 4})
 
 
 class Rollout(Served):

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from threading import Event, Thread
 
 from serving.api_key import NoKeys, read_keys
@@ -16,11 +15,8 @@ WAITING_SECONDS = 2.0
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
-def serve(
-    name: str, uri: str, drain_seconds: float, poll_seconds: float, api_keys: Sequence[str], limits: Limits
-) -> str | None:
+def serve(service: Service, uri: str, drain_seconds: float, poll_seconds: float) -> str | None:
     """Answers health checks while the model loads. Returns why it stopped, if not by request."""
-    service = Service(name, Metrics(name), api_keys=api_keys, admission=Admission(limits))
     server = DrainingServer(create_app(service), service, drain_seconds)
     # A daemon, so that a server that is told to stop does not wait for a download.
     Thread(target=follow, args=(server, service, uri, poll_seconds), daemon=True).start()
@@ -59,7 +55,10 @@ def main() -> None:
         count("MAX_CONCURRENT_REQUESTS", Limits.requests),
         count("MAX_BATCH_SIZE", Limits.batch_rows),
     )
-    problem = serve(os.environ["MODEL_NAME"], os.environ["MODEL_URI"], drain, poll, api_keys, limits)
+    name = os.environ["MODEL_NAME"]
+    metrics = Metrics(name, os.environ.get("CALLERS_FILE"))
+    service = Service(name, metrics, api_keys=api_keys, admission=Admission(limits))
+    problem = serve(service, os.environ["MODEL_URI"], drain, poll)
     if problem:
         sys.exit(f"serving: {problem}")
 

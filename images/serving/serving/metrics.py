@@ -4,9 +4,11 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.callers import HEADER, Callers
 from serving.model import Identity
 
 LABELS = ("model", "version", "code")
@@ -19,8 +21,9 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, callers_file: str | None = None) -> None:
         self.registry = CollectorRegistry()
+        self._callers = Callers(callers_file, model, self.registry) if callers_file else None
         self._requests = Counter("inference_requests", "Inference requests answered.", LABELS, registry=self.registry)
         self._seconds = Histogram(
             "inference_request_duration_seconds",
@@ -79,11 +82,15 @@ class Metrics:
     def failed_to_load(self) -> None:
         self._failed.inc()
 
-    def observe(self, model: str, version: str, code: int, seconds: float) -> None:
+    def observe(self, model: str, version: str, code: int, seconds: float, caller: str | None) -> None:
         self._requests.labels(model, version, str(code)).inc()
         self._seconds.labels(model, version, str(code)).observe(seconds)
+        if self._callers:
+            self._callers.observe(caller, code)
 
     def page(self) -> Response:
+        if self._callers:
+            self._callers.refresh()
         return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -115,7 +122,8 @@ class Measured:
         finally:
             model = scope["app"].state.service.model
             version = model.identity.version if model else ""
-            self._metrics.observe(self._model, version, code, time.perf_counter() - begin)
+            caller = Headers(scope=scope).get(HEADER)
+            self._metrics.observe(self._model, version, code, time.perf_counter() - begin, caller)
 
 
 def is_inference(path: str, model: str) -> bool:

@@ -292,6 +292,58 @@ class Counting(unittest.TestCase):
             )
 
 
+class UsageByCaller(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.names = Path(folder, "names")
+        self.names.write_text("ci\nweb\n")
+        self.service = Service("example", Metrics("example", str(self.names)))
+        self.service.serve(load(DOUBLING))
+
+    def ask(self, **headers: object) -> int:
+        body = json.dumps({"inputs": [CONTENT]}).encode()
+        return asyncio.run(post(create_app(self.service), "/v2/models/example/infer", body, **headers)).status
+
+    def counted(self, caller: str, key: str, code: int = 200) -> float | None:
+        labels = {"caller": caller, "key": key, "model": "example", "code": str(code)}
+        return self.service.metrics.registry.get_sample_value("inference_caller_requests_total", labels)
+
+    def test_a_request_is_counted_by_the_caller_s_name_and_by_which_of_its_keys_it_sent(self) -> None:
+        self.assertEqual((self.counted("web", "current"), self.counted("web", "previous")), (0, 0))
+        for sent in ("ci", "ci", "ci.previous", "ci.next"):
+            self.assertEqual(self.ask(x_caller=sent), 200)
+        self.service.draining, self.service.runner = True, None
+        self.assertEqual(self.ask(x_caller="ci"), 503)
+        counted = [self.counted("ci", key) for key in ("current", "previous", "next")]
+        self.assertEqual((counted, self.counted("ci", "current", 503)), ([2, 1, 1], 1))
+        self.assertEqual(self.counted("web", "current"), 0)
+
+    def test_what_nobody_has_declared_makes_no_series(self) -> None:
+        for headers in ({}, {"x_caller": "forged"}, {"x_caller": "ci.forged"}, {"x_caller": "web.previous.x"}):
+            self.ask(**headers)
+        self.assertEqual(self.counted("", ""), 4)
+        self.assertNotIn(b"forged", self.service.metrics.page().body)
+
+    def test_names_that_change_while_it_runs_are_known_from_the_next_scrape_on(self) -> None:
+        self.names.write_text("ci\nnew\n")
+        self.service.metrics.page()
+        self.assertEqual(self.counted("new", "current"), 0)
+        self.ask(x_caller="new")
+        self.ask(x_caller="web")
+        self.assertEqual(
+            [self.counted(*each) for each in (("new", "current"), ("web", "current"), ("", ""))], [1, 0, 1]
+        )
+        self.names.unlink()
+        self.service.metrics.page()
+        self.ask(x_caller="new")
+        self.assertEqual(self.counted("new", "current"), 2)
+
+    def test_without_callers_there_is_no_such_metric(self) -> None:
+        self.service.metrics = Metrics("example")
+        self.assertEqual(self.ask(x_caller="ci"), 200)
+        self.assertNotIn(b"caller", self.service.metrics.page().body)
+
+
 class ApiKeys(unittest.TestCase):
     def test_any_of_the_keys_lets_in_and_nothing_else(self) -> None:
         keys = ("first", "second")

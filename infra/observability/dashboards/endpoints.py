@@ -12,6 +12,7 @@ _NONE = f"0 * sum by ({_BY}) (inference_model_info)"
 _REQUESTS = f"(sum by ({_BY}) (rate(inference_requests_total[5m])) or {_NONE})"
 _FAILURES = f'(sum by ({_BY}) (rate(inference_requests_total{{code=~"5.."}}[5m])) or {_NONE})'
 _REFUSALS = f'(sum by ({_BY}) (rate(inference_requests_total{{code=~"4.."}}[5m])) or {_NONE})'
+_BY_CALLER = f"sum by ({_BY}, caller) (rate(inference_caller_requests_total[5m]))"
 
 
 def _quantile(part: float) -> str:
@@ -26,6 +27,12 @@ ENDPOINTS = Dashboard(
     [
         Panel(
             "Requests", "reqps", {_ENDPOINT: _REQUESTS}, "Inference requests per second, whatever their status code."
+        ),
+        Panel(
+            "Requests by caller",
+            "reqps",
+            {f"{_ENDPOINT} {{{{caller}}}}": f"{_BY_CALLER} or ({_REQUESTS} unless on ({_BY}) {_BY_CALLER})"},
+            "Inference requests per second of each of the endpoint's `callers`; of an endpoint without them, all.",
         ),
         Panel(
             "Errors (5xx)",

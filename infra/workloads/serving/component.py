@@ -30,6 +30,7 @@ from infra.workloads.pod import (
     tracking_mounts,
 )
 from infra.workloads.runtime import Runtime
+from infra.workloads.serving import caller_names
 from infra.workloads.serving.canary import Canary, canary_name
 from infra.workloads.serving.engines import (
     grace_seconds,
@@ -84,6 +85,8 @@ class Release:
     access: Access
     replicas: Replicas
     max_surge: int = 1
+    mirrored: bool = False
+    """Whether it gets copies of requests, which do not count as usage of their callers."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class Serving(pulumi.ComponentResource):
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
+        self._callers = [caller_names.caller_names(name, args.callers, args.workspace, self)] if args.callers else []
         served = [part for release in (args.stable, args.canary) if release for part in self._serve(release)]
         self.url = self._route(args, served) if args.listener and args.settings.expose else None
         self.register_outputs({"service": self.service})
@@ -172,7 +176,7 @@ class Serving(pulumi.ComponentResource):
             spread=server.selector if release.replicas.max > 1 else None,
         )
         nodes = list(args.placement.ready) if args.placement else []
-        after = [*account, *nodes, *(secret.ready for secret in self._read)]
+        after = [*account, *nodes, *self._callers, *(secret.ready for secret in self._read)]
         return server.deployment(
             template,
             after,
@@ -194,6 +198,7 @@ class Serving(pulumi.ComponentResource):
 
     def _container(self, release: Release) -> Container:
         args, version = self._args, release.version
+        counts_callers = bool(args.callers) and not release.mirrored
         return Container(
             name=_COMPONENT,
             image=release.image.reference,
@@ -207,11 +212,17 @@ class Serving(pulumi.ComponentResource):
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
                 **(job_env(args.settings.resources, 0) if args.settings.engine == "llm" else {}),
                 **variables(args.settings),
+                **(caller_names.ENV if counts_callers else {}),
                 **release.access.env,
             },
             gpus=args.settings.gpus,
             ports={"http": PORT},
-            mounts=[*tracking_mounts(args.workspace), *secret_mounts(self._read), *release.access.mounts],
+            mounts=[
+                *tracking_mounts(args.workspace),
+                *secret_mounts(self._read),
+                *([caller_names.mount(self.service)] if counts_callers else []),
+                *release.access.mounts,
+            ],
             startup_probe=startup_probe(args.settings),
             readiness_probe=health("ready", period=2, failures=2),
             liveness_probe=health("live", period=10, failures=3),
@@ -289,4 +300,5 @@ def _canary(name: str, settings: Settings, canary: Canary, runtime: Runtime) -> 
         runtime.access(_COMPONENT, name, settings),
         Replicas(min=canary.replicas, max=canary.replicas),
         min(1, settings.max_surge),
+        canary.mirror,
     )

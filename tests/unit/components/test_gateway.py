@@ -10,7 +10,8 @@ import yaml
 
 from infra.catalogue.names import ROLLBACK_WINDOW_ANNOTATION, SCALED_ANNOTATION
 from infra.networking.gateway import CONTROLLER
-from tests.unit.components.recorder import behind, created, inputs, platform
+from tests.unit.components.recorder import Recorder, behind, created, inputs, platform, pods
+from tests.unit.components.test_pods import env
 from tests.unit.declaration.samples import REPOSITORY, on_aws, small
 
 STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
@@ -114,6 +115,46 @@ def test_a_limit_is_of_each_caller() -> None:
     by_caller = {"clientSelectors": [{"headers": [{"name": "X-Caller", "type": "Distinct"}]}]}
     assert traffic["rateLimit"]["local"]["rules"] == [{**by_caller, "limit": {"requests": 5, "unit": "Minute"}}]
     assert traffic["routingType"] == "Service"
+
+
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+
+
+def test_servers_count_by_the_names_of_callers_and_another_caller_replaces_no_pods() -> None:
+    two = {"ci": {"team": "vision", "generate": True}, "web": {"team": "vision", "generate": True}}
+    expose = {"host": "digits.example.com", "callers": ["ci", "web"]}
+    one, other = (
+        platform(small(**exposed())),
+        platform(small(**exposed(secrets=two, **{"serving.digits.expose": expose}))),
+    )
+    texts = [inputs(each, CONFIG_MAP, "digits-callers")["data"] for each in (one, other)]
+    assert texts == [{"names": "ci\n"}, {"names": "ci\nweb\n"}]
+    assert inputs(one, DEPLOYMENT, "digits") == inputs(other, DEPLOYMENT, "digits")
+    assert _callers_file(one) == "/etc/callers/names"
+    (mounted,) = [each for each in pods(one)["Deployment digits"]["spec"]["volumes"] if each["name"] == "callers"]
+    assert mounted["configMap"]["name"] == "digits-callers"
+    assert "digits-callers" in behind(one, DEPLOYMENT, "digits")
+
+
+def test_nothing_is_counted_by_caller_where_the_endpoint_itself_asks_for_a_key() -> None:
+    own = {"serving.digits.apiKey": "ci", "serving.digits.expose": {"host": "digits.example.com"}}
+    recorder = platform(small(**exposed(**own)))
+    assert _callers_file(recorder) is None
+    assert "digits-callers" not in created(recorder, CONFIG_MAP)
+
+
+def test_copies_of_requests_count_for_no_caller() -> None:
+    def counts(**canary: object) -> bool:
+        recorder = platform(small(**exposed(**{"serving.digits.canary": {"version": 7, **canary}})))
+        assert _callers_file(recorder) is not None
+        return _callers_file(recorder, "digits-canary") is not None
+
+    assert counts(percent=10)
+    assert not counts(percent=0, mirror=True)
+
+
+def _callers_file(recorder: Recorder, name: str = "digits") -> str | None:
+    return env(pods(recorder)[f"Deployment {name}"]).get("CALLERS_FILE")
 
 
 def test_a_canary_gets_its_part_after_its_pods_are_there() -> None:
