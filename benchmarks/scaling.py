@@ -1,6 +1,7 @@
 """An endpoint that is scaled, called through the gateway as somebody outside the cluster calls it.
 
-    make up STACK=dev       # with `replicas: {min: 0, max: 4, scaleDownAfter: 10s}`, `scaleOn: {requestsInFlight: 4}`
+    make up STACK=dev       # with `replicas: {min: 0, max: 4, scaleDownAfter: 10s}`, `scaleOn: {requestsInFlight: 4}`,
+                            # or `scaleOn: {latency: 300ms}`
     python -m benchmarks.scaling cold --times 100 --callers 16
     python -m benchmarks.scaling load --clients 4 8 16 8 4 --seconds 120
 

@@ -1,5 +1,5 @@
-"""Scales endpoints by their requests, which it counts at the proxies: without metrics of the cluster, in its namespaced
-part alone, and from zero within a second.
+"""Scales endpoints by their requests and latency, which it reads at the proxies: without metrics of the cluster, in its
+namespaced part alone, and from zero within a second.
 
 KEDA does so too, with two programs of 240 MB each, rights to the whole cluster, and a poll of Prometheus between a
 request and a pod.
@@ -98,4 +98,5 @@ def _bounds(name: str, endpoint: Serving) -> Mapping[str, Any]:
         "max": replicas.max,
         "requestsInFlight": endpoint.in_flight_per_pod,
         "scaleDownAfter": replicas.scale_down_after,
+        "latency": endpoint.scale_on.latency if endpoint.scale_on else None,
     }

@@ -502,9 +502,13 @@ def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
         assert set(answers) == {200}
         eventually(lambda: replicas(apps) == 0, 120, "the end of its pods")
         assert find(core.api_client, trial.resources()) == []
-        declare(trial, serving={"digits": {**scaled, "maxConcurrentRequests": 31}})
+        by_latency = {"maxConcurrentRequests": 31, "scaleOn": {"latency": "10ms"}}
+        declare(trial, serving={"digits": {**scaled, **by_latency}})
         trial.up()
         assert replicas(apps) == 0, "another setting is no reason to wake it"
+        with caller.predicting("digits", AT_ONCE // 2) as answers:
+            eventually(lambda: replicas(apps) == 2, 120, "another pod for the latency")
+        assert set(answers) == {200}
     finally:
         stack_file.write_text(declared)
     trial.up()

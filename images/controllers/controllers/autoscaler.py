@@ -1,4 +1,4 @@
-"""Gives endpoints as many pods as their requests need, which it counts at the proxies of the gateway."""
+"""Gives endpoints as many pods as their requests and latency need, by the metrics of the gateway's proxies."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ class Autoscaler:
     ) -> None:
         self._proxies, self._cluster, self._clock = proxies, cluster, clock
         self._scalers = {endpoint: Scaler(bounds) for endpoint, bounds in endpoints.items()}
-        self._begun: dict[str, Mapping[Endpoint, Requests]] = {}
+        self._counted: dict[str, Mapping[Endpoint, Requests]] = {}
 
     def round(self) -> bool:
         """Whether anything went well. While no proxy answers, nothing changes."""
@@ -56,21 +56,19 @@ class Autoscaler:
             return _failed(error)
         if not counted:
             return False
-        now, in_flight, asked = self._clock(), defaultdict[Endpoint, float](float), set[Endpoint]()
+        now, seen = self._clock(), defaultdict[Endpoint, Requests](Requests)
         for address, endpoints in counted.items():
-            before = self._begun.get(address)
+            before = self._counted.get(address)
             for endpoint, requests in endpoints.items():
-                in_flight[endpoint] += requests.in_flight
-                earlier = before.get(endpoint, Requests()).begun if before is not None else requests.begun
-                if requests.begun > earlier:  # less: the proxy has started again
-                    asked.add(endpoint)
-        self._begun = dict(counted)
-        went_well = [self._scale(each, now, in_flight[each], each in asked) for each in self._scalers]
+                # Of a proxy that is new here, it is not known when they came.
+                seen[endpoint] += requests.since(before.get(endpoint, Requests()) if before is not None else requests)
+        self._counted = dict(counted)
+        went_well = [self._scale(each, now, seen[each]) for each in self._scalers]
         return any(went_well)
 
-    def _scale(self, endpoint: Endpoint, now: float, in_flight: float, asked: bool) -> bool:
+    def _scale(self, endpoint: Endpoint, now: float, requests: Requests) -> bool:
         scaler, path = self._scalers[endpoint], DEPLOYMENT.format(*endpoint)
-        scaler.observe(now, in_flight, asked)
+        scaler.observe(now, requests)
         try:
             deployment: Mapping[str, Any] = self._cluster.read(path)
             if SCALED not in deployment["metadata"].get("annotations", {}):
@@ -81,7 +79,7 @@ class Autoscaler:
                 seen = {"resourceVersion": deployment["metadata"]["resourceVersion"]}
                 patch = {"metadata": seen, "spec": {"replicas": wanted}}
                 self._cluster.patch(f"{path}/scale?fieldManager={MANAGER}", patch)
-                print(f"{'/'.join(endpoint)}: {current} -> {wanted} pods, {in_flight:g} requests in flight", flush=True)
+                print(f"{'/'.join(endpoint)}: {current} -> {wanted} pods, {scaler}", flush=True)
         except Unanswered as error:
             return _failed(error)
         return True

@@ -3,16 +3,17 @@
 import re
 import socket
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Self
 from urllib.parse import quote
 from urllib.request import ProxyHandler, build_opener
 
 from controllers.servers import Unanswered
 
 SECONDS = 2
-_COUNTED = ("upstream_cx_connect_fail", "upstream_rq_active", "upstream_rq_total")
+_COUNTED = ("upstream_cx_connect_fail", "upstream_rq_active", "upstream_rq_time", "upstream_rq_total")
 _FILTER = quote(rf"^cluster\.httproute/.*\.({'|'.join(_COUNTED)})$")
 _ROUTE = r"httproute/([^/\"]+)/([^/\"]+)/rule/0/backend/0"
 """Of an endpoint itself; a canary is the second."""
@@ -21,7 +22,7 @@ Endpoint = tuple[str, str]
 """Namespace and name."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Requests:
     """Of one endpoint."""
 
@@ -30,6 +31,30 @@ class Requests:
     """How often one was sent, or could not be, since the proxy started: while there is no pod, it is tried again and
     again.
     """
+    ended: float = 0
+    """Responses that were complete since the proxy started. A request that timed out has none."""
+    seconds: float = 0
+    """How long these took in all, from the request to the last byte of the response."""
+
+    def __add__(self, other: Self) -> Self:
+        counted = (self.begun + other.begun, self.ended + other.ended, self.seconds + other.seconds)
+        return type(self)(self.in_flight + other.in_flight, *counted)
+
+    def since(self, earlier: Self) -> Self:
+        """What the same proxy has counted after `earlier`: nothing if it has started again meanwhile."""
+        if self.begun < earlier.begun or self.ended < earlier.ended:
+            return type(self)(self.in_flight)
+        counted = (self.begun - earlier.begun, self.ended - earlier.ended, self.seconds - earlier.seconds)
+        return type(self)(self.in_flight, *counted)
+
+
+_READ: Mapping[str, Callable[[float], Requests]] = {
+    "upstream_rq_active": lambda value: Requests(in_flight=value),
+    "upstream_rq_total": lambda value: Requests(begun=value),
+    "upstream_cx_connect_fail": lambda value: Requests(begun=value),
+    "upstream_rq_time_count": lambda value: Requests(ended=value),
+    "upstream_rq_time_sum": lambda value: Requests(seconds=value / 1000),
+}
 
 
 def addresses(host: str) -> list[str]:
@@ -55,9 +80,6 @@ def parsed(lines: Iterable[str]) -> Mapping[Endpoint, Requests]:
     found: dict[Endpoint, Requests] = defaultdict(Requests)
     for match in filter(None, map(_LINE.match, lines)):
         metric, namespace, name, value = match.groups()
-        requests = found[namespace, name]
-        if metric == "upstream_rq_active":
-            requests.in_flight += float(value)
-        else:
-            requests.begun += float(value)
+        if metric in _READ:
+            found[namespace, name] += _READ[metric](float(value))
     return found

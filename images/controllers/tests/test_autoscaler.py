@@ -17,6 +17,11 @@ envoy_cluster_upstream_rq_active{envoy_cluster_name="httproute/vision/digits/rul
 envoy_cluster_upstream_rq_active{envoy_cluster_name="httproute/vision/digits/rule/0/backend/1"} 5
 envoy_cluster_upstream_rq_total{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 40
 envoy_cluster_upstream_cx_connect_fail{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 2
+envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0",le="250"} 4
+envoy_cluster_upstream_rq_time_sum{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 1464.49211319843516
+envoy_cluster_upstream_rq_time_count{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 5
+envoy_cluster_external_upstream_rq_time_sum{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 1464.4921
+envoy_cluster_external_upstream_rq_time_count{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 5
 envoy_cluster_upstream_rq_total{envoy_cluster_name="xds_cluster"} 7
 """
 
@@ -28,7 +33,13 @@ def deployment(replicas: int, ready: int) -> dict[str, object]:
 
 class Metrics(unittest.TestCase):
     def test_requests_are_those_of_the_endpoint_itself(self) -> None:
-        self.assertEqual(dict(parsed(LINES.splitlines())), {DIGITS: Requests(3, 42)})
+        (found,) = parsed(LINES.splitlines()).items()
+        self.assertEqual(found, (DIGITS, Requests(3, 42, 5, 1.46449211319843516)))
+
+    def test_a_proxy_that_has_started_again_has_counted_nothing_new(self) -> None:
+        before = Requests(2, begun=40, ended=30, seconds=9)
+        self.assertEqual(Requests(1, begun=44, ended=33, seconds=12).since(before), Requests(1, 4, 3, 3))
+        self.assertEqual(Requests(1, begun=50, ended=3, seconds=1).since(before), Requests(1))
 
 
 class Rounds(unittest.TestCase):
@@ -49,6 +60,20 @@ class Rounds(unittest.TestCase):
         self.assertEqual(self.cluster.patches, [])
         self.round(one=7, two=1)
         self.assertEqual(self.cluster.patches, [(f"{PATH}/scale?fieldManager={MANAGER}", PATCH)])
+
+    def test_slow_responses_of_all_proxies_add_a_pod(self) -> None:
+        bounds = Bounds.read({"min": 1, "max": 4, "requestsInFlight": 8, "scaleDownAfter": 60, "latency": 0.25})
+        self.cluster.found[PATH] = deployment(2, 2)
+        self.autoscaler = Autoscaler(lambda: self.counted, self.cluster, {DIGITS: bounds}, lambda: self.now)
+        for number in range(60):
+            self.now += 1
+            answers = {
+                "one": Requests(1, number, number, 0.2 * number),
+                "two": Requests(1, number, number, 0.5 * number),
+            }
+            self.counted = {proxy: {DIGITS: requests} for proxy, requests in answers.items()}
+            self.autoscaler.round()
+        self.assertEqual(self.cluster.patches[0][1]["spec"], {"replicas": 3})
 
     def test_a_deployment_whose_number_is_declared_again_is_left_alone(self) -> None:
         self.cluster.found[PATH] = {**deployment(5, 5), "metadata": {"resourceVersion": "8"}}

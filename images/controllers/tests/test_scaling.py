@@ -2,6 +2,7 @@
 
 import unittest
 
+from controllers.envoy import Requests
 from controllers.scaling import LONGEST_START, PERIOD, Bounds, Scaler
 
 DOWN = 60
@@ -19,7 +20,8 @@ class Endpoint:
     def run(self, seconds: int, in_flight: float, asked: bool | None = None) -> "Endpoint":
         for _ in range(seconds):
             self.now += 1
-            self.scaler.observe(self.now, in_flight, bool(in_flight) if asked is None else asked)
+            begun = bool(in_flight) if asked is None else asked
+            self.scaler.observe(self.now, Requests(in_flight, begun))
             wanted = self.scaler.replicas(self.now, self.current, self.ready)
             if wanted != self.current:
                 self.current, self._started = wanted, self.now

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from infra.declaration.problems import Problem
 from infra.declaration.types import Seconds, Settings, written
@@ -18,11 +19,24 @@ _MOST = 100
 _SHORTEST_TIME, _LONGEST_TIME = 10, 3600
 _LEAST_TO_START = 30
 """Seconds."""
+_LATENCY = re.compile(r"^(?:(\d{1,7})ms|(\d{1,4}(?:\.\d{1,3})?)s)$", re.ASCII)
+_SHORTEST_LATENCY, _LONGEST_LATENCY = 0.01, 3600
+"""Seconds. Proxies measure in whole milliseconds."""
 
 
 def _time_to_go_down(seconds: int) -> int:
     if not _SHORTEST_TIME <= seconds <= _LONGEST_TIME:
         raise ValueError(f"{seconds}s is out of range; write {_SHORTEST_TIME}s to {_LONGEST_TIME // 3600}h")
+    return seconds
+
+
+def _latency(value: object) -> float:
+    match = _LATENCY.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a latency; write milliseconds or seconds, such as 300ms or 1.5s")
+    seconds = int(match[1]) / 1000 if match[1] else float(match[2])
+    if not _SHORTEST_LATENCY <= seconds <= _LONGEST_LATENCY:
+        raise ValueError(f"{value} is out of range; write {_SHORTEST_LATENCY * 1000:g}ms to {_LONGEST_LATENCY}s")
     return seconds
 
 
@@ -61,14 +75,27 @@ class Replicas(Settings):
         return self.min == self.max
 
 
+AverageLatency = Annotated[
+    float,
+    BeforeValidator(_latency),
+    WithJsonSchema({"type": "string", "pattern": _LATENCY.pattern, "examples": ["300ms", "1.5s"]}),
+]
+"""Written with its unit, kept in seconds."""
+
+
 class ScaleOn(Settings):
-    """What of its requests decides how many pods an endpoint has."""
+    """What of its requests decides how many pods an endpoint has: the measure that needs the most."""
 
     requests_in_flight: int | None = Field(
         default=None,
         ge=1,
         le=256,
         description="Requests in flight for each pod, on average; less than `maxConcurrentRequests`, none: half of it",
+    )
+    latency: AverageLatency | None = Field(
+        default=None,
+        description="Target for the average latency, from the request to the last byte of its response; less than "
+        "`expose.timeout`. None: pods are added by requests in flight only",
     )
 
 
@@ -91,7 +118,7 @@ Pods = Annotated[Replicas, BeforeValidator(_range, json_schema_input_type=Number
 
 
 def scaled_endpoints_are_measured(platform: Platform, root: Path) -> Iterator[Problem]:
-    """The gateway counts requests, and no other."""
+    """The gateway counts requests, and nothing else does."""
     for name, endpoint in platform.serving.items():
         path = f"serving.{name}"
         if not endpoint.replicas.fixed and endpoint.expose is None:
@@ -112,6 +139,16 @@ def pods_are_added_before_they_refuse(platform: Platform, root: Path) -> Iterato
             message = f"a pod refuses more than {most} requests at a time, before another one is added"
             hint = f"write less than {most}, or raise serving.{name}.maxConcurrentRequests"
             yield Problem(f"serving.{name}.scaleOn.requestsInFlight", f"{message}; {hint}")
+
+
+def latency_targets_can_be_exceeded(platform: Platform, root: Path) -> Iterator[Problem]:
+    """The gateway ends requests that take longer than their timeout."""
+    for name, endpoint in platform.serving.items():
+        target = endpoint.scale_on.latency if endpoint.scale_on else None
+        if target is not None and endpoint.expose is not None and target >= endpoint.expose.timeout:
+            message = f"the gateway ends requests after {endpoint.expose.timeout}s, before pods would be added"
+            hint = f"write less than {endpoint.expose.timeout}s, or raise serving.{name}.expose.timeout"
+            yield Problem(f"serving.{name}.scaleOn.latency", f"{message}; {hint}")
 
 
 def objectives_allow_cold_starts(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -147,6 +184,7 @@ def requests_wait_for_a_start(platform: Platform, root: Path) -> Iterator[Proble
 SCALING_RULES = (
     scaled_endpoints_are_measured,
     pods_are_added_before_they_refuse,
+    latency_targets_can_be_exceeded,
     objectives_allow_cold_starts,
     only_callers_wake_an_endpoint,
     requests_wait_for_a_start,

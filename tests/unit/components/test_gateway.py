@@ -176,14 +176,23 @@ def test_a_canary_without_a_part_gets_copies_at_most() -> None:
 
 
 def test_what_scales_endpoints_knows_their_bounds_and_reaches_no_other_deployment() -> None:
-    scaled = {"serving.digits.replicas": {"min": 0, "max": 4, "scaleDownAfter": "90s"}}
+    scaled: dict[str, Any] = {"serving.digits.replicas": {"min": 0, "max": 4, "scaleDownAfter": "90s"}}
+    scaled["serving.digits.scaleOn"] = {"latency": "300ms"}
     recorder = platform(small(**exposed(**scaled)))
     deployment = inputs(recorder, DEPLOYMENT, "digits")
     assert deployment["spec"]["replicas"] == 1, "at first"
     assert deployment["metadata"]["annotations"]["ml-platform.io/scaled"] == "true"
     bounds = json.loads(inputs(recorder, "kubernetes:core/v1:ConfigMap", "autoscaler")["data"]["endpoints.json"])
     assert bounds == [
-        {"namespace": "vision", "name": "digits", "min": 0, "max": 4, "requestsInFlight": 16, "scaleDownAfter": 90}
+        {
+            "namespace": "vision",
+            "name": "digits",
+            "min": 0,
+            "max": 4,
+            "requestsInFlight": 16,
+            "scaleDownAfter": 90,
+            "latency": 0.3,
+        }
     ]
     rights = {
         (resource, verb)

@@ -123,6 +123,29 @@ def test_an_endpoint_is_exposed_to_named_callers_or_with_its_own_key(root: Path)
             "one is added; write less than 32, or raise serving.digits.maxConcurrentRequests",
         ),
         (
+            {"serving.digits.scaleOn": {"latency": "300ms"}},
+            "serving.digits.scaleOn: does nothing: serving.digits.replicas is a number; write a range, or remove this",
+        ),
+        (
+            {"serving.digits.scaleOn": {"latency": "0ms"}},
+            "serving.digits.scaleOn.latency: 0ms is out of range; write 10ms to 3600s",
+        ),
+        (
+            {"serving.digits.scaleOn": {"latency": "2h"}},
+            "serving.digits.scaleOn.latency: '2h' is not a latency; write milliseconds or seconds, such as 300ms or "
+            "1.5s",
+        ),
+        (
+            {"serving.digits.scaleOn": {"latency": 0.3}},
+            "serving.digits.scaleOn.latency: 0.3 is not a latency; write milliseconds or seconds, such as 300ms or "
+            "1.5s",
+        ),
+        (
+            {"serving.digits.replicas": {"min": 1, "max": 2}, "serving.digits.scaleOn": {"latency": "60s"}},
+            "serving.digits.scaleOn.latency: the gateway ends requests after 60s, before pods would be added; write "
+            "less than 60s, or raise serving.digits.expose.timeout",
+        ),
+        (
             {"serving.digits.replicas": {"min": 0, "max": 2}, "serving.digits.expose.timeout": "20s"},
             "serving.digits.expose.timeout: a request that wakes the endpoint may take longer than 20s; write at least "
             "30s, or replicas.min: 1",
@@ -181,11 +204,26 @@ def test_a_canary_needs_the_gateway(root: Path) -> None:
     ]
 
 
-def test_only_the_gateway_counts_requests(root: Path) -> None:
-    assert refused(root, **{"serving.digits.replicas": {"min": 1, "max": 3}}) == [
+@pytest.mark.parametrize("measures", [{}, {"requestsInFlight": 4}, {"latency": "300ms"}])
+def test_only_the_gateway_counts_requests(root: Path, measures: dict[str, Any]) -> None:
+    scaled = {"serving.digits.replicas": {"min": 1, "max": 3}, "serving.digits.scaleOn": measures}
+    assert refused(root, **scaled) == [
         f"{AT}serving.digits.replicas: requests are counted by the gateway, and the endpoint is not exposed; write "
         "serving.digits.expose, or a number"
     ]
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("300ms", 0.3), ("1.5s", 1.5), ("59.999s", 59.999)])
+def test_a_latency_scales_an_endpoint_alone_or_with_requests_and_from_zero(
+    root: Path, written: str, seconds: float
+) -> None:
+    measured: list[dict[str, object]] = [{}, {"requestsInFlight": 4}]
+    for measures in measured:
+        scale_on = {"latency": written, **measures}
+        scaled = {"serving.digits.replicas": {"min": 0, "max": 3}, "serving.digits.scaleOn": scale_on}
+        declared = accepted(root, **exposed(**scaled)).serving["digits"].scale_on
+        assert declared is not None
+        assert declared.latency == seconds
 
 
 def test_nobody_without_a_key_wakes_an_endpoint(root: Path) -> None:
