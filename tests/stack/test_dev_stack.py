@@ -267,7 +267,8 @@ def endpoint(core: client.CoreV1Api, outputs: dict[str, Any]) -> Endpoint:
 @pytest.fixture(scope="module")
 def two_versions(core: client.CoreV1Api, outputs: dict[str, Any], endpoint: Endpoint) -> None:
     """The champion is another version than the first."""
-    if version(endpoint, "digits") == "1":
+    # One of its pods may have loaded the first while another one has not.
+    if eventually(lambda: version(endpoint, "digits"), 60, "a model that is loaded") == "1":
         shown.train_again(core.api_client, outputs["jobs"]["digits"])
     eventually(lambda: later_version(endpoint), 240, "the next champion to be served")
 
@@ -398,16 +399,16 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
             declare(trial, serving={"digits": {**settings, "canary": {"version": 1, "percent": 10}}})
             trial.up()
             assert trial.preview("--expect-no-changes").code == 0
-            champion = eventually(lambda: later_version(endpoint), 60, "the end of pods that serve the first")
-            eventually(lambda: len(serving_pods(core)) == settings["replicas"], 90, "the end of older pods")
+            champion = eventually(lambda: later_version(endpoint), 180, "the end of pods that serve the first")
+            eventually(lambda: len(serving_pods(core)) == settings["replicas"], 180, "the end of older pods")
             before = answered_by(core, TEAM, names)
             eventually(
-                lambda: sum(answered_by(core, TEAM, names).values()) - sum(before.values()) > 3000, 120, "requests"
+                lambda: sum(answered_by(core, TEAM, names).values()) - sum(before.values()) > 3000, 300, "requests"
             )
             after = answered_by(core, TEAM, names)
             evict(core, serving_pods(core)[0], TEAM)
             make_champion(address(core, outputs["tracking"]), outputs["tracking"], "1")
-            eventually(lambda: version(endpoint, "digits") == "1", 60, "the other version")
+            eventually(lambda: version(endpoint, "digits") == "1", 180, "the other version")
             restart(apps, "envoy", "envoy-gateway")
             count(stack_file, "gateway")
             trial.up()
