@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError
 from cli.aws_preflight import (
     account,
     addresses,
+    certificate,
     database,
     grafana,
     pipeline,
@@ -31,6 +32,7 @@ from cli.stack import secrets_provider
 from common.console import console
 from common.errors import CommandError
 from infra.catalogue.aws.names import stack_prefix
+from infra.declaration.gateway import exposed
 from infra.declaration.model import Platform
 
 Check = Callable[[Client, Wanted], Iterator[Finding]]
@@ -60,6 +62,7 @@ CONTENT: Sequence[Check] = (
     database.database_is_offered,
     database.backups_are_replicated,
     grafana.identity_center_has_the_groups,
+    certificate.the_certificate_is_valid_for_the_hosts,
 )
 UNANSWERED = (BotoCoreError, ClientError, ResponseParserError)
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -75,6 +78,8 @@ def check(name: str, declared: Platform) -> bool:
         backend=os.environ.get(state.BACKEND, ""),
         secrets_provider=secrets_provider(name),
         objects=bool(declared.dataset_teams()),
+        certificate=declared.gateway.aws.certificate if declared.gateway and declared.gateway.aws else "",
+        hosts=exposed(declared).hosts,
     )
     client = clients(wanted.aws.region)
     if client is None:

@@ -39,6 +39,10 @@ class Wanted:
     """The URL of the secrets provider, as in the stack file."""
     objects: bool = False
     """Whether datasets are declared as objects, for which there is a bucket."""
+    certificate: str = ""
+    """The ARN of the gateway's."""
+    hosts: Sequence[str] = ()
+    """What callers of the gateway write in its URL."""
 
     @property
     def machines(self) -> Mapping[str, Machines]:

@@ -189,6 +189,19 @@ def the_gateway_is_of_this_foundation(platform: Platform, root: Path) -> Iterato
             yield Problem("gateway", f"nothing says how callers reach it; write {name}: {{{what}}}")
 
 
+def the_certificate_is_where_the_load_balancer_is(platform: Platform, root: Path) -> Iterator[Problem]:
+    """ACM's certificates are of one account and region."""
+    gateway, aws = platform.gateway.aws if platform.gateway else None, platform.foundation.aws
+    if gateway is None or aws is None:
+        return
+    region, account = gateway.certificate.split(":")[3:5]
+    if (region, account) != (aws.region, aws.account):
+        message = (
+            f"it is in account {account}, region {region}; the load balancer takes one of {aws.account}, {aws.region}"
+        )
+        yield Problem("gateway.aws.certificate", f"{message}: write its ARN")
+
+
 def load_balancers_let_somebody_in(platform: Platform, root: Path) -> Iterator[Problem]:
     """The networks that may connect are by default those of the VPC, which reach no public load balancer by them."""
     aws = platform.gateway.aws if platform.gateway else None
@@ -281,6 +294,7 @@ def ports_of_the_machine_differ(platform: Platform, root: Path) -> Iterator[Prob
 GATEWAY_RULES = (
     exposed_endpoints_have_a_gateway,
     the_gateway_is_of_this_foundation,
+    the_certificate_is_where_the_load_balancer_is,
     load_balancers_let_somebody_in,
     hosts_are_of_one_team,
     exposed_urls_differ,

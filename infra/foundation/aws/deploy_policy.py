@@ -132,6 +132,7 @@ def preflight_statements(
         allow([*_PREFLIGHT_READS, *(_IDENTITY_READS if grafana else [])], ["*"]),
         allow(["iam:GetRole"], [*linked, *access]),
         allow(["kms:DescribeKey"], [context.arn("kms", "key/*")]),
+        allow(["acm:DescribeCertificate"], [context.arn("acm", "certificate/*")]),
         allow(["s3:GetBucketLocation", "s3:GetBucketVersioning"], buckets),
         allow(["eks:DescribeCluster"], [context.cluster_arn]),
         allow(["iam:GetOpenIDConnectProvider", "iam:ListOpenIDConnectProviderTags"], [context.github]),

@@ -149,6 +149,7 @@ def test_a_declared_identity_provider_must_let_workflows_in(moto: Client) -> Non
 
 
 STATE = "arn:aws:s3:::example-ml-platform-state"
+CERTIFICATE = PLACE.arn("acm", "certificate/6d1f4f4e-3c0a-4a52-9d0c-0b6a5f2f7c11")
 ABOUT: dict[str, tuple[str, ...]] = {
     "iam:GetRole": (
         PLACE.iam_arn("role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"),
@@ -161,6 +162,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "eks:DescribeCluster": (PLACE.cluster_arn,),
     "servicequotas:GetServiceQuota": (PLACE.arn("servicequotas", "ec2/L-1216C47A"),),
     "kms:DescribeKey": (KEY,),
+    "acm:DescribeCertificate": (CERTIFICATE,),
     "s3:GetBucketLocation": (
         STATE,
         *(PLACE.bucket_arn(purpose) for purpose in ("artifacts", "access-logs", "datasets", "replica")),
@@ -168,7 +170,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "s3:GetBucketVersioning": (STATE,),
     "identitystore:DescribeGroup": ("arn:aws:identitystore:::group/93842ea2-70b1-4f6e-8a3c-0d2b6f1e7c55",),
 }
-SERVICES = {"ec2", "eks", "iam", "identitystore", "kms", "rds", "s3", "servicequotas", "sso"}
+SERVICES = {"acm", "ec2", "eks", "iam", "identitystore", "kms", "rds", "s3", "servicequotas", "sso"}
 
 
 @pytest.mark.parametrize("role", ["ci-deploy", "ci-preview"])
@@ -219,7 +221,8 @@ def questions(moto: Client) -> set[str]:
     moto("s3").create_bucket(Bucket=state, CreateBucketConfiguration={"LocationConstraint": REGION})
     with provider(moto):
         for each in (aws, declared):
-            wanted = Wanted(each, prod.node_pools, PLACE.name, secrets_provider="awskms://alias/ml-platform-state")
+            key = "awskms://alias/ml-platform-state"
+            wanted = Wanted(each, prod.node_pools, PLACE.name, secrets_provider=key, certificate=CERTIFICATE)
             examine(client, wanted)
         found = asked - {"sts:GetCallerIdentity"}
     moto("s3").delete_bucket(Bucket=state)

@@ -288,5 +288,15 @@ def test_a_public_load_balancer_says_who_may_connect(root: Path) -> None:
     assert accepted_on_aws(root, {"aws": {**public["aws"], "sourceCidrs": ["203.0.113.0/24"]}})
 
 
+@pytest.mark.parametrize("elsewhere", ["eu-west-1:123456789012", "eu-central-1:210987654321"])
+def test_the_certificate_is_of_the_account_and_region(root: Path, elsewhere: str) -> None:
+    certificate = CERTIFICATE.replace("eu-central-1:123456789012", elsewhere)
+    region, account = elsewhere.split(":")
+    assert refusal(root, on_aws(gateway={"aws": {"certificate": certificate}})) == [
+        f"{AT}gateway.aws.certificate: it is in account {account}, region {region}; the load balancer takes one of "
+        "123456789012, eu-central-1: write its ARN"
+    ]
+
+
 def accepted_on_aws(root: Path, gateway: dict[str, Any]) -> bool:
     return declare(on_aws(gateway=gateway), "Pulumi.dev.yaml", root).gateway is not None
