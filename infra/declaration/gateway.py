@@ -122,7 +122,7 @@ class Expose(Settings):
         default="/",
         description="What the path of its URL begins with, before `/v2` or `/v1`; the endpoint does not see it",
     )
-    callers: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
+    callers: Annotated[tuple[Name, ...], Field(strict=False, max_length=50)] = Field(
         default=(),
         description="Who may call it: a generated secret of the team for each, which it sends as `X-API-Key` or as a "
         "bearer token. The endpoint gets its name as `X-Caller`. None: the endpoint itself asks for `apiKey`",

@@ -3,12 +3,14 @@ depend; others are llama.cpp's own."""
 
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llm.callers import HEADER, Callers, Usage
 from llm.weights import Weights
+
+disable_created_metrics()  # of every series one more, which nothing reads
 
 LABELS = ("model", "version", "code")
 FORESEEN = ("200", "500", "503")
