@@ -13,9 +13,9 @@ from tests.logged_model import Login, post
 WRITER = Path(__file__).parents[1] / "images" / "llm" / "tests" / "tiny_model.py"
 
 
-def register_gguf(url: str, login: Login, model: str, digest: str | None = None) -> str:
-    """Its version. `digest` is its tag `sha256`; None: the right one."""
-    content = written()
+def register_gguf(url: str, login: Login, model: str, digest: str | None = None, *, adapter: bool = False) -> str:
+    """Its version. `digest` is its tag `sha256`; None: the right one. An adapter is one of the model in GGUF."""
+    content = written("adapter") if adapter else written()
     experiment = post(url, login, "experiments/create", name=f"{model}-weights")["experiment_id"]
     run = post(url, login, "runs/create", experiment_id=experiment, start_time=1)["run"]["info"]
     folder = run["artifact_uri"].removeprefix("mlflow-artifacts:").strip("/")
@@ -28,9 +28,9 @@ def register_gguf(url: str, login: Login, model: str, digest: str | None = None)
     return str(version["version"])
 
 
-def written() -> bytes:
+def written(*arguments: str) -> bytes:
     """The file, as the tests of the image write it."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "tiny.gguf")
-        subprocess.run([sys.executable, str(WRITER), str(file)], check=True)
+        subprocess.run([sys.executable, str(WRITER), str(file), *arguments], check=True)
         return file.read_bytes()

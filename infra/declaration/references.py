@@ -5,7 +5,7 @@ They are checked in the raw settings, not in the model, so that they are reporte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from infra.catalogue.images import LLM
@@ -20,7 +20,7 @@ _REFERENCES = (
     ("nodePools", "gpu.checkImage", "images"),
     *((kind.section, setting, target) for kind in KINDS for setting, target in kind.all_references.items()),
 )
-"""(section, setting, the section that must declare it)"""
+"""(section, setting, the section that must declare it). `*` in a setting is any name."""
 
 _ALSO = {("secrets", "team"): {PLATFORM}, ("serving", "image"): {LLM}, ("serving", "canary.image"): {LLM}}
 """Names that are valid without being declared."""
@@ -55,14 +55,23 @@ def _names(raw: Mapping[Any, Any], section: str, setting: str) -> Iterator[tuple
     """Entry, path in the entry, name; the setting is one name or a list of names."""
     entries = raw.get(section)
     for entry, settings in entries.items() if isinstance(entries, Mapping) else ():
-        named = settings
-        for key in setting.split("."):
-            named = named.get(key) if isinstance(named, Mapping) else None
-        if isinstance(named, str):
-            yield str(entry), setting, named
-        for position, name in enumerate(named if isinstance(named, list) else ()):
-            if isinstance(name, str):
-                yield str(entry), f"{setting}.{position}", name
+        for path, named in _at(settings, setting.split(".")):
+            where = ".".join(path)
+            if isinstance(named, str):
+                yield str(entry), where, named
+            for position, name in enumerate(named if isinstance(named, list) else ()):
+                if isinstance(name, str):
+                    yield str(entry), f"{where}.{position}", name
+
+
+def _at(settings: Any, keys: Sequence[str], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values of a setting, each with its path; `*` stands for every key of a mapping."""
+    if not keys:
+        yield path, settings
+    elif isinstance(settings, Mapping):
+        first, *rest = keys
+        for key in settings if first == "*" else {first} & settings.keys():
+            yield from _at(settings[key], rest, (*path, str(key)))
 
 
 def _keys(raw: Mapping[Any, Any], section: str) -> set[str]:

@@ -30,6 +30,7 @@ from tests.stack.test_dev_stack import address
 from tests.waiting import eventually
 
 MODEL, ENDPOINT, HOST = "chat", "chat", "chat.localhost"
+ADAPTER, MODEL_OF_ADAPTER = "legal", "chat-legal"
 CALLERS = ("chat-ci", "chat-web")
 PER_MINUTE = 60
 LONG_STREAM = 12000
@@ -51,7 +52,8 @@ def leave_only_the_platform(trial: Pulumi) -> None:
     file = trial.folder / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(file.read_text())
     platform = document["config"]["ml-platform:platform"]
-    platform.update(images={}, training={}, serving={}, nodePools={}, models={MODEL: {"team": TEAM}})
+    models = {name: {"team": TEAM} for name in (MODEL, MODEL_OF_ADAPTER)}
+    platform.update(images={}, training={}, serving={}, nodePools={}, models=models)
     del platform["monitoring"], platform["gateway"]["hosts"]["status"]
     file.write_text(yaml.safe_dump(document))
 
@@ -67,6 +69,7 @@ def endpoint(version: int = 1, **changes: object) -> dict[str, Any]:
         "resources": {"cpu": "300m", "memory": "1Gi"},
         "maxConcurrentRequests": 4,
         "contextLength": 16384,
+        "adapters": {ADAPTER: {"model": MODEL_OF_ADAPTER, "version": 1}},
         "expose": {
             "host": HOST,
             "path": "/llm",
@@ -80,10 +83,12 @@ def endpoint(version: int = 1, **changes: object) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def outputs(trial: Pulumi, core: client.CoreV1Api) -> dict[str, Any]:
-    """The endpoint is declared once its model is registered."""
+    """The endpoint is declared once its model and its adapter are registered."""
     leave_only_the_platform(trial)
     tracking = trial.up().outputs["tracking"]
-    assert register_gguf(address(core, tracking), login_of_team(core), MODEL) == "1"
+    url, login = address(core, tracking), login_of_team(core)
+    assert register_gguf(url, login, MODEL) == "1"
+    assert register_gguf(url, login, MODEL_OF_ADAPTER, adapter=True) == "1"
     secrets = {name: {"team": TEAM, "generate": True} for name in CALLERS}
     declare(trial, secrets=secrets, serving={ENDPOINT: endpoint()})
     return trial.up().outputs
@@ -109,7 +114,7 @@ def ci(gateway: str, outputs: dict[str, Any]) -> Iterator[openai.OpenAI]:
 
 def answers(caller: openai.OpenAI) -> bool:
     try:
-        return [each.id for each in caller.models.list()] == [MODEL]
+        return [each.id for each in caller.models.list()] == [MODEL, ADAPTER]
     except openai.APIError:
         return False
 
@@ -117,6 +122,7 @@ def answers(caller: openai.OpenAI) -> bool:
 def test_openai_s_client_chats_and_streams(ci: openai.OpenAI, outputs: dict[str, Any]) -> None:
     assert outputs["endpoints"][ENDPOINT]["engine"] == "llm"
     assert complete(ci, MODEL) == MODEL
+    assert complete(ci, ADAPTER) == ADAPTER
     stream = Stream(ci, MODEL, 200)
     stream.join(120)
     assert stream.end == "length"

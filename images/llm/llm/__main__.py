@@ -1,9 +1,11 @@
-"""python -m llm: serves the model version MODEL_URI as MODEL_NAME."""
+"""python -m llm: serves the model version MODEL_URI as MODEL_NAME, and its adapters by their names in ADAPTERS."""
 
 import os
 import sys
+from collections.abc import Mapping
 from threading import Thread
 
+from llm.adapters import BadAdapters, download_adapters, read_adapters
 from llm.api_key import NoKeys, read_keys
 from llm.app import Service, create_app
 from llm.engine import Engine, EngineFailed, Settings
@@ -14,20 +16,21 @@ from llm.weights import WeightsUnavailable, download
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
-def load(server: DrainingServer, service: Service, uri: str) -> None:
+def load(server: DrainingServer, service: Service, uri: str, uris: Mapping[str, str]) -> None:
     """Health checks are answered meanwhile. Ends the server if there is nothing to serve, now or later."""
     try:
-        weights = download(uri)
+        weights, adapters = download(uri), download_adapters(uris)
         settings = Settings(
             file=str(weights.file),
             model=service.model,
             requests=service.requests,
             context=count("CONTEXT_LENGTH", 4096),
             threads=count("OMP_NUM_THREADS", 1),
+            adapters={name: str(adapter.file) for name, adapter in adapters.items()},
         )
         engine = Engine(settings)
-        service.serve(weights, engine.url)
-        print(f"llm: {uri} is loaded", flush=True)
+        service.serve({service.model: weights, **adapters}, engine.url)
+        print(f"llm: {' and '.join([uri, *uris.values()])}: loaded", flush=True)
         service.problem = engine.wait()
     except (WeightsUnavailable, EngineFailed) as error:
         service.problem = str(error)
@@ -43,17 +46,22 @@ def main() -> None:
     except NoKeys as error:
         sys.exit(f"llm: API_KEYS_FILE: {error}")
     model = os.environ["MODEL_NAME"]
+    try:
+        adapters = read_adapters(os.environ.get("ADAPTERS"), model)
+    except BadAdapters as error:
+        sys.exit(f"llm: ADAPTERS: {error}")
     service = Service(
         model,
         Metrics(model, os.environ.get("CALLERS_FILE")),
         api_keys,
         request_bytes=count("MAX_REQUEST_BYTES", 4 * 2**20),
         requests=count("MAX_CONCURRENT_REQUESTS", 32),
+        adapters=[*adapters],
     )
     grace = count("GRACE_SECONDS", 60)
     server = DrainingServer(create_app(service), service, count("PORT", 8080), count("DRAIN_SECONDS", 5), grace)
     # A daemon, so that a server that is stopped does not wait for a download.
-    Thread(target=load, args=(server, service, os.environ["MODEL_URI"]), daemon=True).start()
+    Thread(target=load, args=(server, service, os.environ["MODEL_URI"], adapters), daemon=True).start()
     server.run()
     if service.problem:
         sys.exit(f"llm: {service.problem}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,11 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from llm import errors
+from llm import adapters, errors
+from llm.adapters import Renamed
 from llm.api_key import admits
 from llm.errors import ApiError
 from llm.forward import client, forward, while_connected
 from llm.metrics import Measured, Metrics
+from llm.turns import Turns
 from llm.weights import Weights
 
 BODY_SECONDS = 20.0
@@ -34,26 +36,36 @@ class Service:
     """What is served, and its limits."""
 
     model: str
+    """The base model's name."""
     metrics: Metrics
     api_keys: Sequence[str] = ()
     """Any of them is accepted; none: no key is required."""
     request_bytes: int = 4 * 2**20
     requests: int = 32
+    adapters: Sequence[str] = ()
+    """Their names."""
     draining: bool = False
     problem: str | None = None
     """Why it has ended."""
-    weights: Weights | None = None
+    served: Mapping[str, Weights] = field(default_factory=dict)
+    """By name: the model, and its adapters."""
     engine: httpx.AsyncClient | None = None
     """None: the model is not loaded yet."""
+    turns: Turns = field(default_factory=Turns, init=False)
     _processed: int = field(default=0, init=False)
 
     @property
     def ready(self) -> bool:
         return self.engine is not None and not self.draining
 
-    def serve(self, weights: Weights, url: str) -> None:
-        self.weights, self.engine = weights, client(url)
-        self.metrics.serves(weights)
+    @property
+    def names(self) -> Sequence[str]:
+        """That requests may write as `model`."""
+        return (self.model, *self.adapters)
+
+    def serve(self, served: Mapping[str, Weights], url: str) -> None:
+        self.metrics.serves(served)
+        self.served, self.engine = served, client(url)
 
     @contextmanager
     def admission(self) -> Iterator[None]:
@@ -89,16 +101,16 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-def require_model(body: bytes, served: str) -> None:
-    """llama.cpp ignores the name, and takes any number of prompts and choices in one request."""
+def asked_model(body: bytes, served: Sequence[str]) -> str:
+    """One of the names. llama.cpp ignores it, and takes any number of prompts and choices in one request."""
     try:
         sent = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise errors.bad_request(f"the body is not JSON: {error}") from None
     asked = sent.get("model") if isinstance(sent, dict) else None
     if not isinstance(asked, str):
-        raise errors.bad_request(f"write the model's name in `model`; this server has `{served}`")
-    if asked != served:
+        raise errors.bad_request(f"write the model's name in `model`; this server has {errors.listed(served)}")
+    if asked not in served:
         raise errors.unknown_model(asked, served)
     if isinstance(sent.get("prompt"), list) and len(sent["prompt"]) > 1 and not _is_tokens(sent["prompt"]):
         raise errors.bad_request("write one prompt: each takes as much of the server as a request")
@@ -106,6 +118,9 @@ def require_model(body: bytes, served: str) -> None:
         raise errors.bad_request(
             f"write 1 for {' and '.join(_SEVERAL)}, or leave them out: this server makes one choice"
         )
+    if adapters.FIELD in sent:
+        raise errors.bad_request(f"leave out `{adapters.FIELD}`; write the name of an adapter in `model`")
+    return asked
 
 
 def _is_tokens(prompt: list[object]) -> bool:
@@ -123,27 +138,35 @@ class Completions:
             raise errors.not_loaded()
         with service.admission():
             body = await read_body(request, service.request_bytes)
-            require_model(body, service.model)
-            await while_connected(receive, forward(service.engine, request.url.path, body, send))
+            asked = request.state.model = asked_model(body, service.names)
+            await while_connected(receive, self._answer(service, service.engine, request.url.path, asked, body, send))
+
+    async def _answer(
+        self, service: Service, engine: httpx.AsyncClient, path: str, asked: str, body: bytes, send: Send
+    ) -> None:
+        body = adapters.with_adapter(body, asked, service.adapters)
+        async with service.turns.turn(asked):
+            await forward(engine, path, body, Renamed(service.model, asked), send)
 
 
 def create_app(service: Service) -> Starlette:
-    def model() -> dict[str, object]:
-        created = int(service.weights.created) if service.weights else 0
-        return {"id": service.model, "object": "model", "created": created, "owned_by": "ml-platform"}
+    def model(name: str) -> dict[str, object]:
+        created = int(service.served[name].created)
+        found = {"id": name, "object": "model", "created": created, "owned_by": "ml-platform"}
+        return found if name == service.model else {**found, "parent": service.model}
 
     async def models(request: Request) -> Response:
         require_key(service, request)
-        return JSONResponse({"object": "list", "data": [model()] if service.engine else []})
+        return JSONResponse({"object": "list", "data": [model(name) for name in service.served]})
 
     async def one_model(request: Request) -> Response:
         require_key(service, request)
         asked = request.path_params["name"]
-        if asked != service.model:
-            raise errors.unknown_model(asked, service.model)
+        if asked not in service.names:
+            raise errors.unknown_model(asked, service.names)
         if service.engine is None:
             raise errors.not_loaded()
-        return JSONResponse(model())
+        return JSONResponse(model(asked))
 
     async def live(_: Request) -> Response:
         return JSONResponse({"live": True})

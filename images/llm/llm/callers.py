@@ -60,8 +60,9 @@ class Callers:
         self.refresh()
 
     def refresh(self) -> None:
-        """The file changes while the server runs. Callers are counted from the start: an increase from nothing to one
-        is none."""
+        """The file changes while the server runs. Callers of the base model are counted from the start: an increase
+        from nothing to one is none. Of each with every adapter there could be more series than Prometheus takes of a
+        pod."""
         with suppress(OSError):
             self._names = frozenset(self._file.read_text().split())
         for name in self._names:
@@ -70,12 +71,12 @@ class Callers:
             for type_ in (PROMPT, COMPLETION):
                 self._tokens.labels(name, self._model, type_)
 
-    def observe(self, sent: str | None, code: int, usage: Usage) -> None:
-        """`sent` is the header's value."""
+    def observe(self, sent: str | None, model: str, code: int, usage: Usage) -> None:
+        """`sent` is the header's value, `model` the name that was asked for."""
         name, key = self._identify(sent or "")
-        self._requests.labels(name, key, self._model, str(code)).inc()
+        self._requests.labels(name, key, model, str(code)).inc()
         for type_, tokens in usage.tokens.items():
-            self._tokens.labels(name, self._model, type_).inc(tokens)
+            self._tokens.labels(name, model, type_).inc(tokens)
 
     def _identify(self, sent: str) -> tuple[str, str]:
         """`ci.previous` is the caller `ci` with the key from before its rotation."""

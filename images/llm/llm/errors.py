@@ -1,6 +1,6 @@
 """Errors in the OpenAI API's form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
@@ -28,9 +28,13 @@ def unauthorized() -> ApiError:
     return ApiError(HTTPStatus.UNAUTHORIZED, message, INVALID, "invalid_api_key", {"WWW-Authenticate": "Bearer"})
 
 
-def unknown_model(asked: str, served: str) -> ApiError:
-    message = f"The model `{asked}` does not exist; this server has `{served}`"
+def unknown_model(asked: str, served: Sequence[str]) -> ApiError:
+    message = f"The model `{asked}` does not exist; this server has {listed(served)}"
     return ApiError(HTTPStatus.NOT_FOUND, message, INVALID, "model_not_found")
+
+
+def listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def unknown_path(path: str) -> ApiError:

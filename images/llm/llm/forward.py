@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 from starlette.types import Receive, Send
 
+from llm.adapters import Renamed
+
 FORWARDED = (b"content-type", b"cache-control")
 """Headers of responses; others are about the connection to llama.cpp."""
 
@@ -18,13 +20,13 @@ def client(url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, timeout=None, limits=limits, trust_env=False)
 
 
-async def forward(engine: httpx.AsyncClient, path: str, body: bytes, send: Send) -> None:
+async def forward(engine: httpx.AsyncClient, path: str, body: bytes, renamed: Renamed, send: Send) -> None:
     async with engine.stream("POST", path, content=body, headers={"Content-Type": "application/json"}) as response:
         headers = [(name.lower(), value) for name, value in response.headers.raw if name.lower() in FORWARDED]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         async for chunk in response.aiter_raw():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+            await send({"type": "http.response.body", "body": renamed.read(chunk), "more_body": True})
+        await send({"type": "http.response.body", "body": renamed.rest()})
 
 
 async def while_connected(receive: Receive, answer: Coroutine[Any, Any, None]) -> None:

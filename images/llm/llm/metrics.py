@@ -1,7 +1,12 @@
 """Prometheus metrics: those of requests have the names and labels of images/serving, on which SLOs and dashboards
-depend; others are llama.cpp's own."""
+depend; others are llama.cpp's own.
+
+Requests are counted by the model that they ask for, the base model or an adapter. Everything else is about the base
+model: a histogram for each adapter would be more series than Prometheus takes of a pod.
+"""
 
 import time
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from starlette.datastructures import Headers
@@ -22,7 +27,9 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 class Metrics:
     def __init__(self, model: str, callers_file: str | None = None) -> None:
-        self._model, self._version = model, ""
+        self._model = model
+        self._versions: Mapping[str, str] = {model: ""}
+        """By name."""
         self.registry = CollectorRegistry()
         self._callers = Callers(callers_file, model, self.registry) if callers_file else None
         self._requests = Counter("inference_requests", "Completions requested.", LABELS, registry=self.registry)
@@ -50,20 +57,24 @@ class Metrics:
             registry=self.registry,
         )
 
-    def serves(self, weights: Weights) -> None:
-        self._version = weights.version
+    def serves(self, served: Mapping[str, Weights]) -> None:
+        weights = served[self._model]
+        self._versions = {name: each.version for name, each in served.items()}
         self._loaded.labels(self._model).set(1)
         self._info.labels(self._model, weights.version, weights.uri, weights.run_id).set(1)
         self._created.labels(self._model, weights.version).set(weights.created)
         for code in FORESEEN:
-            self._requests.labels(self._model, weights.version, code)
+            for name, version in self._versions.items():
+                self._requests.labels(name, version, code)
             self._seconds.labels(self._model, weights.version, code)
 
-    def observe(self, code: int, seconds: float, caller: str | None, usage: Usage) -> None:
-        self._requests.labels(self._model, self._version, str(code)).inc()
-        self._seconds.labels(self._model, self._version, str(code)).observe(seconds)
+    def observe(self, model: str | None, code: int, seconds: float, caller: str | None, usage: Usage) -> None:
+        """`model` is the name that was asked for; None: it was refused before."""
+        asked = model or self._model
+        self._requests.labels(asked, self._versions[asked], str(code)).inc()
+        self._seconds.labels(self._model, self._versions[self._model], str(code)).observe(seconds)
         if self._callers:
-            self._callers.observe(caller, code, usage)
+            self._callers.observe(caller, asked, code, usage)
 
     def page(self) -> bytes:
         if self._callers:
@@ -96,4 +107,5 @@ class Measured:
             code = 500
             raise
         finally:
-            self._metrics.observe(code, time.perf_counter() - begin, Headers(scope=scope).get(HEADER), usage)
+            model, caller = scope.get("state", {}).get("model"), Headers(scope=scope).get(HEADER)
+            self._metrics.observe(model, code, time.perf_counter() - begin, caller, usage)

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -23,10 +24,14 @@ from unittest.mock import create_autospec, patch
 import httpx
 import tiny_model
 from llm import weights
+from llm.adapters import BadAdapters, Renamed, download_adapters, read_adapters
 from llm.api_key import NoKeys, admits, read_keys
+from llm.app import Service, create_app
 from llm.callers import Usage
 from llm.engine import Engine, EngineFailed, Settings
 from llm.forward import while_connected
+from llm.metrics import Metrics
+from llm.turns import Turns
 from llm.weights import WeightsUnavailable, download
 from mlflow.tracking import MlflowClient
 from serve_file import KEY, MODEL, REQUEST_BYTES, REQUESTS
@@ -47,12 +52,13 @@ def eventually(is_true: Callable[[], bool]) -> None:
 class Server:
     """A process, as in a pod."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, adapters: Sequence[Path] = ()) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         callers = file.with_name("callers")
         callers.write_text("ci\nweb\n")
-        command = [sys.executable, str(SERVER), str(file), str(callers), str(port), str(DRAIN), str(GRACE)]
+        arguments = [SERVER, file, callers, port, DRAIN, GRACE, *adapters]
+        command = [sys.executable, *map(str, arguments)]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=LOGIN, timeout=60, trust_env=False)
         self._until_ready()
@@ -81,10 +87,10 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def tokens(self, caller: str) -> tuple[float, float]:
+    def tokens(self, caller: str, model: str = MODEL) -> tuple[float, float]:
         """Of its prompts and of its completions."""
-        series = 'inference_caller_tokens_total{caller="%s",model="chat",type="%s"}'
-        prompt, completion = (self.metric(series % (caller, type_)) for type_ in ("prompt", "completion"))
+        series = 'inference_caller_tokens_total{caller="%s",model="%s",type="%s"}'
+        prompt, completion = (self.metric(series % (caller, model, type_)) for type_ in ("prompt", "completion"))
         return prompt, completion
 
     def has_counted(self, caller: str, tokens: tuple[float, float]) -> bool:
@@ -114,6 +120,7 @@ class Server:
 class Served(unittest.TestCase):
     folder: ClassVar[tempfile.TemporaryDirectory[str]]
     file: ClassVar[Path]
+    adapters: Sequence[Path] = ()
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -126,7 +133,7 @@ class Served(unittest.TestCase):
         cls.folder.cleanup()
 
     def setUp(self) -> None:
-        self.server = Server(self.file)
+        self.server = Server(self.file, self.adapters)
         self.addCleanup(self.server.stop)
 
 
@@ -238,6 +245,99 @@ class UsageByCaller(Served):
         self.assertEqual(usage.tokens, {"prompt": 21, "completion": 4})
 
 
+class Adapters(Served):
+    """Of the same model, at temperature 0."""
+
+    NAMES = ("legal", "medical")
+    PROMPTS = tuple(word * times + end for word in ("hello ", "lorem ") for times in (3, 9) for end in ("", "x"))
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.adapters = [cls.file.with_name(f"{name}.gguf") for name in cls.NAMES]
+        for seed, file in enumerate(cls.adapters):
+            tiny_model.write_adapter(file, seed)
+
+    def complete(self, model: str, prompt: str, **more: Any) -> tuple[str, str]:
+        """The model's name in the response, and the text."""
+        body = {"model": model, "prompt": prompt, "max_tokens": 8, "temperature": 0, **more}
+        answer = self.server.client.post("/v1/completions", json=body).json()
+        return answer["model"], answer["choices"][0]["text"]
+
+    def test_a_request_chooses_one_by_the_model_s_name(self) -> None:
+        client = self.server.client
+        listed = client.get("/v1/models").json()["data"]
+        parents = {each["id"]: each.get("parent") for each in listed}
+        self.assertEqual(parents, {MODEL: None, "legal": MODEL, "medical": MODEL})
+        self.assertEqual(client.get("/v1/models/legal").json(), listed[1])
+        answers = [self.complete(name, "hello") for name in (MODEL, *self.NAMES)]
+        self.assertEqual([name for name, _ in answers], [MODEL, *self.NAMES])
+        self.assertEqual(len({text for _, text in answers}), 3)
+        unknown = self.server.complete(model="lega")
+        self.assertEqual((unknown.status_code, unknown.json()["error"]["code"]), (404, "model_not_found"))
+        self.assertIn("this server has `chat`, `legal`, `medical`", unknown.json()["error"]["message"])
+        self.assertEqual(client.get("/v1/models/lega").status_code, 404)
+
+    def test_streams_have_its_name(self) -> None:
+        body = {"model": "legal", "messages": HI, "max_tokens": 8, "stream": True, "ignore_eos": True}
+        events = self.server.client.post("/v1/chat/completions", json=body).text.strip().split("\n\n")
+        said = [json.loads(event.removeprefix("data: ")) for event in events[:-1]]
+        self.assertEqual({each["model"] for each in said}, {"legal"})
+
+    def test_no_answer_depends_on_what_others_have_asked_before(self) -> None:
+        """llama.cpp keeps what it has computed for prompts, also for those of other adapters."""
+        cases = [(name, prompt) for name in (MODEL, *self.NAMES) for prompt in self.PROMPTS]
+        expected = {case: self.complete(*case, cache_prompt=False) for case in cases}
+        self.assertEqual(len(set(expected.values())), len(cases))
+        for case in random.Random(0).choices(cases, k=200):
+            self.assertEqual(self.complete(*case), expected[case])
+
+    def test_clients_know_no_numbers_of_adapters(self) -> None:
+        for field in ("lora", "l\\u006fra"):
+            body = f'{{"model": "{MODEL}", "prompt": "hi", "{field}": [{{"id": 0, "scale": 1}}]}}'
+            refused = self.server.client.post("/v1/completions", content=body)
+            self.assertEqual((refused.status_code, refused.json()["error"]["code"]), (400, "invalid_request"))
+            self.assertIn("write the name of an adapter in `model`", refused.json()["error"]["message"])
+
+    def test_requests_and_tokens_are_counted_by_its_name_and_durations_are_not(self) -> None:
+        self.server.client.post(
+            "/v1/completions",
+            json={"model": "legal", "prompt": "hi", "max_tokens": 4, "ignore_eos": True},
+            headers={"X-Caller": "ci"},
+        )
+        counted = 'inference_requests_total{code="200",model="%s",version="%s"}'
+        eventually(lambda: self.server.metric(counted % ("legal", 7)) == 1)
+        self.assertEqual(self.server.metric(counted % (MODEL, 3)), 0)
+        self.assertEqual(self.server.tokens("ci", "legal")[1], 4)
+        self.assertEqual(self.server.tokens("ci"), (0, 0))
+        durations = 'inference_request_duration_seconds_count{code="200",model="%s"'
+        self.assertEqual([self.server.metric(durations % name) for name in (MODEL, "legal")], [1, 0])
+
+
+class AdaptersOfADeclaration(unittest.TestCase):
+    def test_they_are_an_object_of_uris_by_name(self) -> None:
+        self.assertEqual(read_adapters('{"legal": "models:/a/2"}', MODEL), {"legal": "models:/a/2"})
+        self.assertEqual(read_adapters(None, MODEL), {})
+        for text, reason in {
+            "legal": "not JSON",
+            '["legal"]': "not an object of URIs by name",
+            '{"legal": 2}': "not an object of URIs by name",
+            '{"chat": "models:/a/2"}': "'chat' is the name of the base model",
+        }.items():
+            with self.subTest(text), self.assertRaisesRegex(BadAdapters, reason):
+                read_adapters(text, MODEL)
+
+    def test_the_name_of_the_base_model_is_replaced_wherever_a_response_is_divided(self) -> None:
+        text = b'data: {"text":"say \\"model\\":\\"chat\\"","model":"chat","object":"x"}\n\n'
+        expected = text.replace(b'"model":"chat"', b'"model":"legal"')
+        for size in range(1, len(text)):
+            renamed = Renamed(MODEL, "legal")
+            parts = [renamed.read(text[at : at + size]) for at in range(0, len(text), size)]
+            self.assertEqual(b"".join(parts) + renamed.rest(), expected)
+        renamed = Renamed(MODEL, "legal")
+        self.assertEqual((renamed.read(text), renamed.rest()), (expected, b""), "an event is sent at once")
+
+
 class Rollout(Served):
     def test_a_stream_outlives_the_signal_to_end(self) -> None:
         with self.server.stream(5000) as lines:
@@ -267,9 +367,31 @@ class Loading(unittest.TestCase):
             with self.assertRaisesRegex(EngineFailed, "could not load the model; llama.cpp has ended with status 1"):
                 Engine(Settings(file.name, MODEL, 1, 128, 1))
 
+    def test_an_adapter_that_does_not_fit_is_named_with_the_reason(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            model, fits, wide, broken = (Path(folder, name) for name in ("model", "fits", "wide", "broken"))
+            tiny_model.write(model)
+            tiny_model.write_adapter(fits)
+            tiny_model.write_adapter(wide, width=96)
+            broken.write_bytes(b"GGUF, but no more")
+            for file, reason in ((wide, "incorrect shape"), (model, "general.type"), (broken, "failed to load")):
+                adapters = {"fits": str(fits), "legal": str(file)}
+                with self.subTest(reason), self.assertRaises(EngineFailed) as failed:
+                    Engine(Settings(str(model), MODEL, 1, 128, 1, adapters))
+                self.assertIn("adapter 'legal': llama.cpp could not load it: ", str(failed.exception))
+                self.assertIn(reason, str(failed.exception))
+
 
 class Weights(unittest.TestCase):
     def download(self, files: dict[str, bytes], tags: dict[str, str], uri: str = "models:/chat/3") -> weights.Weights:
+        with self.registry(files, tags) as folder:
+            Path(folder, "model").mkdir()
+            Path(folder, "model", "left.gguf").write_text("of a container that ended")
+            return download(uri, Path(folder, "model"))
+
+    @contextmanager
+    def registry(self, files: dict[str, bytes], tags: dict[str, str]) -> Iterator[Path]:
+        """Each version has these files and tags. A folder for them."""
         client = create_autospec(MlflowClient)
         client.return_value.get_model_version.return_value = SimpleNamespace(
             version=3, run_id="r1", creation_timestamp=2000, tags=tags
@@ -285,9 +407,7 @@ class Weights(unittest.TestCase):
             patch.object(weights, "MlflowClient", client),
             patch.object(weights, "download_artifacts", artifacts),
         ):
-            Path(folder, "model").mkdir()
-            Path(folder, "model", "left.gguf").write_text("of a container that ended")
-            return download(uri, Path(folder, "model"))
+            yield Path(folder)
 
     def test_a_version_has_one_file_and_may_have_its_digest(self) -> None:
         digest = hashlib.sha256(b"weights").hexdigest()
@@ -307,6 +427,17 @@ class Weights(unittest.TestCase):
                 self.download(files, tags, uri)
             self.assertIn(reason, str(refused.exception))
 
+    def test_an_adapter_is_verified_and_named_as_well(self) -> None:
+        digest = hashlib.sha256(b"weights").hexdigest()
+        with self.registry({"a.gguf": b"weights"}, {"sha256": digest}) as folder:
+            found = download_adapters({"legal": "models:/a/2", "medical": "models:/b/1"}, folder)
+        self.assertEqual(len({adapter.file for adapter in found.values()}), 2)
+        with (
+            self.registry({"a.gguf": b"weights"}, {"sha256": "00"}) as folder,
+            self.assertRaisesRegex(WeightsUnavailable, "adapter 'legal': models:/a/2: a.gguf has the SHA-256 digest"),
+        ):
+            download_adapters({"legal": "models:/a/2"}, folder)
+
 
 class Keys(unittest.TestCase):
     def test_any_key_of_the_file_is_accepted(self) -> None:
@@ -319,6 +450,96 @@ class Keys(unittest.TestCase):
         sent = ("Bearer now", "bearer before", "Bearer other", "now", None)
         self.assertEqual([admits(keys, each) for each in sent], [True, True, False, False, False])
         self.assertTrue(admits(read_keys(None), None))
+
+
+class WhoseTurn(unittest.IsolatedAsyncioTestCase):
+    async def asyncSetUp(self) -> None:
+        self.turns = Turns()
+        self.begun: list[str] = []
+        self.end: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, *requests: str) -> None:
+        """Each is a model and a number."""
+        for request in requests:
+            self.end[request] = asyncio.Event()
+            self.tasks[request] = asyncio.create_task(self._run(request))
+            await asyncio.sleep(0)
+
+    async def _run(self, request: str) -> None:
+        async with self.turns.turn(request[:-1]):
+            self.begun.append(request)
+            await self.end[request].wait()
+
+    async def finish(self, *requests: str) -> None:
+        for request in requests:
+            self.end[request].set()
+        await asyncio.gather(*(self.tasks[request] for request in requests))
+        await asyncio.sleep(0)
+
+    async def cancel(self, request: str) -> None:
+        self.tasks[request].cancel()
+        await asyncio.gather(self.tasks[request], return_exceptions=True)
+        await asyncio.sleep(0)
+
+    async def test_requests_for_one_model_run_together(self) -> None:
+        await self.ask("base1", "base2")
+        await asyncio.sleep(0)
+        self.assertEqual(self.begun, ["base1", "base2"])
+
+    async def test_a_later_request_does_not_overtake_one_for_another_model(self) -> None:
+        await self.ask("base1", "legal1", "base2", "legal2")
+        await asyncio.sleep(0)
+        self.assertEqual(self.begun, ["base1"])
+        await self.finish("base1")
+        self.assertEqual(self.begun, ["base1", "legal1", "legal2"])
+        await self.finish("legal1")
+        self.assertEqual(len(self.begun), 3)
+        await self.finish("legal2")
+        self.assertEqual(self.begun[3:], ["base2"])
+
+    async def test_a_client_that_leaves_holds_up_none(self) -> None:
+        await self.ask("base1", "legal1", "base2")
+        await self.cancel("legal1")
+        self.assertEqual(self.begun, ["base1", "base2"], "of those that wait, none is for another model")
+        await self.ask("legal2", "legal3")
+        await self.cancel("base1")
+        self.tasks["legal2"].cancel()
+        await self.cancel("base2")
+        self.assertEqual(self.begun[2:], ["legal3"])
+        await self.finish("legal3")
+        await self.ask("base3")
+        await asyncio.sleep(0)
+        self.assertEqual(self.begun[3:], ["base3"])
+
+    async def test_requests_of_the_api_take_turns(self) -> None:
+        scales: list[float] = []
+        end = asyncio.Event()
+
+        async def generated() -> AsyncIterator[bytes]:
+            await end.wait()
+            yield b'{"model":"chat"}'
+
+        async def generate(request: httpx.Request) -> httpx.Response:
+            scales.append(json.loads(request.content)["lora"][0]["scale"])
+            return httpx.Response(200, content=generated())
+
+        found = weights.Weights(Path("tiny.gguf"), "3", "models:/chat/3", "r1", 1.0)
+        service = Service(MODEL, Metrics(MODEL), requests=3, adapters=["legal"])
+        service.serve({MODEL: found, "legal": found}, "http://engine")
+        service.engine = httpx.AsyncClient(transport=httpx.MockTransport(generate), base_url="http://engine")
+        app = httpx.ASGITransport(create_app(service))
+        async with service.engine, httpx.AsyncClient(transport=app, base_url="http://test") as client:
+            asked = [MODEL, "legal", MODEL]
+            answers = []
+            for model in asked:
+                body = {"model": model, "prompt": "hi"}
+                answers.append(asyncio.create_task(client.post("/v1/completions", json=body)))
+                await asyncio.sleep(0.1)
+            self.assertEqual(scales, [0.0])
+            end.set()
+            self.assertEqual([(await answer).json()["model"] for answer in answers], asked)
+        self.assertEqual(scales, [0.0, 1.0, 0.0])
 
 
 class Disconnection(unittest.IsolatedAsyncioTestCase):

@@ -2,6 +2,7 @@
 bytes. With the standard library alone, since the tests of the whole platform write one, too.
 
 python tiny_model.py FILE
+python tiny_model.py FILE adapter: a LoRA adapter of it
 """
 
 import random
@@ -11,7 +12,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-WIDTH, HIDDEN, HEADS, LAYERS = 64, 128, 4, 2
+WIDTH, HIDDEN, HEADS, LAYERS, RANK = 64, 128, 4, 2, 4
 CONTEXT = 32768
 ALIGNMENT = 32
 TEMPLATE = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}assistant:"
@@ -25,14 +26,29 @@ TOKENS = {
 }
 """By their text, with their type, as SentencePiece has them."""
 
+Tensors = Mapping[str, tuple[tuple[int, ...], bytes]]
+"""By name, each with its shape, whose first dimension is the innermost one."""
 Value = str | int | float | Sequence[str] | Sequence[int] | Sequence[float]
 
 
 def write(file: Path) -> None:
-    tensors = _tensors()
+    _write(file, _METADATA, _tensors())
+
+
+def write_adapter(file: Path, seed: int = 1, width: int = WIDTH) -> None:
+    """Random as well, so that with it the model generates something else. One of another width does not fit."""
+    numbers = random.Random(seed)
+    names = [f"blk.{layer}.attn_{name}.weight" for layer in range(LAYERS) for name in ("q", "v", "output")]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in names:
+        shapes |= {f"{name}.lora_a": (width, RANK), f"{name}.lora_b": (RANK, width)}
+    _write(file, _METADATA_OF_ADAPTER, {name: (shape, _content(shape, numbers, 1)) for name, shape in shapes.items()})
+
+
+def _write(file: Path, metadata: Mapping[str, Value], tensors: Tensors) -> None:
     with file.open("wb") as out:
-        out.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(_METADATA)))
-        for key, value in _METADATA.items():
+        out.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata)))
+        for key, value in metadata.items():
             out.write(_text(key) + _value(value))
         offset = 0
         for name, (shape, content) in tensors.items():
@@ -66,8 +82,15 @@ _METADATA: Mapping[str, Value] = {
 }
 
 
-def _tensors() -> dict[str, tuple[tuple[int, ...], bytes]]:
-    """By name, each with its shape, whose first dimension is the innermost one."""
+_METADATA_OF_ADAPTER: Mapping[str, Value] = {
+    "general.type": "adapter",
+    "general.architecture": "llama",
+    "adapter.type": "lora",
+    "adapter.lora.alpha": float(RANK),
+}
+
+
+def _tensors() -> Tensors:
     shapes: dict[str, tuple[int, ...]] = {
         "token_embd.weight": (WIDTH, len(TOKENS)),
         "output_norm.weight": (WIDTH,),
@@ -83,11 +106,11 @@ def _tensors() -> dict[str, tuple[tuple[int, ...], bytes]]:
     return {name: (shape, _content(shape, numbers)) for name, shape in shapes.items()}
 
 
-def _content(shape: tuple[int, ...], numbers: random.Random) -> bytes:
+def _content(shape: tuple[int, ...], numbers: random.Random, deviation: float = 0.1) -> bytes:
     """Norms are ones."""
     if len(shape) == 1:
         return array("f", [1.0] * shape[0]).tobytes()
-    return array("f", (numbers.gauss(0, 0.1) for _ in range(shape[0] * shape[1]))).tobytes()
+    return array("f", (numbers.gauss(0, deviation) for _ in range(shape[0] * shape[1]))).tobytes()
 
 
 def _text(text: str) -> bytes:
@@ -118,4 +141,4 @@ def _padding(size: int) -> int:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    (write_adapter if sys.argv[2:] == ["adapter"] else write)(Path(sys.argv[1]))

@@ -99,7 +99,11 @@ def variables(settings: Serving) -> dict[str, str]:
     if settings.engine == "mlflow":
         return {}
     context = settings.context_length or LLM_CONTEXT
-    return {"CONTEXT_LENGTH": str(context), "GRACE_SECONDS": str(_longest(settings))}
+    found = {"CONTEXT_LENGTH": str(context), "GRACE_SECONDS": str(_longest(settings))}
+    if settings.adapters:
+        uris = {name: adapter.uri for name, adapter in settings.adapters.items()}
+        found["ADAPTERS"] = json.dumps(uris, sort_keys=True)
+    return found
 
 
 def health(state: str, period: int, failures: int) -> ProbeArgs:

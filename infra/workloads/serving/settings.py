@@ -15,6 +15,7 @@ from infra.declaration.secrets import secret_is_of_team
 from infra.declaration.types import Memory, Name, Seconds, ShortName, memory_bytes, written
 from infra.declaration.workloads import Resources
 from infra.workloads.kind import Kind, Request, Workload
+from infra.workloads.serving.adapters import MOST_ADAPTERS, Adapter, adapters_fit_their_endpoint
 from infra.workloads.serving.canary import CANARY_RULES, Canary
 from infra.workloads.serving.engine_rules import LLM_CONTEXT, engines_serve_what_is_declared
 from infra.workloads.serving.scaling import SCALING_RULES, Pods, ScaleOn
@@ -80,6 +81,12 @@ class Serving(Workload):
         description="Tokens of a request with those of its response, only with `engine: llm`; the memory for them is "
         f"taken at the start, for `maxConcurrentRequests`. None: {LLM_CONTEXT}",
     )
+    adapters: dict[Name, Adapter] = Field(
+        default={},
+        max_length=MOST_ADAPTERS,
+        description="LoRA adapters of the model, only with `engine: llm`, by the name that callers write as `model`; "
+        f"at most {MOST_ADAPTERS}. Their files need room in `resources.scratch`, too",
+    )
     pool: ShortName | None = Field(default=None, description="The node pool to run in; required for GPUs")
     gpus: int = Field(default=0, ge=0, description="GPUs of each pod, all on one node")
     timeout: Seconds = Field(
@@ -111,13 +118,15 @@ def request(endpoint: Serving) -> Request:
 def served_models_are_trained(platform: Platform, root: Path) -> Iterator[Problem]:
     """Pods on simulated nodes are never executed, so their jobs register no model version."""
     for name, endpoint in platform.serving.items():
-        jobs = [job for job in platform.training.values() if job.model == endpoint.model]
-        if jobs and platform.foundation.simulates_pools and all(job.pool for job in jobs):
-            yield Problem(
-                f"serving.{name}.model",
-                f"'{endpoint.model}' is trained on simulated nodes only, where pods are never executed; "
-                f"add a training job without 'pool'",
-            )
+        adapters = {f"adapters.{each}.model": adapter.model for each, adapter in endpoint.adapters.items()}
+        for setting, model in {"model": endpoint.model, **adapters}.items():
+            jobs = [job for job in platform.training.values() if job.model == model]
+            if jobs and platform.foundation.simulates_pools and all(job.pool for job in jobs):
+                yield Problem(
+                    f"serving.{name}.{setting}",
+                    f"'{model}' is trained on simulated nodes only, where pods are never executed; "
+                    f"add a training job without 'pool'",
+                )
 
 
 def endpoints_run_on_real_nodes(platform: Platform, root: Path) -> Iterator[Problem]:
@@ -190,12 +199,19 @@ SERVING = Kind(
     request=request,
     scale="replicas",
     pods=lambda endpoint: endpoint.replicas.max,
-    references={"model": "models", "apiKey": "secrets", "pool": "nodePools", "canary.image": "images"},
+    references={
+        "model": "models",
+        "adapters.*.model": "models",
+        "apiKey": "secrets",
+        "pool": "nodePools",
+        "canary.image": "images",
+    },
     rules=[
         served_models_are_trained,
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
         engines_serve_what_is_declared,
+        adapters_fit_their_endpoint,
         *CANARY_RULES,
         *SCALING_RULES,
         api_keys_can_be_rotated,

@@ -39,6 +39,15 @@ def test_it_runs_the_platform_s_image_with_what_it_declares() -> None:
     assert recorder.outputs["endpoints"]["chat"]["engine"] == "llm"
 
 
+def test_its_adapters_are_versions_of_the_registry_in_its_environment_and_of_its_canary_s() -> None:
+    adapters = {"medical": {"model": "digits", "version": 2}, "legal": {"model": "digits", "version": 7}}
+    declared = llm(adapters=adapters, canary={"version": 4, "percent": 10})
+    found = pods(platform(declared))
+    for name in ("Deployment chat", "Deployment chat-canary"):
+        assert env(found[name])["ADAPTERS"] == '{"legal": "models:/digits/7", "medical": "models:/digits/2"}'
+    assert "ADAPTERS" not in env(pods(platform(llm()))["Deployment chat"])
+
+
 def test_its_streams_may_end_when_it_is_replaced() -> None:
     assert pods(platform(llm()))["Deployment chat"]["spec"]["terminationGracePeriodSeconds"] == 620
     inside = platform(llm(expose=None))

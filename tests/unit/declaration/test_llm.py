@@ -47,6 +47,73 @@ def test_what_does_not_fit_its_engine_is_refused(root: Path, changes: dict[str, 
     assert refused(root, **{"serving.digits": {**LLM, **changes}}) == [f"{AT}{message}" for message in messages]
 
 
+def adapted(**adapters: object) -> dict[str, Any]:
+    """The endpoint with these adapters, and models for them, one of another team."""
+    models = {"digits": {"team": "vision"}, "digits-legal": {"team": "vision"}, "theirs": {"team": "speech"}}
+    return {"models": models, "serving.digits": {**LLM, "adapters": adapters}}
+
+
+def test_adapters_are_versions_of_the_team_s_models(root: Path) -> None:
+    legal = {"model": "digits-legal", "version": 2}
+    found = accepted(root, **adapted(legal=legal, medical={"model": "digits", "version": 5})).serving["digits"]
+    assert {name: adapter.uri for name, adapter in found.adapters.items()} == {
+        "legal": "models:/digits-legal/2",
+        "medical": "models:/digits/5",
+    }
+    assert not accepted(root, **{"serving.digits": {**LLM, "adapters": None}}).serving["digits"].adapters
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message"),
+    [
+        ({"model": "digits-legal"}, ".legal: missing setting 'version'; write version: 1"),
+        ({"version": 2}, ".legal: missing setting 'model'"),
+        ({"model": "digits-legal", "version": 0}, ".legal.version: 0 is out of range; write at least 1"),
+        (
+            {"model": "digits-lega", "version": 2},
+            ".legal.model: model 'digits-lega' is not declared; did you mean 'digits-legal'?",
+        ),
+        (
+            {"model": "theirs", "version": 2},
+            ".legal.model: model 'theirs' belongs to team 'speech'; write a model of team 'vision'",
+        ),
+        ({"model": "digits-legal", "version": 2, "scale": 1}, ".legal: unknown setting 'scale'; known: model, version"),
+        ("models:/digits-legal/2", ".legal: expected a mapping of settings, got 'models:/digits-legal/2'"),
+    ],
+)
+def test_an_adapter_that_can_t_be_served_is_refused(root: Path, adapter: object, message: str) -> None:
+    assert refused(root, **adapted(legal=adapter)) == [f"{AT}adapters{message}"]
+
+
+def test_names_of_adapters_are_unambiguous(root: Path) -> None:
+    adapter = {"model": "digits-legal", "version": 2}
+    taken = "is the name by which callers ask for the endpoint's model without an adapter; write another name"
+    assert refused(root, **adapted(digits=adapter)) == [f"{AT}adapters.digits: 'digits' {taken}"]
+    (invalid,) = refused(root, **adapted(Legal=adapter))
+    assert invalid.startswith(f"{AT}adapters.Legal: 'Legal' is not a valid Kubernetes name; write lower-case letters")
+
+
+def test_an_endpoint_has_a_limited_number_of_adapters(root: Path) -> None:
+    most = {f"adapter-{number}": {"model": "digits-legal", "version": 2} for number in range(16)}
+    assert len(accepted(root, **adapted(**most)).serving["digits"].adapters) == 16
+    more = adapted(**most, legal={"model": "digits-legal", "version": 2})
+    assert refused(root, **more) == [f"{AT}adapters: has 17 entries; write at most 16"]
+
+
+def test_only_language_models_have_adapters(root: Path) -> None:
+    declared = adapted(legal={"model": "digits-legal", "version": 2})
+    declared["serving.digits"] |= {"engine": "mlflow", "image": "serving"}
+    message = "adapters: only language models have them; remove it, or write engine: llm"
+    assert refused(root, **declared) == [f"{AT}{message}"]
+
+
+def test_adapters_are_trained_where_pods_are_executed(root: Path) -> None:
+    simulated = {"team": "vision", "image": "training", "model": "digits-legal", "pool": "a10g", "gpus": 1}
+    declared = adapted(legal={"model": "digits-legal", "version": 2})
+    (found,) = refused(root, **declared, **{"training.legal": simulated})
+    assert found.startswith(f"{AT}adapters.legal.model: 'digits-legal' is trained on simulated nodes only")
+
+
 def test_the_platform_s_image_uses_no_gpus(root: Path) -> None:
     on_gpu = {"pool": "l4", "gpus": 1, "replicas": 1}
 
