@@ -106,7 +106,7 @@ def _serve(settings: Settings) -> None:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads
     if settings.adapters:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(file, 0.0) for file in settings.adapters.values()]
-    # Prompts beyond those of the slots: it would grow to 8 GiB whatever the memory of the pod, and does not know by which
+    # Of prompts beyond those of the slots: it would grow to 8 GiB whatever the pod's memory, and does not know by which
     # adapter each was computed.
     params.cache_ram_mib = 0
     params.fit_params = False

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from infra.workloads.serving.settings import Serving
 
 MOST_ADAPTERS = 16
-"""Each has metrics of its own, and Prometheus limits the series of a pod."""
+_MOST_PAIRS = 300
+"""Of callers with the model or an adapter: each has metrics of its own, and Prometheus takes 2000 series of a pod."""
 
 
 class Adapter(Settings):
@@ -41,6 +42,11 @@ def adapters_fit_their_endpoint(platform: Platform, root: Path) -> Iterator[Prob
         path = f"serving.{name}.adapters"
         if endpoint.adapters and endpoint.engine != "llm":
             yield Problem(path, "only language models have them; remove it, or write engine: llm")
+        callers = endpoint.expose.callers if endpoint.expose else ()
+        if endpoint.adapters and len(callers) * (len(endpoint.adapters) + 1) > _MOST_PAIRS:
+            most = _MOST_PAIRS // len(callers) - 1
+            message = f"each of the {len(callers)} callers has metrics for each"
+            yield Problem(path, f"{message}; write at most {most}, or further ones of another endpoint")
         for adapter in endpoint.adapters:
             yield from _of_adapter(platform, endpoint, adapter, f"{path}.{adapter}")
 

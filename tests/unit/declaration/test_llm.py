@@ -100,6 +100,20 @@ def test_an_endpoint_has_a_limited_number_of_adapters(root: Path) -> None:
     assert refused(root, **more) == [f"{AT}adapters: has 17 entries; write at most 16"]
 
 
+def test_callers_with_adapters_have_a_limited_number_of_metrics(root: Path) -> None:
+    keys = {f"key-{number}": {"team": "vision", "generate": True} for number in range(50)}
+    adapters = {f"legal-{number}": {"model": "digits-legal", "version": 1} for number in range(6)}
+    changes = {**adapted(**adapters), "gateway": {}, "secrets": keys}
+    exposed = {"host": "models.example.com", "callers": [*keys]}
+    found = refused(root, **{**changes, "serving.digits": {**changes["serving.digits"], "expose": exposed}})
+    assert found == [
+        f"{AT}adapters: each of the 50 callers has metrics for each; write at most 5, or further ones of another "
+        "endpoint"
+    ]
+    fewer = {**exposed, "callers": [*keys][:42]}
+    assert accepted(root, **{**changes, "serving.digits": {**changes["serving.digits"], "expose": fewer}})
+
+
 def test_only_language_models_have_adapters(root: Path) -> None:
     declared = adapted(legal={"model": "digits-legal", "version": 2})
     declared["serving.digits"] |= {"engine": "mlflow", "image": "serving"}
