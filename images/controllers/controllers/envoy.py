@@ -13,11 +13,13 @@ from urllib.request import ProxyHandler, build_opener
 from controllers.servers import Unanswered
 
 SECONDS = 2
-_COUNTED = ("upstream_cx_connect_fail", "upstream_rq_active", "upstream_rq_time", "upstream_rq_total")
-_FILTER = quote(rf"^cluster\.httproute/.*\.({'|'.join(_COUNTED)})$")
+_COUNTED = ("cx_connect_fail", "rq_2xx", "rq_active", "rq_time", "rq_total")
+_FILTER = quote(rf"^cluster\.httproute/.*\.upstream_({'|'.join(_COUNTED)})$")
 _ROUTE = r"httproute/([^/\"]+)/([^/\"]+)/rule/0/backend/0"
 """Of an endpoint itself; a canary is the second."""
-_LINE = re.compile(rf'^envoy_cluster_(\w+)\{{envoy_cluster_name="{_ROUTE}"\}} (\S+)$', re.ASCII)
+_LINE = re.compile(
+    rf'^envoy_cluster_(\w+)\{{(?:envoy_response_code_class="2",)?envoy_cluster_name="{_ROUTE}"\}} (\S+)$', re.ASCII
+)
 Endpoint = tuple[str, str]
 """Namespace and name."""
 
@@ -35,17 +37,29 @@ class Requests:
     """Responses that were complete since the proxy started. A request that timed out has none."""
     seconds: float = 0
     """How long these took in all, from the request to the last byte of the response."""
+    succeeded: float = 0
+    """Responses with a status of 2xx since the proxy started: neither refused requests nor those that are retried."""
 
     def __add__(self, other: Self) -> Self:
-        counted = (self.begun + other.begun, self.ended + other.ended, self.seconds + other.seconds)
-        return type(self)(self.in_flight + other.in_flight, *counted)
+        return type(self)(
+            self.in_flight + other.in_flight,
+            self.begun + other.begun,
+            self.ended + other.ended,
+            self.seconds + other.seconds,
+            self.succeeded + other.succeeded,
+        )
 
     def since(self, earlier: Self) -> Self:
         """What the same proxy has counted after `earlier`: nothing if it has started again meanwhile."""
         if self.begun < earlier.begun or self.ended < earlier.ended:
             return type(self)(self.in_flight)
-        counted = (self.begun - earlier.begun, self.ended - earlier.ended, self.seconds - earlier.seconds)
-        return type(self)(self.in_flight, *counted)
+        return type(self)(
+            self.in_flight,
+            self.begun - earlier.begun,
+            self.ended - earlier.ended,
+            self.seconds - earlier.seconds,
+            self.succeeded - earlier.succeeded,
+        )
 
 
 _READ: Mapping[str, Callable[[float], Requests]] = {
@@ -54,6 +68,7 @@ _READ: Mapping[str, Callable[[float], Requests]] = {
     "upstream_cx_connect_fail": lambda value: Requests(begun=value),
     "upstream_rq_time_count": lambda value: Requests(ended=value),
     "upstream_rq_time_sum": lambda value: Requests(seconds=value / 1000),
+    "upstream_rq_xx": lambda value: Requests(succeeded=value),
 }
 
 

@@ -1,9 +1,9 @@
-"""How many pods an endpoint needs to keep its average latency below a target: up as Kubernetes' HorizontalPodAutoscaler
+"""How many pods an endpoint needs to keep its average latency below a target, as Kubernetes' HorizontalPodAutoscaler
 decides by a metric with a target of type `Value`.
 
-Down by requests: a latency below the target does not tell how many pods are enough. The requests per second of each pod
-at which more pods were needed are remembered, and fewer pods have to get less. Otherwise it would remove a pod that it
-has just added, again and again.
+A HorizontalPodAutoscaler would add a pod, remove it since the latency is low, and add it again. Here the requests per
+second of each pod with which more pods were needed are remembered, and pods are only removed while the others get
+fewer.
 """
 
 import math
@@ -19,9 +19,11 @@ FEWEST = 3
 TOLERANCE = 0.1
 """Around the target, as the HorizontalPodAutoscaler's."""
 SETTLE = 15
-"""Seconds after a change of the pods that do not count: requests end in them that waited for it, and the proxies
-publish latencies every 5 seconds.
+"""Seconds beyond the target that do not count after a change of the pods: requests end in them that waited for it, and
+the proxies publish latencies every 5 seconds.
 """
+LONGEST_START = 900
+"""Seconds after which a pod that is not ready does not hold up scaling any more."""
 REMEMBERED = 3600
 """Seconds."""
 
@@ -34,39 +36,41 @@ class Latency:
     """Seconds, on average."""
     _samples: deque[tuple[float, Requests]] = field(default_factory=deque)
     _pods: tuple[int, int] = (0, 0)
+    """How many there are, and how many of these have been ready at the same time."""
     _since: float = -math.inf
     """From when a measurement is of these pods."""
-    _overload: tuple[float, float] | None = None
-    """Requests per second and pod at which more pods were needed, and when."""
+    _overload: tuple[float, float] = (0, -math.inf)
+    """Successful requests per second and pod with which more pods were needed, and when."""
 
     def observe(self, now: float, requests: Requests) -> None:
-        """Requests that were begun and ended since the last time."""
+        """What was counted since the last time."""
         self._samples.append((now, requests))
         while self._samples[0][0] <= now - self._window:
             self._samples.popleft()
 
     def pods(self, now: float, current: int, ready: int) -> int:
-        """How many it needs; as many as there are while this is being measured, and 0 if too few requests ended."""
-        if (current, ready) != self._pods:
-            self._pods, self._since = (current, ready), now + SETTLE
-        measured, seconds = self._counted(self._since), min(now - self._since, self._window)
-        if seconds < LEAST or (measured.ended < FEWEST and seconds < self._window):
+        """How many it needs: as many as there are while pods start or requests do not end, and 0 with too few."""
+        if current != self._pods[0] or ready > self._pods[1]:
+            self._pods, self._since = (current, ready), now + SETTLE + self.target
+        seconds, measured = min(now - self._since, self._window), self._counted(self._since)
+        if seconds < LEAST or (ready < current and now - self._since < LONGEST_START):
             return current
         if measured.ended < FEWEST:
-            return 0
-        ratio = measured.seconds / measured.ended / self.target
-        per_pod = measured.ended / seconds / max(ready, 1)
+            return current if seconds < self._window or measured.begun >= FEWEST else 0
+        ratio, per_second = measured.seconds / measured.ended / self.target, measured.succeeded / seconds
         if ratio > 1 + TOLERANCE:
-            self._overload = (per_pod, now)
-            return math.ceil(current * ratio) if ready >= current else current
-        return self._enough(now, current, per_pod, is_below=ratio < 1 - TOLERANCE)
+            return current - ready + math.ceil(ready * ratio)
+        if ratio >= 1 - TOLERANCE:
+            return current
+        return max(math.ceil(current * ratio), self._enough(now, current, per_second))
 
-    def raised(self, now: float, current: int, ready: int) -> None:
-        """More pods are needed, by this measure or another one."""
-        begun = self._counted(now - LEAST).begun
-        is_known = self._overload is not None and self._overload[1] == now
-        if begun and ready >= current > 0 and not is_known:
-            self._overload = (begun / LEAST / current, now)
+    def overloaded(self, now: float, current: int) -> None:
+        """More pods are needed, by this measure or another one. The highest rate counts while that lasts: pods that
+        have just been added, and the end of a burst, make it lower.
+        """
+        seconds = max(LEAST, FEWEST * self.target)
+        per_pod, (highest, when) = self._counted(now - seconds).succeeded / seconds / current, self._overload
+        self._overload = (max(highest, per_pod) if now - when < self._window else per_pod, now)
 
     @property
     def measured(self) -> float | None:
@@ -81,11 +85,11 @@ class Latency:
     def _counted(self, since: float = -math.inf) -> Requests:
         return sum((each for time, each in self._samples if time > since), Requests())
 
-    def _enough(self, now: float, current: int, per_pod: float, *, is_below: bool) -> int:
-        """By the overload, until pods get more than that and answer in time; without one, one pod goes at a time."""
-        if self._overload:
-            overload, when = self._overload
-            if now - when < REMEMBERED and not (is_below and per_pod > overload * (1 + TOLERANCE)):
-                return min(current, math.ceil(current * per_pod / (overload * (1 - TOLERANCE))))
-            self._overload = None
-        return current - 1 if is_below else current
+    def _enough(self, now: float, current: int, per_second: float) -> int:
+        """So many that each gets a tenth less than was too much. While that is not known, or they answer more than
+        that in time, one pod goes at a time.
+        """
+        per_pod, when = self._overload
+        if now - when >= REMEMBERED or per_second >= current * per_pod * (1 + TOLERANCE):
+            return current - 1
+        return min(current, math.ceil(per_second / (per_pod * (1 - TOLERANCE))))

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from controllers.envoy import Requests
-from controllers.latency import TOLERANCE, Latency
+from controllers.latency import LONGEST_START, TOLERANCE, Latency
 
 UP_AVERAGE = 10
 """Seconds over which requests in flight are averaged: a burst that pods work off meanwhile needs no other pod."""
 MOST_ADDED, PERIOD = 4, 15
 """Pods are at most doubled, or so many added, in so many seconds."""
-LONGEST_START = 900
-"""Seconds after which a pod that is not ready keeps no other from going."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,6 @@ class Scaler:
         while self._wanted[0][0] < now - self.bounds.down_after:
             self._wanted.popleft()
         if need > current:
-            if self._latency and current >= self.bounds.minimum:
-                self._latency.raised(now, current, ready)
             return self._raise(now, current, need)
         if current != self._current[0]:
             self._current = (current, now)
@@ -108,6 +104,8 @@ class Scaler:
     def _raise(self, now: float, current: int, need: int) -> int:
         if current < max(self.bounds.minimum, 1):
             return max(self.bounds.minimum, 1)
+        if self._latency:
+            self._latency.overloaded(now, current)
         if now - self._raised < PERIOD:
             return current
         self._raised = now

@@ -24,6 +24,10 @@ envoy_cluster_external_upstream_rq_time_sum{envoy_cluster_name="httproute/vision
 envoy_cluster_external_upstream_rq_time_count{envoy_cluster_name="httproute/vision/digits/rule/0/backend/0"} 5
 envoy_cluster_upstream_rq_total{envoy_cluster_name="xds_cluster"} 7
 """
+ANSWERED = (
+    'envoy_cluster_upstream_rq_xx{{envoy_response_code_class="{}",'
+    'envoy_cluster_name="httproute/vision/digits/rule/0/backend/{}"}} {}'
+)
 
 
 def deployment(replicas: int, ready: int) -> dict[str, object]:
@@ -33,12 +37,14 @@ def deployment(replicas: int, ready: int) -> dict[str, object]:
 
 class Metrics(unittest.TestCase):
     def test_requests_are_those_of_the_endpoint_itself(self) -> None:
-        (found,) = parsed(LINES.splitlines()).items()
-        self.assertEqual(found, (DIGITS, Requests(3, 42, 5, 1.46449211319843516)))
+        answered = [ANSWERED.format(*each) for each in (("2", 0, 4), ("4", 0, 1), ("2", 1, 9))]
+        (found,) = parsed([*LINES.splitlines(), *answered]).items()
+        self.assertEqual(found, (DIGITS, Requests(3, 42, 5, 1.46449211319843516, 4)))
 
     def test_a_proxy_that_has_started_again_has_counted_nothing_new(self) -> None:
-        before = Requests(2, begun=40, ended=30, seconds=9)
-        self.assertEqual(Requests(1, begun=44, ended=33, seconds=12).since(before), Requests(1, 4, 3, 3))
+        before = Requests(2, begun=40, ended=30, seconds=9, succeeded=28)
+        now = Requests(1, begun=44, ended=33, seconds=12, succeeded=30)
+        self.assertEqual(now.since(before), Requests(1, 4, 3, 3, 2))
         self.assertEqual(Requests(1, begun=50, ended=3, seconds=1).since(before), Requests(1))
 
 

@@ -3,7 +3,8 @@
 import unittest
 
 from controllers.envoy import Requests
-from controllers.scaling import LONGEST_START, PERIOD, Bounds, Scaler
+from controllers.latency import LONGEST_START
+from controllers.scaling import PERIOD, Bounds, Scaler
 
 DOWN = 60
 

@@ -94,8 +94,8 @@ class ScaleOn(Settings):
     )
     latency: AverageLatency | None = Field(
         default=None,
-        description="Target for the average latency, from the request to the last byte of its response; less than "
-        "`expose.timeout`. None: pods are added by requests in flight only",
+        description="Target for the average latency, from the request to the last byte of its response; at most "
+        "half of `expose.timeout`. None: pods are added by requests in flight only",
     )
 
 
@@ -142,12 +142,12 @@ def pods_are_added_before_they_refuse(platform: Platform, root: Path) -> Iterato
 
 
 def latency_targets_can_be_exceeded(platform: Platform, root: Path) -> Iterator[Problem]:
-    """The gateway ends requests that take longer than their timeout."""
+    """The gateway ends requests that take longer than their timeout, and measures only those that it does not end."""
     for name, endpoint in platform.serving.items():
         target = endpoint.scale_on.latency if endpoint.scale_on else None
-        if target is not None and endpoint.expose is not None and target >= endpoint.expose.timeout:
-            message = f"the gateway ends requests after {endpoint.expose.timeout}s, before pods would be added"
-            hint = f"write less than {endpoint.expose.timeout}s, or raise serving.{name}.expose.timeout"
+        if target is not None and endpoint.expose is not None and target > endpoint.expose.timeout / 2:
+            message = f"the gateway ends requests after {endpoint.expose.timeout}s, and does not measure those"
+            hint = f"write at most {endpoint.expose.timeout / 2:g}s, or raise serving.{name}.expose.timeout"
             yield Problem(f"serving.{name}.scaleOn.latency", f"{message}; {hint}")
 
 
