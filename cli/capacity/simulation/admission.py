@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ from offline.machine import ControlPlane
 
 _TIMEOUT = 120
 """Seconds in which Kueue must decide about one more run."""
+_STALE = 10
+"""Seconds without a change after which Kueue is made to try again: its metrics may be older than its last decision."""
 _POLL = 0.05
 _MOST = 20
 """How often a run is stopped for others before that counts as endless."""
@@ -126,8 +128,10 @@ class Admission:
         in_vain = 0
         while last.refused and in_vain < _RETRIES:
             # It tries these again a second after quota gets free, or after a queue changes.
+            # What it tries may be over before this process has its turn again.
+            attempts = counted(self._plane.queue_metrics()).attempts
             self._touch()
-            again, now = self._decided(counted(self._plane.queue_metrics()).attempts)
+            again, now = self._decided(attempts)
             stopped += again
             unchanged = not again and (now.refused, now.reserved) == (last.refused, last.reserved)
             in_vain, last = in_vain + 1 if unchanged else 0, now
@@ -166,15 +170,18 @@ class Admission:
         return stopped, self._until(is_decided)
 
     def _until(self, reached: Callable[[Counted], bool]) -> Counted:
-        seen, changed = None, time.monotonic()
+        seen, changed, touched = None, time.monotonic(), time.monotonic()
         while True:
             began, now = time.monotonic(), counted(self._plane.queue_metrics())
             if reached(now):
                 return now
-            if now != seen:
-                seen, changed = now, time.monotonic()
+            if (state := replace(now, attempts=0)) != seen:
+                seen, changed, touched = state, began, began
+            elif began - touched > _STALE:
+                self._touch()
+                touched = began
             self._api.require_running()
-            if time.monotonic() - changed > _TIMEOUT:
+            if began - changed > _TIMEOUT:
                 raise CommandError(f"the simulation's Kueue does not decide about {len(self._there)} runs", str(now))
             time.sleep(max(_POLL, time.monotonic() - began))
 
