@@ -249,7 +249,16 @@ def test_the_preview_role_asks_what_aws_offers_and_sees_nothing_of_what_runs(pro
     assert [name for name in created(prod, ROLE_POLICY) if name.startswith("ci-preview")] == ["ci-preview-preflight"]
     actions = {action for statement in statements(prod, "ci-preview-preflight") for action in statement["Action"]}
     offers = {"ec2", "eks", "rds", "servicequotas"}
-    assert {action.partition(":")[0] for action in actions} == {*offers, "iam", "identitystore", "kms", "s3", "sso"}
+    assert {action.partition(":")[0] for action in actions} == {
+        *offers,
+        "acm",
+        "iam",
+        "identitystore",
+        "kms",
+        "s3",
+        "sso",
+    }
+    assert {action for action in actions if action.startswith("acm:")} == {"acm:DescribeCertificate"}
     assert all(action.partition(":")[2].startswith(("Describe", "Get", "List")) for action in actions)
     assert not [action for action in actions if action.endswith(("*", "Clusters", "Roles", "Policies"))]
     assert {action for action in actions if action.endswith("Instances")} == {"sso:ListInstances"}
