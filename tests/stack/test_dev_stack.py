@@ -503,8 +503,9 @@ def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(
         assert set(answers) == {200}
         eventually(lambda: replicas(apps) == 0, 120, "the end of its pods")
         assert find(core.api_client, trial.resources()) == []
-        by_latency = {"maxConcurrentRequests": 31, "scaleOn": {"latency": "10ms"}}
-        declare(trial, serving={"digits": {**scaled, **by_latency}})
+        shutil.copytree(POOR, trial.folder / "images/poor", dirs_exist_ok=True)
+        by_latency = {"image": "poor", "version": SLOW, "maxConcurrentRequests": 31, "scaleOn": {"latency": "100ms"}}
+        declare(trial, images={"poor": {}}, serving={"digits": {**scaled, **by_latency}})
         trial.up()
         assert replicas(apps) == 0, "another setting is no reason to wake it"
         with caller.predicting("digits", AT_ONCE // 2) as answers:
