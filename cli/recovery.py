@@ -20,6 +20,8 @@ from infra.catalogue.names import PLATFORM_LABEL
 from offline import machine
 
 FIELD_MANAGER = "pulumi-kubernetes"
+_PATCH = "Patch"
+"""Ends the type of a resource that changes somebody else's object, which stays; the next update changes it again."""
 
 
 def recover(name: str, context: str) -> list[str]:
@@ -65,7 +67,7 @@ def _discard(resource: Mapping[str, Any], context: str) -> None:
     if resource["type"] == "docker:index/container:Container":
         with suppress(NotFound):
             machine.docker_client().containers.get(inputs["name"]).remove(force=True, v=True)
-    elif resource["type"].startswith("kubernetes:"):
+    elif resource["type"].startswith("kubernetes:") and not resource["type"].endswith(_PATCH):
         _discard_object(resource["type"], inputs.get("metadata", {}), context)
 
 

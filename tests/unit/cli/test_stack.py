@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.recovery import _kubectl_kind, unknown
+from cli.recovery import _discard, _kubectl_kind, unknown
 from cli.stack import salt_kept_out
 from common import paths
 
@@ -58,3 +58,18 @@ def test_recovery_discards_only_what_the_state_does_not_have() -> None:
         {"type": "updating", "resource": {"urn": "service"}},
     ]
     assert unknown(pending, [{"urn": "volume"}, {"urn": "service"}]) == [{"urn": "pod"}]
+
+
+@pytest.mark.parametrize("kind", ["ServiceAccountPatch", "ServiceAccount"])
+def test_recovery_leaves_an_object_that_was_only_to_be_changed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is another manager's, and kubectl knows no such type."""
+    asked: list[str] = []
+
+    def output(command: list[str], environment: object) -> str:
+        asked.extend(command)
+        return ""
+
+    monkeypatch.setattr("cli.recovery.run.output", output)
+    inputs = {"metadata": {"name": "default", "namespace": "vision"}}
+    _discard({"type": f"kubernetes:core/v1:{kind}", "inputs": inputs}, "some-context")
+    assert bool(asked) == (kind == "ServiceAccount")
