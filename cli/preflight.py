@@ -17,8 +17,8 @@ from common.errors import CommandError
 from infra.catalogue.aws.instance_types import partition
 from infra.catalogue.names import PART_LABEL, PROJECT, local_object_store, local_registry
 from infra.declaration.cluster import ClusterFoundation
+from infra.declaration.entrances import LocalEntrance
 from infra.declaration.foundations import Foundation, LocalFoundation
-from infra.declaration.gateway import LocalEntrance
 from infra.declaration.loader import load
 from infra.declaration.model import Platform
 from infra.declaration.problems import DeclarationError

@@ -39,5 +39,5 @@ def the_certificate_is_valid_for_the_hosts(client: Client, wanted: Wanted) -> It
 
 
 def _covers(name: str, host: str) -> bool:
-    """A wildcard is for one label: https://www.rfc-editor.org/rfc/rfc6125#section-6.4.3"""
+    """A wildcard is for one label: https://www.rfc-editor.org/rfc/rfc9525#section-6.3"""
     return name == host or (name.startswith("*.") and name[1:] == host[host.find(".") :])

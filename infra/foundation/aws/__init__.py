@@ -14,7 +14,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation as Settings
-from infra.declaration.gateway import AwsEntrance
+from infra.declaration.entrances import AwsEntrance
 from infra.declaration.pools import NodePool
 from infra.foundation.aws import keys
 from infra.foundation.aws.backup import Backup, BackupArgs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.declaration.aws.settings import AwsFoundation
-from infra.declaration.gateway import AwsEntrance
+from infra.declaration.entrances import AwsEntrance
 from infra.foundation.contract import Entrance
 
 _CLASS = "eks.amazonaws.com/nlb"

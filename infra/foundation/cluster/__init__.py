@@ -13,7 +13,7 @@ import pulumi_random as random
 from infra.catalogue.names import PROJECT
 from infra.declaration.cluster import AccessKey, ClusterDns, ContainerRegistry, DatasetStore
 from infra.declaration.cluster import ClusterFoundation as Settings
-from infra.declaration.gateway import ClusterEntrance
+from infra.declaration.entrances import ClusterEntrance
 from infra.declaration.pool_nodes import GPU
 from infra.declaration.pools import NodePool
 from infra.declaration.types import parse_taint

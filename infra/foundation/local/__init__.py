@@ -12,9 +12,9 @@ import pulumi_random as random
 
 from infra.catalogue.images import OBJECT_STORE
 from infra.catalogue.names import LOCAL_CONTEXT, LOCAL_POD_LOGS, PROJECT, local_object_store, local_registry
+from infra.declaration.entrances import LocalEntrance
 from infra.declaration.foundations import LOCAL_DNS
 from infra.declaration.foundations import LocalFoundation as Settings
-from infra.declaration.gateway import LocalEntrance
 from infra.declaration.pools import NodePool
 from infra.foundation.contract import (
     CLIENT_SETTINGS,

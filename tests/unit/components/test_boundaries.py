@@ -46,6 +46,7 @@ def test_the_declaration_names_places_in_their_own_files_only() -> None:
     assert named == {
         *(
             "cluster.py",
+            "entrances.py",
             "foundations.py",
             "gateway.py",
             "monitoring.py",
