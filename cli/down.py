@@ -27,7 +27,7 @@ def down(name: str) -> int:
             leftovers.require_none(name, declared.foundation.aws)
         return 0
     machine.stop(progress)
-    console.print("[bold]Nothing of the platform is running[/]; built tools and image layers stay in the cache.")
+    console.print("[bold]Nothing of the platform is running[/]; built tools and images stay in the cache.")
     return 0
 
 

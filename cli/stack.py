@@ -21,7 +21,9 @@ from offline import machine
 
 PROJECT = "ml-platform"
 SALT = "encryptionsalt"
-OWN_BACKEND = f"file://{paths.PULUMI_BACKEND}"
+OWN_BACKEND = f"file://{paths.PULUMI_BACKEND}?metadata=skip"
+"""Without a file of checksums beside each file, which the engine would write with each change of a resource."""
+
 _OVERWRITE = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 """It would let the provider take over objects of others that have the names of the stack's."""
 EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}

@@ -10,6 +10,7 @@ from docker.context import ContextAPI
 from docker.context.config import get_current_context_name
 from docker.errors import DockerException, ImageNotFound
 from docker.models.containers import Container
+from docker.models.volumes import Volume
 
 from common import daemons, paths, run
 from common.daemons import Daemon
@@ -18,10 +19,14 @@ from offline.cluster import network
 
 NAME = "dockerd"
 DATA = paths.CACHE / "docker"
-"""Image layers stay here as a cache; containers, volumes and networks are removed with the stack."""
+"""Image layers and the registry's volume stay here as a cache; containers, other volumes and networks are removed with
+the stack."""
 
 FORWARD_POLICY = paths.STATE / "forward-policy"
 CHAINS = ("DOCKER", "docker0")
+CACHE_LABEL = "ml-platform.io/cache"
+"""Of volumes that stay as a cache, as image layers do."""
+
 _NAMELESS = re.compile("[0-9a-f]{64}")
 OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -129,6 +134,10 @@ def _remove_nameless_volumes(engine: docker.DockerClient) -> None:
             volume.remove()
 
 
+def _is_cache(volume: Volume) -> bool:
+    return CACHE_LABEL in (volume.attrs["Labels"] or {})
+
+
 def _daemon() -> Daemon:
     command = [
         "dockerd",
@@ -179,12 +188,13 @@ def _restore_forward_policy() -> None:
 
 
 def leftovers() -> list[str]:
-    """Containers, volumes and networks that our own dockerd still has, but for volumes without a name and a use."""
+    """Containers, volumes and networks that our own dockerd still has, but for caches and volumes without a name and a
+    use."""
     if not is_ours():
         return []
     engine = client()
     _remove_nameless_volumes(engine)
     found = [f"container {container.name}" for container in engine.containers.list(all=True)]
-    found += [f"volume {volume.name}" for volume in engine.volumes.list()]
+    found += [f"volume {volume.name}" for volume in engine.volumes.list() if not _is_cache(volume)]
     builtin = {"bridge", "host", "none"}
     return found + [f"network {net.name}" for net in engine.networks.list() if net.name not in builtin]

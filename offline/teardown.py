@@ -46,7 +46,7 @@ def require_nothing_left(*, docker_bridge_too: bool) -> None:
 
 
 def _folders() -> tuple[Path, ...]:
-    return paths.STATE, paths.RUN, docker_engine.DATA
+    return paths.STATE, paths.RUN, docker_engine.DATA, containers.ROOT
 
 
 def _processes() -> list[str]:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import psutil
 
-from common import paths
+from common import daemons, paths, run
 from common.daemons import Daemon, end
+from common.errors import CommandError
 from offline.cluster import network, pause_image
 
-ROOT = paths.CLUSTER / "containerd"
+ROOT = paths.CACHE / "containerd"
+"""Pulled images stay here as a cache, so that the next cluster neither downloads nor unpacks them again."""
+
+STATE = paths.RUN / "containerd"
 SOCKET = paths.RUN / "containerd.sock"
 CONFIGURATION = paths.CLUSTER / "containerd.toml"
 REGISTRIES = paths.CLUSTER / "registries"
@@ -22,10 +26,15 @@ _UNUSED = ", ".join(
     for kind in kinds
 )
 
-_TOML = f"""\
+_LEAST_FREE = 10 * 2**30
+"""Bytes. On a disk with less, images are deleted with the cluster."""
+
+
+def _configuration() -> str:
+    return f"""\
 version = 2
 root = "{ROOT}"
-state = "{paths.RUN}/containerd"
+state = "{STATE}"
 disabled_plugins = [{_UNUSED}]
 
 [grpc]
@@ -57,12 +66,16 @@ def daemon() -> Daemon:
 def start() -> None:
     """Start containerd and import the pause image."""
     paths.RUN.mkdir(parents=True, exist_ok=True)
-    CONFIGURATION.write_text(_TOML)
+    CONFIGURATION.write_text(_configuration())
+    _start()
+    pause_image.ensure(SOCKET)
+
+
+def _start() -> None:
     instance = daemon()
     if instance.process() is None:
         SOCKET.unlink(missing_ok=True)
     instance.start()
-    pause_image.ensure(SOCKET)
 
 
 def trust_registry(port: int) -> None:
@@ -101,7 +114,33 @@ def unmount(folder: Path) -> None:
 
 
 def remove() -> None:
-    """Delete containers, images and mounts."""
+    """Delete containers, what they wrote, and mounts, of a containerd that is stopped; images stay."""
     unmount(paths.RUN)
     unmount(ROOT)
-    shutil.rmtree(ROOT, ignore_errors=True)
+    shutil.rmtree(STATE, ignore_errors=True)
+    if CONFIGURATION.exists() and not (_has_space() and _only_images_are_left()):
+        shutil.rmtree(ROOT, ignore_errors=True)
+
+
+def _has_space() -> bool:
+    return ROOT.exists() and shutil.disk_usage(ROOT).free >= _LEAST_FREE
+
+
+def _only_images_are_left() -> bool:
+    """Whether containerd could start and delete all containers."""
+    try:
+        _start()
+        listed = _ctr("containers", "list", "--quiet")
+        if listed:
+            _ctr("containers", "delete", *listed)
+        (lease,) = _ctr("leases", "create")
+        _ctr("leases", "delete", "--sync", lease)  # returns when what nothing refers to any more is deleted
+        return True
+    except CommandError:
+        return False
+    finally:
+        daemons.stop("containerd")
+
+
+def _ctr(*arguments: str) -> list[str]:
+    return run.output(["ctr", "--address", str(SOCKET), "--namespace", "k8s.io", *arguments]).split()

@@ -1,4 +1,8 @@
-"""The private registry of one machine: a container on loopback, behind a password, with its storage in a volume."""
+"""The private registry of one machine: a container on loopback, behind a password, with its storage in a volume.
+
+The volume stays when the stack is destroyed: an image that is pushed again under its digest is neither compressed nor
+sent, which would take most of the time of the next update from nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import pulumi_docker as docker
 
 from infra.build_context import prepare
 from infra.catalogue.images import REGISTRY
-from infra.catalogue.names import PART_LABEL, PROJECT, image_context
+from infra.catalogue.names import CACHE_LABEL, PART_LABEL, PROJECT, image_context
 from infra.foundation.contract import Registry, Repository
 from infra.secrets.generated import GeneratedPassword, docker_config, htpasswd
 
@@ -71,7 +75,12 @@ class LocalRegistry(pulumi.ComponentResource):
         label = {"label": PART_LABEL, "value": args.container_name}
         kept = pulumi.ResourceOptions(parent=self, protect=args.protect_data)
         labelled = [docker.VolumeLabelArgs(**label)]
-        volume = docker.Volume(name, name=args.container_name, labels=labelled, opts=kept)
+        volume = docker.Volume(
+            name,
+            name=args.container_name,
+            labels=[*labelled, docker.VolumeLabelArgs(label=CACHE_LABEL, value="images")],
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data, retain_on_delete=True),
+        )
         passwords = docker.Volume(
             f"{name}-passwords", name=f"{args.container_name}-passwords", labels=labelled, opts=kept
         )

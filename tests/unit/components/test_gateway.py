@@ -10,6 +10,7 @@ import yaml
 
 from infra.catalogue.names import ROLLBACK_WINDOW_ANNOTATION, SCALED_ANNOTATION
 from infra.networking.gateway import CONTROLLER
+from infra.workloads.definitions import ANYTHING, bare
 from tests.unit.components.recorder import Recorder, behind, created, inputs, platform, pods
 from tests.unit.components.test_pods import env
 from tests.unit.declaration.samples import REPOSITORY, on_aws, small
@@ -262,3 +263,12 @@ def test_the_load_balancer_is_internal_and_has_the_declared_certificate() -> Non
     assert service["spec"]["allocateLoadBalancerNodePorts"] is False, "source ranges do not apply to node ports"
     assert recorder.outputs["gateway"]["trusted"] is None
     assert recorder.outputs["endpoints"]["digits"]["url"] == "https://digits.example.com/v1/digits"
+
+
+def test_definitions_have_no_rule_about_what_they_leave_out() -> None:
+    proxy = {"properties": {"kubernetes": {"type": "object", "required": ["x"]}, "type": {"type": "string"}}}
+    rules = [{"rule": "has(self.kubernetes.x)"}, {"rule": "has(self.type)"}]
+    assert bare({**proxy, "x-kubernetes-validations": rules}, {"kubernetes"}) == {
+        "properties": {"kubernetes": ANYTHING, "type": {"type": "string"}},
+        "x-kubernetes-validations": [{"rule": "has(self.type)"}],
+    }

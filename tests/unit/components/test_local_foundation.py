@@ -10,6 +10,7 @@ import yaml
 
 from infra.foundation.local.object_store import bucket_policy
 from infra.secrets.derive import derived_password
+from offline import docker_engine
 from tests.unit.components.recorder import Recorder, created, forget_builds, inputs, platform, pods
 from tests.unit.declaration.samples import small
 
@@ -58,6 +59,11 @@ def test_the_registry_keeps_its_data_in_a_volume() -> None:
         {"volumeName": "ml-platform-registry", "containerPath": "/var/lib/registry"},
         {"volumeName": "ml-platform-registry-passwords", "containerPath": "/auth", "readOnly": True},
     ]
+
+
+def test_images_stay_in_the_registry_s_volume_and_the_engine_knows_it_as_a_cache() -> None:
+    volume = inputs(platform(small()), "docker:index/volume:Volume", "registry")
+    assert {"label": docker_engine.CACHE_LABEL, "value": "images"} in volume["labels"]
 
 
 def test_pods_log_in_to_the_declared_port() -> None:
