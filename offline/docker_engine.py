@@ -24,8 +24,8 @@ the stack."""
 
 FORWARD_POLICY = paths.STATE / "forward-policy"
 CHAINS = ("DOCKER", "docker0")
-CACHE_LABEL = "ml-platform.io/cache"
-"""Of volumes that stay as a cache, as image layers do."""
+PART_LABEL = "ml-platform.io/part"
+"""Of volumes: the name of the registry, for example."""
 
 _NAMELESS = re.compile("[0-9a-f]{64}")
 OWN_HOST = f"unix://{paths.DOCKER_SOCKET}"
@@ -135,7 +135,9 @@ def _remove_nameless_volumes(engine: docker.DockerClient) -> None:
 
 
 def _is_cache(volume: Volume) -> bool:
-    return CACHE_LABEL in (volume.attrs["Labels"] or {})
+    """Whether it is the volume of a registry, which stays when its stack is destroyed."""
+    name = str(volume.name)
+    return name.endswith("-registry") and (volume.attrs["Labels"] or {}).get(PART_LABEL) == name
 
 
 def _daemon() -> Daemon:

@@ -75,8 +75,6 @@ CANARY_ANNOTATION, ROLLBACK_WINDOW_ANNOTATION = f"{DOMAIN}/canary", f"{DOMAIN}/r
 """On a route: which canary it has, and the seconds over which this is compared. images/controllers reads the latter."""
 PART_LABEL = f"{DOMAIN}/part"
 """On a stack's volumes and containers in a Docker engine."""
-CACHE_LABEL = f"{DOMAIN}/cache"
-"""On volumes in a Docker engine that stay when their stack is destroyed."""
 JOB_LABEL = "batch.kubernetes.io/job-name"
 """Kubernetes' label of a Job's pods."""
 QUEUE_LABEL, QUEUE_PRIORITY_LABEL = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"

@@ -13,7 +13,7 @@ from kubernetes import client, config
 from playwright.sync_api import Browser
 
 from common import daemons, paths
-from infra.catalogue.names import CACHE_LABEL
+from infra.catalogue.names import local_registry
 from offline import docker_engine
 from offline.cluster import containers, control_plane, gateways
 from offline.cluster.addresses import NODE_NAME
@@ -84,7 +84,7 @@ def _clear_killed_run() -> None:
     for container in engine.containers.list(all=True, filters={"name": f"{NAMESPACE}-"}):
         container.remove(force=True, v=True)
     for volume in engine.volumes.list(filters={"name": f"{NAMESPACE}-"}):
-        if CACHE_LABEL not in (volume.attrs["Labels"] or {}):
+        if volume.name != local_registry(NAMESPACE):  # stays, and is used again
             volume.remove(force=True)
 
 

@@ -31,6 +31,7 @@ from cli.rotate import Cluster, Key, accepted, count, renew
 from cli.stack import environment
 from common.console import Progress
 from infra.catalogue.images import REGISTRY, STATUS, TRACKING
+from infra.catalogue.names import local_registry
 from infra.declaration.loader import load
 from infra.secrets.derive import derived_password
 from offline import docker_engine
@@ -40,6 +41,7 @@ from tests.stack import decoys, leaks, shown
 from tests.stack.callers import Caller, answered_by, answered_by_pods
 from tests.stack.conftest import DECOY, GIVEN, GIVEN_VALUE, NAMESPACE, STACK, TEAM
 from tests.stack.controllers import require_rollback_only, require_scaling_only
+from tests.stack.drains import drain_node
 from tests.stack.hand_edits import EDITS, SYSTEM, kubectl, unnamed
 from tests.stack.loops import counting_requests
 from tests.stack.submitted import (
@@ -396,7 +398,9 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
     champion = ""
     try:
         with caller.predicting("digits") as answers:
-            declare(trial, serving={"digits": {**settings, "canary": {"version": 1, "percent": 10}}})
+            canary = {"version": 1, "percent": 10, "replicas": 2}
+            # A second proxy answers while the node of the first is drained.
+            declare(trial, serving={"digits": {**settings, "canary": canary}}, gateway={"replicas": 2})
             trial.up()
             assert trial.preview("--expect-no-changes").code == 0
             champion = eventually(lambda: later_version(endpoint), 180, "the end of pods that serve the first")
@@ -406,7 +410,7 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
                 lambda: sum(answered_by(core, TEAM, names).values()) - sum(before.values()) > 3000, 300, "requests"
             )
             after = answered_by(core, TEAM, names)
-            evict(core, serving_pods(core)[0], TEAM)
+            drain_node(core, "serving,proxy,gateway")
             make_champion(address(core, outputs["tracking"]), outputs["tracking"], "1")
             eventually(lambda: version(endpoint, "digits") == "1", 180, "the other version")
             restart(apps, "envoy", "envoy-gateway")
@@ -420,8 +424,8 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
         print(f"{dict(answers)}, {share:.3f} of them by the canary")
         assert set(answers) == {200}, answers
         assert share == pytest.approx(0.10, abs=0.02)
-        canary = "app.kubernetes.io/name=digits-canary"
-        eventually(lambda: core.list_namespaced_pod(TEAM, label_selector=canary).items == [], 60, "its end")
+        of_canary = "app.kubernetes.io/name=digits-canary"
+        eventually(lambda: core.list_namespaced_pod(TEAM, label_selector=of_canary).items == [], 60, "its end")
     finally:
         if champion:
             make_champion(address(core, outputs["tracking"]), outputs["tracking"], champion)
@@ -738,7 +742,7 @@ def test_destroy_leaves_nothing(core: client.CoreV1Api, trial: Pulumi, outputs: 
         item.name for item in engine.containers.list(all=True) if (item.name or "").startswith("trial-platform")
     ] == []
     # Images are not pushed again by the next stack of this name.
-    kept = ["trial-platform-registry"]
+    kept = [local_registry(NAMESPACE)]
     assert [item.name for item in engine.volumes.list() if (item.name or "").startswith("trial-platform")] == kept
 
 

@@ -13,7 +13,7 @@ import pulumi_docker as docker
 
 from infra.build_context import prepare
 from infra.catalogue.images import REGISTRY
-from infra.catalogue.names import CACHE_LABEL, PART_LABEL, PROJECT, image_context
+from infra.catalogue.names import PART_LABEL, PROJECT, image_context
 from infra.foundation.contract import Registry, Repository
 from infra.secrets.generated import GeneratedPassword, docker_config, htpasswd
 
@@ -78,7 +78,7 @@ class LocalRegistry(pulumi.ComponentResource):
         volume = docker.Volume(
             name,
             name=args.container_name,
-            labels=[*labelled, docker.VolumeLabelArgs(label=CACHE_LABEL, value="images")],
+            labels=labelled,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data, retain_on_delete=True),
         )
         passwords = docker.Volume(

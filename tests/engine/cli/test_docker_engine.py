@@ -118,6 +118,19 @@ def test_a_volume_that_nobody_named_and_nobody_uses_is_not_left() -> None:
         named.remove()
 
 
+def test_the_volume_of_a_registry_is_a_cache_and_no_other_is() -> None:
+    if not docker_engine.is_ours():
+        pytest.skip("needs the Docker engine that `make test` starts where it can")
+    volumes, name = docker_engine.client().volumes, f"test-{free_port()}"
+    parts = {f"{name}-registry": f"{name}-registry", f"{name}-registry-passwords": f"{name}-registry"}
+    made = [volumes.create(each, labels={docker_engine.PART_LABEL: part}) for each, part in parts.items()]
+    try:
+        assert [each for each in docker_engine.leftovers() if name in each] == [f"volume {name}-registry-passwords"]
+    finally:
+        for volume in made:
+            volume.remove()
+
+
 def test_ports_of_a_stacks_containers_are_known_by_their_label() -> None:
     if docker_engine.host() is None:
         pytest.skip("needs a Docker engine; `make test` starts one where it can")

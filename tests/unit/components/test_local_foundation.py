@@ -63,7 +63,8 @@ def test_the_registry_keeps_its_data_in_a_volume() -> None:
 
 def test_images_stay_in_the_registry_s_volume_and_the_engine_knows_it_as_a_cache() -> None:
     volume = inputs(platform(small()), "docker:index/volume:Volume", "registry")
-    assert {"label": docker_engine.CACHE_LABEL, "value": "images"} in volume["labels"]
+    assert volume["labels"] == [{"label": docker_engine.PART_LABEL, "value": volume["name"]}]
+    assert volume["name"].endswith("-registry")
 
 
 def test_pods_log_in_to_the_declared_port() -> None:
