@@ -111,7 +111,7 @@ class Pulumi:
             **inherited,
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
             "PULUMI_HOME": str(self.home),
-            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_BACKEND_URL": f"file://{self.backend}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "XDG_STATE_HOME": str(self.root / "state"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
