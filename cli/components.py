@@ -58,7 +58,7 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "QueueController": ("queues", "Kueue, and the quota of each team's queue"),
     "Quotas": ("queues", ""),
     "LocalQueues": ("queues", ""),
-    "Gateway": ("gateway", "the way in: Envoy Gateway, its proxies, their certificates"),
+    "Gateway": ("gateway", "the way in: the Gateway, and Envoy Gateway unless the cluster has one"),
     "GatewayDefinitions": ("gateway", ""),
     "Autoscaler": ("autoscaler", "as many pods of endpoints as their requests need"),
     "Responder": ("responders", "stop idle runs and roll canaries back, while an alert on them fires"),

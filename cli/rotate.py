@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 from urllib3 import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, ReadTimeoutError
 
-from cli import preflight, same_cluster, stack, status
+from cli import preflight, proxies, same_cluster, stack, status
 from cli.forward import forward, require_kubectl
 from cli.prediction import is_llm, model_path
 from common import paths
@@ -32,7 +32,7 @@ from common.console import Progress, console
 from common.errors import CommandError
 from infra.catalogue.images import GATEWAY, GRAFANA, LOGS, REGISTRY, STATUS, TRACKING
 from infra.catalogue.logs import QUERY, READER, READER_POD, READER_PORT, USERS_FILE
-from infra.catalogue.names import PROJECT, PROXY, gateway_namespace, logs_namespace
+from infra.catalogue.names import PROJECT, logs_namespace
 from infra.declaration.gateway import Expose
 from infra.declaration.loader import SETTING
 from infra.declaration.model import Platform
@@ -275,8 +275,8 @@ def _of_caller(
 ) -> set[Key]:
     """Its keys at the gateway."""
     path = f"{expose.path.rstrip('/')}{model_path(output)}"
-    where = (gateway_namespace(declared.namespace), PROXY, 443)
-    endpoint = AuthenticatedEndpoint(path, *where, host=expose.host)
+    where = proxies.service(declared, cluster.core.api_client)
+    endpoint = AuthenticatedEndpoint(path, *where, 443, host=expose.host)
     keys = cluster.secret(output["namespace"], f"{name}-callers")
     return {Key(endpoint, "", value) for entry, value in keys.items() if entry.split(".")[0] == caller}
 

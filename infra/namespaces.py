@@ -13,7 +13,7 @@ from infra.catalogue.pod_exceptions import Exceptions, pod_security
 from infra.declaration.teams import Team
 from infra.foundation import Foundation
 from infra.networking.gateway import PODS as GATEWAY_PODS
-from infra.networking.network_policies import gateway_policies, queue_policies
+from infra.networking.network_policies import gateway_policies, no_pods_policies, queue_policies
 from infra.queues.configuration import WEBHOOK_PORT
 from infra.tenancy import (
     Destination,
@@ -65,6 +65,10 @@ class Namespaces:
         """`pages` are pods of the platform's own namespace that the gateway leads to."""
         policies = gateway_policies(self.platform, GATEWAY_PODS, self.foundation.egress, pages)
         return self._create(gateway_namespace(self.platform), "gateway", policies)
+
+    def of_gateway_alone(self) -> Workspace:
+        """Of a Gateway whose proxies run elsewhere."""
+        return self._create(gateway_namespace(self.platform), "gateway", no_pods_policies())
 
     def of_team(
         self, name: str, settings: Team, tracking: TrackingAccess, after: Sequence[pulumi.Resource]

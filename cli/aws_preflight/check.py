@@ -17,6 +17,7 @@ from cli.aws_preflight import (
     addresses,
     certificate,
     database,
+    gateway_class,
     grafana,
     pipeline,
     pools,
@@ -28,6 +29,7 @@ from cli.aws_preflight import (
 from cli.aws_preflight.wanted import AWS, Client, Wanted
 from cli.docker_preflight import engine_builds_images
 from cli.finding import Finding, report
+from cli.preflight import kube_context
 from cli.stack import secrets_provider
 from common.console import console
 from common.errors import CommandError
@@ -63,6 +65,7 @@ CONTENT: Sequence[Check] = (
     database.backups_are_replicated,
     grafana.identity_center_has_the_groups,
     certificate.the_certificate_is_valid_for_the_hosts,
+    gateway_class.the_gateway_class_is_in_the_cluster,
 )
 UNANSWERED = (BotoCoreError, ClientError, ResponseParserError)
 _REFUSED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
@@ -80,6 +83,8 @@ def check(name: str, declared: Platform) -> bool:
         objects=bool(declared.dataset_teams()),
         certificate=declared.gateway.aws.certificate if declared.gateway and declared.gateway.aws else "",
         hosts=exposed(declared).hosts,
+        gateway=declared.gateway,
+        kube_context=kube_context(declared, name),
     )
     client = clients(wanted.aws.region)
     if client is None:

@@ -7,6 +7,7 @@ from typing import Any
 from infra.catalogue.aws.names import ACCESS_LOGS, ARTIFACTS, DATASETS, REPLICA
 from infra.declaration.aws.pools import ec2_settings
 from infra.declaration.aws.settings import AwsFoundation
+from infra.declaration.gateway import Gateway
 from infra.declaration.pools import NodePool
 
 AWS = "platform.foundation.aws"
@@ -43,6 +44,8 @@ class Wanted:
     """The ARN of the gateway's."""
     hosts: Sequence[str] = ()
     """What callers of the gateway write in its URL."""
+    gateway: Gateway | None = None
+    kube_context: str = ""
 
     @property
     def machines(self) -> Mapping[str, Machines]:

@@ -28,6 +28,7 @@ CHECKS: Sequence[Check] = (
     rights.caller_may_deploy,
     cluster.volumes_have_a_class,
     cluster.dns_is_there,
+    cluster.the_gateway_class_fits,
     pools.pools_have_nodes,
 )
 _SECONDS = 20

@@ -6,6 +6,8 @@ from kubernetes import client
 
 from cli.cluster_preflight.wanted import CLUSTER, CONTEXT, Wanted
 from cli.finding import Finding
+from cli.gateway_class import unfit
+from cli.objects import Objects
 from cli.same_cluster import strangers
 from infra.catalogue.names import PLATFORM_LABEL, devices_namespace, gateway_namespace, logs_namespace
 from infra.catalogue.versions import OLDEST_KUBERNETES
@@ -63,3 +65,8 @@ def dns_is_there(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]:
     ):
         problem = f"no pod in namespace '{dns.namespace}' has the labels {chosen}"
         yield Finding(f"{CLUSTER}.dns", problem, "write namespace and labels of the DNS server's pods, or its address")
+
+
+def the_gateway_class_fits(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]:
+    """One that exists already is of an Envoy Gateway that knows the platform's policies."""
+    yield from unfit(Objects(api), wanted.declared.gateway)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import yaml
 from kubernetes import client
@@ -12,6 +13,8 @@ from common import paths
 
 ROLE = paths.REPOSITORY / "docs" / "own-cluster-rbac.yaml"
 """The ClusterRole with just what a deployment needs."""
+GATEWAY_ROLE = ROLE.with_name("own-cluster-gateway-rbac.yaml")
+"""What it needs besides with an existing GatewayClass."""
 _AT_ONCE = 8
 _SHOWN = 5
 
@@ -19,9 +22,9 @@ Right = tuple[str, str, str]
 """Verb, API group, resource."""
 
 
-def needed() -> list[Right]:
+def needed(role: Path = ROLE) -> list[Right]:
     """All rights of the role."""
-    rules = yaml.safe_load(ROLE.read_text(encoding="utf-8"))["rules"]
+    rules = yaml.safe_load(role.read_text(encoding="utf-8"))["rules"]
     return sorted(
         (verb, group, resource)
         for rule in rules
@@ -42,12 +45,15 @@ def caller_may_deploy(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding
         review = {"spec": {"resourceAttributes": asked}}
         return not reviews.create_self_subject_access_review(review).status.allowed
 
-    rights = needed()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        missing = [right for right, lacks in zip(rights, pool.map(is_missing, rights), strict=True) if lacks]
-    if missing:
-        named = ", ".join(f"{verb} {resource}" for verb, _, resource in missing[:_SHOWN])
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        problem = f"its user lacks {len(missing)} of {len(rights)} rights: {named}{more}"
-        fix = f"bind the ClusterRole in {ROLE.relative_to(paths.REPOSITORY)} to the user"
-        yield Finding(CONTEXT, problem, fix)
+    gateway = wanted.declared.gateway
+    existing = gateway is not None and gateway.gateway_class_name is not None
+    for role in (ROLE, *([GATEWAY_ROLE] if existing else [])):
+        rights = needed(role)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            missing = [right for right, lacks in zip(rights, pool.map(is_missing, rights), strict=True) if lacks]
+        if missing:
+            named = ", ".join(f"{verb} {resource}" for verb, _, resource in missing[:_SHOWN])
+            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+            problem = f"its user lacks {len(missing)} of {len(rights)} rights: {named}{more}"
+            fix = f"bind the ClusterRole in {role.relative_to(paths.REPOSITORY)} to the user"
+            yield Finding(CONTEXT, problem, fix)

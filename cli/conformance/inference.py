@@ -36,14 +36,27 @@ Seen = tuple[list[str], Evidence]
 """Problems, and what was seen."""
 
 
+def _class_name(stack: Stack) -> str:
+    gateway = stack.declared.gateway
+    return (gateway.gateway_class_name if gateway else None) or stack.platform
+
+
+def _controller(stack: Stack, cluster: Cluster) -> str:
+    """Of the class: the stack's own, or that of an existing one."""
+    if _class_name(stack) == stack.platform:
+        return controller_name(stack.platform)
+    found = cluster.objects.get(f"{_API}/gatewayclasses/{_class_name(stack)}") or {}
+    return str(found.get("spec", {}).get("controllerName", ""))
+
+
 def _class(stack: Stack, cluster: Cluster) -> Seen:
-    path = f"{_API}/gatewayclasses/{stack.platform}"
+    path = f"{_API}/gatewayclasses/{_class_name(stack)}"
     found = cluster.objects.get(path) or {}
     controller = found.get("spec", {}).get("controllerName", "none")
     features = [each["name"] for each in found.get("status", {}).get("supportedFeatures") or []]
     accepted = holds(found, "Accepted")
     said = f"controller {controller}, Accepted={accepted}; it reports {len(features)} features"
-    wrong = [] if accepted else [f"GatewayClass {stack.platform} is not accepted"]
+    wrong = [] if accepted else [f"GatewayClass {_class_name(stack)} is not accepted"]
     return wrong, Evidence(f"GET {path}", said)
 
 
@@ -58,7 +71,7 @@ def _gateway(stack: Stack, cluster: Cluster) -> Seen:
 def _route(stack: Stack, cluster: Cluster, name: str, output: Mapping[str, Any]) -> Seen:
     path = f"{_API}/namespaces/{output['namespace']}/httproutes/{name}"
     found = cluster.objects.get(path) or {}
-    states = _parent_states(found, controller_name(stack.platform))
+    states = _parent_states(found, _controller(stack, cluster))
     problems = [f"HTTPRoute {output['namespace']}/{name} is not {each}" for each, state in states.items() if not state]
     weights = [
         f"{each['name']} weight {each.get('weight', 1)}"
@@ -69,7 +82,7 @@ def _route(stack: Stack, cluster: Cluster, name: str, output: Mapping[str, Any])
 
 
 def _parent_states(route: Object, controller: str) -> dict[str, bool]:
-    """What the stack's own controller says of it."""
+    """What the controller of the gateway's class says of it."""
     parents = route.get("status", {}).get("parents", [])
     own: Object = next((each for each in parents if each.get("controllerName") == controller), {})
     return {each: is_true({"status": own}, each) for each in ("Accepted", "ResolvedRefs")}

@@ -18,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3 import HTTPSConnectionPool
 from urllib3.exceptions import InsecureRequestWarning
 
+from cli import proxies
 from cli.conformance.stack import Answer, Sample, Stack
 from cli.conformance.strangers import strangers
 from cli.forward import forward, require_kubectl
@@ -26,7 +27,6 @@ from cli.objects import Object, Objects
 from cli.prediction import model_path
 from cli.upgrade.parts import declared_parts
 from common import run
-from infra.catalogue.names import PROXY, gateway_namespace
 
 _SECONDS = 60
 _KUBELET = re.compile(r"v\d")
@@ -92,9 +92,9 @@ class LiveCluster:
     def request(self, endpoint: Mapping[str, Any], key: str | None) -> int:
         """The connection is kubectl's own, to a proxy of the gateway."""
         host, path = str(urlsplit(endpoint["url"]).hostname), f"{urlsplit(endpoint['url']).path}{model_path(endpoint)}"
-        namespace = gateway_namespace(self.stack.platform)
+        namespace, service = proxies.service(self.stack.declared, self.api)
         headers = {"Host": host, **({"Authorization": f"Bearer {key}"} if key else {})}
-        with forward(namespace, PROXY, _HTTPS_PORT, self.context, self.environment) as address, _quiet():
+        with forward(namespace, service, _HTTPS_PORT, self.context, self.environment) as address, _quiet():
             pool = HTTPSConnectionPool(
                 "127.0.0.1",
                 urlsplit(address).port,

@@ -44,7 +44,7 @@ def _controllers(platform: Platform) -> Iterator[Part]:
     if several:
         declared = f"platform.training.{several[0]}.workers"
         yield _go("JobSet", "images/jobset", "sigs.k8s.io/jobset", declared)
-    if platform.gateway is not None:
+    if platform.gateway is not None and platform.gateway.gateway_class_name is None:
         yield _go("Envoy Gateway", "images/gateway", "github.com/envoyproxy/gateway", "platform.gateway")
         yield _go("Gateway API", "images/gateway", "sigs.k8s.io/gateway-api", "platform.gateway")
     if platform.monitoring is not None:

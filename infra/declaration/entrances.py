@@ -71,8 +71,8 @@ class ClusterEntrance(Settings):
 
 
 def the_gateway_is_of_this_foundation(platform: Platform, root: Path) -> Iterator[Problem]:
-    """Each foundation has a way in of its own."""
-    if platform.gateway is None:
+    """Each foundation has a way in of its own, and an existing GatewayClass another one."""
+    if platform.gateway is None or platform.gateway.gateway_class_name is not None:
         return
     for name in ("local", "aws", "cluster"):
         here = getattr(platform.foundation, name) is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from infra.declaration.entrances import ENTRANCE_RULES, AwsEntrance, ClusterEntrance, LocalEntrance
+from infra.declaration.gateway_class import CLASS_RULES, ENVOY_NAMESPACE, GatewayClassName
 from infra.declaration.host import Host
 from infra.declaration.pages import PAGE_RULES, Pages, pages
 from infra.declaration.problems import Problem
@@ -43,12 +44,23 @@ class Gateway(Settings):
     reached through it, by HTTPS.
     """
 
-    replicas: int = Field(default=2, ge=1, le=20, description="Pods of the proxy")
+    gateway_class_name: GatewayClassName | None = Field(
+        default=None,
+        description="A GatewayClass that the cluster has already, of its own Envoy Gateway; none: the platform "
+        "installs Envoy Gateway. Refused on the local foundation",
+    )
+    proxy_namespace: Name = Field(
+        default=ENVOY_NAMESPACE, description="With `gatewayClassName`, the namespace of that Envoy Gateway's proxies"
+    )
+    replicas: int = Field(default=2, ge=1, le=20, description="Pods of the proxy; refused with `gatewayClassName`")
     hosts: Pages | None = Field(default=None, description="Hosts of MLflow, the status page and Grafana")
     local: LocalEntrance | None = Field(default=None, description="Ports on the local foundation")
-    aws: AwsEntrance | None = Field(default=None, description="The load balancer on the aws foundation; required there")
+    aws: AwsEntrance | None = Field(
+        default=None, description="The load balancer on the aws foundation; required there without `gatewayClassName`"
+    )
     cluster: ClusterEntrance | None = Field(
-        default=None, description="The load balancer on the cluster foundation; required there"
+        default=None,
+        description="The load balancer on the cluster foundation; required there without `gatewayClassName`",
     )
 
     @property
@@ -198,5 +210,6 @@ GATEWAY_RULES = (
     callers_have_generated_secrets,
     names_of_exposed_endpoints_fit,
     *ENTRANCE_RULES,
+    *CLASS_RULES,
     *PAGE_RULES,
 )

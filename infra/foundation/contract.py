@@ -336,7 +336,7 @@ class Foundation:
     bucket: Bucket | None = None
     """None: people write datasets with identities of their own."""
     entrance: Entrance | None = None
-    """None: no gateway is declared."""
+    """None: no gateway is declared, or one of an existing class, which has a load balancer of its own."""
     domain_egress: DomainEgress | None = None
     """None: network policies know addresses only."""
     pod_logs: str = "/var/log/pods"

@@ -1,9 +1,11 @@
-"""The Gateway: between its controller and its proxies, what it listens to and asks of its callers."""
+"""The Gateway: what it listens to, what it asks of its callers, and the Envoy Gateway behind it, unless its class
+exists already."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -11,37 +13,29 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import PLATFORM_LABEL, PROJECT, labels
 from infra.declaration.gateway import Exposed
-from infra.foundation import Entrance
 from infra.gateway.certificates import Certificates, tls_secret
-from infra.gateway.configuration import proxy_settings
-from infra.gateway.controller import ControllerArgs, controller
-from infra.gateway.definitions import GatewayDefinitions
-from infra.gateway.pages import LONGEST, Page, reachable, specs
-from infra.gateway.proxies import ProxiesArgs, proxies
-from infra.images import BuiltImage
+from infra.gateway.classes import ExistingClass, Installation, OwnClass
+from infra.gateway.objects import STANDARD, Objects
+from infra.gateway.pages import LONGEST, Page, grant, reachable, specs
 from infra.networking import gateway as names
 from infra.secrets.generated import GeneratedPassword
 from infra.tenancy import Workspace
 from infra.workloads.definitions import Manifest
 
-_STANDARD, _ENVOY = "gateway.networking.k8s.io/v1", "gateway.envoyproxy.io/v1alpha1"
-_GROUP = "gateway.networking.k8s.io"
 _CERTIFICATE = "certificate"
 """The Secret with what callers see."""
 _YEAR = 31_536_000
 _NO_HOST = "gateway.invalid"
 """In the certificate while no endpoint and no page is exposed."""
+_PROGRAMMED = {"pulumi.com/waitFor": "condition=Programmed"}
+"""Proxies run and the Gateway has an address."""
 
 
 @dataclass(frozen=True)
 class GatewayArgs:
     platform: str
-    replicas: int
-    entrance: Entrance
-    image: BuiltImage
+    class_: OwnClass | ExistingClass
     workspace: Workspace
-    routed: Mapping[str, pulumi.Resource]
-    """Namespaces of teams with exposed endpoints, each with what creates it."""
     exposed: Exposed
     own: Workspace
     """Of the platform, with its pages."""
@@ -54,7 +48,8 @@ class Gateway(pulumi.ComponentResource):
     """Must exist before the first route, and until the last one is deleted."""
 
     namespace: str
-    workspace: Workspace
+    workspace: Workspace | None
+    """The namespace with proxies of the platform's own; None: they are those of an existing class."""
     trusted: pulumi.Output[str] | None
     """The authority that callers have to trust, in PEM; None: they know it."""
     address: pulumi.Output[str] | None
@@ -62,79 +57,80 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Gateway", name, None, opts)
-        self._args, self.workspace, self.namespace = args, args.workspace, args.workspace.namespace
+        self._args, self.namespace = args, args.workspace.namespace
         password = GeneratedPassword(name, args.rotation, pulumi.ResourceOptions(parent=self))
         self._certificates = Certificates(args.platform, password)
-        definitions = GatewayDefinitions("gateway-definitions", pulumi.ResourceOptions(parent=self))
-        behind = ControllerArgs(
-            args.platform,
-            args.image,
-            args.workspace,
-            args.routed,
-            bool(args.pages),
-            self._certificates,
-            definitions,
-        )
-        gateway = self._gateway(controller(behind, self))
-        in_front = ProxiesArgs(
-            args.image,
-            args.workspace,
-            self._certificates,
-            args.entrance,
-            args.replicas,
-            args.exposed.longest,
-            args.exposed.largest,
-        )
-        service = proxies(in_front, self, [gateway])
-        self._pages(gateway)
-        self.trusted = None if args.entrance.has_certificate else self._certificates.trusted
-        self.address = None if args.entrance.cluster_ip else service.status.apply(_first_address)
+        self._objects = Objects(self.namespace, self)
+        if isinstance(args.class_, ExistingClass):
+            self.workspace = None
+            self.address = self._of_existing_class(args.class_)
+        else:
+            self.workspace = args.workspace
+            self.address = self._of_own_class(args.class_)
+        self.trusted = None if args.class_.has_certificate else self._certificates.trusted
         self.register_outputs({})
 
     @property
     def listener(self) -> names.Listener:
-        return names.Listener(self._args.platform, self.namespace, self._args.entrance.https_port, self)
+        class_ = self._args.class_
+        return names.Listener(class_.proxies(self._args.platform), self.namespace, class_.https_port, self)
 
-    def _gateway(self, after: pulumi.Resource) -> pulumi.Resource:
-        """The Gateway, its class, what it tells its proxies, and the redirect to HTTPS."""
-        args, entrance = self._args, self._args.entrance
+    def _of_existing_class(self, class_: ExistingClass) -> pulumi.Output[str]:
+        """Its address. Routes to pages name Services, with a grant: Backends are switched off by default."""
+        gateway = self._gateway(class_.name, [], _PROGRAMMED)
+        self._pages(gateway, granted=True)
+        return gateway.status.apply(_address)
+
+    def _of_own_class(self, class_: OwnClass) -> pulumi.Output[str] | None:
+        """Its address. The Gateway is between its controller and its proxies."""
+        args = self._args
+        installation = Installation(
+            args.platform,
+            class_,
+            args.workspace,
+            self._certificates,
+            bool(args.pages),
+            args.exposed.longest,
+            args.exposed.largest,
+        )
+        gateway = self._gateway(args.platform, [installation.create_class(self._objects)])
+        service = installation.create_proxies(self._objects, [gateway])
+        self._pages(gateway, granted=False)
+        return None if class_.entrance.cluster_ip else service.status.apply(_address_of_service)
+
+    def _gateway(
+        self, class_: str, after: Sequence[pulumi.Resource], annotations: Mapping[str, str] | None = None
+    ) -> Manifest:
+        """The Gateway, what it asks of clients, and the redirect to HTTPS."""
+        args = self._args
         certificate = tls_secret(
             "gateway-certificate",
             ObjectMetaArgs(name=_CERTIFICATE, namespace=self.namespace, labels=labels(_CERTIFICATE, names.COMPONENT)),
             self._certificates.of_hosts(args.exposed.hosts or [_NO_HOST]),
             pulumi.ResourceOptions(parent=self, depends_on=[args.workspace]),
         )
-        settings = self._object(_ENVOY, "EnvoyProxy", names.GATEWAY, proxy_settings(), [after])
-        parameters = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": names.GATEWAY}
-        class_spec = {
-            "controllerName": names.controller_name(args.platform),
-            "parametersRef": {**parameters, "namespace": self.namespace},
+        spec = {"gatewayClassName": class_, "listeners": [_redirecting(), self._listener()]}
+        gateway = self._objects.create("Gateway", names.GATEWAY, spec, [*after, certificate], annotations=annotations)
+        self._objects.create("ClientTrafficPolicy", names.GATEWAY, _of_clients(args), [gateway])
+        redirect = {"scheme": "https", "port": args.class_.https_port, "statusCode": 301}
+        to_https = {
+            "parentRefs": [{"name": names.GATEWAY, "sectionName": names.REDIRECT}],
+            "rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": redirect}]}],
         }
-        class_ = self._object(_STANDARD, "GatewayClass", args.platform, class_spec, [settings], namespaced=False)
-        spec = {"gatewayClassName": args.platform, "listeners": [_redirecting(), self._listener()]}
-        gateway = self._object(_STANDARD, "Gateway", names.GATEWAY, spec, [class_, certificate])
-        self._object(_ENVOY, "ClientTrafficPolicy", names.GATEWAY, _of_clients(args), [gateway])
-        redirect = {"scheme": "https", "port": entrance.https_port, "statusCode": 301}
-        self._object(
-            _STANDARD,
-            "HTTPRoute",
-            "to-https",
-            {
-                "parentRefs": [{"name": names.GATEWAY, "sectionName": names.REDIRECT}],
-                "rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": redirect}]}],
-            },
-            [gateway],
-        )
+        self._objects.create("HTTPRoute", "to-https", to_https, [gateway])
         return gateway
 
-    def _pages(self, gateway: pulumi.Resource) -> None:
+    def _pages(self, gateway: pulumi.Resource, *, granted: bool) -> None:
         """Routes to them, after the policies that let their requests through."""
-        pages = list(self._args.pages)
-        after = [gateway, *reachable(self._args.platform, pages, self._args.own, self)]
+        args, objects = self._args, self._objects
+        proxies, pages = args.class_.proxies(args.platform), list(args.pages)
+        after = [gateway, *reachable(proxies, pages, args.own, self)]
+        if pages and granted:
+            spec = grant(pages, self.namespace)
+            after.append(objects.create("ReferenceGrant", "pages", spec, after, namespace=args.own.namespace))
         for page in pages:
-            for kind, name, spec in specs(page):
-                version = _STANDARD if kind == "HTTPRoute" else _ENVOY
-                after = [*after, self._object(version, kind, name, spec, after)]
+            for kind, name, spec in specs(page, granted=granted):
+                after = [*after, objects.create(kind, name, spec, after)]
 
     def _listener(self) -> Mapping[str, object]:
         """Only HTTPRoutes in the namespaces of the platform's teams, and in the gateway's own, attach to it."""
@@ -147,25 +143,10 @@ class Gateway(pulumi.ComponentResource):
         return {
             "name": names.LISTENER,
             "protocol": "HTTPS",
-            "port": 443,
+            "port": names.LISTENER_PORT,
             "tls": {"mode": "Terminate", "certificateRefs": [{"name": _CERTIFICATE}]},
             "allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}},
         }
-
-    def _object(
-        self,
-        version: str,
-        kind: str,
-        name: str,
-        spec: Mapping[str, object],
-        after: Sequence[pulumi.Resource],
-        *,
-        namespaced: bool = True,
-    ) -> pulumi.Resource:
-        metadata = {"name": name, "labels": labels(name, names.COMPONENT)}
-        inside = {"namespace": self.namespace} if namespaced else {}
-        manifest = {"apiVersion": version, "kind": kind, "metadata": {**metadata, **inside}, "spec": spec}
-        return Manifest(f"gateway-{name}", manifest, pulumi.ResourceOptions(parent=self, depends_on=list(after)))
 
 
 def _redirecting() -> Mapping[str, object]:
@@ -176,7 +157,7 @@ def _redirecting() -> Mapping[str, object]:
 
 def _of_clients(args: GatewayArgs) -> Mapping[str, object]:
     """TLS, HSTS and timeouts for clients. Headers by which a client could claim to be a caller are removed."""
-    target = {"group": _GROUP, "kind": "Gateway", "name": names.GATEWAY, "sectionName": names.LISTENER}
+    target = {"group": STANDARD, "kind": "Gateway", "name": names.GATEWAY, "sectionName": names.LISTENER}
     hsts = {"name": "Strict-Transport-Security", "value": f"max-age={_YEAR}"}
     return {
         "targetRefs": [target],
@@ -196,6 +177,12 @@ def _of_clients(args: GatewayArgs) -> Mapping[str, object]:
     }
 
 
-def _first_address(status: kubernetes.core.v1.outputs.ServiceStatus | None) -> str:
+def _address_of_service(status: kubernetes.core.v1.outputs.ServiceStatus | None) -> str:
     found = status.load_balancer.ingress if status and status.load_balancer else None
     return (found[0].hostname or found[0].ip or "") if found else ""
+
+
+def _address(status: Mapping[str, Any] | None) -> str:
+    """Of a Gateway."""
+    found = (status or {}).get("addresses") or []
+    return str(found[0]["value"]) if found else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -57,7 +57,7 @@ class ProxiesArgs:
 def proxies(args: ProxiesArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resource]) -> kubernetes.core.v1.Service:
     """Their Service. Their Deployment comes after the Gateway, without which they are never ready."""
     namespace = args.workspace.namespace
-    server = DeploymentFactory(PROXY, names.PROXY_COMPONENT, args.workspace, parent, _owned(namespace))
+    server = DeploymentFactory(PROXY, names.PROXY_COMPONENT, args.workspace, parent, names.owned(namespace))
     inside = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
     start = yaml.safe_dump(bootstrap(namespace, args.memory * _MIB * 4 // 5), sort_keys=False)
     needed = [
@@ -71,16 +71,6 @@ def proxies(args: ProxiesArgs, parent: pulumi.Resource, after: Sequence[pulumi.R
         server.disruption_budget()
     _metrics_service(server, inside)
     return _service(args.entrance, server, inside)
-
-
-def _owned(namespace: str) -> Mapping[str, str]:
-    """Labels by which the controller finds the proxies of a Gateway."""
-    prefix = "gateway.envoyproxy.io/owning-gateway"
-    return {
-        "app.kubernetes.io/managed-by": "envoy-gateway",
-        f"{prefix}-name": names.GATEWAY,
-        f"{prefix}-namespace": namespace,
-    }
 
 
 def _template(args: ProxiesArgs, server: DeploymentFactory, start: str) -> PodTemplateSpecArgs:

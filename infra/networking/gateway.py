@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
-from infra.catalogue.names import DOMAIN, PROXY, selector
-from infra.networking.network_policies import GatewayPods
+from infra.catalogue.names import DOMAIN, PROXY, gateway_namespace, selector
+from infra.networking.network_policies import GatewayPods, Pods
 
 CONTROLLER = "envoy-gateway"
 """Of its Deployment, its Service and its Secret: Envoy Gateway looks for these names."""
@@ -26,6 +27,7 @@ HTTP_PORT, HTTPS_PORT = 10080, 10443
 METRICS_PORT, READY_PORT = 19001, 19003
 LISTENER, REDIRECT = "https", "http"
 """Of the Gateway."""
+LISTENER_PORT = 443
 CALLER = "X-Caller"
 """The header in which endpoints get the caller's name."""
 PODS = GatewayPods(
@@ -38,6 +40,27 @@ PODS = GatewayPods(
 )
 
 
+def owned(namespace: str) -> Mapping[str, str]:
+    """Labels by which Envoy Gateway finds the proxies of the Gateway in this namespace: its own, or those that the
+    platform deploys."""
+    prefix = "gateway.envoyproxy.io/owning-gateway"
+    return {
+        "app.kubernetes.io/managed-by": "envoy-gateway",
+        f"{prefix}-name": GATEWAY,
+        f"{prefix}-namespace": namespace,
+    }
+
+
+def own_proxies(platform: str) -> Pods:
+    """Those that the platform deploys."""
+    return Pods(gateway_namespace(platform), PODS.proxies)
+
+
+def proxies_of_existing_class(platform: str, namespace: str) -> Pods:
+    """Those that another Envoy Gateway deploys, in its own namespace, for the platform's Gateway."""
+    return Pods(namespace, owned(gateway_namespace(platform)))
+
+
 def controller_name(platform: str) -> str:
     """Which GatewayClasses are those of this platform: others of the cluster may have an Envoy Gateway, too."""
     return f"{DOMAIN}/{platform}"
@@ -47,8 +70,9 @@ def controller_name(platform: str) -> str:
 class Listener:
     """The gateway's listener for HTTPS, to which routes attach."""
 
-    platform: str
+    proxies: Pods
     namespace: str
+    """Of the Gateway."""
     https_port: int
     """That callers use."""
     ready: pulumi.Resource

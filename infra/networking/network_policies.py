@@ -43,6 +43,14 @@ class Destination:
 
 
 @dataclass(frozen=True)
+class Pods:
+    """Pods of one namespace."""
+
+    namespace: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class GatewayPods:
     """Labels and ports of the gateway's pods, and of what counts their requests."""
 
@@ -161,11 +169,14 @@ def gateway_policies(
     }
 
 
-def routed_policy(
-    platform: str, pods: Mapping[str, str], proxies: Mapping[str, str], port: int
-) -> NetworkPolicySpecArgs:
+def no_pods_policies() -> Policies:
+    """Of a namespace for other objects than pods."""
+    return {"default-deny": _everything(["Ingress", "Egress"])}
+
+
+def routed_policy(pods: Mapping[str, str], proxies: Pods, port: int) -> NetworkPolicySpecArgs:
     """The proxies of the gateway reach an endpoint, or a page."""
-    return _policy(ingress=[_from([_pods(gateway_namespace(platform), proxies)], [("TCP", port)])], pods=pods)
+    return _policy(ingress=[_from([_pods(proxies.namespace, proxies.labels)], [("TCP", port)])], pods=pods)
 
 
 def gpu_check_policies() -> Policies:

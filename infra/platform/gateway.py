@@ -11,6 +11,7 @@ from infra.declaration.gateway import exposed
 from infra.declaration.model import Platform
 from infra.foundation import Foundation
 from infra.gateway.autoscaler import Autoscaler, AutoscalerArgs
+from infra.gateway.classes import ExistingClass, OwnClass
 from infra.gateway.gateway import Gateway, GatewayArgs
 from infra.gateway.pages import Page
 from infra.images import Images
@@ -32,16 +33,22 @@ def create_gateway(
     pages: list[Page],
 ) -> Gateway | None:
     """Where it is declared."""
-    if declared.gateway is None or foundation.entrance is None:
+    if declared.gateway is None:
         return None
     asked = exposed(declared)
+    class_: ExistingClass | OwnClass
+    if declared.gateway.gateway_class_name is not None:
+        class_ = ExistingClass(declared.gateway.gateway_class_name, declared.gateway.proxy_namespace)
+        workspace = namespaces.of_gateway_alone()
+    else:
+        assert foundation.entrance is not None
+        routed = {name: teams[name] for name in asked.teams}
+        class_ = OwnClass(images.get(GATEWAY), declared.gateway.replicas, foundation.entrance, routed)
+        workspace = namespaces.of_gateway([page.pods for page in pages])
     args = GatewayArgs(
         platform=declared.namespace,
-        replicas=declared.gateway.replicas,
-        entrance=foundation.entrance,
-        image=images.get(GATEWAY),
-        workspace=namespaces.of_gateway([page.pods for page in pages]),
-        routed={name: teams[name] for name in asked.teams},
+        class_=class_,
+        workspace=workspace,
         exposed=asked,
         own=own,
         pages=pages,

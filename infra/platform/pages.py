@@ -8,7 +8,7 @@ from infra.declaration.model import Platform
 from infra.declaration.pages import pages
 from infra.foundation import Foundation
 from infra.gateway.pages import Page
-from infra.networking.gateway import url
+from infra.networking.gateway import LISTENER_PORT, url
 from infra.observability.deployed_grafana import PORT as GRAFANA_PORT
 from infra.observability.status_page import PORT as STATUS_PORT
 from infra.tenancy import Destination
@@ -20,9 +20,7 @@ _PORTS = {TRACKING: TRACKING_PORT, STATUS: STATUS_PORT, GRAFANA: GRAFANA_PORT}
 
 def exposed_pages(declared: Platform, foundation: Foundation) -> list[Page]:
     """Those that have a host."""
-    if foundation.entrance is None:
-        return []
-    port = foundation.entrance.https_port
+    port = foundation.entrance.https_port if foundation.entrance else LISTENER_PORT
     return [
         Page(name, host, url(host, port), Destination(declared.namespace, selector(name, name), _PORTS[name]))
         for name, host in pages(declared).items()

@@ -31,8 +31,12 @@ _ANNOTATIONS = ("api-approved.kubernetes.io", "gateway.networking.k8s.io/bundle-
 class Manifest(pulumi.CustomResource):
     """An object as the API server has it, of a kind that the SDK has no class for or one with other names."""
 
+    status: pulumi.Output[Any]
+    """As a controller has written it when the object was created or changed; None: not yet."""
+
     def __init__(self, name: str, manifest: Schema, opts: pulumi.ResourceOptions) -> None:
-        super().__init__(f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}", name, dict(manifest), opts)
+        type_ = f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}"
+        super().__init__(type_, name, {"status": None, **manifest}, opts)
 
 
 def generate(

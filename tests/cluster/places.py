@@ -38,7 +38,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.declaration.teams import Team
 from infra.foundation.local import egress
-from infra.networking.gateway import PODS
+from infra.networking.gateway import PODS, own_proxies
 from infra.networking.network_policies import gateway_policies, network_policies, routed_policy
 from infra.tenancy import Destination, Priorities, PrioritiesArgs, Workspace, WorkspaceArgs
 from infra.tenancy import platform_policies, team_policies
@@ -62,9 +62,9 @@ platform = workspace({platform!r}, "platform", own)
 workspace({gateway!r}, "gateway", of_gateway)
 owner, _ = [workspace(team, "team", policies, team=team, settings=settings) for team in {teams!r}]
 if {closed!r}:
-    routed = {{"exposed-gateway": routed_policy({platform!r}, {exposed!r}, PODS.proxies, {endpoint!r})}}
+    routed = {{"exposed-gateway": routed_policy({exposed!r}, own_proxies({platform!r}), {endpoint!r})}}
     network_policies(owner.namespace, routed, pulumi.ResourceOptions(provider=cluster, depends_on=[owner]))
-    page = {{"tracking-gateway": routed_policy({platform!r}, server.pods, PODS.proxies, {port!r})}}
+    page = {{"tracking-gateway": routed_policy(server.pods, own_proxies({platform!r}), {port!r})}}
     network_policies(platform.namespace, page, pulumi.ResourceOptions(provider=cluster, depends_on=[platform]))
 """
 ATTEMPT = r"""

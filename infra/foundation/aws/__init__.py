@@ -68,7 +68,7 @@ class AwsFoundationArgs:
     dataset_teams: Sequence[str]
     """Teams that have datasets as objects."""
     entrance: AwsEntrance | None = None
-    """None: no gateway is declared."""
+    """None: no gateway is declared, or one of an existing class."""
 
 
 class AwsFoundation(pulumi.ComponentResource):

@@ -51,7 +51,7 @@ class ClusterFoundationArgs:
     pools: Mapping[str, NodePool]
     passwords: Mapping[str, pulumi.Output[str]]
     entrance: ClusterEntrance | None = None
-    """None: no gateway is declared."""
+    """None: no gateway is declared, or one of an existing class."""
 
 
 class ClusterFoundation(pulumi.ComponentResource):

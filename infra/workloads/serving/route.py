@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import CANARY, RELEASE_HEADER, STABLE, labels
 from infra.declaration.gateway import Expose, RateLimit
-from infra.networking.gateway import CALLER, PODS, Listener
+from infra.networking.gateway import CALLER, Listener
 from infra.networking.network_policies import network_policies, routed_policy
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
@@ -79,8 +79,7 @@ def route(args: RouteArgs, parent: pulumi.Resource, after: Sequence[pulumi.Resou
     """Creates it, after who may take it; returns its URL."""
     child = pulumi.ResourceOptions(parent=parent, depends_on=[args.workspace])
     policies = {
-        f"{each.service}-gateway": routed_policy(args.listener.platform, each.pods, PODS.proxies, args.port)
-        for each in args.services
+        f"{each.service}-gateway": routed_policy(each.pods, args.listener.proxies, args.port) for each in args.services
     }
     reachable = network_policies(args.workspace.namespace, policies, child)
     guards = [_traffic(args, parent), *([_keys(args, parent)] if args.callers else [])]

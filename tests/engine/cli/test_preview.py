@@ -167,6 +167,22 @@ def test_every_component_of_the_examples_has_a_name_and_a_purpose(
         assert (planned["cost"] is None) == (example != PROD)
 
 
+def test_with_an_existing_gateway_class_the_plan_has_a_gateway_and_nothing_of_envoy_gateway(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = yaml.safe_load(CLUSTER.read_text())
+    settings = document["config"]["ml-platform:platform"]
+    settings["gateway"] = {"gatewayClassName": "eg", "hosts": {"tracking": "mlflow.example.com"}}
+    settings["secrets"]["ci"] = {"team": "vision", "generate": True}
+    settings["serving"]["digits"]["expose"] = {"host": "models.example.com", "callers": ["ci"]}
+    (root / "Pulumi.own.yaml").write_text(yaml.safe_dump({"config": {"ml-platform:platform": settings}}))
+    assert preview("own", as_json=True) == 0
+    steps = [step for step in json.loads(capfd.readouterr().out)["steps"] if component(step) == "gateway"]
+    kinds = {step["type"].rpartition(":")[2] for step in steps if step["type"].startswith("kubernetes:")}
+    routing = {"ClientTrafficPolicy", "Gateway", "HTTPRoute", "ReferenceGrant", "BackendTrafficPolicy"}
+    assert kinds == {*routing, "NetworkPolicy", "Secret"}
+
+
 def test_what_exceeds_a_ceiling_is_refused_with_the_reason(root: Path) -> None:
     document = yaml.safe_load(DEV.read_text())
     document["config"]["ml-platform:platform"]["limits"] = {"gpus": 0}

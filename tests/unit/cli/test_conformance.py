@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from kubernetes.client.exceptions import ApiException
 from cli.conformance import checklist
 from cli.conformance.examine import CHECKS, examine, minor
 from cli.conformance.report import Outcome, Report, Result
+from cli.conformance.stack import Stack
+from infra.declaration.loader import declare
 from tests.unit.cli import conformance_world as world
 from tests.unit.cli.conformance_world import RecordedCluster, stack
+from tests.unit.declaration.samples import project
+from tests.unit.declaration.test_gateway_class import existing
 
 Spoil = Callable[[RecordedCluster], None]
 
@@ -198,6 +203,20 @@ def test_a_violation_fails_its_item_and_is_named(item: str, spoil: Spoil, reason
     found = outcome(item, spoil)
     assert found.verdict == "failed"
     assert reason in found.reason
+
+
+@pytest.mark.parametrize(("controller", "verdict"), [("gateway.envoyproxy.io/theirs", "passed"), ("other", "failed")])
+def test_routes_of_an_existing_class_are_accepted_by_its_own_controller(
+    tmp_path: Path, controller: str, verdict: str
+) -> None:
+    cluster, shown = RecordedCluster(), stack()
+    cluster.answers[f"{world.GATEWAY_API}/gatewayclasses/eg"] = {
+        "spec": {"controllerName": "gateway.envoyproxy.io/theirs"},
+        "status": world.conditions("Accepted"),
+    }
+    cluster.answers[world.ROUTE] = moved(world.route(), controllerName=controller)
+    declared = declare(existing(), "Pulumi.test.yaml", project(tmp_path))
+    assert CHECKS["ai_inference"](Stack(declared, shown.outputs), cluster).verdict == verdict
 
 
 def test_each_must_has_a_violation_that_fails_it() -> None:

@@ -74,6 +74,8 @@ def _computed(type_: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         return {"repoDigest": f"{repository}@sha256:{name}"}
     if type_ == "random:index/randomPassword:RandomPassword":
         return {"result": f"password-of-{name}"}
+    if type_ == "kubernetes:gateway.networking.k8s.io/v1:Gateway":
+        return {"status": {"addresses": [{"type": "IPAddress", "value": "203.0.113.7"}]}}
     if type_.startswith("aws:"):
         return {"arn": f"arn:{type_.rpartition(':')[2]}/{name}", **_AWS.get(type_, {})}
     return {}
