@@ -27,12 +27,12 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def promote(name: str, endpoint: str) -> int:
-    """Write the canary's version and image into the endpoint, and remove the canary; the exit code."""
+    """Write the canary's version, weights and image into the endpoint, and remove the canary; the exit code."""
     declared = preflight.declaration(name, values=False)
     canary = _canary(
         name, declared, endpoint, f"first declare one: platform.serving.{endpoint}.canary, see docs/gateway.md"
     )
-    _edit(name, declared, endpoint, canary.model_dump(include={"version", "image"}, exclude_none=True))
+    _edit(name, declared, endpoint, canary.model_dump(include={"version", "weights", "image"}, exclude_none=True))
     _report(name, f"the canary of {endpoint} is promoted")
     return 0
 
@@ -44,12 +44,18 @@ def roll_back(name: str, endpoint: str) -> int:
         name,
         declared,
         endpoint,
-        f"to serve an earlier version, write platform.serving.{endpoint}.version: <earlier version>,\n"
+        f"to serve an earlier version, write platform.serving.{endpoint}.{_earlier(declared, endpoint)},\n"
         f"then run `make up STACK={name}`",
     )
     _edit(name, declared, endpoint, {})
     _report(name, f"the canary of {endpoint} is removed")
     return 0
+
+
+def _earlier(declared: Platform, endpoint: str) -> str:
+    """The setting of the endpoint with what it served before."""
+    found = declared.serving.get(endpoint)
+    return "weights: <earlier weights>" if found and found.weights else "version: <earlier version>"
 
 
 def _canary(name: str, declared: Platform, endpoint: str, hint: str) -> Canary:
@@ -101,8 +107,10 @@ def ended(text: str, endpoint: str, settings: Mapping[str, object]) -> str:
 
 
 def _expected(declared: Platform, endpoint: str, settings: Mapping[str, object]) -> Platform:
-    serving = declared.serving[endpoint].model_copy(update={**settings, _CANARY: None})
-    return declared.model_copy(update={"serving": {**declared.serving, endpoint: serving}})
+    serving = declared.serving[endpoint]
+    promoted = {key: getattr(serving.canary, key) for key in settings}
+    changed = serving.model_copy(update={**promoted, _CANARY: None})
+    return declared.model_copy(update={"serving": {**declared.serving, endpoint: changed}})
 
 
 def _not_edited(file: Path, endpoint: str, settings: Mapping[str, object], why: str) -> CommandError:

@@ -41,7 +41,8 @@ def _score(endpoint: Mapping[str, Any], tracking: Tracking, context: str, enviro
         server = Endpoint(address, endpoint.get("api_key"))
         if prediction.is_llm(endpoint):
             server.ask("GET", prediction.model_path(endpoint))
-            return Score(endpoint["model"], str(endpoint["version"]), unscored="language models have no score")
+            version = str(endpoint.get("version", ""))  # weights in a dataset have none
+            return Score(endpoint["model"], version, unscored="language models have no score")
         return prediction.score(server, endpoint["model"], tracking, endpoint.get("version"))
 
 

@@ -4,6 +4,7 @@ ruamel.yaml keeps comments and order, but normalises spacing, and drops comments
 where an entry is, and only its characters are replaced.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -118,5 +119,5 @@ def _end(node: yaml.Node, text: str) -> int:
 
 
 def _written(value: object) -> str:
-    """In quotes only where YAML needs them."""
-    return yaml.safe_dump([value], default_flow_style=True).strip()[1:-1]
+    """On one line, in quotes only where YAML needs them."""
+    return yaml.safe_dump([value], default_flow_style=True, sort_keys=False, width=math.inf).strip()[1:-1]

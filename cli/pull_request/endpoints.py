@@ -6,7 +6,7 @@ from typing import Any
 from cli.pull_request.inputs import mapping, objects
 
 _ROUTE, _DEPLOYMENT = "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute", "kubernetes:apps/v1:Deployment"
-_MODEL = "MODEL_URI"
+_MODEL, _DIGEST = "MODEL_URI", "MODEL_SHA256"
 Plan = Mapping[str, Any]
 _Place = tuple[str, str]
 """Namespace and name."""
@@ -70,17 +70,28 @@ def _others(rule: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
 
 
 def _served(container: Mapping[str, Any]) -> str:
-    """The version of the model, and the image without its registry where the plan knows it; empty without a model."""
-    uri = _uri(container)
+    """The model, and the image without its registry where the plan knows it; empty without a model."""
+    model = _model(container)
+    _, known, image = str(container.get("image")).rpartition("/")
+    return f"{model} in image {image.partition('@')[0]}" if model and known else model
+
+
+def _model(container: Mapping[str, Any]) -> str:
+    """The version, or the file with its digest."""
+    uri, digest = _uri(container), _value(container, _DIGEST)
     if not uri:
         return ""
-    version = f"version {uri.rpartition('/')[2]}" if "@" not in uri else f"the {uri.rpartition('@')[2]}"
-    _, known, image = str(container.get("image")).rpartition("/")
-    return f"{version} in image {image.partition('@')[0]}" if known else version
+    if digest:
+        return f"{uri.rpartition('/')[2]} with digest {digest[:12]}"
+    return f"version {uri.rpartition('/')[2]}" if "@" not in uri else f"the {uri.rpartition('@')[2]}"
 
 
 def _uri(container: Mapping[str, Any]) -> str:
-    return next((str(each.get("value")) for each in objects(container.get("env")) if each.get("name") == _MODEL), "")
+    return _value(container, _MODEL)
+
+
+def _value(container: Mapping[str, Any], variable: str) -> str:
+    return next((str(each.get("value")) for each in objects(container.get("env")) if each.get("name") == variable), "")
 
 
 def _place(step: Mapping[str, Any]) -> _Place:

@@ -33,7 +33,7 @@ class Outside:
         self, component: str, name: str, workload: Workload, workspace: Workspace, bind: IdentityBinder
     ) -> Access:
         """What one workload has declared of it."""
-        datasets = {dataset: self.datasets[dataset] for dataset in workload.datasets}
+        datasets = {dataset: self.datasets[dataset] for dataset in workload.read_datasets}
         reads_objects = any(dataset.objects for dataset in datasets.values())
         store = self.object_stores[workload.team] if reads_objects else None
         return Access(component, name, workspace, bind, datasets, workload.egress, store, self.domain_egress)
@@ -65,6 +65,11 @@ class Access:
             return {**places}
         file = {self.store.credentials_variable: f"{secret_folder(DATASET_SECRET)}/credentials"}
         return {**places, **self.store.env, **(file if self.store.credentials is not None else {})}
+
+    def uri(self, dataset: str, file: str) -> str:
+        """Of a file in a dataset."""
+        place = self._place(dataset, self.datasets[dataset])
+        return f"{place}{file}" if self.datasets[dataset].objects else f"file://{place}/{file}"
 
     @property
     def mounts(self) -> list[Mount]:

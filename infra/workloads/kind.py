@@ -42,6 +42,11 @@ class Workload(Settings):
         default=(), description="Hosts outside the cluster that its pods may reach; none: no host"
     )
 
+    @property
+    def read_datasets(self) -> Sequence[str]:
+        """Names of all datasets that its pods read."""
+        return self.datasets
+
 
 class Job(Workload):
     """What every kind declares whose pod runs to its end."""

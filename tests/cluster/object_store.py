@@ -13,8 +13,10 @@ import docker
 from kubernetes import client
 
 from common import paths
+from infra.catalogue.images import OBJECT_STORE
+from infra.catalogue.names import image_context
 from infra.tracking import PORT as TRACKING_PORT
-from offline import base_image
+from offline import base_image, docker_engine
 from offline.cluster import pause_image
 from offline.cluster.addresses import CONTEXT, NODE_IP, NODE_NAME
 from tests.cluster.places import shell
@@ -80,6 +82,17 @@ for team, jobs in {jobs!r}.items():
 pulumi.export("secret", store.bucket.secret_key)
 """
 """A dataset for each team, and jobs that read their team's, or nothing."""
+
+
+def compiled() -> docker.DockerClient:
+    """The engine, which then has the layers of the store: on a machine that does much else, compiling takes longer than
+    an update may take here."""
+    engine = docker.DockerClient(docker_engine.host(), timeout=1800)
+    context = str(paths.REPOSITORY / image_context(OBJECT_STORE))
+    engine.images.build(
+        path=context, tag="ml-platform-tests/object-store", buildargs={"BASE": base_image.IMAGE}, rm=True
+    )
+    return engine
 
 
 @dataclass

@@ -16,12 +16,10 @@ from botocore.exceptions import ClientError
 from kubernetes import client
 
 from common import daemons, paths
-from infra.catalogue.images import OBJECT_STORE
-from infra.catalogue.names import PART_LABEL, image_context
+from infra.catalogue.names import PART_LABEL
 from offline import docker_engine
-from offline.base_image import IMAGE
 from offline.cluster import gateways
-from tests.cluster.object_store import WORD, World
+from tests.cluster.object_store import WORD, World, compiled
 from tests.cluster.test_datasets import runs
 from tests.ports import free_port
 from tests.pulumi_engine import Pulumi, find_engine
@@ -36,10 +34,7 @@ def world(core: client.CoreV1Api, tmp_path_factory: pytest.TempPathFactory) -> I
         pytest.skip("no pulumi on this machine: set ML_PLATFORM_BIN to the folder that holds it")
     if docker_engine.host() is None:
         pytest.skip("needs a Docker engine; `make test` starts one where it can")
-    # On a machine that does much else, compiling takes longer than an update may take here.
-    engine = docker.DockerClient(docker_engine.host(), timeout=1800)
-    context = str(paths.REPOSITORY / image_context(OBJECT_STORE))
-    engine.images.build(path=context, tag="ml-platform-tests/object-store", buildargs={"BASE": IMAGE}, rm=True)
+    engine = compiled()
     name, port = f"objects-{uuid4().hex[:6]}", free_port()
     stack = Pulumi(tmp_path_factory.mktemp("objects"), {"KUBECONFIG": str(paths.KUBECONFIG)})
     (stack.folder / "images").symlink_to(paths.REPOSITORY / "images")

@@ -46,7 +46,7 @@ def apps() -> client.AppsV1Api:
 
 @pytest.fixture(scope="session")
 def registry_port() -> int:
-    return free_port(beside=1)  # of its metrics
+    return free_port(beside=2)  # of its metrics, and of the object store
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """A language model in the dev stack: OpenAI's client through the gateway, its errors, and streams during a rollout.
 
-The tests stand in the order of the stack's life and share it.
+Then weights in a dataset. The tests stand in the order of the stack's life and share it.
 """
 
 from __future__ import annotations
 
 import configparser
+import hashlib
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -14,13 +15,17 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import openai
 import pytest
 import yaml
 from kubernetes import client
 
+from common import daemons
 from infra.catalogue.names import TRACKING_SECRET
-from tests.gguf_model import register_gguf
+from offline.cluster import gateways
+from tests.cluster.object_store import compiled
+from tests.gguf_model import register_gguf, written
 from tests.logged_model import Login
 from tests.openai_client import Stream, by_tls, complete
 from tests.pulumi_engine import Pulumi
@@ -31,6 +36,7 @@ from tests.waiting import eventually
 
 MODEL, ENDPOINT, HOST = "chat", "chat", "chat.localhost"
 ADAPTER, MODEL_OF_ADAPTER = "legal", "chat-legal"
+DATASET, PREFIX, FILE = "llama", "models/llama/", "q4/tiny.gguf"
 CALLERS = ("chat-ci", "chat-web")
 PER_MINUTE = 60
 LONG_STREAM = 12000
@@ -197,6 +203,67 @@ def is_ending(core: client.CoreV1Api, pod: str) -> bool:
 
 def exists(core: client.CoreV1Api, pod: str) -> bool:
     return pod in [each.metadata.name for each in core.list_namespaced_pod(TEAM).items]
+
+
+@pytest.fixture
+def weights(trial: Pulumi, outputs: dict[str, Any], registry_port: int) -> Iterator[dict[str, str]]:
+    """A file in the stack's object store, which pods reach as after `make up`."""
+    gateway = gateways.to_loopback(registry_port + 2)
+    gateway.start()
+    try:
+        compiled()
+        declare(trial, datasets={DATASET: {"team": TEAM, "objects": {"prefix": PREFIX}}})
+        bucket, content = trial.up().outputs["datasets"], written()
+        store = boto3.client(
+            "s3",
+            endpoint_url=bucket["endpoint"],
+            region_name="us-east-1",
+            aws_access_key_id=bucket["access_key"],
+            aws_secret_access_key=bucket["secret_key"],
+        )
+        store.put_object(Bucket=bucket["bucket"], Key=f"{PREFIX}{FILE}", Body=content)
+        yield {"dataset": DATASET, "file": FILE, "sha256": hashlib.sha256(content).hexdigest()}
+    finally:
+        daemons.stop(gateway.name)
+
+
+def with_weights(weights: dict[str, str], **changes: object) -> dict[str, Any]:
+    """The endpoint with them instead of the version; the model has the same name, which is the endpoint's."""
+    declared = {**endpoint(), "weights": weights, **changes}
+    return {name: value for name, value in declared.items() if name not in ("model", "version")}
+
+
+def test_weights_in_a_dataset_are_served_by_their_digest_alone(
+    core: client.CoreV1Api, trial: Pulumi, ci: openai.OpenAI, weights: dict[str, str]
+) -> None:
+    declare(trial, serving={ENDPOINT: with_weights(weights)})
+    assert trial.up().outputs["endpoints"][ENDPOINT]["weights"] == weights
+    eventually(
+        lambda: len(core.list_namespaced_pod(TEAM, label_selector=SELECTOR).items) == 1, 180, "the old pod's end"
+    )
+    assert [complete(ci, name) for name in (MODEL, ADAPTER)] == [MODEL, ADAPTER]
+    (old,) = core.list_namespaced_pod(TEAM, label_selector=SELECTOR).items
+    assert source(old) == f"s3://datasets/{PREFIX}{FILE}"
+    declare(trial, serving={ENDPOINT: with_weights({**weights, "sha256": "ab" * 32}, timeout="1m")})
+    assert trial.up(check=False).code != 0
+    refused = f"llm: {source(old)}: has the SHA-256 digest {weights['sha256']}, and is to have {'ab' * 32}"
+    eventually(lambda: refused in last_lines(core, other_than=old.metadata.name), 120, "the reason")
+    assert complete(ci, MODEL) == MODEL, "the old pod answers on"
+    declare(trial, serving={ENDPOINT: with_weights(weights)})
+    trial.up()
+    assert complete(ci, MODEL) == MODEL
+
+
+def source(pod: Any) -> str:
+    """Where its model is."""
+    return next(str(each.value) for each in pod.spec.containers[0].env if each.name == "MODEL_URI")
+
+
+def last_lines(core: client.CoreV1Api, other_than: str) -> list[str]:
+    """Of the endpoint's other pods, of whose containers each has ended or is waiting to be started again."""
+    pods = [each.metadata.name for each in core.list_namespaced_pod(TEAM, label_selector=SELECTOR).items]
+    logs = [core.read_namespaced_pod_log(pod, TEAM, tail_lines=1) for pod in pods if pod != other_than]
+    return [log.strip() for log in logs]
 
 
 def test_destroy_leaves_no_pod(core: client.CoreV1Api, trial: Pulumi, outputs: dict[str, Any]) -> None:

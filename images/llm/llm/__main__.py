@@ -1,10 +1,14 @@
-"""python -m llm: serves the model version MODEL_URI as MODEL_NAME, and its adapters by their names in ADAPTERS."""
+"""python -m llm: serves the model version MODEL_URI as MODEL_NAME, and its adapters by their names in ADAPTERS.
+
+With MODEL_SHA256, MODEL_URI is a file in a dataset that has this digest.
+"""
 
 import os
 import sys
 from collections.abc import Mapping
 from threading import Thread
 
+from llm import dataset
 from llm.adapters import BadAdapters, download_adapters, read_adapters
 from llm.api_key import NoKeys, read_keys
 from llm.app import Service, create_app
@@ -16,10 +20,11 @@ from llm.weights import WeightsUnavailable, download
 REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 
 
-def load(server: DrainingServer, service: Service, uri: str, uris: Mapping[str, str]) -> None:
+def load(server: DrainingServer, service: Service, uri: str, digest: str | None, uris: Mapping[str, str]) -> None:
     """Health checks are answered meanwhile. Ends the server if there is nothing to serve, now or later."""
     try:
-        weights, adapters = download(uri), download_adapters(uris)
+        weights = dataset.find(uri, digest) if digest else download(uri)
+        adapters = download_adapters(uris)
         settings = Settings(
             file=str(weights.file),
             model=service.model,
@@ -60,11 +65,13 @@ def main() -> None:
     )
     grace = count("GRACE_SECONDS", 60)
     server = DrainingServer(create_app(service), service, count("PORT", 8080), count("DRAIN_SECONDS", 5), grace)
-    # A daemon, so that a server that is stopped does not wait for a download.
-    Thread(target=load, args=(server, service, os.environ["MODEL_URI"], adapters), daemon=True).start()
+    source = os.environ["MODEL_URI"], os.environ.get("MODEL_SHA256")
+    Thread(target=load, args=(server, service, *source, adapters), daemon=True).start()
     server.run()
     if service.problem:
         sys.exit(f"llm: {service.problem}")
+    # At once: Python would wait for the threads of a download.
+    os._exit(0)
 
 
 def count(variable: str, default: int) -> int:

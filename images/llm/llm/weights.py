@@ -58,10 +58,15 @@ def gguf_file(folder: Path, uri: str) -> Path:
 def verify(file: Path, digest: str | None, uri: str) -> None:
     if digest is None:
         return
-    with file.open("rb") as content:
-        actual = hashlib.file_digest(content, "sha256").hexdigest()
+    actual = digest_of(file)
     if actual != digest.lower():
         raise WeightsUnavailable(f"{uri}: {file.name} has the SHA-256 digest {actual}, its tag '{DIGEST}' is {digest}")
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256, in hexadecimal digits."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,6 @@ from infra.declaration.types import Name, Settings
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
-    from infra.workloads.serving.settings import Serving
 
 MOST_ADAPTERS = 16
 _MOST_PAIRS = 300
@@ -48,11 +47,12 @@ def adapters_fit_their_endpoint(platform: Platform, root: Path) -> Iterator[Prob
             message = f"each of the {len(callers)} callers has metrics for each"
             yield Problem(path, f"{message}; write at most {most}, or further ones of another endpoint")
         for adapter in endpoint.adapters:
-            yield from _of_adapter(platform, endpoint, adapter, f"{path}.{adapter}")
+            yield from _of_adapter(platform, name, adapter, f"{path}.{adapter}")
 
 
-def _of_adapter(platform: Platform, endpoint: Serving, adapter: str, path: str) -> Iterator[Problem]:
-    if adapter == endpoint.model:
+def _of_adapter(platform: Platform, name: str, adapter: str, path: str) -> Iterator[Problem]:
+    endpoint = platform.serving[name]
+    if adapter == endpoint.model_name(name):
         message = "is the name by which callers ask for the endpoint's model without an adapter"
         yield Problem(path, f"'{adapter}' {message}; write another name")
     model = endpoint.adapters[adapter].model

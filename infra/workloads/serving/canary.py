@@ -11,9 +11,11 @@ from pydantic import AfterValidator, Field
 from infra.catalogue.alerts.gateway import MIN_FAILED, MIN_REQUESTS, CanaryLimit
 from infra.declaration.problems import Problem
 from infra.declaration.types import Increase, Name, Percentage, Seconds, Settings, written
+from infra.workloads.serving.weights import Weights
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
+    from infra.workloads.serving.settings import Serving
 
 _LONGEST_NAME = 63
 """Of a Service."""
@@ -46,11 +48,14 @@ class Rollback(Settings):
 
 
 class Canary(Settings):
-    """Another version beside the one that is served. To promote it, write its `version` or `image` into the endpoint
-    and remove `canary`. To roll it back, remove `canary`, or write `percent: 0`.
+    """Another version beside the one that is served. To promote it, write its `version`, `weights` or `image` into
+    the endpoint and remove `canary`. To roll it back, remove `canary`, or write `percent: 0`.
     """
 
     version: int | None = Field(default=None, ge=1, description="The version of the model; none: as the endpoint")
+    weights: Weights | None = Field(
+        default=None, description="Other weights of an endpoint with `weights`; none: as the endpoint"
+    )
     image: Name | None = Field(default=None, description="The image, a name in `images`; none: as the endpoint")
     percent: int = Field(
         ge=0, le=100, description="Requests through the gateway that it answers, of 100. It gets them once it is ready"
@@ -89,8 +94,9 @@ def canaries_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]
         if endpoint.expose is None:
             message = "requests are divided by the gateway, and the endpoint is not exposed"
             yield Problem(path, f"{message}; write serving.{name}.expose, or remove it")
-        if canary.version in (None, endpoint.version) and canary.image in (None, endpoint.image):
-            yield Problem(path, "is what the endpoint serves; write another 'version' or 'image', or remove it")
+        if _is_the_same(canary, endpoint):
+            other = "weights" if endpoint.weights else "version"
+            yield Problem(path, f"is what the endpoint serves; write another '{other}' or 'image', or remove it")
         if canary.mirror and canary.percent:
             message = f"it would get {canary.percent} % of the requests twice"
             yield Problem(f"{path}.mirror", f"{message}; write percent: 0, or mirror: false")
@@ -100,6 +106,15 @@ def canaries_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]
         if len(taken) > _LONGEST_NAME:
             most = _LONGEST_NAME - len(canary_name(""))
             yield Problem(f"serving.{name}", f"with a canary, write a name of at most {most} characters")
+
+
+def _is_the_same(canary: Canary, endpoint: Serving) -> bool:
+    """As what the endpoint serves."""
+    return (
+        canary.version in (None, endpoint.version)
+        and canary.weights in (None, endpoint.weights)
+        and canary.image in (None, endpoint.image)
+    )
 
 
 def canaries_can_be_compared(platform: Platform, root: Path) -> Iterator[Problem]:

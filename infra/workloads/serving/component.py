@@ -1,4 +1,4 @@
-"""An endpoint that serves a model's champion, whichever version that is, or a fixed one.
+"""An endpoint that serves a model's champion, whichever version that is, a fixed one, or weights in a dataset.
 
 Neither another champion nor a rollout loses a request, unless the rollout may not start a pod before it ends one.
 """
@@ -44,6 +44,7 @@ from infra.workloads.serving.engines import (
 from infra.workloads.serving.route import FORCE, Backend, RouteArgs, route
 from infra.workloads.serving.scaling import Replicas
 from infra.workloads.serving.settings import Serving as Settings
+from infra.workloads.serving.weights import Weights
 
 PORT = 8080
 CHAMPION = "champion"
@@ -63,6 +64,8 @@ class Endpoint(TypedDict):
     """If it is another one than MLflow's."""
     version: NotRequired[int]
     """If it is fixed."""
+    weights: NotRequired[dict[str, str]]
+    """If it serves weights in a dataset: which."""
     api_key: pulumi.Output[str] | None
     url: NotRequired[str]
     """From outside the cluster."""
@@ -81,7 +84,9 @@ class Release:
     name: str
     image: BuiltImage
     version: int | None
-    """None: the champion."""
+    """None: the champion, or weights."""
+    weights: Weights | None
+    """In a dataset; None: a version of the model."""
     access: Access
     replicas: Replicas
     max_surge: int = 1
@@ -117,7 +122,7 @@ class Serving(pulumi.ComponentResource):
     def __init__(self, name: str, args: ServingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PROJECT}:index:Serving", name, None, opts)
         self._args = args
-        self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model
+        self.namespace, self.service, self.model = args.workspace.namespace, name, args.settings.model_name(name)
         key = [args.api_key] if args.api_key else []
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
@@ -140,6 +145,8 @@ class Serving(pulumi.ComponentResource):
             endpoint["engine"] = settings.engine
         if version is not None:
             endpoint["version"] = version
+        if settings.weights is not None:
+            endpoint["weights"] = settings.weights.model_dump()
         if self.url is not None:
             endpoint["url"] = self.url
             canary = self._args.settings.canary
@@ -197,7 +204,7 @@ class Serving(pulumi.ComponentResource):
         }
 
     def _container(self, release: Release) -> Container:
-        args, version = self._args, release.version
+        args = self._args
         counts_callers = bool(args.callers) and not release.mirrored
         return Container(
             name=_COMPONENT,
@@ -206,7 +213,7 @@ class Serving(pulumi.ComponentResource):
             env={
                 **tracking_env(args.workspace),
                 "MODEL_NAME": self.model,
-                "MODEL_URI": f"models:/{self.model}{f'/{version}' if version else f'@{CHAMPION}'}",
+                **self._source(release),
                 "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
                 "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
@@ -227,6 +234,13 @@ class Serving(pulumi.ComponentResource):
             readiness_probe=health("ready", period=2, failures=2),
             liveness_probe=health("live", period=10, failures=3),
         )
+
+    def _source(self, release: Release) -> dict[str, str]:
+        """Where the model is, and the digest of weights."""
+        weights, version = release.weights, release.version
+        if weights is not None:
+            return {"MODEL_URI": release.access.uri(weights.dataset, weights.file), "MODEL_SHA256": weights.sha256}
+        return {"MODEL_URI": f"models:/{self.model}{f'/{version}' if version else f'@{CHAMPION}'}"}
 
     def _route(self, args: ServingArgs, after: Sequence[pulumi.Resource]) -> str:
         assert args.listener is not None and args.settings.expose is not None
@@ -263,9 +277,15 @@ def _of_canary(args: ServingArgs) -> dict[str, pulumi.Input[str]]:
     canary = args.settings.canary
     if args.canary is None or canary is None:
         return {}
-    version = f"version {args.canary.version}" if args.canary.version else CHAMPION
+    served = _served(args.canary)
     window = {ROLLBACK_WINDOW_ANNOTATION: str(canary.rollback.window)} if canary.rollback else {}
-    return {CANARY_ANNOTATION: pulumi.Output.concat(version, " in ", args.canary.image.reference), **window}
+    return {CANARY_ANNOTATION: pulumi.Output.concat(served, " in ", args.canary.image.reference), **window}
+
+
+def _served(release: Release) -> str:
+    if release.weights is not None:
+        return f"weights {release.weights.sha256}"
+    return f"version {release.version}" if release.version else CHAMPION
 
 
 def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.ResourceOptions) -> Serving:
@@ -276,6 +296,7 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
             name,
             runtime.image(settings),
             settings.version,
+            settings.weights,
             runtime.access(_COMPONENT, name, settings),
             settings.replicas,
             settings.max_surge,
@@ -292,12 +313,14 @@ def create(name: str, settings: Settings, runtime: Runtime, opts: pulumi.Resourc
 
 
 def _canary(name: str, settings: Settings, canary: Canary, runtime: Runtime) -> Release:
-    """What it does not say is as the endpoint."""
+    """What it does not say is as the endpoint. It reads the dataset of its own weights alone."""
+    weights = canary.weights or settings.weights
     return Release(
         name,
         runtime.images.get(canary.image or settings.image),
         canary.version or settings.version,
-        runtime.access(_COMPONENT, name, settings),
+        weights,
+        runtime.access(_COMPONENT, name, settings.model_copy(update={"weights": weights})),
         Replicas(min=canary.replicas, max=canary.replicas),
         min(1, settings.max_surge),
         canary.mirror,

@@ -27,7 +27,7 @@ def engines_serve_what_is_declared(platform: Platform, root: Path) -> Iterator[P
 
 def _of_llm(endpoint: Serving, platform: Platform) -> Iterator[tuple[str, str]]:
     """Settings with what is wrong with them."""
-    if endpoint.version is None:
+    if endpoint.model is not None and endpoint.version is None:
         message = "a language model takes too long to load to follow the champion without a rollout"
         yield "version", f"{message}; write the version to serve, and another one to roll it out"
     if LLM not in _images(endpoint).values():
@@ -45,6 +45,8 @@ def _of_mlflow(endpoint: Serving) -> Iterator[tuple[str, str]]:
     for setting, image in _images(endpoint).items():
         if image == LLM:
             yield setting, f"the image '{LLM}' serves language models only; write engine: llm, or another image"
+    if endpoint.weights is not None:
+        yield "weights", "only language models have them; write 'model' instead, or engine: llm"
     if endpoint.context_length is not None:
         yield "contextLength", "only language models have it; remove it, or write engine: llm"
 

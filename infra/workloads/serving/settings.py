@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infra.declaration.gateway import Expose
 from infra.declaration.node_room import NodeRoom
@@ -19,6 +19,7 @@ from infra.workloads.serving.adapters import MOST_ADAPTERS, Adapter, adapters_fi
 from infra.workloads.serving.canary import CANARY_RULES, Canary
 from infra.workloads.serving.engine_rules import LLM_CONTEXT, engines_serve_what_is_declared
 from infra.workloads.serving.scaling import SCALING_RULES, Pods, ScaleOn
+from infra.workloads.serving.weights import Weights, weights_fit_their_endpoint
 
 if TYPE_CHECKING:
     from infra.declaration.model import Platform
@@ -28,7 +29,9 @@ _MEMORY_OF_LARGEST_REQUEST = 100
 
 
 class Serving(Workload):
-    """An endpoint that serves the champion of a model, or a fixed version."""
+    """An endpoint that serves the champion of a model, a fixed version, or weights in a dataset. Exactly one of `model`
+    and `weights`.
+    """
 
     engine: Literal["mlflow", "llm"] = Field(
         default="mlflow",
@@ -36,13 +39,18 @@ class Serving(Workload):
         "`/v2`; `llm`, a language model over the OpenAI API, at `/v1`. The platform's own image for `llm` is "
         "`image: llm`, which runs models in GGUF on CPUs",
     )
-    model: Name = Field(description="The model to serve, a name in `models`")
+    model: Name | None = Field(default=None, description="The model to serve, a name in `models`")
     version: int | None = Field(
         default=None,
         ge=1,
         description="The version to serve, whichever is the champion, such as an earlier one to roll back to; a "
         "rollout fails if the registry does not have it. None: the champion, and each new one within 30 seconds. "
-        "Required for `engine: llm`",
+        "Required for `engine: llm` with `model`",
+    )
+    weights: Weights | None = Field(
+        default=None,
+        description="Instead of `model`, only with `engine: llm`: a file in a dataset. The model's name is then that "
+        "of the endpoint. Another file or another digest is a rollout",
     )
     replicas: Pods = Field(
         default=written(2),
@@ -99,6 +107,24 @@ class Serving(Workload):
     expose: Expose | None = Field(
         default=None, description="How callers outside the cluster reach it; none: only pods of its team do"
     )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.model is None and self.weights is None:
+            raise ValueError("no model is declared; declare 'model', or 'weights' with engine: llm")
+        if self.model is not None and self.weights is not None:
+            raise ValueError("both 'model' and 'weights' are declared; declare one of them")
+        return self
+
+    @property
+    def read_datasets(self) -> Sequence[str]:
+        """Those that it lists, and that of its weights."""
+        more = [self.weights.dataset] if self.weights else []
+        return list(dict.fromkeys([*self.datasets, *more]))
+
+    def model_name(self, endpoint: str) -> str:
+        """What callers and metrics call the model of the endpoint with this name."""
+        return self.model or endpoint
 
     @property
     def in_flight_per_pod(self) -> int:
@@ -201,6 +227,8 @@ SERVING = Kind(
     pods=lambda endpoint: endpoint.replicas.max,
     references={
         "model": "models",
+        "weights.dataset": "datasets",
+        "canary.weights.dataset": "datasets",
         "adapters.*.model": "models",
         "apiKey": "secrets",
         "pool": "nodePools",
@@ -211,6 +239,7 @@ SERVING = Kind(
         endpoints_run_on_real_nodes,
         endpoints_roll_out_in_their_pool,
         engines_serve_what_is_declared,
+        weights_fit_their_endpoint,
         adapters_fit_their_endpoint,
         *CANARY_RULES,
         *SCALING_RULES,

@@ -1,5 +1,6 @@
 """The image for language models: OpenAI's client, weights from the tracking server, a stream that outlives SIGTERM."""
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -9,12 +10,12 @@ from docker.models.containers import Container
 
 from tests.engine.images.engine import Engine, WriteSecrets, address, run_to_end, wait_for
 from tests.engine.images.services import TEAMS, TRACKING_URI, Tracking, mounted
-from tests.gguf_model import register_gguf
+from tests.gguf_model import register_gguf, written
 from tests.openai_client import Stream, complete, plain
 from tests.waiting import eventually
 
 MODEL, KEY = "chat", "a-key-of-a-caller"
-KEYS = "/var/run/secrets/key"
+KEYS, DATASET = "/var/run/secrets/key", "/datasets/llama"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,15 @@ def keys(write_secrets: WriteSecrets) -> Path:
     return write_secrets("llm-keys", {"accepted": f"{KEY}\n"})
 
 
-def start(engine: Engine, credentials: Path, keys: Path, uri: str = f"models:/{MODEL}/1") -> Container:
+def start(
+    engine: Engine,
+    credentials: Path,
+    keys: Path,
+    uri: str = f"models:/{MODEL}/1",
+    volume: Path | None = None,
+    **more: str,
+) -> Container:
+    """`volume` is mounted as a dataset is."""
     return engine.start(
         "llm",
         environment={
@@ -39,8 +48,13 @@ def start(engine: Engine, credentials: Path, keys: Path, uri: str = f"models:/{M
             "CONTEXT_LENGTH": "16384",
             "GRACE_SECONDS": "120",
             "DRAIN_SECONDS": "2",
+            **more,
         },
-        volumes={**mounted(credentials, "/home/nonroot/.mlflow"), **mounted(keys, KEYS)},
+        volumes={
+            **mounted(credentials, "/home/nonroot/.mlflow"),
+            **mounted(keys, KEYS),
+            **(mounted(volume, DATASET) if volume else {}),
+        },
         ports={"8080/tcp": ("127.0.0.1", 0)},
     )
 
@@ -87,3 +101,32 @@ def test_a_version_of_another_team_is_not_read(
     code, log = run_to_end(start(engine, credentials, keys, "models:/theirs/1"))
     assert code == 1
     assert log.splitlines()[-1].startswith("llm: models:/theirs/1: ")
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset")
+    folder.chmod(0o755)
+    (folder / "tiny.gguf").write_bytes(written())
+    (folder / "tiny.gguf").chmod(0o644)
+    return folder
+
+
+def test_weights_of_a_volume_are_served_without_a_copy(
+    engine: Engine, credentials: Path, keys: Path, volume: Path
+) -> None:
+    digest = hashlib.sha256((volume / "tiny.gguf").read_bytes()).hexdigest()
+    container = start(engine, credentials, keys, f"file://{DATASET}/tiny.gguf", volume, MODEL_SHA256=digest)
+    url = address(container, 8080)
+    wait_for(f"{url}/v2/health/ready", container)
+    assert complete(plain(url, KEY), MODEL) == MODEL
+    assert container.exec_run(["find", "/tmp", "-name", "*.gguf"]).output == b""
+
+
+def test_a_file_of_a_volume_with_another_digest_ends_it(
+    engine: Engine, credentials: Path, keys: Path, volume: Path
+) -> None:
+    uri = f"file://{DATASET}/tiny.gguf"
+    code, log = run_to_end(start(engine, credentials, keys, uri, volume, MODEL_SHA256="ab" * 32))
+    assert code == 1
+    assert log.splitlines()[-1].startswith(f"llm: {uri}: has the SHA-256 digest ")

@@ -160,6 +160,36 @@ def test_other_styles(folder: Path, written: str, promoted: str, rolled_back: st
     assert edited(sample(folder, f"      {written}{end}"), canary.roll_back) == f"      {rolled_back}{end}"
 
 
+@pytest.mark.parametrize(
+    "style",
+    [
+        "{{dataset: llama, file: a.gguf, sha256: {digest}}}",
+        "\n          dataset: llama\n          file: a.gguf\n          sha256: {digest}",
+    ],
+    ids=["flow", "block"],
+)
+def test_weights_take_the_place_of_those_of_the_endpoint(folder: Path, style: str) -> None:
+    old, new = "0123456789abcdef" * 4, "fedcba9876543210" * 4
+    declared = (
+        "      digits:\n        team: vision\n        engine: llm\n        image: llm\n        apiKey: key\n"
+        "        expose: {host: a.example.com}\n"
+    )
+    served = f"        weights: {style.format(digest=old)}\n"
+    other = f"{{dataset: llama, file: models/b.gguf, sha256: {new}}}"
+    head = SAMPLE.replace("gateway: {}", "gateway: {}\n    datasets: {llama: {team: vision, volume: {claim: llama}}}")
+    serving = f"{declared}{served}        canary: {{weights: {other}, percent: 1}}\n"
+    assert edited(sample(folder, serving, head), canary.roll_back) == f"{declared}{served}"
+    file = sample(folder, serving, head)
+    after = edited(file, canary.promote)
+    assert (after.startswith(f"{declared}        weights:"), after.count(old), after.count(other)) == (True, 0, 1)
+    found = load(file).serving["digits"].weights
+    assert found is not None
+    assert (found.file, found.sha256) == ("models/b.gguf", new)
+    with pytest.raises(CommandError, match="endpoint digits has no canary") as refusal:
+        canary.roll_back("dev", "digits")
+    assert "write platform.serving.digits.weights: <earlier weights>" in refusal.value.hint
+
+
 def test_a_version_by_an_alias_is_replaced_where_it_is_used(folder: Path) -> None:
     head = SAMPLE.replace("gateway: {}", "gateway: {replicas: &two 2}")
     file = sample(folder, f"      digits: {{version: *two, {ENDPOINT}, canary: {{version: 7, percent: *two}}}}\n", head)

@@ -180,8 +180,9 @@ def test_why_there_is_no_preview_stands_on_top(failure: str, said: str) -> None:
     assert f"> - stack **prod**: `{said}`" in text.splitlines()[:10]
 
 
-def served(uri: str, **more: object) -> dict[str, Any]:
-    container = {"name": "serving", "image": UNKNOWN, "env": [{"name": "MODEL_URI", "value": uri}]}
+def served(uri: str, digest: str = "", **more: object) -> dict[str, Any]:
+    env = [{"name": "MODEL_URI", "value": uri}, *([{"name": "MODEL_SHA256", "value": digest}] if digest else [])]
+    container = {"name": "serving", "image": UNKNOWN, "env": env}
     spec = {"template": {"spec": {"containers": [container, {"name": "sidecar"}]}}}
     return step(DEPLOYMENT, "digits", metadata={"namespace": "vision", "name": "digits"}, spec=spec)
 
@@ -191,6 +192,17 @@ def test_a_version_that_is_rolled_is_told_in_words() -> None:
     assert "- **digits serves version 7 instead of the champion**" in comment(planned(before), planned(after))
     assert "serves" not in comment(planned(before), planned(before))
     assert "serves" not in comment(planned(), planned(after))
+
+
+def test_weights_are_told_by_their_file_and_digest() -> None:
+    before, after = (served("s3://models/llama/a.gguf", digit * 64) for digit in "ab")
+    told = f"- **digits serves a.gguf with digest {'b' * 12} instead of a.gguf with digest {'a' * 12}**"
+    assert told in comment(planned(before), planned(after))
+    assert "serves" not in comment(planned(before), planned(before))
+    from_registry = served("models:/digits/7")
+    assert f"serves a.gguf with digest {'b' * 12} instead of version 7" in comment(
+        planned(from_registry), planned(after)
+    )
 
 
 def test_the_comment_says_which_components_change() -> None:
