@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kubernetes import client
@@ -17,6 +17,7 @@ from cli.jobs import has_ended, read
 from cli.kubeconfig import api_client, contexts
 from cli.nodes import Node, nodes
 from cli.objects import Objects
+from cli.shadow import Shadows, shadows
 from cli.usage import Usage, usage
 from common import paths
 from common.console import console
@@ -54,6 +55,7 @@ class Status:
     unseen: str = ""
     """Why the cluster was not queried: its context is in no kubeconfig of this machine."""
     usage: Usage | None = None
+    shadows: Shadows = field(default_factory=dict)
 
 
 def show(name: str, *, as_json: bool) -> int:
@@ -89,9 +91,9 @@ def collect(name: str, declared: Platform) -> Status:
         return Status(name, {}, outputs["images"], [], address, "", crashed, unseen)
     api = cluster_api(name, declared)
     core = client.CoreV1Api(api)
-    with ThreadPoolExecutor(1) as threads:
+    with ThreadPoolExecutor(2) as threads:
         # Meanwhile: Prometheus is reached through a port-forward, which takes as long as all the rest.
-        held = threads.submit(usage, name, declared)
+        held, compared = threads.submit(usage, name, declared), threads.submit(shadows, name, declared)
         try:
             return Status(
                 stack=name,
@@ -105,6 +107,7 @@ def collect(name: str, declared: Platform) -> Status:
                 tracking=_service_address(core, outputs["tracking"]),
                 crashed=crashed,
                 usage=held.result(),
+                shadows=compared.result(),
             )
         except HTTPError as error:
             why = f"{', '.join(crashed)} crashed" if crashed else str(error)
@@ -234,6 +237,8 @@ def print_status(status: Status) -> None:
         state = f"{_coloured('ready' if node.ready else 'not ready')}, {kind}"
         nodes.add_row(node.name, state, gpus, _coloured(escape(node.gpu_check)))
     console.print(nodes)
+    if status.shadows:
+        _print_shadows(status.shadows)
     if status.usage is not None:
         _print_usage(status.usage)
     waiting = [row.name for rows in status.workloads.values() for row in rows if row.state.startswith(_WAITING)]
@@ -244,6 +249,16 @@ def print_status(status: Status) -> None:
         console.print(f"[yellow]![/] {escape(status.unseen)}")
     for name in status.crashed:
         console.print(f"[bold red]crashed[/]  {name}, log {machine.log_of(name)}; `make up` starts it again")
+
+
+def _print_shadows(found: Shadows) -> None:
+    """Of each output, how many answers of the last hour are as the endpoint's."""
+    table = _table("mirrored", "output", "same answers, last hour")
+    for canary, outputs in found.items():
+        for output, answers in outputs.items():
+            share = f"{answers.same / answers.compared:.1%} of {answers.compared:,.0f}" if answers.compared else "none"
+            table.add_row(escape(canary), escape(output), share)
+    console.print(table)
 
 
 def _print_usage(found: Usage) -> None:

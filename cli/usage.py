@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
-from cli import preflight, stack
-from cli.forward import forward
+from cli.prometheus import forwarded, query
 from common.errors import CommandError
 from infra.catalogue.metrics import TEAM_IDLE, TEAM_REQUESTS
 from infra.declaration.model import Platform
@@ -15,7 +12,6 @@ from infra.declaration.monitoring import Monitoring
 
 _MONTH = 30 * 24 * 3600
 _HOUR = 3600
-_TIMEOUT = 30
 _UNITS = {"cpu": 1, "memory": 2**30, "gpu": 1}
 """Of the records, those that are shown: cores, GiB, GPUs."""
 
@@ -44,9 +40,8 @@ def usage(name: str, platform: Platform) -> Usage | None:
     monitoring = platform.monitoring
     if monitoring is None:
         return None
-    context = preflight.kube_context(platform, name)
     try:
-        with forward(platform.namespace, "prometheus", 9090, context, stack.environment(context)) as address:
+        with forwarded(name, platform) as address:
             return recorded(address, monitoring, list(platform.teams))
     except CommandError as error:
         return Usage(0, {}, f"{error.what}: {error.why}")
@@ -71,14 +66,8 @@ def _of_team(
 def _hours(address: str, metric: str, seconds: int, interval: int) -> dict[tuple[str, str], float]:
     """By namespace and resource. Each record stands for the time until the next one: what was not recorded, while
     Prometheus did not run, does not count."""
-    query = f"sum_over_time({metric}[{seconds}s]) * {interval} / {_HOUR}"
-    try:
-        answer = requests.get(f"{address}/api/v1/query", params={"query": query}, timeout=_TIMEOUT)
-        answer.raise_for_status()
-        found = answer.json()
-    except requests.RequestException as error:
-        raise CommandError("Prometheus does not answer", str(error), hint="run `make up`") from None
-    return {_key(each["metric"]): _amount(each) for each in found["data"]["result"]}
+    found = query(address, f"sum_over_time({metric}[{seconds}s]) * {interval} / {_HOUR}")
+    return {_key(each["metric"]): _amount(each) for each in found}
 
 
 def _key(labels: Mapping[str, str]) -> tuple[str, str]:

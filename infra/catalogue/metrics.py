@@ -110,6 +110,7 @@ SERVING = frozenset(
         "inference_model_created_timestamp_seconds",
         "inference_model_load_failures_total",
         "inference_model_loaded",
+        "inference_shadow_answers_total",
         "inference_caller_requests_total",
         "inference_caller_tokens_total",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,8 @@ from kubernetes import client
 _SECONDS = 60
 _AT_ONCE, _MOST = 4, 16
 _SAMPLE = {"inputs": [{"name": "image", "shape": [1, 64], "datatype": "FP32", "data": [0.0] * 64}]}
+
+_COMPARED = re.compile(r'inference_shadow_answers_total\{model=".*",output="(.*)",result="(.*)",version="(.*)"\} (.+)')
 
 
 class Caller:
@@ -101,6 +104,18 @@ def answered_by(core: client.CoreV1Api, namespace: str, names: list[str]) -> dic
 def answered_by_pods(core: client.CoreV1Api, namespace: str, name: str) -> list[float]:
     """How many each pod of an endpoint has answered."""
     return [_answered(pod) for pod in _pods(core, namespace, name)]
+
+
+def compared_by(core: client.CoreV1Api, namespace: str, name: str, version: str) -> Counter[tuple[str, str]]:
+    """How many answers of a version are the endpoint's, by output and result, as the pods of its canary count them."""
+    found: Counter[tuple[str, str]] = Counter()
+    for pod in _pods(core, namespace, name):
+        text = requests.get(f"http://{pod.status.pod_ip}:8080/metrics", timeout=_SECONDS).text
+        for line in text.splitlines():
+            if match := _COMPARED.match(line):
+                output, result, counted, value = match.groups()
+                found[output, result] += int(float(value)) if counted == version else 0
+    return found
 
 
 def _pods(core: client.CoreV1Api, namespace: str, name: str) -> list[client.V1Pod]:

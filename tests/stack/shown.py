@@ -110,8 +110,8 @@ def restart_cluster() -> float:
     return down
 
 
-def train_again(api: client.ApiClient, job: dict[str, Any]) -> str:
-    """The same once more, by hand and slowly; its name.
+def train_again(api: client.ApiClient, job: dict[str, Any], *arguments: str) -> str:
+    """The same once more, by hand and slowly, or with other arguments; its name.
 
     What a job tells of itself is there only while Prometheus sees it run, and this one is over in four seconds.
     """
@@ -121,6 +121,7 @@ def train_again(api: client.ApiClient, job: dict[str, Any]) -> str:
     spec.selector, spec.manual_selector = None, None
     (container,) = spec.template.spec.containers
     container.resources.requests["cpu"] = container.resources.limits["cpu"] = SLOW
+    container.args = list(arguments) or container.args
     spec.template.metadata.labels = {name: value for name, value in labels if name.startswith("app.kubernetes.io/")}
     metadata = {"generateName": f"{job['job']}-again-"}
     created = batch.create_namespaced_job(job["namespace"], {"metadata": metadata, "spec": spec})

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,9 +36,10 @@ from infra.declaration.loader import load
 from infra.secrets.derive import derived_password
 from offline import docker_engine
 from offline.cluster.addresses import CONTEXT, NODE_NAME
+from tests.logged_model import get
 from tests.pulumi_engine import Pulumi
 from tests.stack import decoys, leaks, shown
-from tests.stack.callers import Caller, answered_by, answered_by_pods
+from tests.stack.callers import Caller, answered_by, answered_by_pods, compared_by
 from tests.stack.conftest import DECOY, GIVEN, GIVEN_VALUE, NAMESPACE, STACK, TEAM
 from tests.stack.controllers import require_rollback_only, require_scaling_only
 from tests.stack.drains import drain_node
@@ -300,7 +301,8 @@ def test_an_exposed_endpoint_answers_those_outside_who_have_a_key(
     assert (answer.status, answer.json()["name"]) == (200, "digits")
     assert answer.headers["strict-transport-security"] == "max-age=31536000"
     assert caller.get(path, Authorization="Bearer wrong").status == 401
-    assert [caller.get(each).status for each in ("/metrics", "/v2/../metrics", "/")] == [404, 404, 404]
+    inside = ("/metrics", "/v2/../metrics", "/shadow/answers", "/v2/../shadow/answers", "/")
+    assert {each: caller.get(each).status for each in inside} == dict.fromkeys(inside, 404)
     redirect = caller.get_plain(f"{path}?a=b")
     assert (redirect.status, redirect.headers["location"]) == (
         301,
@@ -475,6 +477,52 @@ def until_it_is_rolled_back(core: client.CoreV1Api, caller: Caller, alert: str) 
         eventually(lambda: answers.total() > seen + 200, 60, "more requests")
         assert answers[500] <= failed + 8, "those that were on their way"
     return answers
+
+
+@pytest.mark.usefixtures("two_versions")
+def test_answers_to_mirrored_requests_are_compared_with_the_endpoint_s(
+    core: client.CoreV1Api, trial: Pulumi, caller: Caller, outputs: dict[str, Any], endpoint: Endpoint
+) -> None:
+    """First of the version that the endpoint serves, and then of one that was trained to be bad."""
+    stack_file = trial.folder / f"Pulumi.{STACK}.yaml"
+    declared = stack_file.read_text()
+    settings = yaml.safe_load(declared)["config"]["ml-platform:platform"]["serving"]["digits"]
+    champion, before = version(endpoint, "digits"), set(serving_pods(core))
+    bad = trained_badly(core, outputs)
+    assert version(endpoint, "digits") == champion != bad
+    try:
+        for mirrored, result in (champion, "same"), (bad, "different"):
+            canary = {"version": int(mirrored), "percent": 0, "mirror": True}
+            declare(trial, serving={"digits": {**settings, "canary": canary}})
+            trial.up()
+            assert trial.preview("--expect-no-changes").code == 0
+            count = partial(compared_by, core, TEAM, "digits-canary", mirrored)
+            with caller.predicting("digits") as answers:
+                eventually(partial(has_compared, count, result), 120, "answers that are compared", why=count)
+            found = count()
+            print(f"version {mirrored} beside {champion}: {dict(found)}; {dict(answers)}")
+            assert set(answers) == {200}
+            assert {each for output, each in found if output == "probabilities" and found[output, each]} == {result}
+            assert found["", "different"] == 0, "answers with another status"
+        assert set(serving_pods(core)) <= before, "a canary replaces no pods of its endpoint"
+    finally:
+        stack_file.write_text(declared)
+    trial.up()
+
+
+def trained_badly(core: client.CoreV1Api, outputs: dict[str, Any]) -> str:
+    """A version that does not become the champion."""
+    job = outputs["jobs"]["digits"]
+    again = {**job, "job": shown.train_again(core.api_client, job, "--gamma", "10")}
+    eventually(lambda: status(core, again).completion_time, 300, "the end of training")
+    server = outputs["tracking"]
+    login = (server["username"], server["password"])
+    found = get(address(core, server), login, "model-versions/search", filter="name='digits'").json()
+    return str(max(int(each["version"]) for each in found["model_versions"]))
+
+
+def has_compared(count: Callable[[], Counter[tuple[str, str]]], result: str) -> bool:
+    return count()["probabilities", result] > 200
 
 
 def test_an_endpoint_sleeps_without_requests_and_no_caller_notices(

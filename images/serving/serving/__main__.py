@@ -2,13 +2,16 @@
 
 import os
 import sys
+from functools import partial
 from threading import Event, Thread
 
+from serving.answers import Answers
 from serving.api_key import NoKeys, read_keys
 from serving.app import Service, create_app
 from serving.limits import Admission, Limits
 from serving.metrics import Metrics
 from serving.server import DrainingServer
+from serving.shadow import Shadow, servers
 
 WAITING_SECONDS = 2.0
 """Between questions for a first version."""
@@ -56,8 +59,11 @@ def main() -> None:
         count("MAX_BATCH_SIZE", Limits.batch_rows),
     )
     name = os.environ["MODEL_NAME"]
-    metrics = Metrics(name, os.environ.get("CALLERS_FILE"))
-    service = Service(name, metrics, api_keys=api_keys, admission=Admission(limits))
+    stable = os.environ.get("STABLE_PODS")
+    metrics, answers = Metrics(name, os.environ.get("CALLERS_FILE"), shadow=bool(stable)), Answers(always=bool(stable))
+    service = Service(name, metrics, api_keys=api_keys, admission=Admission(limits), answers=answers)
+    if stable:
+        Thread(target=Shadow(answers, partial(servers, stable), service.compared).follow, daemon=True).start()
     problem = serve(service, os.environ["MODEL_URI"], drain, poll)
     if problem:
         sys.exit(f"serving: {problem}")

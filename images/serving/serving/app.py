@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from serving.answers import Answers
 from serving.api_key import admits
 from serving.body import JSON_SIZE, Body
 from serving.cpus import available_cpus
@@ -21,8 +22,10 @@ from serving.inference import infer
 from serving.limits import Admission, Limits, read_body
 from serving.metrics import Measured, Metrics
 from serving.model import Model
-from serving.protocol import InvalidRequest, ServerMetadata
+from serving.protocol import InvalidRequest, ServerMetadata, parse
+from serving.recorder import Recorder, recorded_outputs
 from serving.runner import BatchLimits, Runner
+from serving.shadow import PATH, QUESTION, QUESTION_LIMITS
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
@@ -50,6 +53,8 @@ class Service:
     api_keys: Sequence[str] = ()
     """Any of them lets a caller in to the model; none: everybody."""
     admission: Admission = field(default_factory=lambda: Admission(Limits()))
+    answers: Answers = field(default_factory=Answers)
+    """Those that a canary compares."""
 
     @property
     def model(self) -> Model | None:
@@ -60,10 +65,15 @@ class Service:
         return (self.model is not None or self.waiting is not None) and not self.draining
 
     def serve(self, model: Model) -> None:
-        self.metrics.serves(model.identity)
+        self.metrics.serves(model.identity, model.outputs)
         limits = BatchLimits(self.admission.limits.batch_rows, self.admission.limits.request_bytes, available_cpus())
         self.runner = Runner(model, limits, partial(self.metrics.ran, model.identity))
         self.waiting = None
+
+    def compared(self, output: str, result: str, answers: int) -> None:
+        """With those of the endpoint, of which this server is a shadow."""
+        version = self.model.identity.version if self.model else ""
+        self.metrics.compared(self.name, version, output, result, answers)
 
 
 def current_service(request: Request) -> Service:
@@ -109,6 +119,14 @@ async def metrics(request: Request) -> Response:
     return current_service(request).metrics.page()
 
 
+async def answers(request: Request) -> Response:
+    """For a canary, which knows the IDs of requests."""
+    service = current_service(request)
+    with service.admission.buffer() as buffer:
+        asked: list[str] = parse(QUESTION, await read_body(request, QUESTION_LIMITS, buffer))
+    return message(service.answers.asked(asked))
+
+
 async def metadata(request: Request) -> Response:
     require_key(request)
     return message(requested_model(request).model.metadata())
@@ -130,7 +148,7 @@ class Inference:
             # Read last, after everything that headers and path decide.
             body = await read_body(request, admission.limits, buffer)
             with admission.answering():
-                answer = await infer(runner, admission, body, request.headers.get(JSON_SIZE))
+                answer = await infer(runner, admission, body, request.headers.get(JSON_SIZE), recorded_outputs(request))
                 buffer.resize(len(answer.content))
                 await inferred(answer)(scope, receive, send)
 
@@ -145,7 +163,10 @@ def create_app(service: Service) -> Starlette:
     app = Starlette(
         # They are tried in this order.
         routes=[*model_routes("/v2/models/{name}"), *model_routes(VERSION_PATH), *server_routes()],
-        middleware=[Middleware(Measured, metrics=service.metrics, model=service.name)],
+        middleware=[
+            Middleware(Measured, metrics=service.metrics, model=service.name),
+            Middleware(Recorder, answers=service.answers, model=service.name),
+        ],
         exception_handlers={
             InvalidRequest: invalid,
             ClientDisconnect: disconnected,
@@ -163,6 +184,7 @@ def server_routes() -> list[Route]:
         Route("/v2/health/live", live),
         Route("/v2/health/ready", ready),
         Route("/metrics", metrics),
+        Route(PATH, answers, methods=["POST"]),
     ]
 
 

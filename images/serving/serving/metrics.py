@@ -1,6 +1,7 @@
 """Prometheus metrics of inference requests."""
 
 import time
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.callers import HEADER, Callers
 from serving.model import Identity
+from serving.shadow import DIFFERENT, SAME, WHOLE
 
 disable_created_metrics()  # of every series one more, which nothing reads
 
@@ -23,7 +25,8 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    def __init__(self, model: str, callers_file: str | None = None) -> None:
+    def __init__(self, model: str, callers_file: str | None = None, shadow: bool = False) -> None:
+        """`shadow`: of a server that compares its answers."""
         self.registry = CollectorRegistry()
         self._callers = Callers(callers_file, model, self.registry) if callers_file else None
         self._requests = Counter("inference_requests", "Inference requests answered.", LABELS, registry=self.registry)
@@ -59,6 +62,13 @@ class Metrics:
             "Failed attempts to load another version than the served one.",
             registry=self.registry,
         )
+        self._compared = Counter(
+            "inference_shadow_answers",
+            "Answers to mirrored requests, by whether the endpoint gave the same one.",
+            ("model", "version", "output", "result"),
+            registry=self.registry if shadow else None,
+        )
+        self._shadow = shadow
         self._created = Gauge(
             "inference_model_created_timestamp_seconds",
             "When the served version was registered.",
@@ -66,7 +76,7 @@ class Metrics:
             registry=self.registry,
         )
 
-    def serves(self, identity: Identity) -> None:
+    def serves(self, identity: Identity, outputs: Sequence[str] = ()) -> None:
         """One version at a time; requests to earlier ones stay counted."""
         self._loaded.labels(identity.name).set(1)
         self._info.clear()
@@ -77,9 +87,15 @@ class Metrics:
             self._requests.labels(identity.name, identity.version, code)
             self._seconds.labels(identity.name, identity.version, code)
         self._batches.labels(identity.name, identity.version)
+        if self._shadow:
+            for output, result in [(output, result) for output in (*outputs, WHOLE) for result in (SAME, DIFFERENT)]:
+                self._compared.labels(identity.name, identity.version, output, result)
 
     def ran(self, identity: Identity, requests: int) -> None:
         self._batches.labels(identity.name, identity.version).observe(requests)
+
+    def compared(self, model: str, version: str, output: str, result: str, answers: int) -> None:
+        self._compared.labels(model, version, output, result).inc(answers)
 
     def failed_to_load(self) -> None:
         self._failed.inc()

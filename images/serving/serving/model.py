@@ -52,6 +52,11 @@ class Model:
         self.unbatched = why_dependent(self._run_silently, self._inputs, list(self._outputs.values()))
         """Why requests must not be batched, if so."""
 
+    @property
+    def outputs(self) -> list[str]:
+        """Their names."""
+        return list(self._outputs)
+
     def metadata(self) -> ModelMetadata:
         return ModelMetadata(
             name=self.identity.name,

@@ -62,7 +62,8 @@ class Canary(Settings):
     )
     mirror: bool = Field(
         default=False,
-        description="Mirror every request to it, and discard its responses; only with `percent: 0`",
+        description="Mirror every request to it, and discard its responses, which are compared with the endpoint's "
+        "(not with `engine: llm`); only with `percent: 0`",
     )
     replicas: int = Field(default=1, ge=1, le=100, description="Number of its pods")
     rollback: Rollback | None = Field(
@@ -73,6 +74,16 @@ class Canary(Settings):
 def canary_name(endpoint: str) -> str:
     """Of the Deployment and the Service of an endpoint's canary."""
     return f"{endpoint}-canary"
+
+
+def is_compared(endpoint: Serving) -> bool:
+    """Whether its canary compares answers to mirrored requests: generated texts differ from one time to the next."""
+    return endpoint.canary is not None and endpoint.canary.mirror and endpoint.engine == "mlflow"
+
+
+def pods_name(endpoint: str) -> str:
+    """Of the Service by which a canary with `mirror` finds the endpoint's pods."""
+    return f"{endpoint}-pods"
 
 
 def canary_limits(platform: Platform) -> list[CanaryLimit]:
@@ -100,10 +111,10 @@ def canaries_can_be_reached(platform: Platform, root: Path) -> Iterator[Problem]
         if canary.mirror and canary.percent:
             message = f"it would get {canary.percent} % of the requests twice"
             yield Problem(f"{path}.mirror", f"{message}; write percent: 0, or mirror: false")
-        taken = canary_name(name)
-        if taken in platform.serving:
-            yield Problem(f"serving.{taken}", f"the canary of '{name}' has this name; write another one")
-        if len(taken) > _LONGEST_NAME:
+        for taken in (canary_name(name), *([pods_name(name)] if is_compared(endpoint) else [])):
+            if taken in platform.serving:
+                yield Problem(f"serving.{taken}", f"the canary of '{name}' has this name; write another one")
+        if len(canary_name(name)) > _LONGEST_NAME:
             most = _LONGEST_NAME - len(canary_name(""))
             yield Problem(f"serving.{name}", f"with a canary, write a name of at most {most} characters")
 

@@ -31,7 +31,7 @@ from infra.workloads.pod import (
 )
 from infra.workloads.runtime import Runtime
 from infra.workloads.serving import caller_names
-from infra.workloads.serving.canary import Canary, canary_name
+from infra.workloads.serving.canary import Canary, canary_name, is_compared
 from infra.workloads.serving.engines import (
     grace_seconds,
     health,
@@ -44,6 +44,7 @@ from infra.workloads.serving.engines import (
 from infra.workloads.serving.route import FORCE, Backend, RouteArgs, route
 from infra.workloads.serving.scaling import Replicas
 from infra.workloads.serving.settings import Serving as Settings
+from infra.workloads.serving.shadow import shadow_env, stable_pods
 from infra.workloads.serving.weights import Weights
 
 PORT = 8080
@@ -127,6 +128,8 @@ class Serving(pulumi.ComponentResource):
         self._read = list({secret.name: secret for secret in [*args.secrets, *key]}.values())
         self.api_key = args.api_key.value if args.api_key else None
         self._callers = [caller_names.caller_names(name, args.callers, args.workspace, self)] if args.callers else []
+        if is_compared(args.settings):
+            stable_pods(self._server(args.stable), PORT)
         served = [part for release in (args.stable, args.canary) if release for part in self._serve(release)]
         self.url = self._route(args, served) if args.listener and args.settings.expose else None
         self.register_outputs({"service": self.service})
@@ -220,6 +223,7 @@ class Serving(pulumi.ComponentResource):
                 **(job_env(args.settings.resources, 0) if args.settings.engine == "llm" else {}),
                 **variables(args.settings),
                 **(caller_names.ENV if counts_callers else {}),
+                **(shadow_env(self.service, PORT) if release.mirrored and is_compared(args.settings) else {}),
                 **release.access.env,
             },
             gpus=args.settings.gpus,

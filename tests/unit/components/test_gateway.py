@@ -17,7 +17,7 @@ from tests.unit.declaration.samples import REPOSITORY, on_aws, small
 
 STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"
 POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 
@@ -176,6 +176,21 @@ def test_a_canary_without_a_part_gets_copies_at_most() -> None:
     assert {"type": "RequestMirror", "requestMirror": mirror} in rule["filters"]
 
 
+def test_a_canary_that_gets_copies_compares_its_answers_with_those_of_all_pods_and_replaces_none() -> None:
+    shadow, part = (
+        platform(small(**exposed(**{"serving.digits.canary": {"version": 7, **canary}})))
+        for canary in ({"percent": 0, "mirror": True}, {"percent": 10})
+    )
+    assert env(pods(shadow)["Deployment digits-canary"])["STABLE_PODS"] == "digits-pods:8080"
+    assert "STABLE_PODS" not in env(pods(part)["Deployment digits-canary"])
+    assert inputs(shadow, DEPLOYMENT, "digits") == inputs(part, DEPLOYMENT, "digits")
+    found = inputs(shadow, SERVICE, "digits-pods")
+    assert (found["metadata"]["namespace"], found["spec"]["clusterIP"]) == ("vision", "None")
+    assert found["spec"]["selector"] == inputs(shadow, DEPLOYMENT, "digits")["spec"]["selector"]["matchLabels"]
+    assert found["spec"]["publishNotReadyAddresses"], "a pod that ends has answers that were not compared yet"
+    assert "digits-pods" not in created(part, SERVICE)
+
+
 def test_what_scales_endpoints_knows_their_bounds_and_reaches_no_other_deployment() -> None:
     scaled: dict[str, Any] = {"serving.digits.replicas": {"min": 0, "max": 4, "scaleDownAfter": "90s"}}
     scaled["serving.digits.scaleOn"] = {"latency": "300ms"}
@@ -217,8 +232,9 @@ def test_a_call_to_an_endpoint_that_sleeps_is_held_and_never_sent_twice_to_a_ser
     assert "reset" not in sleeping["retryOn"]["triggers"]
 
 
-def test_the_image_knows_the_annotations_that_it_reads() -> None:
+def test_the_images_know_the_annotations_and_variables_that_they_read() -> None:
     code = REPOSITORY / "images/controllers/controllers"
+    assert '"STABLE_PODS"' in (REPOSITORY / "images/serving/serving/__main__.py").read_text()
     assert f'"{SCALED_ANNOTATION}"' in (code / "autoscaler.py").read_text()
     assert f'"{ROLLBACK_WINDOW_ANNOTATION}"' in (code / "canaries.py").read_text()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.unit.components.recorder import inputs, platform, pods
+from tests.unit.components.recorder import created, inputs, platform, pods
 from tests.unit.components.test_gateway import ENVOY, STANDARD
 from tests.unit.components.test_pods import env
 from tests.unit.declaration.samples import small
@@ -46,6 +46,12 @@ def test_its_adapters_are_versions_of_the_registry_in_its_environment_and_of_its
     for name in ("Deployment chat", "Deployment chat-canary"):
         assert env(found[name])["ADAPTERS"] == '{"legal": "models:/digits/7", "medical": "models:/digits/2"}'
     assert "ADAPTERS" not in env(pods(platform(llm()))["Deployment chat"])
+
+
+def test_generated_texts_are_not_compared() -> None:
+    recorder = platform(llm(canary={"version": 4, "percent": 0, "mirror": True}))
+    assert "STABLE_PODS" not in env(pods(recorder)["Deployment chat-canary"])
+    assert "chat-pods" not in created(recorder, "kubernetes:core/v1:Service")
 
 
 def test_its_streams_may_end_when_it_is_replaced() -> None:

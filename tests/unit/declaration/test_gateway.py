@@ -270,6 +270,19 @@ def test_names_that_are_made_of_an_endpoint_s_are_free_and_fit(root: Path) -> No
     assert line.endswith("an exposed endpoint has a name of at most 55 characters here")
 
 
+def test_the_names_of_a_canary_s_services_are_free(root: Path) -> None:
+    mirrored, part = {"percent": 0, "mirror": True}, {"percent": 10}
+    for name, canary, is_taken in (
+        ("digits-canary", part, True),
+        ("digits-pods", mirrored, True),
+        ("digits-pods", part, False),
+    ):
+        other = {f"serving.{name}": {"team": "vision", "image": "serving", "model": "digits"}}
+        declared = exposed(**{"serving.digits.canary": {"version": 2, **canary}}, **other)
+        message = f"{AT}serving.{name}: the canary of 'digits' has this name; write another one"
+        assert (refused(root, **declared) == [message]) if is_taken else accepted(root, **declared)
+
+
 def test_a_host_is_of_one_team(root: Path) -> None:
     other = {"team": "speech", "image": "serving", "model": "digits"}
     expose = {"host": HOST, "path": "/v2", "callers": ["other"]}
