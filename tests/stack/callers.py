@@ -80,7 +80,8 @@ class Caller:
         def ask() -> None:
             while not done.is_set():
                 try:
-                    answers[self.predict(model).status] += 1
+                    answer = self.predict(model)
+                    answers[answer.status if answer.status < 500 else f"{answer.status} {answer.data[:200]!r}"] += 1
                 except urllib3.exceptions.HTTPError as error:
                     answers[repr(error)] += 1
                 time.sleep(0.01)

@@ -163,15 +163,17 @@ class Serving(pulumi.ComponentResource):
 
     def _serve(self, release: Release) -> list[pulumi.Resource]:
         """Its Deployment and its Service, with a disruption budget. The gateway would answer 500 for a Service that it
-        does not know yet, so the Service does not wait for pods to be ready.
+        does not know yet or no longer, so the Service does not wait for pods to be ready, and goes after them: by then
+        the controller knows the route without it.
         """
         server = self._server(release)
-        service, deployment = server.service(PORT), self._deployment(release)
+        service = server.service(PORT)
+        deployment = self._deployment(release, service)
         if release.replicas.max > 1:
             server.disruption_budget()
         return [service, deployment]
 
-    def _deployment(self, release: Release) -> pulumi.Resource:
+    def _deployment(self, release: Release, service: pulumi.Resource) -> pulumi.Resource:
         args, server = self._args, self._server(release)
         account = release.access.create(self)
         template = pod_template(
@@ -186,7 +188,7 @@ class Serving(pulumi.ComponentResource):
             spread=server.selector if release.replicas.max > 1 else None,
         )
         nodes = list(args.placement.ready) if args.placement else []
-        after = [*account, *nodes, *self._callers, *(secret.ready for secret in self._read)]
+        after = [service, *account, *nodes, *self._callers, *(secret.ready for secret in self._read)]
         return server.deployment(
             template,
             after,
