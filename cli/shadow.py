@@ -1,7 +1,7 @@
 """How many answers of canaries with `mirror` are the same as the endpoint's, by the records of Prometheus."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from infra.declaration.model import Platform
 from infra.workloads.serving.canary import canary_name, is_compared
 
 _SINCE = "1h"
-_COUNTED = f"sum by (namespace, endpoint, output, result) (increase(inference_shadow_answers_total[{_SINCE}]))"
+_LABELS = "namespace, endpoint, version, output, result"
+_COUNTED = f'sum by ({_LABELS}) (increase(inference_shadow_answers_total{{job="serving"}}[{_SINCE}]))'
 _WHOLE = ""
 """The output of answers that have none, or none to compare."""
 
@@ -24,8 +25,8 @@ class Answers:
     same: float
 
 
-Shadows = Mapping[str, Mapping[str, Answers]]
-"""By canary, in the form of a Deployment's name, and output."""
+Shadows = Mapping[str, Mapping[str, Mapping[str, Answers]]]
+"""By canary, in the form of a Deployment's name, its model version, and output."""
 
 
 def shadows(name: str, platform: Platform) -> Shadows:
@@ -46,8 +47,15 @@ def counted(address: str, mirrored: Iterable[tuple[str, str]]) -> Shadows:
     """By the Prometheus at an address; `mirrored` are namespaces and names of canaries."""
     series = query(address, _COUNTED)
     return {
-        endpoint: _outputs(each for each in series if _key(each) == (team, endpoint)) for team, endpoint in mirrored
+        endpoint: _versions([each for each in series if _key(each) == (team, endpoint)]) for team, endpoint in mirrored
     }
+
+
+def _versions(series: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Answers]]:
+    """Those that the canary has had in this hour, but for versions without an answer."""
+    versions = sorted({each["metric"].get("version", "") for each in series})
+    of = {version: [each for each in series if each["metric"].get("version", "") == version] for version in versions}
+    return {version: _outputs(found) for version, found in of.items() if any(float(each["value"][1]) for each in found)}
 
 
 def _outputs(series: Iterable[Mapping[str, Any]]) -> dict[str, Answers]:
@@ -64,4 +72,4 @@ def _outputs(series: Iterable[Mapping[str, Any]]) -> dict[str, Answers]:
 
 
 def _key(series: Mapping[str, Any]) -> tuple[str, str]:
-    return series["metric"]["namespace"], series["metric"]["endpoint"]
+    return series["metric"].get("namespace", ""), series["metric"].get("endpoint", "")

@@ -17,7 +17,7 @@ from cli.jobs import has_ended, read
 from cli.kubeconfig import api_client, contexts
 from cli.nodes import Node, nodes
 from cli.objects import Objects
-from cli.shadow import Shadows, shadows
+from cli.shadow import Answers, Shadows, shadows
 from cli.usage import Usage, usage
 from common import paths
 from common.console import console
@@ -253,12 +253,16 @@ def print_status(status: Status) -> None:
 
 def _print_shadows(found: Shadows) -> None:
     """Of each output, how many answers of the last hour are as the endpoint's."""
-    table = _table("mirrored", "output", "same answers, last hour")
-    for canary, outputs in found.items():
-        for output, answers in outputs.items():
-            share = f"{answers.same / answers.compared:.1%} of {answers.compared:,.0f}" if answers.compared else "none"
-            table.add_row(escape(canary), escape(output), share)
+    table = _table("mirrored", "version", "output", "same answers, last hour")
+    for canary, versions in found.items():
+        for version, outputs in versions.items():
+            for output, answers in outputs.items():
+                table.add_row(escape(canary), escape(version), escape(output), _share(answers))
     console.print(table)
+
+
+def _share(answers: Answers) -> str:
+    return f"{answers.same / answers.compared:.1%} of {answers.compared:,.0f}" if answers.compared else "none"
 
 
 def _print_usage(found: Usage) -> None:

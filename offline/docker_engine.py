@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import docker
 from docker.context import ContextAPI
@@ -15,6 +16,7 @@ from docker.models.volumes import Volume
 from common import daemons, paths, run
 from common.daemons import Daemon
 from common.errors import CommandError
+from offline import caches
 from offline.cluster import network
 
 NAME = "dockerd"
@@ -140,6 +142,13 @@ def _is_cache(volume: Volume) -> bool:
     return name.endswith("-registry") and (volume.attrs["Labels"] or {}).get(PART_LABEL) == name
 
 
+def _remove_large_caches(engine: docker.DockerClient) -> None:
+    """Volumes of registries that no container uses: their stacks are gone."""
+    for volume in engine.volumes.list(filters={"dangling": True}):
+        if _is_cache(volume) and not caches.is_worth_keeping(Path(volume.attrs["Mountpoint"])):
+            volume.remove()
+
+
 def _daemon() -> Daemon:
     command = [
         "dockerd",
@@ -196,6 +205,7 @@ def leftovers() -> list[str]:
         return []
     engine = client()
     _remove_nameless_volumes(engine)
+    _remove_large_caches(engine)
     found = [f"container {container.name}" for container in engine.containers.list(all=True)]
     found += [f"volume {volume.name}" for volume in engine.volumes.list() if not _is_cache(volume)]
     builtin = {"bridge", "host", "none"}

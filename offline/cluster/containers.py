@@ -10,6 +10,7 @@ import psutil
 from common import daemons, paths, run
 from common.daemons import Daemon, end
 from common.errors import CommandError
+from offline import caches
 from offline.cluster import network, pause_image
 
 ROOT = paths.CACHE / "containerd"
@@ -25,9 +26,6 @@ _UNUSED = ", ".join(
     for name, kinds in {"internal": ["opt"], "snapshotter": ["aufs", "btrfs", "devmapper", "zfs"]}.items()
     for kind in kinds
 )
-
-_LEAST_FREE = 10 * 2**30
-"""Bytes. On a disk with less, images are deleted with the cluster."""
 
 
 def _configuration() -> str:
@@ -118,17 +116,15 @@ def remove() -> None:
     unmount(paths.RUN)
     unmount(ROOT)
     shutil.rmtree(STATE, ignore_errors=True)
-    if CONFIGURATION.exists() and not (_has_space() and _only_images_are_left()):
+    if ROOT.exists() and not (_only_images_are_left() and caches.is_worth_keeping(ROOT)):
         shutil.rmtree(ROOT, ignore_errors=True)
-
-
-def _has_space() -> bool:
-    return ROOT.exists() and shutil.disk_usage(ROOT).free >= _LEAST_FREE
 
 
 def _only_images_are_left() -> bool:
     """Whether containerd could start and delete all containers."""
     try:
+        CONFIGURATION.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        CONFIGURATION.write_text(_configuration())
         _start()
         listed = _ctr("containers", "list", "--quiet")
         if listed:
@@ -136,7 +132,7 @@ def _only_images_are_left() -> bool:
         (lease,) = _ctr("leases", "create")
         _ctr("leases", "delete", "--sync", lease)  # returns when what nothing refers to any more is deleted
         return True
-    except CommandError:
+    except (CommandError, OSError, ValueError):
         return False
     finally:
         daemons.stop("containerd")

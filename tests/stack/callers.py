@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -32,6 +34,7 @@ class Caller:
     def __init__(self, address: str, url: str, trusted: str, headers: Mapping[str, str]) -> None:
         with NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
             file.write(trusted)
+        self.failures: list[str] = []
         self._file, self.headers, self._host = Path(file.name), dict(headers), urlsplit(url).netloc
         name = urlsplit(url).hostname
         self._plain = urllib3.HTTPConnectionPool(address, 80, retries=False, timeout=_SECONDS)
@@ -81,7 +84,9 @@ class Caller:
             while not done.is_set():
                 try:
                     answer = self.predict(model)
-                    answers[answer.status if answer.status < 500 else f"{answer.status} {answer.data[:200]!r}"] += 1
+                    answers[answer.status] += 1
+                    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                        self.failures.append(f"{datetime.now(UTC):%T.%f} {answer.status} {answer.data[:200]!r}")
                 except urllib3.exceptions.HTTPError as error:
                     answers[repr(error)] += 1
                 time.sleep(0.01)

@@ -424,7 +424,7 @@ def test_a_canary_answers_its_part_and_no_request_fails_until_it_is_gone(
             print(f"rolled back in {time.monotonic() - began:.0f} s")
         share = (after["digits-canary"] - before["digits-canary"]) / (sum(after.values()) - sum(before.values()))
         print(f"{dict(answers)}, {share:.3f} of them by the canary")
-        assert set(answers) == {200}, answers
+        assert set(answers) == {200}, f"{answers} {caller.failures}"
         assert share == pytest.approx(0.10, abs=0.02)
         of_canary = "app.kubernetes.io/name=digits-canary"
         eventually(lambda: core.list_namespaced_pod(TEAM, label_selector=of_canary).items == [], 60, "its end")
@@ -502,7 +502,8 @@ def test_answers_to_mirrored_requests_are_compared_with_the_endpoint_s(
             found = count()
             print(f"version {mirrored} beside {champion}: {dict(found)}; {dict(answers)}")
             assert set(answers) == {200}
-            assert {each for output, each in found if output == "probabilities" and found[output, each]} == {result}
+            compared = found["probabilities", "same"] + found["probabilities", "different"]
+            assert found["probabilities", result] >= 0.98 * compared, "rounding may make a few others"
             assert found["", "different"] == 0, "answers with another status"
         assert set(serving_pods(core)) <= before, "a canary replaces no pods of its endpoint"
     finally:

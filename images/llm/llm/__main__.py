@@ -23,8 +23,8 @@ REQUIRED = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
 def load(server: DrainingServer, service: Service, uri: str, digest: str | None, uris: Mapping[str, str]) -> None:
     """Health checks are answered meanwhile. Ends the server if there is nothing to serve, now or later."""
     try:
-        weights = dataset.find(uri, digest) if digest else download(uri)
         adapters = download_adapters(uris)
+        weights = dataset.find(uri, digest) if digest else download(uri)
         settings = Settings(
             file=str(weights.file),
             model=service.model,
@@ -34,6 +34,7 @@ def load(server: DrainingServer, service: Service, uri: str, digest: str | None,
             adapters={name: str(adapter.file) for name, adapter in adapters.items()},
         )
         engine = Engine(settings)
+        dataset.require_unchanged(weights)
         service.serve({service.model: weights, **adapters}, engine.url)
         print(f"llm: {' and '.join([uri, *uris.values()])}: loaded", flush=True)
         service.problem = engine.wait()

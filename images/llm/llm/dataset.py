@@ -24,13 +24,26 @@ _REASONS = {
 def find(uri: str, digest: str, folder: Path = FOLDER) -> Weights:
     """The file with this SHA-256 digest; one with another digest is refused."""
     try:
+        verified = like(Path(uri.removeprefix(_FILE))) if uri.startswith(_FILE) else None
         file, actual = _file(uri, digest.lower(), folder)
         created = file.stat().st_mtime
     except Exception as error:  # the store, the network, the disk
         raise WeightsUnavailable(f"{uri}: {_reason(error)}") from error
     if actual != digest.lower():
         raise WeightsUnavailable(f"{uri}: has the SHA-256 digest {actual}, and is to have {digest}")
-    return Weights(file, actual[:_SHORT], uri, "", created)
+    return Weights(file, actual[:_SHORT], uri, "", created, verified)
+
+
+def like(file: Path) -> tuple[int, ...]:
+    """It is another one if the file is replaced or written to."""
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def require_unchanged(weights: Weights) -> None:
+    """When they are loaded: somebody may have written to the volume since their digest was taken."""
+    if weights.verified not in (None, like(weights.file)):
+        raise WeightsUnavailable(f"{weights.uri}: was changed while it was loaded")
 
 
 def _file(uri: str, digest: str, folder: Path) -> tuple[Path, str]:

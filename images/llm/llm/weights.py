@@ -22,13 +22,17 @@ class WeightsUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Weights:
-    """A file in GGUF, and the version that it is of. `created`: when that was registered, in seconds since 1970."""
+    """A file in GGUF, and the version that it is of. `created`: when that was registered, in seconds since 1970.
+
+    `verified`: what the file was like when its digest was taken; None: nothing but this server can change it.
+    """
 
     file: Path
     version: str
     uri: str
     run_id: str
     created: float
+    verified: tuple[int, ...] | None = None
 
 
 def download(uri: str, folder: Path = FOLDER) -> Weights:

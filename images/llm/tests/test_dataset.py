@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from unittest.mock import patch
 import httpx
 import object_store
 import tiny_model
-from llm.dataset import find
+from llm.dataset import find, require_unchanged
 from llm.engine import Engine, Settings
 from llm.weights import Weights, WeightsUnavailable
 
@@ -127,6 +128,15 @@ class InAVolume(InFolder):
             content.write(b"\xff")
         with self.assertRaisesRegex(WeightsUnavailable, "has the SHA-256 digest"):
             find(self.uri, self.digest)
+
+    def test_a_file_that_is_replaced_before_it_is_loaded_is_refused(self) -> None:
+        weights = find(self.uri, self.digest)
+        require_unchanged(weights)
+        other = self.folder / "other.gguf"
+        shutil.copy2(self.file, other)
+        other.replace(self.file)
+        with self.assertRaisesRegex(WeightsUnavailable, "was changed while it was loaded"):
+            require_unchanged(weights)
 
 
 class InAnObjectStore(InFolder):

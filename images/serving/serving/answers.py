@@ -20,7 +20,8 @@ MOST = 2**14
 class Answer(msgspec.Struct):
     """Its HTTP status, and the digests of a prediction's outputs."""
 
-    status: int = 500
+    status: int = 0
+    """0: there is no response."""
     outputs: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -58,6 +59,7 @@ class Answers:
         """By a canary: those of its requests that are kept."""
         with self._lock:
             self._asked = self._clock()
+            self._drop(MOST)
             return {request: self._kept[request][1] for request in requests if request in self._kept}
 
     def take(self, request: str) -> Answer | None:

@@ -1,5 +1,7 @@
 """Keeps of each answer what a canary compares, while there is one that gets mirrored requests."""
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +11,8 @@ from serving.metrics import is_inference
 
 REQUEST_ID = "x-request-id"
 """The gateway gives each request an ID, and its copy the same one."""
+_WRITTEN_OUT = re.compile(r"[0-9A-Za-z-]+")
+"""As it is in JSON."""
 
 
 class Recorder:
@@ -34,13 +38,14 @@ class Recorder:
         try:
             return await self._app(scope, receive, remember)
         finally:
-            self._answers.add(request, answer)
+            if answer.status:
+                self._answers.add(request, answer)
 
     def _id(self, scope: Scope) -> str | None:
         if scope["type"] != "http" or not is_inference(scope["path"], self._model) or not self._answers.wanted():
             return None
         found = Headers(scope=scope).get(REQUEST_ID)
-        return found if found and len(found) <= LONGEST_ID else None
+        return found if found and len(found) <= LONGEST_ID and _WRITTEN_OUT.fullmatch(found) else None
 
 
 def recorded_outputs(request: Request) -> dict[str, str] | None:

@@ -19,7 +19,7 @@ from serving.binary import encode_bytes
 from serving.datatypes import Array
 from serving.digests import BLOCK, digest, digests
 from serving.metrics import Metrics
-from serving.shadow import MOST_ASKED, PATH, Shadow, asking, compare, servers
+from serving.shadow import MOST_ASKED, PATH, TIMEOUT_SECONDS, Shadow, asking, compare, likeliest, servers
 
 OTHER_PATH = "/v2/models/other/infer"
 
@@ -122,6 +122,14 @@ class Comparing(unittest.TestCase):
     def test_failures_are_compared_by_status(self) -> None:
         self.assertEqual(compare(Answer(400), Answer(400)), {"": "same"})
         self.assertEqual(compare(Answer(200, {"y": "1"}), Answer(500)), {"": "different"})
+        for busy in (429, 503):
+            self.assertEqual(compare(Answer(busy), Answer(200, {"y": "1"})), {"": "unmatched"})
+            self.assertEqual(compare(Answer(200, {"y": "1"}), Answer(busy)), {"": "unmatched"})
+
+    def test_of_a_request_that_was_sent_again_the_answer_counts_that_its_caller_got(self) -> None:
+        own = Answer(200, {"y": "1"})
+        self.assertEqual(likeliest(own, [Answer(500), own]), own)
+        self.assertEqual(likeliest(own, [Answer(500), Answer(200, {"y": "2"})]), Answer(200, {"y": "2"}))
 
 
 class Server:
@@ -239,6 +247,7 @@ class Shadowing(unittest.TestCase):
         canary, _ = self.shadow(DOUBLING)
         self.assertEqual(canary.infer("", 1, 2), 200)
         self.assertEqual(canary.infer("x" * 65, 1, 2), 200)
+        self.assertEqual(canary.infer('a"b', 1, 2), 200)
         self.assertEqual(canary.infer("a", 1, 2, path=OTHER_PATH), 404)
         self.assertEqual(canary.answers.requests(), [])
 
@@ -275,6 +284,18 @@ class Shadowing(unittest.TestCase):
             each.infer("a", 1, 2)
         shadow.round()
         self.assertEqual(canary.compared(), {("y", "same"): 1})
+
+    def test_a_server_that_does_not_answer_does_not_keep_the_others_waiting(self) -> None:
+        canary, _ = self.shadow(DOUBLING)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            asks = [*[asking("127.0.0.1", silent.getsockname()[1])] * 8, asking("127.0.0.1", self.one.port)]
+            for number in range(8 * MOST_ASKED):
+                for each in (self.one, canary):
+                    each.answers.add(str(number), Answer(200, {"y": "1"}))
+            began = time.monotonic()
+            Shadow(canary.answers, lambda: asks, canary.service.compared).round()
+        self.assertLess(time.monotonic() - began, 3 * TIMEOUT_SECONDS)
+        self.assertEqual(canary.compared(), {("y", "same"): 8 * MOST_ASKED})
 
     def test_servers_are_all_addresses_of_a_name(self) -> None:
         self.assertEqual(len(servers(f"127.0.0.1:{self.one.port}")), 1)

@@ -126,6 +126,7 @@ def test_the_volume_of_a_registry_is_a_cache_and_no_other_is() -> None:
     made = [volumes.create(each, labels={docker_engine.PART_LABEL: part}) for each, part in parts.items()]
     try:
         assert [each for each in docker_engine.leftovers() if name in each] == [f"volume {name}-registry-passwords"]
+        assert volumes.get(f"{name}-registry")
     finally:
         for volume in made:
             volume.remove()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from common import daemons, paths
+from offline import caches
 from offline.cluster import containers, pause_image
 
 CONTAINER = "left-behind"
@@ -67,7 +68,7 @@ def test_images_stay_and_what_containers_wrote_does_not(node: Path) -> None:
 
 
 def test_images_go_where_the_disk_is_nearly_full(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "_LEAST_FREE", 2**60)
+    monkeypatch.setattr(caches, "LEAST_FREE", 2**60)
     containers.remove()
     assert not node.exists()
 
@@ -78,7 +79,14 @@ def test_everything_goes_where_containerd_does_not_start(node: Path) -> None:
     assert not node.exists()
 
 
-def test_without_a_cluster_nothing_is_touched(node: Path) -> None:
+def test_images_go_when_there_are_too_many(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caches, "LARGEST", 1)
+    containers.remove()
+    assert not node.exists()
+
+
+def test_what_containers_wrote_goes_though_the_cluster_s_folder_is_gone(node: Path) -> None:
     containers.CONFIGURATION.unlink()
     containers.remove()
-    assert _written(node)
+    assert _written(node) == []
+    assert node.exists()

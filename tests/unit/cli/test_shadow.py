@@ -18,12 +18,15 @@ from infra.declaration.loader import declare
 from tests.unit.declaration.samples import REPOSITORY, WHERE, small
 
 COUNTED = [
-    ("vision", "digits-canary", "label", "same", 97.0),
-    ("vision", "digits-canary", "label", "different", 1.0),
-    ("vision", "digits-canary", "probabilities", "different", 98.0),
-    ("vision", "digits-canary", None, "different", 2.0),
-    ("vision", "digits-canary", None, "unmatched", 5.0),
-    ("speech", "digits-canary", "label", "same", 1000.0),
+    ("vision", "digits-canary", "7", "label", "same", 97.0),
+    ("vision", "digits-canary", "7", "label", "different", 1.0),
+    ("vision", "digits-canary", "7", "probabilities", "different", 98.0),
+    ("vision", "digits-canary", "7", None, "different", 2.0),
+    ("vision", "digits-canary", "7", None, "unmatched", 5.0),
+    ("speech", "digits-canary", "7", "label", "same", 1000.0),
+    ("vision", "digits-canary", "6", "label", "different", 50.0),
+    ("vision", "digits-canary", "5", "label", "same", 0.0),
+    ("vision", None, None, None, "same", 50.0),
 ]
 
 
@@ -35,7 +38,7 @@ class Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         (query,) = parse_qs(urlsplit(self.path).query)["query"]
         self.asked.append(query)
-        names = ("namespace", "endpoint", "output", "result")
+        names = ("namespace", "endpoint", "version", "output", "result")
         result = [
             {"metric": {name: text for name, text in zip(names, labels, strict=True) if text}, "value": [0, str(value)]}
             for *labels, value in COUNTED
@@ -61,7 +64,12 @@ def address() -> Iterator[str]:
 
 def test_an_answer_with_another_status_differs_in_each_output(address: str) -> None:
     found = counted(address, [("vision", "digits-canary")])
-    assert found == {"digits-canary": {"label": Answers(100, 97), "probabilities": Answers(100, 0)}}
+    assert found == {
+        "digits-canary": {
+            "6": {"label": Answers(50, 0)},
+            "7": {"label": Answers(100, 97), "probabilities": Answers(100, 0)},
+        }
+    }
     (query,) = Api.asked
     assert named_in(query) == ["inference_shadow_answers_total"]
     assert unknown_in(query) == []
@@ -72,8 +80,9 @@ def test_the_status_shows_how_many_answers_are_the_same(address: str, capsys: py
     status.print_status(status.Status("dev", {}, {}, [], "", "", [], shadows=found))
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("digits-canary")]
     assert lines == [
-        ["digits-canary", "label", "97.0%", "of", "100"],
-        ["digits-canary", "probabilities", "0.0%", "of", "100"],
+        ["digits-canary", "6", "label", "0.0%", "of", "50"],
+        ["digits-canary", "7", "label", "97.0%", "of", "100"],
+        ["digits-canary", "7", "probabilities", "0.0%", "of", "100"],
     ]
 
 
