@@ -4,8 +4,9 @@ import time
 
 from rich.markup import escape
 
-from cli import docker_preflight, preflight, preview, recovery, runs, same_cluster, stack, summary
+from cli import docker_preflight, preflight, preview, recovery, rollouts, runs, same_cluster, stack, summary
 from cli.by_hand import repair
+from cli.kubeconfig import api_client
 from cli.prediction import Score
 from common.console import Progress, console
 from common.errors import CommandError
@@ -52,12 +53,15 @@ def up(name: str) -> int:
         events = stack.update(["up", "--suppress-outputs"], name, context)
         changes = stack.changes(events)
         step.say(summary.describe(changes))
+    if declared.foundation.aws is None:  # in EKS, the cluster is reached by those only who have access to it
+        with progress.step("rollouts"):
+            rollouts.require_complete(api_client(context), rollouts.changed(events))
     if local is not None:
         for run in runs.wait(name, declared, progress, runs.submitted(events)):
             if not run.ended or run.failed:
                 console.print(f"[yellow]![/] {escape(runs.advice(name, run))}")
     scores: list[Score] = []
-    if declared.foundation.aws is None:  # in EKS, endpoints are reached with access to the cluster only
+    if declared.foundation.aws is None:
         with progress.step("score the live endpoints"):
             scores = summary.score_endpoints(name, declared)
     summary.show(name, declared, changes, scores, progress, time.monotonic() - began)
