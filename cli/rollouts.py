@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
 from cli.objects import Object, Objects, condition
 from common.errors import CommandError
@@ -25,20 +27,21 @@ _BEYOND = 60
 def changed(events: Iterable[Mapping[str, Any]]) -> list[str]:
     """`namespace/name` of the Deployments that an update has created or changed, from the engine's events."""
     done = (event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event)
-    return sorted(
-        {
-            step["new"]["id"]
-            for step in done
-            if step["type"] == _DEPLOYMENT and step["op"] in _ROLLED_OUT and step["new"]
-        }
-    )
+    steps = [step for step in done if step["type"] == _DEPLOYMENT and step["op"] in _ROLLED_OUT]
+    return sorted({step["new"]["id"] for step in steps})
 
 
 def require_complete(api: client.ApiClient, deployments: Iterable[str]) -> None:
-    """Wait for each; the first one that does not complete within its deadline is an error."""
+    """Wait for each; the first one that does not complete within its deadline is an error. One that was deleted
+    meanwhile, or that the login may not read, is passed over."""
     objects = Objects(api)
-    for deployment in deployments:
-        _require(objects, deployment)
+    try:
+        for deployment in deployments:
+            _require(objects, deployment)
+    except (ApiException, HTTPError) as error:
+        why = str(getattr(error, "reason", None) or error)
+        hint = "everything is deployed; run `make up` again to see whether its pods are ready"
+        raise CommandError("the cluster does not say how rollouts go on", why, hint=hint) from None
 
 
 def _require(objects: Objects, deployment: str) -> None:
@@ -48,12 +51,9 @@ def _require(objects: Objects, deployment: str) -> None:
         late = time.monotonic() - began > int(found["spec"].get("progressDeadlineSeconds", 600)) + _BEYOND
         if late or has_failed(found):
             why = str(condition(found, "Progressing").get("message") or "its controller reports nothing")
-            hint = (
-                f"see why by `kubectl -n {namespace} describe pods` and `kubectl -n {namespace} logs deployment/{name}`"
-            )
-            raise CommandError(
-                f"Deployment {deployment} is not rolled out", why, hint=f"{hint}, then run `make up` again"
-            )
+            kubectl = f"kubectl -n {namespace}"
+            hint = f"see `{kubectl} describe pods` and `{kubectl} logs deployment/{name}`, then run `make up` again"
+            raise CommandError(f"Deployment {deployment} is not rolled out", why, hint=hint)
         time.sleep(_PAUSE)
 
 

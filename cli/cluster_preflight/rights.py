@@ -36,7 +36,15 @@ def needed(role: Path = ROLE) -> list[Right]:
 
 def caller_may_deploy(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding]:
     """Asks for every right, in all namespaces."""
-    reviews = client.AuthorizationV1Api(api)
+    yield from _lacks(api, ROLE)
+    gateway = wanted.declared.gateway
+    if gateway is not None and gateway.gateway_class_name is not None:
+        yield from _lacks(api, GATEWAY_ROLE)
+
+
+def _lacks(api: client.ApiClient, role: Path) -> Iterator[Finding]:
+    """What of a role."""
+    reviews, rights = client.AuthorizationV1Api(api), needed(role)
 
     def is_missing(right: Right) -> bool:
         verb, group, resource = right
@@ -45,15 +53,11 @@ def caller_may_deploy(api: client.ApiClient, wanted: Wanted) -> Iterator[Finding
         review = {"spec": {"resourceAttributes": asked}}
         return not reviews.create_self_subject_access_review(review).status.allowed
 
-    gateway = wanted.declared.gateway
-    existing = gateway is not None and gateway.gateway_class_name is not None
-    for role in (ROLE, *([GATEWAY_ROLE] if existing else [])):
-        rights = needed(role)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            missing = [right for right, lacks in zip(rights, pool.map(is_missing, rights), strict=True) if lacks]
-        if missing:
-            named = ", ".join(f"{verb} {resource}" for verb, _, resource in missing[:_SHOWN])
-            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            problem = f"its user lacks {len(missing)} of {len(rights)} rights: {named}{more}"
-            fix = f"bind the ClusterRole in {role.relative_to(paths.REPOSITORY)} to the user"
-            yield Finding(CONTEXT, problem, fix)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        missing = [right for right, lacks in zip(rights, pool.map(is_missing, rights), strict=True) if lacks]
+    if missing:
+        named = ", ".join(f"{verb} {resource}" for verb, _, resource in missing[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        problem = f"its user lacks {len(missing)} of {len(rights)} rights: {named}{more}"
+        fix = f"bind the ClusterRole in {role.relative_to(paths.REPOSITORY)} to the user"
+        yield Finding(CONTEXT, problem, fix)

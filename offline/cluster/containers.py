@@ -63,13 +63,14 @@ def daemon() -> Daemon:
 
 def start() -> None:
     """Start containerd and import the pause image."""
-    paths.RUN.mkdir(parents=True, exist_ok=True)
-    CONFIGURATION.write_text(_configuration())
     _start()
     pause_image.ensure(SOCKET)
 
 
 def _start() -> None:
+    for folder in (paths.RUN, CONFIGURATION.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    CONFIGURATION.write_text(_configuration())
     instance = daemon()
     if instance.process() is None:
         SOCKET.unlink(missing_ok=True)
@@ -123,8 +124,6 @@ def remove() -> None:
 def _only_images_are_left() -> bool:
     """Whether containerd could start and delete all containers."""
     try:
-        CONFIGURATION.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        CONFIGURATION.write_text(_configuration())
         _start()
         listed = _ctr("containers", "list", "--quiet")
         if listed:

@@ -118,7 +118,7 @@ class World:
         )
 
     def create_class(self) -> None:
-        """Of a controller that nobody runs, as Envoy Gateway would have accepted it."""
+        """Of a controller that does not run, as Envoy Gateway would have accepted it."""
         spec = {"controllerName": f"gateway.envoyproxy.io/{self.class_}"}
         body = {"apiVersion": "/".join(STANDARD), "kind": "GatewayClass", "metadata": {"name": self.class_}}
         eventually(lambda: self._is_created({**body, "spec": spec}), what="the API server to know the kind")

@@ -35,8 +35,11 @@ def find(uri: str, digest: str, folder: Path = FOLDER) -> Weights:
 
 
 def like(file: Path) -> tuple[int, ...]:
-    """It is another one if the file is replaced or written to."""
-    found = file.stat()
+    """It is another one if the file is replaced or written to; empty if it is gone."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -76,7 +76,7 @@ class InFolder(unittest.TestCase):
         return process
 
     def answers(self, path: str) -> bool:
-        with suppress(httpx.ConnectError):
+        with suppress(httpx.ConnectError):  # it has not started yet
             return self.client.get(path).status_code == 200
         return False
 
@@ -135,6 +135,9 @@ class InAVolume(InFolder):
         other = self.folder / "other.gguf"
         shutil.copy2(self.file, other)
         other.replace(self.file)
+        with self.assertRaisesRegex(WeightsUnavailable, "was changed while it was loaded"):
+            require_unchanged(weights)
+        self.file.unlink()
         with self.assertRaisesRegex(WeightsUnavailable, "was changed while it was loaded"):
             require_unchanged(weights)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FILE = r"^[A-Za-z0-9_][A-Za-z0-9_.=+-]*(/[A-Za-z0-9_][A-Za-z0-9_.=+-]*)*$"
 _EXAMPLE = "models/assistant-Q4_K_M.gguf"
-_FILE_RULE = f"folders and a name of letters, digits and any of _.=+-, such as {_EXAMPLE}"
+_FILE_RULE = f"a relative path of letters, digits and any of _.=+-, such as {_EXAMPLE}"
 _PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.ASCII)
 """Of a model that is split: llama.cpp would load the other parts, whatever their digests are."""
 _DIGEST = r"^[0-9a-f]{64}$"

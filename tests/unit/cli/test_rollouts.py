@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
 from cli import rollouts
 from cli.objects import Objects
@@ -81,6 +83,16 @@ def test_a_rollout_that_fails_is_named_with_its_reason(monkeypatch: pytest.Monke
         "Deployment vision/digits is not rolled out",
         "said by its controller",
     )
+
+
+@pytest.mark.parametrize("error", [ApiException(status=500, reason="Internal"), HTTPError("refused")])
+def test_a_cluster_that_does_not_answer_is_one_error(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(Objects, "get", fail)
+    with pytest.raises(CommandError, match="the cluster does not say"):
+        require_complete(client.ApiClient(), ["vision/digits"])
 
 
 def test_one_that_somebody_has_deleted_meanwhile_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

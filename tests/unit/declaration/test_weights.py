@@ -18,7 +18,7 @@ DATASETS = {
     "next": {"team": "vision", "volume": {"claim": "next"}},
     "theirs": {"team": "speech", "objects": {"prefix": "theirs"}},
 }
-PATH = "is not a path inside the dataset; write folders and a name of letters, digits and any of _.=+-, such as models/"
+PATH = "is not a path inside the dataset; write a relative path of letters, digits and any of _.=+-, such as models/"
 HEX = "is not a SHA-256 digest; write 64 digits 0-9 and a-f, as sha256sum prints them"
 
 
