@@ -106,6 +106,7 @@ class Registry:
             "MODEL_NAME": NAME,
             "MODEL_URI": f"models:/{NAME}@champion",
             "MALLOC_ARENA_MAX": "2",
+            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         }
 
     @property
