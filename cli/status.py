@@ -18,6 +18,7 @@ from cli.kubeconfig import api_client, contexts
 from cli.nodes import Node, nodes
 from cli.objects import Objects
 from cli.shadow import Answers, Shadows, shadows
+from cli.shares import shares
 from cli.usage import Usage, usage
 from common import paths
 from common.console import console
@@ -169,8 +170,7 @@ def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
     found = read(route, output["service"], output["namespace"])
     if found is None:
         return "no route"
-    weights = [each["weight"] for each in found["spec"]["rules"][0]["backendRefs"]]
-    percent = weights[1] if len(weights) > 1 else 0
+    percent = 100 - shares(found["spec"]["rules"][0]["backendRefs"]).get(output["service"], 0)
     return "canary rolled back" if output["canary_percent"] and not percent else f"canary {percent} %"
 
 

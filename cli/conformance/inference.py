@@ -9,6 +9,7 @@ from cli.conformance.report import Evidence, Outcome, judged
 from cli.conformance.stack import Answer, Cluster, Stack, holds, unready
 from cli.objects import Object, is_true
 from cli.prediction import model_path
+from cli.shares import shares
 from infra.catalogue.names import gateway_namespace
 from infra.networking.gateway import GATEWAY, controller_name
 
@@ -73,12 +74,12 @@ def _route(stack: Stack, cluster: Cluster, name: str, output: Mapping[str, Any])
     found = cluster.objects.get(path) or {}
     states = _parent_states(found, _controller(stack, cluster))
     problems = [f"HTTPRoute {output['namespace']}/{name} is not {each}" for each, state in states.items() if not state]
-    weights = [
-        f"{each['name']} weight {each.get('weight', 1)}"
+    parts = [
+        f"{percent} % to {service}"
         for rule in found.get("spec", {}).get("rules", [])
-        for each in rule.get("backendRefs", [])
+        for service, percent in shares(rule.get("backendRefs", [])).items()
     ]
-    return problems, Evidence(f"GET {path}", f"{_said(states)}; {', '.join(weights) or 'no backend'}")
+    return problems, Evidence(f"GET {path}", f"{_said(states)}; {', '.join(parts) or 'no backend'}")
 
 
 def _parent_states(route: Object, controller: str) -> dict[str, bool]:

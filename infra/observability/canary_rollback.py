@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from infra.images import BuiltImage
+from infra.networking.gateway import LEAST, MOST
 from infra.observability.responder import ResponderArgs
 from infra.tenancy import Workspace
 from infra.tenancy.team_admission import TeamRule, account_of
@@ -30,11 +31,11 @@ def only_rolls_back(platform: str) -> TeamRule:
         *(f"{rule}.?{field} == {old}.?{field}" for field in ("name", "matches", "filters", "timeouts", "retry")),
         *(
             f"{rule}.backendRefs.map(each, each.?{field}) == {old}.backendRefs.map(each, each.?{field})"
-            for field in ("group", "kind", "name", "namespace", "port", "filters")
+            for field in ("group", "kind", "namespace", "port", "filters")
         ),
         f"{rule}.backendRefs.size() == 2",
-        f"{rule}.backendRefs[0].weight == 100",
-        f"{rule}.backendRefs[1].weight == 0",
+        f"{rule}.backendRefs.all(each, each.name == {old}.backendRefs[0].name)",
+        f"{rule}.backendRefs.map(each, each.weight) == [{MOST}, {LEAST}]",
         *(f"object.metadata.?{field} == oldObject.metadata.?{field}" for field in ("annotations", "labels")),
     ]
     return TeamRule(

@@ -21,15 +21,18 @@ def require_rollback_only(route: dict[str, Any]) -> None:
     objects, core = client.CustomObjectsApi(api), client.CoreV1Api(api)
     (rule,) = route["spec"]["rules"]
     stable, canary = rule["backendRefs"]
+    most, least = {**stable, "weight": 1_000_000}, {**canary, "weight": 1, "name": stable["name"]}
 
     def changed(**changes: object) -> Callable[[], Any]:
         spec = {"rules": [{**rule, **changes}]}
         return lambda: objects.patch_namespaced_custom_object(*_ROUTE, {"spec": spec})
 
     for call in (
-        changed(backendRefs=[{**stable, "weight": 0}, {**canary, "weight": 100}]),
-        changed(backendRefs=[{**stable, "weight": 100, "name": "other"}, {**canary, "weight": 0}]),
-        changed(backendRefs=[{**stable, "weight": 100}]),
+        changed(backendRefs=[{**most, "name": canary["name"]}, {**canary, "weight": 1}]),
+        changed(backendRefs=[{**most, "name": "other"}, {**least, "name": "other"}]),
+        changed(backendRefs=[{**most, "weight": 1}, {**least, "weight": 1_000_000}]),
+        changed(backendRefs=[{**most, "filters": []}, least]),
+        changed(backendRefs=[most]),
         changed(matches=[{"path": {"type": "PathPrefix", "value": "/"}}]),
         lambda: objects.patch_namespaced_custom_object(*_ROUTE, {"spec": {"hostnames": ["other.example.com"]}}),
     ):

@@ -15,6 +15,8 @@ WINDOW = "ml-platform.io/rollback-window"
 """The annotation of a route: seconds over which its canary is compared."""
 REASONS = {"CanaryFailing": "it fails more requests", "CanarySlow": "it is slower"}
 STABLE, CANARY = "/spec/rules/0/backendRefs/0", "/spec/rules/0/backendRefs/1"
+MOST, LEAST = 1_000_000, 1
+"""Weights of backends that lead to the same Service: proxies would answer a few requests for one that goes with 500."""
 
 
 def roll_back(alert: Object, cluster: Objects, now: datetime | None = None) -> Iterator[str]:
@@ -22,8 +24,8 @@ def roll_back(alert: Object, cluster: Objects, now: datetime | None = None) -> I
     labels = alert["labels"]
     path = f"{ROUTES}/namespaces/{labels['namespace']}/httproutes/{labels['endpoint']}"
     route = cluster.read(path)
-    backends = route["spec"]["rules"][0]["backendRefs"]
-    if len(backends) == 2 and backends[1]["weight"] and _has_been_judged(route, now or datetime.now(UTC)):
+    services = {each["name"] for each in route["spec"]["rules"][0]["backendRefs"]}
+    if len(services) == 2 and _has_been_judged(route, now or datetime.now(UTC)):
         cluster.patch(f"{path}?fieldManager={MANAGER}", _patch(route))
         yield f"rolled back the canary of {labels['namespace']}/{labels['endpoint']}: {REASONS[labels['alertname']]}"
 
@@ -33,11 +35,12 @@ RESPONSE = Response(('alertname=~"CanaryFailing|CanarySlow"',), roll_back)
 
 def _patch(route: Object) -> list[Object]:
     """Of this version of the route only: a newer one may have another canary."""
-    stable, canary = route["spec"]["rules"][0]["backendRefs"]
+    stable = route["spec"]["rules"][0]["backendRefs"][0]["name"]
     return [
         {"op": "test", "path": "/metadata/resourceVersion", "value": route["metadata"]["resourceVersion"]},
-        {"op": "replace", "path": f"{STABLE}/weight", "value": stable["weight"] + canary["weight"]},
-        {"op": "replace", "path": f"{CANARY}/weight", "value": 0},
+        {"op": "replace", "path": f"{STABLE}/weight", "value": MOST},
+        {"op": "replace", "path": f"{CANARY}/name", "value": stable},
+        {"op": "replace", "path": f"{CANARY}/weight", "value": LEAST},
     ]
 
 

@@ -16,13 +16,17 @@ def alert(name: str = "CanaryFailing") -> dict[str, Any]:
     return {"labels": {"alertname": name, "namespace": "vision", "endpoint": "digits"}}
 
 
-def route(*weights: int) -> dict[str, Any]:
+def route(*parts: tuple[str, int]) -> dict[str, Any]:
     own = {"manager": "pulumi", "time": DECLARED.isoformat()}
     later = (DECLARED + timedelta(hours=1)).isoformat()
     others = [{"manager": "gateway", "subresource": "status", "time": later}, {"manager": MANAGER, "time": later}]
-    backends = [{"name": f"digits-{number}", "weight": weight} for number, weight in enumerate(weights)]
+    backends = [{"name": name, "weight": weight} for name, weight in parts]
     meta = {"resourceVersion": "7", "managedFields": [own, *others], "annotations": {WINDOW: str(SECONDS)}}
     return {"metadata": meta, "spec": {"rules": [{"backendRefs": backends}]}}
+
+
+def divided() -> dict[str, Any]:
+    return route(("digits", 90), ("digits-canary", 10))
 
 
 def rolled_back(found: dict[str, Any], name: str = "CanaryFailing", after: int = SECONDS) -> Cluster:
@@ -34,19 +38,18 @@ def rolled_back(found: dict[str, Any], name: str = "CanaryFailing", after: int =
 class RollBack(unittest.TestCase):
     def test_all_requests_go_to_the_endpoint(self) -> None:
         for name in ("CanaryFailing", "CanarySlow"):
-            ((path, patch),) = rolled_back(route(90, 10), name).patches
+            ((path, patch),) = rolled_back(divided(), name).patches
             self.assertEqual(path, f"{PATH}?fieldManager={MANAGER}")
             changes = {each["path"]: each["value"] for each in patch if each["op"] != "test"}
-            self.assertEqual(list(changes.values()), [100, 0])
+            self.assertEqual(list(changes.values()), [1_000_000, "digits", 1])
             self.assertEqual(patch[0], {"op": "test", "path": "/metadata/resourceVersion", "value": "7"})
 
     def test_a_canary_that_is_new_or_gone_or_was_rolled_back_is_left_alone(self) -> None:
-        free = route(90, 10)
+        free = divided()
         del free["metadata"]["annotations"]
         for found, after in (
-            (route(90, 10), SECONDS - 1),
-            (route(100), SECONDS),
-            (route(100, 0), SECONDS),
+            (divided(), SECONDS - 1),
+            (route(("digits", 1_000_000), ("digits", 1)), SECONDS),
             (free, SECONDS),
         ):
             self.assertEqual(rolled_back(found, after=after).patches, [])

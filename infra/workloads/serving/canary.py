@@ -30,7 +30,7 @@ def _window(seconds: int) -> int:
 
 class Rollback(Settings):
     """When a canary is rolled back automatically: it has served requests for `window`, and was worse than the endpoint
-    over that time. Its weight becomes 0, an alert tells its team, and it stays so until another canary is declared.
+    over that time. It gets no more requests, an alert tells its team, and it stays so until another canary is declared.
     """
 
     error_rate: Percentage = Field(

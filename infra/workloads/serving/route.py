@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import CANARY, RELEASE_HEADER, STABLE, labels
 from infra.declaration.gateway import Expose, RateLimit
-from infra.networking.gateway import CALLER, Listener
+from infra.networking.gateway import CALLER, LEAST, MOST, Listener
 from infra.networking.network_policies import network_policies, routed_policy
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
@@ -102,20 +102,32 @@ def _rules(args: RouteArgs) -> Mapping[str, object]:
         "matches": [{"path": {"type": "PathPrefix", "value": f"{expose.path.rstrip('/')}{args.protocol}"}}],
         **({"filters": filters} if filters else {}),
         "backendRefs": [
-            _backend(release, each, args.port)
-            for release, each in zip((STABLE, CANARY), args.services, strict=False)
-            if release == STABLE or each.percent
+            _backend(release, service, weight, args.port)
+            for release, (service, weight) in zip((STABLE, CANARY), _shares(args.services), strict=True)
         ],
         "timeouts": {"request": f"{expose.timeout}s"},
     }
     return {"parentRefs": [args.listener.parent], "hostnames": [expose.host], "rules": [rule]}
 
 
-def _backend(release: str, backend: Backend, port: int) -> Mapping[str, object]:
-    """A filter of its own gives each release metrics of its own; Envoy would stumble over one that comes or goes."""
+def _shares(services: Sequence[Backend]) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Service and weight of the endpoint, and of its canary. Both are there at any time: where one gets no requests,
+    it leads to the other's Service. A proxy may know a route before it knows a new backend, and then answers 500
+    (envoyproxy/gateway#9029); Envoy Gateway leaves out those of weight 0.
+    """
+    stable, canary = services[0], services[-1]
+    if stable is canary or not canary.percent:
+        return (stable.service, MOST), (stable.service, LEAST)
+    if not stable.percent:
+        return (canary.service, LEAST), (canary.service, MOST)
+    return (stable.service, stable.percent), (canary.service, canary.percent)
+
+
+def _backend(release: str, service: str, weight: int, port: int) -> Mapping[str, object]:
+    """A filter of its own gives each release metrics of its own."""
     mark = {"set": [{"name": RELEASE_HEADER, "value": release}]}
     filters = [{"type": "RequestHeaderModifier", "requestHeaderModifier": mark}]
-    return {"name": backend.service, "port": port, "weight": backend.percent, "filters": filters}
+    return {"name": service, "port": port, "weight": weight, "filters": filters}
 
 
 def _traffic(args: RouteArgs, parent: pulumi.Resource) -> pulumi.Resource:

@@ -4,12 +4,14 @@ their part."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
 import yaml
 
 from infra.catalogue.names import ROLLBACK_WINDOW_ANNOTATION, SCALED_ANNOTATION
-from infra.networking.gateway import CONTROLLER
+from infra.networking.gateway import CONTROLLER, LEAST, MOST
 from infra.workloads.definitions import ANYTHING, bare
 from tests.unit.components.recorder import Recorder, behind, created, inputs, platform, pods
 from tests.unit.components.test_pods import env
@@ -54,7 +56,7 @@ def test_the_endpoint_sees_the_path_behind_its_own() -> None:
     assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/digits/v2"}}]
     rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/v2"}}
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": rewrite}]
-    assert [(each["name"], each["port"], each["weight"]) for each in rule["backendRefs"]] == [("digits", 8080, 100)]
+    assert {(each["name"], each["port"]) for each in rule["backendRefs"]} == {("digits", 8080)}
 
 
 def test_each_release_has_a_filter_of_its_own_and_by_it_metrics_of_its_own() -> None:
@@ -62,7 +64,25 @@ def test_each_release_has_a_filter_of_its_own_and_by_it_metrics_of_its_own() -> 
     (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
     marks = [each["filters"][0]["requestHeaderModifier"]["set"] for each in rule["backendRefs"]]
     assert marks == [[{"name": "X-Release", "value": release}] for release in ("stable", "canary")]
-    assert [each["weight"] for each in rule["backendRefs"]] == [0, 100]
+
+
+@pytest.mark.parametrize(
+    ("canary", "parts"),
+    [
+        (None, [("digits", MOST), ("digits", LEAST)]),
+        ({"version": 7, "percent": 0}, [("digits", MOST), ("digits", LEAST)]),
+        ({"version": 7, "percent": 1}, [("digits", 99), ("digits-canary", 1)]),
+        ({"version": 7, "percent": 100}, [("digits-canary", LEAST), ("digits-canary", MOST)]),
+    ],
+)
+def test_a_route_has_two_backends_at_any_time(canary: Mapping[str, int] | None, parts: list[tuple[str, int]]) -> None:
+    """One that comes or goes is unknown to the proxy for a moment, and one of weight 0 to its controller."""
+    assert _parts(platform(small(**exposed(**({"serving.digits.canary": canary} if canary else {}))))) == parts
+
+
+def _parts(recorder: Recorder) -> list[tuple[str, int]]:
+    (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
+    return [(each["name"], each["weight"]) for each in rule["backendRefs"]]
 
 
 def test_another_canary_changes_the_route_whatever_its_part() -> None:
@@ -160,8 +180,7 @@ def _callers_file(recorder: Recorder, name: str = "digits") -> str | None:
 
 def test_a_canary_gets_its_part_after_its_pods_are_there() -> None:
     recorder = platform(small(**exposed(**{"serving.digits.canary": {"version": 7, "percent": 10}})))
-    (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
-    assert [(each["name"], each["weight"]) for each in rule["backendRefs"]] == [("digits", 90), ("digits-canary", 10)]
+    assert _parts(recorder) == [("digits", 90), ("digits-canary", 10)]
     assert "digits-canary" in behind(recorder, f"{STANDARD}HTTPRoute", "digits")
     uris = {name: _uri(inputs(recorder, "kubernetes:apps/v1:Deployment", name)) for name in ("digits", "digits-canary")}
     assert uris == {"digits": "models:/digits@champion", "digits-canary": "models:/digits/7"}
@@ -171,7 +190,7 @@ def test_a_canary_without_a_part_gets_copies_at_most() -> None:
     shadow = {"version": 7, "percent": 0, "mirror": True}
     recorder = platform(small(**exposed(**{"serving.digits.canary": shadow})))
     (rule,) = inputs(recorder, f"{STANDARD}HTTPRoute", "digits")["spec"]["rules"]
-    assert [each["name"] for each in rule["backendRefs"]] == ["digits"]
+    assert {each["name"] for each in rule["backendRefs"]} == {"digits"}
     mirror = {"backendRef": {"name": "digits-canary", "port": 8080}}
     assert {"type": "RequestMirror", "requestMirror": mirror} in rule["filters"]
 
