@@ -147,7 +147,12 @@ def secret_mounts(secrets: Sequence[TeamSecret]) -> list[Mount]:
 def job_env(resources: Resources, gpus: int) -> dict[str, pulumi.Input[str]]:
     """What a job can't see by itself: its CPU limit, by which libraries start threads, and the GPUs it was given."""
     threads = max(1, -(-cpu_millis(resources.cpu) // _ONE_CORE))
-    return {"OMP_NUM_THREADS": str(threads), **({"GPUS": str(gpus)} if gpus else {})}
+    return {"OMP_NUM_THREADS": str(threads), **gpu_env(gpus)}
+
+
+def gpu_env(gpus: int) -> dict[str, pulumi.Input[str]]:
+    """So that a container which was given GPUs, and can't use them, fails instead of going on without."""
+    return {"GPUS": str(gpus)} if gpus else {}
 
 
 def tracking_mounts(workspace: Workspace) -> list[Mount]:

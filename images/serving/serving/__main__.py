@@ -8,6 +8,7 @@ from threading import Event, Thread
 from serving.answers import Answers
 from serving.api_key import NoKeys, read_keys
 from serving.app import Service, create_app
+from serving.device import NoDevice, execution_providers
 from serving.limits import Admission, Limits
 from serving.metrics import Metrics
 from serving.server import DrainingServer
@@ -52,6 +53,10 @@ def main() -> None:
         api_keys = read_keys(os.environ.get("API_KEYS_FILE"))
     except NoKeys as error:
         sys.exit(f"serving: API_KEYS_FILE: {error}")
+    try:
+        execution_providers()
+    except NoDevice as error:
+        sys.exit(f"serving: {error}")
     drain, poll = seconds("DRAIN_SECONDS", "5"), seconds("POLL_SECONDS", "10")
     limits = Limits(
         count("MAX_REQUEST_BYTES", Limits.request_bytes),

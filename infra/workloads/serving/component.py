@@ -22,6 +22,7 @@ from infra.workloads.access import Access
 from infra.workloads.deployment import DeploymentFactory
 from infra.workloads.pod import (
     Container,
+    gpu_env,
     job_env,
     pod_template,
     secret_folder,
@@ -211,10 +212,11 @@ class Serving(pulumi.ComponentResource):
     def _container(self, release: Release) -> Container:
         args = self._args
         counts_callers = bool(args.callers) and not release.mirrored
+        resources, gpus = args.settings.resources, args.settings.gpus
         return Container(
             name=_COMPONENT,
             image=release.image.reference,
-            resources=args.settings.resources,
+            resources=resources,
             env={
                 **tracking_env(args.workspace),
                 "MODEL_NAME": self.model,
@@ -222,13 +224,13 @@ class Serving(pulumi.ComponentResource):
                 "MAX_REQUEST_BYTES": str(memory_bytes(args.settings.max_request_size)),
                 "MAX_CONCURRENT_REQUESTS": str(args.settings.max_concurrent_requests),
                 **({"API_KEYS_FILE": f"{secret_folder(args.api_key.name)}/{ACCEPTED}"} if args.api_key else {}),
-                **(job_env(args.settings.resources, 0) if args.settings.engine == "llm" else {}),
+                **(job_env(resources, gpus) if args.settings.engine == "llm" else gpu_env(gpus)),
                 **variables(args.settings),
                 **(caller_names.ENV if counts_callers else {}),
                 **(shadow_env(self.service, PORT) if release.mirrored and is_compared(args.settings) else {}),
                 **release.access.env,
             },
-            gpus=args.settings.gpus,
+            gpus=gpus,
             ports={"http": PORT},
             mounts=[
                 *tracking_mounts(args.workspace),

@@ -12,6 +12,7 @@ from infra.declaration.loader import declare
 from infra.declaration.types import cpu_millis, memory_bytes
 from infra.foundation.aws.node_pools import efa_interfaces, efa_share
 from tests.unit.components.recorder import Recorder, created, inputs, platform, pods
+from tests.unit.components.test_pods import env
 from tests.unit.declaration.samples import REPOSITORY, on_aws
 
 POOL, SYSTEM = "ml-platform.io/pool", "ml-platform-system"
@@ -258,7 +259,7 @@ def test_policies_between_pods_are_enforced() -> None:
     assert switch.type.endswith(":ConfigMapPatch"), "EKS may have made the object"
 
 
-def test_an_endpoint_finds_its_nodes() -> None:
+def test_an_endpoint_finds_its_nodes_and_knows_of_its_gpus() -> None:
     resources = {"cpu": 4, "memory": "16Gi"}
     changes = {"serving.digits.pool": "a10g", "serving.digits.gpus": 1, "serving.digits.resources": resources}
     pod = pods(stack(**changes))["Deployment digits"]
@@ -266,6 +267,8 @@ def test_an_endpoint_finds_its_nodes() -> None:
     assert [each["key"] for each in pod["spec"]["tolerations"]] == [POOL, "nvidia.com/gpu"]
     assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert pod["spec"]["priorityClassName"] == "ml-platform-serving"
+    assert env(pod)["GPUS"] == "1"
+    assert "GPUS" not in env(pods(stack())["Deployment digits"])
 
 
 def test_a_job_finds_its_nodes() -> None:
