@@ -80,7 +80,9 @@ SCENARIOS = {
             "serving: 4 created, 1 changed",
         ),
         below=(
-            "spec.rules[0].backendRefs[digits].weight: 100 => 90\n",
+            "spec.rules[0].backendRefs[0].weight: 1000000 => 90\n",
+            'spec.rules[0].backendRefs[1].name: "digits" => "digits-canary"\n',
+            "spec.rules[0].backendRefs[1].weight: 1 => 10\n",
             "+ kubernetes:apps/v1:Deployment digits-canary\n",
         ),
         absent=("[!",),
