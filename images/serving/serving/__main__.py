@@ -8,7 +8,7 @@ from threading import Event, Thread
 from serving.answers import Answers
 from serving.api_key import NoKeys, read_keys
 from serving.app import Service, create_app
-from serving.device import NoDevice, execution_providers
+from serving.device import NoDevice, require_device
 from serving.limits import Admission, Limits
 from serving.metrics import Metrics
 from serving.server import DrainingServer
@@ -54,7 +54,7 @@ def main() -> None:
     except NoKeys as error:
         sys.exit(f"serving: API_KEYS_FILE: {error}")
     try:
-        execution_providers()
+        require_device()
     except NoDevice as error:
         sys.exit(f"serving: {error}")
     drain, poll = seconds("DRAIN_SECONDS", "5"), seconds("POLL_SECONDS", "10")

@@ -10,7 +10,7 @@ import onnxruntime
 from serving.body import Body, write_response
 from serving.call import Call
 from serving.datatypes import NAME_OF_ONNX_TYPE, Array
-from serving.device import execution_providers, require
+from serving.device import create_session
 from serving.independence import why_dependent
 from serving.protocol import InferenceRequest, InferenceResponse, InvalidRequest, ModelMetadata, TensorMetadata
 from serving.tensors import ANY_SIZE, decode, encode_binary, encode_json
@@ -46,9 +46,7 @@ class Model:
         # Otherwise the memory of the largest batch is kept for ever.
         options.enable_cpu_mem_arena = False
         self.identity = identity
-        providers = execution_providers()
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=providers)
-        require(providers[0], self._session)
+        self._session = create_session(file, options)
         self._inputs = [tensor_metadata(node) for node in self._session.get_inputs()]
         self._outputs = {node.name: tensor_metadata(node) for node in self._session.get_outputs()}
         self.takes_text = any(tensor.datatype == "BYTES" for tensor in self._inputs)

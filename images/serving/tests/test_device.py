@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import onnxruntime
 from example_models import DOUBLING, load
-from serving.device import CPU, CUDA, GPUS, NoDevice, execution_providers
+from serving.device import CUDA, GPUS, NoDevice, require_device
 
 FOR_GPUS = CUDA in onnxruntime.get_available_providers()
 """Whether the image was built with requirements-gpu.txt."""
@@ -18,13 +18,14 @@ class Device(unittest.TestCase):
     def test_a_pod_without_gpus_uses_the_cpu_in_either_image(self) -> None:
         with patch.dict("os.environ"):
             os.environ.pop(GPUS, None)
-            self.assertEqual(execution_providers(), [CPU])
+            require_device()
             load(DOUBLING)
 
     def test_a_gpu_that_can_t_be_used_is_an_error(self) -> None:
         why = "can't use the GPU" if FOR_GPUS else "this image runs on CPUs only"
-        with patch.dict("os.environ", {GPUS: "1"}), self.assertRaisesRegex(NoDevice, why):
-            load(DOUBLING)
+        for uses_it in (require_device, lambda: load(DOUBLING)):
+            with patch.dict("os.environ", {GPUS: "1"}), self.assertRaisesRegex(NoDevice, why):
+                uses_it()
 
     def test_a_server_with_several_gpus_ends_with_what_to_declare(self) -> None:
         names = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")
