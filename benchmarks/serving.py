@@ -5,7 +5,8 @@
 
 The server runs as in its image, without a container; its model registry is a folder, and port 8080 must be free. Models
 are multilayer perceptrons of different sizes, and each request is for one row. Servers and the bare session take turns,
-so that a noisy machine affects all of them. A server shares the CPUs with its clients; the bare session has none.
+so that a noisy machine affects all of them. A server shares the CPUs with its clients; the bare session has none, and
+glibc's default settings: beside it is one with huge pages, as servers have them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ INFER = f"/v2/models/{NAME}/infer"
 CLIENTS = (1, 16)
 BARE, BEFORE = "bare session", "before, JSON"
 START_SECONDS = 120
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""As in the image."""
 _ROOT = Path(__file__).parents[1]
 _REGISTER = f"""
 import sys
@@ -106,7 +109,7 @@ class Registry:
             "MODEL_NAME": NAME,
             "MODEL_URI": f"models:/{NAME}@champion",
             "MALLOC_ARENA_MAX": "2",
-            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+            **HUGE_PAGES,
         }
 
     @property
@@ -162,10 +165,11 @@ def ask(registry: Registry, image: Path, request: bytes, clients: int, seconds: 
     return latencies
 
 
-def bare(registry: Registry, clients: int, seconds: float) -> Latencies:
+def bare(registry: Registry, clients: int, seconds: float, **environment: str) -> Latencies:
     """As many threads as clients, each with one row at a time."""
     command = [str(registry.python), str(_ROOT / "benchmarks/bare_session.py"), str(registry.model)]
-    done = subprocess.run([*command, str(clients), str(seconds)], check=True, capture_output=True, text=True)
+    command += [str(clients), str(seconds)]
+    done = subprocess.run(command, env=os.environ | environment, check=True, capture_output=True, text=True)
     return Latencies(**json.loads(done.stdout))
 
 
@@ -177,6 +181,7 @@ def subjects(registry: Registry, perceptron: Perceptron, before: Path | None) ->
     image = _ROOT / "images/serving"
     text, binary = perceptron.json_request(), perceptron.binary_request()
     found: dict[str, Subject] = {BARE: partial(bare, registry)}
+    found["bare, huge pages"] = partial(bare, registry, **HUGE_PAGES)
     if before:
         found[BEFORE] = partial(ask, registry, before.resolve(), text)
     found["unbatched, JSON"] = partial(ask, registry, image, text, MAX_BATCH_SIZE="1")
