@@ -18,7 +18,7 @@ from cli.kubeconfig import api_client, contexts
 from cli.nodes import Node, nodes
 from cli.objects import Objects
 from cli.shadow import Answers, Shadows, shadows
-from cli.shares import shares
+from cli.traffic_split import traffic_split
 from cli.usage import Usage, usage
 from common import paths
 from common.console import console
@@ -170,7 +170,7 @@ def _canary(api: client.ApiClient, output: Mapping[str, Any]) -> str:
     found = read(route, output["service"], output["namespace"])
     if found is None:
         return "no route"
-    percent = 100 - shares(found["spec"]["rules"][0]["backendRefs"]).get(output["service"], 0)
+    percent = 100 - traffic_split(found["spec"]["rules"][0]["backendRefs"]).get(output["service"], 0)
     return "canary rolled back" if output["canary_percent"] and not percent else f"canary {percent} %"
 
 

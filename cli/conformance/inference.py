@@ -9,7 +9,7 @@ from cli.conformance.report import Evidence, Outcome, judged
 from cli.conformance.stack import Answer, Cluster, Stack, holds, unready
 from cli.objects import Object, is_true
 from cli.prediction import model_path
-from cli.shares import shares
+from cli.traffic_split import traffic_split
 from infra.catalogue.names import gateway_namespace
 from infra.networking.gateway import GATEWAY, controller_name
 
@@ -77,7 +77,7 @@ def _route(stack: Stack, cluster: Cluster, name: str, output: Mapping[str, Any])
     parts = [
         f"{percent} % to {service}"
         for rule in found.get("spec", {}).get("rules", [])
-        for service, percent in shares(rule.get("backendRefs", [])).items()
+        for service, percent in traffic_split(rule.get("backendRefs", [])).items()
     ]
     return problems, Evidence(f"GET {path}", f"{_said(states)}; {', '.join(parts) or 'no backend'}")
 

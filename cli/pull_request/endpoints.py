@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cli.pull_request.inputs import mapping, objects
-from cli.shares import shares
+from cli.traffic_split import traffic_split
 
 _ROUTE, _DEPLOYMENT = "kubernetes:gateway.networking.k8s.io/v1:HTTPRoute", "kubernetes:apps/v1:Deployment"
 _MODEL, _DIGEST = "MODEL_URI", "MODEL_SHA256"
@@ -62,7 +62,7 @@ def _of_route(step: Mapping[str, Any], servers: Mapping[_Place, Any]) -> Iterato
 
 def _others(rule: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
     """Services beside the endpoint's own, and what they get. A route of one of the platform's pages divides nothing."""
-    for service, percent in shares(objects(rule.get("backendRefs"))).items():
+    for service, percent in traffic_split(objects(rule.get("backendRefs"))).items():
         if service != name:
             yield service, f"{percent} %"
     for each in objects(rule.get("filters")):

@@ -28,8 +28,9 @@ METRICS_PORT, READY_PORT = 19001, 19003
 LISTENER, REDIRECT = "https", "http"
 """Of the Gateway."""
 LISTENER_PORT = 443
-MOST, LEAST = 1_000_000, 1
-"""Weights of the two backends of a route while they lead to the same Service."""
+UNDIVIDED = (1_000_000, 1)
+"""Weights of the two backends of an endpoint's route while both are the same Service. images/controllers writes them,
+too."""
 CALLER = "X-Caller"
 """The header in which endpoints get the caller's name."""
 PODS = GatewayPods(

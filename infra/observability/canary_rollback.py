@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from infra.images import BuiltImage
-from infra.networking.gateway import LEAST, MOST
+from infra.networking.gateway import UNDIVIDED
 from infra.observability.responder import ResponderArgs
 from infra.tenancy import Workspace
 from infra.tenancy.team_admission import TeamRule, account_of
@@ -35,7 +35,7 @@ def only_rolls_back(platform: str) -> TeamRule:
         ),
         f"{rule}.backendRefs.size() == 2",
         f"{rule}.backendRefs.all(each, each.name == {old}.backendRefs[0].name)",
-        f"{rule}.backendRefs.map(each, each.weight) == [{MOST}, {LEAST}]",
+        f"{rule}.backendRefs.map(each, each.weight) == {list(UNDIVIDED)}",
         *(f"object.metadata.?{field} == oldObject.metadata.?{field}" for field in ("annotations", "labels")),
     ]
     return TeamRule(

@@ -28,8 +28,8 @@ from cli.by_hand.revealed import revealed
 from cli.drift import objects
 from cli.prediction import CHAMPION, Endpoint, Tracking, score
 from cli.rotate import Cluster, Key, accepted, count, renew
-from cli.shares import shares
 from cli.stack import environment
+from cli.traffic_split import traffic_split
 from common.console import Progress
 from infra.catalogue.images import REGISTRY, STATUS, TRACKING
 from infra.catalogue.names import local_registry
@@ -583,7 +583,7 @@ def replicas(apps: client.AppsV1Api) -> int:
 
 def parts(core: client.CoreV1Api) -> dict[str, int]:
     """What the route gives each Service, in percent."""
-    return shares(route(core)["spec"]["rules"][0]["backendRefs"])
+    return traffic_split(route(core)["spec"]["rules"][0]["backendRefs"])
 
 
 def route(core: client.CoreV1Api) -> dict[str, Any]:

@@ -15,8 +15,9 @@ WINDOW = "ml-platform.io/rollback-window"
 """The annotation of a route: seconds over which its canary is compared."""
 REASONS = {"CanaryFailing": "it fails more requests", "CanarySlow": "it is slower"}
 STABLE, CANARY = "/spec/rules/0/backendRefs/0", "/spec/rules/0/backendRefs/1"
-MOST, LEAST = 1_000_000, 1
-"""Weights of backends that lead to the same Service: proxies would answer a few requests for one that goes with 500."""
+UNDIVIDED = (1_000_000, 1)
+"""Weights of two backends that are the same Service: while one is removed, proxies would answer requests for it with
+500."""
 
 
 def roll_back(alert: Object, cluster: Objects, now: datetime | None = None) -> Iterator[str]:
@@ -36,11 +37,12 @@ RESPONSE = Response(('alertname=~"CanaryFailing|CanarySlow"',), roll_back)
 def _patch(route: Object) -> list[Object]:
     """Of this version of the route only: a newer one may have another canary."""
     stable = route["spec"]["rules"][0]["backendRefs"][0]["name"]
+    most, least = UNDIVIDED
     return [
         {"op": "test", "path": "/metadata/resourceVersion", "value": route["metadata"]["resourceVersion"]},
-        {"op": "replace", "path": f"{STABLE}/weight", "value": MOST},
+        {"op": "replace", "path": f"{STABLE}/weight", "value": most},
         {"op": "replace", "path": f"{CANARY}/name", "value": stable},
-        {"op": "replace", "path": f"{CANARY}/weight", "value": LEAST},
+        {"op": "replace", "path": f"{CANARY}/weight", "value": least},
     ]
 
 

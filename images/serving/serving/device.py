@@ -9,6 +9,7 @@ import onnxruntime
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 GPUS = "GPUS"
+"""The variable with how many GPUs the pod was given."""
 _FLOAT32 = {"use_tf32": "0"}
 """Results are those of a CPU, up to rounding: without it products have ten bits of precision."""
 _RECORDED = "session.record_ep_graph_assignment_info"

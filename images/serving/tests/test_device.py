@@ -10,6 +10,8 @@ import onnxruntime
 from example_models import DOUBLING, load
 from serving.device import CUDA, GPUS, NoDevice, require_device
 
+TAKES_NOTHING = "AzureExecutionProvider"
+"""Of ONNX Runtime for CPUs: it stands for a GPU without kernels for a model."""
 FOR_GPUS = CUDA in onnxruntime.get_available_providers()
 """Whether the image was built with requirements-gpu.txt."""
 
@@ -26,6 +28,12 @@ class Device(unittest.TestCase):
         for uses_it in (require_device, lambda: load(DOUBLING)):
             with patch.dict("os.environ", {GPUS: "1"}), self.assertRaisesRegex(NoDevice, why):
                 uses_it()
+
+    @unittest.skipIf(FOR_GPUS, "only ONNX Runtime for CPUs has such a provider")
+    def test_a_model_without_an_operator_for_the_gpu_is_an_error(self) -> None:
+        gpu = patch("serving.device.CUDA", TAKES_NOTHING)
+        with gpu, patch.dict("os.environ", {GPUS: "1"}), self.assertRaisesRegex(NoDevice, "no operator of this model"):
+            load(DOUBLING)
 
     def test_a_server_with_several_gpus_ends_with_what_to_declare(self) -> None:
         names = ("MODEL_NAME", "MODEL_URI", "MLFLOW_TRACKING_URI")

@@ -11,7 +11,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from infra.catalogue.names import CANARY, RELEASE_HEADER, STABLE, labels
 from infra.declaration.gateway import Expose, RateLimit
-from infra.networking.gateway import CALLER, LEAST, MOST, Listener
+from infra.networking.gateway import CALLER, UNDIVIDED, Listener
 from infra.networking.network_policies import network_policies, routed_policy
 from infra.tenancy import Workspace
 from infra.tenancy.team_secrets import TeamSecret
@@ -103,23 +103,24 @@ def _rules(args: RouteArgs) -> Mapping[str, object]:
         **({"filters": filters} if filters else {}),
         "backendRefs": [
             _backend(release, service, weight, args.port)
-            for release, (service, weight) in zip((STABLE, CANARY), _shares(args.services), strict=True)
+            for release, (service, weight) in zip((STABLE, CANARY), _traffic_split(args.services), strict=True)
         ],
         "timeouts": {"request": f"{expose.timeout}s"},
     }
     return {"parentRefs": [args.listener.parent], "hostnames": [expose.host], "rules": [rule]}
 
 
-def _shares(services: Sequence[Backend]) -> tuple[tuple[str, int], tuple[str, int]]:
+def _traffic_split(services: Sequence[Backend]) -> tuple[tuple[str, int], tuple[str, int]]:
     """Service and weight of the endpoint, and of its canary. Both are there at any time: where one gets no requests,
     it leads to the other's Service. A proxy may know a route before it knows a new backend, and then answers 500
     (envoyproxy/gateway#9029); Envoy Gateway leaves out those of weight 0.
     """
     stable, canary = services[0], services[-1]
+    most, least = UNDIVIDED
     if stable is canary or not canary.percent:
-        return (stable.service, MOST), (stable.service, LEAST)
+        return (stable.service, most), (stable.service, least)
     if not stable.percent:
-        return (canary.service, LEAST), (canary.service, MOST)
+        return (canary.service, least), (canary.service, most)
     return (stable.service, stable.percent), (canary.service, canary.percent)
 
 

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from infra.catalogue.names import ROLLBACK_WINDOW_ANNOTATION, SCALED_ANNOTATION
-from infra.networking.gateway import CONTROLLER, LEAST, MOST
+from infra.networking.gateway import CONTROLLER, UNDIVIDED
 from infra.workloads.definitions import ANYTHING, bare
 from tests.unit.components.recorder import Recorder, behind, created, inputs, platform, pods
 from tests.unit.components.test_pods import env
 from tests.unit.declaration.samples import REPOSITORY, on_aws, small
 
+MOST, LEAST = UNDIVIDED
 STANDARD, ENVOY = "kubernetes:gateway.networking.k8s.io/v1:", "kubernetes:gateway.envoyproxy.io/v1alpha1:"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:"
 DEPLOYMENT, SERVICE = "kubernetes:apps/v1:Deployment", "kubernetes:core/v1:Service"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.shares import shares
+from cli.traffic_split import traffic_split
 
 
 def backends(*parts: tuple[str, Any]) -> list[dict[str, Any]]:
@@ -26,4 +26,4 @@ def backends(*parts: tuple[str, Any]) -> list[dict[str, Any]]:
     ],
 )
 def test_a_service_gets_the_weights_of_all_its_backends(parts: list[dict[str, Any]], percents: dict[str, int]) -> None:
-    assert shares(parts) == percents
+    assert traffic_split(parts) == percents

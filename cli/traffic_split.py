@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def shares(backends: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def traffic_split(backends: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Percent of the requests by Service. Backends without a known weight have no part, and neither have pages."""
     weights: Counter[str] = Counter()
     for each in backends:
